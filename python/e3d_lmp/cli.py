@@ -1,0 +1,79 @@
+"""The ``e3d`` command: a table of sub-commands, each imported only when it is asked for.
+
+A sub-command's module offers ``add_arguments(parser)`` and ``run(args) -> int`` (the exit code). Nothing heavy
+is imported here, so ``e3d --help`` answers at once and a broken torch does not stop ``e3d analyze``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from e3d_lmp import __version__
+from e3d_lmp.errors import E3DError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "export": ("e3d_lmp.export", "make a LAMMPS-ready model file from a nequip checkpoint or package"),
+    "inspect": ("e3d_lmp.contract", "print what a model file says about itself"),
+    "doctor": ("e3d_lmp.doctor", "check the installation and say what to do where something is missing"),
+    "run": ("e3d_lmp.simulate", "run a LAMMPS input and analyse its bond energies, with no dump in between"),
+    "analyze": ("e3d_lmp.analyze", "turn dumped edge energies into a bond table, maps and a figure"),
+}
+"""Sub-command -> (module, one line of help), in the order in which ``e3d --help`` lists them."""
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+def _main_parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog="e3d",
+        description="Bond energies from a machine-learned potential (E3D), with LAMMPS.",
+        epilog="commands:\n" + "\n".join(lines) + "\n\n'e3d COMMAND --help' explains one command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"e3d-lmp {__version__}")
+    parser.add_argument("command", metavar="COMMAND", choices=list(COMMANDS), help="see the list below")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one sub-command and return its exit code.
+
+    Parameters
+    ----------
+    argv
+        Words after ``e3d``; those of the process by default.
+
+    Returns
+    -------
+    int
+        The sub-command's own code; 2 after an `E3DError`, whose message goes to standard error as one line;
+        130 when interrupted from the keyboard.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
+        _main_parser().print_help()
+        return 0
+    name = _main_parser().parse_args(words[:1]).command
+    module = importlib.import_module(COMMANDS[name][0])
+    parser = argparse.ArgumentParser(prog=f"e3d {name}", description=f"e3d {name}: {COMMANDS[name][1]}.")
+    module.add_arguments(parser)
+    args = parser.parse_args(words[1:])
+    try:
+        return int(module.run(args) or 0)
+    except E3DError as error:
+        print("e3d: error: " + " ".join(str(error).split()), file=sys.stderr)
+        return EXIT_USER_ERROR
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: stop quietly; no flush into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("e3d: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
