@@ -1,0 +1,39 @@
+# Finds libtorch by its own folders. Defines the target E3D::torch and E3D_TORCH_LIBRARY_DIR.
+# torch's own TorchConfig.cmake is not used: with a CUDA build it wants the whole CUDA toolkit at configure time, which a
+# machine that only runs models need not have; libtorch.so brings the CUDA or XPU libraries by itself at run time.
+
+set(Torch_ROOT "" CACHE PATH "Folder with include/ and lib/ of libtorch; empty: of the torch of the Python that is found")
+
+set(_torch "${Torch_ROOT}")
+if(NOT _torch AND Python_Interpreter_FOUND)
+  execute_process(
+    COMMAND "${Python_EXECUTABLE}" -c
+            "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
+    OUTPUT_VARIABLE _torch OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+if(NOT _torch)
+  message(FATAL_ERROR "No torch found. Type one of\n"
+    "  ${Python_EXECUTABLE} -m pip install torch        (then configure again), or\n"
+    "  cmake -DTorch_ROOT=/path/to/libtorch ...         (a folder with include/ and lib/)")
+endif()
+get_filename_component(_torch "${_torch}" ABSOLUTE)
+if(NOT EXISTS "${_torch}/include/torch/csrc/api/include/torch/torch.h" OR NOT EXISTS "${_torch}/lib/libtorch.so")
+  message(FATAL_ERROR "Torch_ROOT=${_torch} lacks include/torch/csrc/api/include/torch/torch.h or lib/libtorch.so. It must be "
+    "the folder of the Python package torch (python -c 'import torch; print(torch.__path__[0])') or an unpacked libtorch.")
+endif()
+
+set(E3D_TORCH_LIBRARY_DIR "${_torch}/lib")
+set(_torch_includes "${_torch}/include" "${_torch}/include/torch/csrc/api/include")
+add_library(E3D::torch INTERFACE IMPORTED)
+set_target_properties(E3D::torch PROPERTIES
+  INTERFACE_INCLUDE_DIRECTORIES "${_torch_includes}" INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${_torch_includes}")
+# --no-as-needed: libtorch.so has no symbol that is asked for; it is what pulls in the libraries of an accelerator.
+target_link_libraries(E3D::torch INTERFACE -Wl,--no-as-needed "${_torch}/lib/libtorch.so" "${_torch}/lib/libtorch_cpu.so"
+                      "${_torch}/lib/libc10.so" -Wl,--as-needed)
+
+set(_torch_version "unknown")
+if(EXISTS "${_torch}/version.py")
+  file(STRINGS "${_torch}/version.py" _line REGEX "^__version__ *=")
+  string(REGEX REPLACE ".*['\"](.*)['\"].*" "\\1" _torch_version "${_line}")
+endif()
+message(STATUS "torch: ${_torch} (version ${_torch_version})")
