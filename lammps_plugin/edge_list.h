@@ -1,0 +1,85 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   e3d-lmp: edge energies of machine-learned potentials in LAMMPS
+   Distributed under the GNU General Public License, version 2: see LICENSE
+------------------------------------------------------------------------- */
+
+#ifndef E3D_EDGE_LIST_H
+#define E3D_EDGE_LIST_H
+
+#include "edge_frame.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace E3D {
+
+/* What the edge list reads of LAMMPS: a full neighbour list, positions, types. Nothing is copied. */
+
+struct NeighborView {
+  int inum;                      // number of centres in ilist
+  const int *ilist;              // (inum) local index of each centre
+  const int *numneigh;           // (nlocal) neighbours of each atom
+  int *const *firstneigh;        // (nlocal) lists of local indices
+  int neighmask;                 // bits of a list entry that hold the index
+  const double *const *x;        // (nlocal+nghost, 3) positions, Angstrom
+  const int *type;               // (nlocal+nghost) LAMMPS types, 1 to ntypes
+};
+
+/* Model type of each LAMMPS type, and the squared directed cutoffs between LAMMPS types. */
+
+class TypeTable {
+ public:
+  // map: (ntypes+1) model type of each LAMMPS type, -1 for NULL, entry 0 unused
+  // cutoffs: (nmodel*nmodel) directed cutoffs in Angstrom, row = centre, column = neighbour
+  TypeTable() = default;
+  TypeTable(const std::vector<int> &map, const std::vector<double> &cutoffs);
+
+  int model_type(int lammps_type) const { return map_[lammps_type]; }
+  int num_types() const { return static_cast<int>(map_.size()) - 1; }
+  double cutoff(int centre_type, int neighbour_type) const;
+  // squared cutoffs of one centre type by neighbour type; 0 where either is NULL: never an edge
+  const double *cutsq_row(int centre_type) const
+  {
+    return &cutsq_[static_cast<std::size_t>(centre_type) * map_.size()];
+  }
+
+ private:
+  std::vector<int> map_;
+  std::vector<double> cutsq_;
+};
+
+/* One chunk of consecutive centres in the form that the model takes (DESIGN: contract e3d/1).
+
+   Slots: centres 0..n-1, one padding centre n, then one slot per model type. A neighbour's slot
+   matters only through its type, so all neighbours of a type share one and none is copied. */
+
+struct EdgeChunk {
+  int64_t first_row = 0, num_rows = 0;      // rows of the frame
+  int64_t first_edge = 0, num_edges = 0;    // edges of the frame
+  int64_t num_padded = 0;                   // num_edges plus padding edges, at least 2
+  int64_t num_slots = 0;                    // num_rows + 1 + number of model types
+  std::vector<double> vectors;              // (num_padded, 3) r_ij, Angstrom
+  std::vector<int64_t> index;               // (2, num_padded) centre slots, neighbour slots
+  std::vector<int64_t> types;               // (num_slots) model types
+};
+
+/* Find the directed edges within the model's cutoffs and store them in the frame, sorted by
+   centre. Positions of a rank without atoms are never touched. */
+
+void find_edges(const NeighborView &neighbors, const TypeTable &types, EdgeFrame &frame);
+
+/* How many rows a chunk holds that starts at first_row: exactly max_rows if that is positive,
+   otherwise as many as stay within max_edges, at least one. */
+
+int64_t rows_in_chunk(const EdgeFrame &frame, int64_t first_row, int64_t max_rows,
+                      int64_t max_edges);
+
+/* Fill a chunk's model inputs from the frame; length 1.5 r_max for the padding edges. */
+
+void fill_chunk(const NeighborView &neighbors, const TypeTable &types, int num_model_types,
+                double r_max, const EdgeFrame &frame, int64_t first_row, int64_t num_rows,
+                EdgeChunk &chunk);
+
+}    // namespace E3D
+
+#endif

@@ -1,0 +1,65 @@
+/* ----------------------------------------------------------------------
+   e3d-lmp: edge energies of machine-learned potentials in LAMMPS
+   Distributed under the GNU General Public License, version 2: see LICENSE
+------------------------------------------------------------------------- */
+
+#include "node_layout.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+#include <vector>
+
+#ifdef __linux__
+#include <sched.h>
+#endif
+
+namespace E3D {
+
+namespace {
+
+  // the cores this rank may run on: how many, and a number that ranks bound alike have in common
+
+  struct Cores {
+    unsigned long long binding;
+    int count;
+  };
+
+  Cores available_cores()
+  {
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+      Cores cores{1469598103934665603ULL, CPU_COUNT(&set)};    // FNV-1a over the cores of the mask
+      for (int c = 0; c < CPU_SETSIZE; c++)
+        if (CPU_ISSET(c, &set)) cores.binding = (cores.binding ^ c) * 1099511628211ULL;
+      return cores;
+    }
+#endif
+    return {0, static_cast<int>(std::thread::hardware_concurrency())};
+  }
+
+}    // namespace
+
+NodeLayout node_layout(MPI_Comm world)
+{
+  MPI_Comm node;
+  MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+  NodeLayout layout{};
+  MPI_Comm_rank(node, &layout.local_rank);
+  MPI_Comm_size(node, &layout.local_size);
+
+  const Cores cores = available_cores();
+  std::vector<unsigned long long> bindings(layout.local_size);
+  MPI_Allgather(&cores.binding, 1, MPI_UNSIGNED_LONG_LONG, bindings.data(), 1, MPI_UNSIGNED_LONG_LONG,
+                node);
+  MPI_Comm_free(&node);
+
+  const char *requested = std::getenv("OMP_NUM_THREADS");
+  const int threads = requested ? std::atoi(requested) : 0;
+  const auto sharing = std::count(bindings.begin(), bindings.end(), cores.binding);
+  layout.threads = threads > 0 ? threads : std::max<int>(1, cores.count / static_cast<int>(sharing));
+  return layout;
+}
+
+}    // namespace E3D

@@ -1,0 +1,418 @@
+/* ----------------------------------------------------------------------
+   e3d-lmp: edge energies of machine-learned potentials in LAMMPS
+   Distributed under the GNU General Public License, version 2: see LICENSE
+------------------------------------------------------------------------- */
+
+#include "pair_e3d.h"
+
+#include "node_layout.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "force.h"
+#include "memory.h"
+#include "neigh_list.h"
+#include "neighbor.h"
+#include "update.h"
+#include "utils.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+using namespace LAMMPS_NS;
+
+// edges of a chunk with "chunk auto": a few MB per layer of the model, which a core's cache holds
+static constexpr int64_t CHUNK_EDGES_CPU = 3000;
+// on a GPU as many as a few GB hold (not measured)
+static constexpr int64_t CHUNK_EDGES_GPU = 200000;
+
+/* ---------------------------------------------------------------------- */
+
+PairE3D::PairE3D(LAMMPS *lmp) : Pair(lmp)
+{
+  single_enable = 0;    // a many-body energy is no function of one pair
+  restartinfo = 0;      // model paths and devices change between machines
+  one_coeff = 1;
+  manybody_flag = 1;
+  no_virial_fdotr_compute = 1;
+  centroidstressflag = CENTROID_AVAIL;
+  unit_convert_flag = utils::get_supported_conversions(utils::ENERGY);
+}
+
+/* ---------------------------------------------------------------------- */
+
+PairE3D::~PairE3D()
+{
+  if (allocated) {
+    memory->destroy(setflag);
+    memory->destroy(cutsq);
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+PairE3D *PairE3D::find(LAMMPS *lmp, const std::string &requested_by)
+{
+  Force *force = lmp->force;
+  Pair *match = force->pair ? force->pair_match("e3d", 1) : nullptr;
+  if (!match)
+    lmp->error->all(FLERR, "{} needs exactly one pair_style e3d: define it before, as in "
+                    "'pair_style e3d' and 'pair_coeff * * model.nequip.pt2 C H'", requested_by);
+  return static_cast<PairE3D *>(match);
+}
+
+/* ----------------------------------------------------------------------
+   pair_style e3d [chunk N|auto] [device auto|cpu|cuda|cuda:K|xpu|xpu:K]
+------------------------------------------------------------------------- */
+
+void PairE3D::settings(int narg, char **arg)
+{
+  chunk_centres = 0;
+  device = "auto";
+  for (int iarg = 0; iarg < narg; iarg += 2) {
+    const std::string keyword = arg[iarg];
+    if (keyword != "chunk" && keyword != "device")
+      error->all(FLERR, "Unknown pair_style e3d keyword '{}': it takes 'chunk N|auto' and 'device "
+                 "auto|cpu|cuda|cuda:K|xpu|xpu:K'", keyword);
+    if (iarg + 1 >= narg) utils::missing_cmd_args(FLERR, "pair_style e3d " + keyword, error);
+
+    const std::string value = arg[iarg + 1];
+    if (keyword == "chunk") {
+      if (value == "auto") continue;
+      chunk_centres = utils::inumeric(FLERR, value, false, lmp);
+      if (chunk_centres < 1)
+        error->all(FLERR, "pair_style e3d chunk must be auto or a positive number of atoms, not {}",
+                   value);
+    } else {
+      if (!utils::strmatch(value, "^auto$|^cpu$|^cuda$|^xpu$|^cuda:\\d+$|^xpu:\\d+$"))
+        error->all(FLERR, "Unknown pair_style e3d device '{}': choose auto, cpu, cuda, cuda:K, xpu or "
+                   "xpu:K", value);
+      device = value;
+    }
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+void PairE3D::allocate()
+{
+  allocated = 1;
+  const int n = atom->ntypes + 1;
+  memory->create(setflag, n, n, "pair:setflag");
+  memory->create(cutsq, n, n, "pair:cutsq");
+}
+
+/* ----------------------------------------------------------------------
+   pair_coeff * * model T1 ... Tntypes
+------------------------------------------------------------------------- */
+
+void PairE3D::coeff(int narg, char **arg)
+{
+  const int ntypes = atom->ntypes;
+  if (narg != 3 + ntypes)
+    error->all(FLERR, "pair_coeff for e3d takes '* * model.nequip.pt2' and one model type for each of "
+               "the {} atom types (NULL for types of another style), but {} words follow the model",
+               ntypes, std::max(narg - 3, 0));
+  if (strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
+    error->all(FLERR, "pair_coeff for e3d must begin with '* *', not '{} {}'", arg[0], arg[1]);
+
+  if (!allocated) allocate();
+  load_model(arg[2]);
+  map_types(ntypes, arg + 3);
+}
+
+/* ----------------------------------------------------------------------
+   every rank loads the file; where one fails, all stop with its message
+------------------------------------------------------------------------- */
+
+void PairE3D::load_model(const std::string &file)
+{
+  const E3D::NodeLayout node = E3D::node_layout(world);
+  threads = node.threads;
+
+  std::string message;
+  try {
+    model.reset();
+    model = E3D::load_edge_model(file, {device, node.local_rank, threads});
+  } catch (const std::exception &e) {
+    message = e.what();
+  }
+
+  int failed_rank = message.empty() ? comm->nprocs : comm->me, first_failed;
+  MPI_Allreduce(&failed_rank, &first_failed, 1, MPI_INT, MPI_MIN, world);
+  if (first_failed < comm->nprocs) {
+    int length = static_cast<int>(message.size());
+    MPI_Bcast(&length, 1, MPI_INT, first_failed, world);
+    message.resize(length);
+    MPI_Bcast(&message[0], length, MPI_CHAR, first_failed, world);
+    error->all(FLERR, "pair_style e3d: {}", message);
+  }
+  model_file = file;
+  banner_shown = false;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void PairE3D::map_types(int ntypes, char **names)
+{
+  const auto &known = model->metadata().type_names;
+  type_map.assign(ntypes + 1, -1);
+  int count = 0;
+  for (int i = 1; i <= ntypes; i++) {
+    const std::string name = names[i - 1];
+    if (name == "NULL") continue;
+    const auto found = std::find(known.begin(), known.end(), name);
+    if (found == known.end())
+      error->all(FLERR, "pair_coeff for e3d: the model has no type '{}'; its types are: {}", name,
+                 utils::join_words(known, " "));
+    type_map[i] = static_cast<int>(found - known.begin());
+    count++;
+  }
+  if (count == 0) error->all(FLERR, "pair_coeff for e3d: all atom types are NULL");
+  types = E3D::TypeTable(type_map, model->metadata().cutoffs);
+
+  for (int i = 1; i <= ntypes; i++)
+    for (int j = 1; j <= ntypes; j++) setflag[i][j] = (type_map[i] >= 0 && type_map[j] >= 0) ? 1 : 0;
+}
+
+/* ---------------------------------------------------------------------- */
+
+const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by) const
+{
+  if (!frame.is_current(update->ntimestep, atom->nlocal, atom->nghost))
+    error->one(FLERR, "{}: there are no edge energies of the atoms as they are now (the model ran last "
+               "on step {}); type 'run 0' first", requested_by, frame.step);
+  return frame;
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<double> PairE3D::bond_cutoffs_squared(const E3D::BondCutoff &cutoff) const
+{
+  const int n = atom->ntypes + 1;
+  std::vector<std::string> elements(n);
+  for (int i = 1; i < n; i++)
+    if (type_map[i] >= 0) elements[i] = model->metadata().type_elements[type_map[i]];
+  return E3D::bond_cutoffs_squared(cutoff, elements, types);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void PairE3D::init_style()
+{
+  if (atom->tag_enable == 0)
+    error->all(FLERR, "pair_style e3d needs atom IDs: remove 'atom_modify id no'");
+  if (force->newton_pair == 0)
+    error->all(FLERR, "pair_style e3d needs 'newton on' before the box is created");
+  if (strcmp(update->unit_style, "metal") == 0)
+    energy_unit = 1.0;
+  else if (strcmp(update->unit_style, "real") == 0)
+    energy_unit = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
+  else
+    error->all(FLERR, "pair_style e3d works in eV and Angstrom: use 'units metal' (or 'units real'), "
+               "not 'units {}'", update->unit_style);
+  check_topology();
+
+  neighbor->add_request(this, NeighConst::REQ_FULL);
+  seconds = Seconds();
+  show_banner();
+}
+
+/* ----------------------------------------------------------------------
+   LAMMPS leaves special neighbours of weight 0 out of the list: the model would not see its bonds
+------------------------------------------------------------------------- */
+
+void PairE3D::check_topology()
+{
+  if (atom->molecular != Atom::ATOMIC && atom->nbonds > 0) {
+    for (int k = 1; k <= 3; k++)
+      if (force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0)
+        error->all(FLERR, "special_bonds of weight 0 hide bonded neighbours from pair_style e3d: use "
+                   "'special_bonds lj/coul 1.0 1.0 1.0' (or 1.0e-50 for other styles in a hybrid)");
+  }
+  if (neighbor->exclude && comm->me == 0)
+    error->warning(FLERR, "Excluded neighbours (neigh_modify exclude) are invisible to pair_style e3d: "
+                   "energies of atoms near them are not the model's");
+}
+
+/* ---------------------------------------------------------------------- */
+
+void PairE3D::show_banner()
+{
+  if (banner_shown || comm->me != 0) return;
+  banner_shown = true;
+
+  const auto &m = model->metadata();
+  const std::string size = chunk_centres > 0 ? std::to_string(chunk_centres) + " atoms" : "auto";
+  utils::logmesg(lmp, "e3d: {} | types {} | cutoff {:g} | {} | {} {} | device {}, {} thread{} | chunk {}\n",
+                 model_file, utils::join_words(m.type_names, " "), m.r_max, m.decomposition, m.engine,
+                 m.model_dtype, model->device(), threads, threads == 1 ? "" : "s", size);
+  if (m.decomposition != "cohesive")
+    error->warning(FLERR, "The edge energies of this model are a partition of its energy, not bond "
+                   "energies (decomposition: {})", m.decomposition);
+}
+
+/* ---------------------------------------------------------------------- */
+
+double PairE3D::init_one(int i, int j)
+{
+  if (setflag[i][j] == 0) error->all(FLERR, "All pair coeffs are not set: 'pair_coeff * * model ...'");
+  return std::max(types.cutoff(i, j), types.cutoff(j, i));
+}
+
+/* ---------------------------------------------------------------------- */
+
+E3D::NeighborView PairE3D::neighbor_view() const
+{
+  return {list->inum, list->ilist, list->numneigh, list->firstneigh, NEIGHMASK, atom->x, atom->type};
+}
+
+/* ---------------------------------------------------------------------- */
+
+void PairE3D::compute(int eflag, int vflag)
+{
+  ev_init(eflag, vflag);
+  const E3D::NeighborView neighbors = neighbor_view();
+  const auto &metadata = model->metadata();
+  const int num_model_types = static_cast<int>(metadata.type_names.size());
+  const int64_t max_edges = model->device() == "cpu" ? CHUNK_EDGES_CPU : CHUNK_EDGES_GPU;
+
+  frame.step = -1;    // not readable until it is whole
+  double t0 = platform::walltime();
+  E3D::find_edges(neighbors, types, frame);
+  frame.nlocal = atom->nlocal;
+  frame.nghost = atom->nghost;
+  double t1 = platform::walltime();
+  seconds.edges += t1 - t0;
+
+  const auto num_rows = static_cast<int64_t>(frame.rows());
+  for (int64_t row = 0; row < num_rows; row += chunk.num_rows) {
+    t0 = platform::walltime();
+    E3D::fill_chunk(neighbors, types, num_model_types, metadata.r_max, frame, row,
+                    E3D::rows_in_chunk(frame, row, chunk_centres, max_edges), chunk);
+    t1 = platform::walltime();
+    seconds.edges += t1 - t0;
+
+    E3D::ModelOutput output{};
+    try {
+      output = model->evaluate(chunk);
+    } catch (const std::exception &e) {
+      error->one(FLERR, "pair_style e3d on step {}: {}", update->ntimestep, e.what());
+    }
+    t0 = platform::walltime();
+    seconds.model += t0 - t1;
+
+    scatter(output);
+    seconds.scatter += platform::walltime() - t0;
+  }
+  frame.step = update->ntimestep;
+  seconds.steps++;
+  seconds.evaluated_edges += frame.edges();
+}
+
+/* ----------------------------------------------------------------------
+   add a chunk's energies, forces and virials to those of LAMMPS, and its epsilon to the frame
+
+   F_i = sum_j (g_ij - g_ji), and the virial -r_ij (x) g_ij of an edge belongs to its neighbour atom,
+   position index first: with it compute heat/flux is exact (DESIGN section 1)
+------------------------------------------------------------------------- */
+
+void PairE3D::scatter(const E3D::ModelOutput &output)
+{
+  double **f = atom->f;
+  double energy_sum = 0.0;
+  double v_sum[6] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
+
+  int64_t e = 0;
+  for (int64_t slot = 0; slot < chunk.num_rows; slot++) {
+    const int64_t row = chunk.first_row + slot;
+    const int i = frame.centre[row];
+    const double u = energy_unit * output.atomic_energy[slot];
+    frame.energy[row] = u;
+    energy_sum += u;
+    if (eflag_atom) eatom[i] += u;
+
+    double fi[3] = {0.0, 0.0, 0.0};
+    for (int64_t k = frame.offset[row]; k < frame.offset[row + 1]; k++, e++) {
+      const int j = frame.neighbour[k];
+      const double *r = &chunk.vectors[3 * e];
+      const double g[3] = {energy_unit * output.edge_forces[3 * e],
+                           energy_unit * output.edge_forces[3 * e + 1],
+                           energy_unit * output.edge_forces[3 * e + 2]};
+      frame.eps[k] = energy_unit * output.edge_energy[e];
+      for (int d = 0; d < 3; d++) {
+        fi[d] += g[d];
+        f[j][d] -= g[d];
+      }
+      if (!vflag_either) continue;
+
+      const double v[6] = {-r[0] * g[0],
+                           -r[1] * g[1],
+                           -r[2] * g[2],
+                           -0.5 * (r[0] * g[1] + r[1] * g[0]),
+                           -0.5 * (r[0] * g[2] + r[2] * g[0]),
+                           -0.5 * (r[1] * g[2] + r[2] * g[1])};
+      if (vflag_global)
+        for (int d = 0; d < 6; d++) v_sum[d] += v[d];
+      if (vflag_atom)
+        for (int d = 0; d < 6; d++) vatom[j][d] += v[d];
+      if (cvflag_atom) {
+        const double w[9] = {v[0],         v[1],         v[2],         -r[0] * g[1], -r[0] * g[2],
+                             -r[1] * g[2], -r[1] * g[0], -r[2] * g[0], -r[2] * g[1]};
+        for (int d = 0; d < 9; d++) cvatom[j][d] += w[d];
+      }
+    }
+    for (int d = 0; d < 3; d++) f[i][d] += fi[d];
+  }
+
+  if (!std::isfinite(energy_sum))
+    error->one(FLERR, "pair_style e3d on step {}: the model returned an energy that is not a number; "
+               "look for atoms on top of each other or a time step that is too long", update->ntimestep);
+  if (eflag_global) eng_vdwl += energy_sum;
+  if (vflag_global)
+    for (int d = 0; d < 6; d++) virial[d] += v_sum[d];
+}
+
+/* ----------------------------------------------------------------------
+   end of run: where the pair style's time went, over all ranks
+------------------------------------------------------------------------- */
+
+void PairE3D::finish()
+{
+  if (seconds.steps == 0) return;
+  const double mine[3] = {seconds.edges, seconds.model, seconds.scatter};
+  double minimum[3], maximum[3], sum[3];
+  bigint all_edges = 0;
+  MPI_Reduce(mine, minimum, 3, MPI_DOUBLE, MPI_MIN, 0, world);
+  MPI_Reduce(mine, maximum, 3, MPI_DOUBLE, MPI_MAX, 0, world);
+  MPI_Reduce(mine, sum, 3, MPI_DOUBLE, MPI_SUM, 0, world);
+  MPI_Reduce(&seconds.evaluated_edges, &all_edges, 1, MPI_LMP_BIGINT, MPI_SUM, 0, world);
+  const bigint steps = seconds.steps;
+  seconds = Seconds();
+  if (comm->me != 0) return;
+
+  const char *names[3] = {"Edge list", "Model", "Scatter"};
+  const double total = std::max(sum[0] + sum[1] + sum[2], 1e-300);
+  std::string table = "\npair_style e3d task breakdown, seconds per rank:\n"
+                      "Part      |  min time  |  avg time  |  max time  | %part\n"
+                      "-------------------------------------------------------\n";
+  for (int k = 0; k < 3; k++)
+    table += fmt::format("{:<10}| {:<10.5g} | {:<10.5g} | {:<10.5g} | {:5.2f}\n", names[k], minimum[k],
+                         sum[k] / comm->nprocs, maximum[k], 100.0 * sum[k] / total);
+  table += fmt::format("{} evaluations, {:.6g} edges each, {:.4g} microseconds per edge and rank\n", steps,
+                       static_cast<double>(all_edges) / static_cast<double>(steps),
+                       all_edges > 0 ? 1e6 * total / static_cast<double>(all_edges) : 0.0);
+  utils::logmesg(lmp, table);
+}
+
+/* ---------------------------------------------------------------------- */
+
+double PairE3D::memory_usage()
+{
+  return Pair::memory_usage() + frame.memory_usage() +
+      static_cast<double>(chunk.vectors.capacity()) * sizeof(double) +
+      static_cast<double>(chunk.index.capacity() + chunk.types.capacity()) * sizeof(int64_t);
+}

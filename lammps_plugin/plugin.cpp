@@ -1,0 +1,60 @@
+/* ----------------------------------------------------------------------
+   e3d-lmp: edge energies of machine-learned potentials in LAMMPS
+   Distributed under the GNU General Public License, version 2: see LICENSE
+------------------------------------------------------------------------- */
+
+#include "lammpsplugin_abi.h"
+
+#include "compute_e3d_atom.h"
+#include "compute_e3d_edge_local.h"
+#include "pair_e3d.h"
+
+#include "lammps.h"
+
+using namespace LAMMPS_NS;
+
+namespace {
+
+template <typename Style> void *create_pair(void *lmp)
+{
+  return new Style(static_cast<LAMMPS *>(lmp));
+}
+
+template <typename Style> void *create_with_arguments(void *lmp, int narg, char **arg)
+{
+  return new Style(static_cast<LAMMPS *>(lmp), narg, arg);
+}
+
+}    // namespace
+
+extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *lmp, void *handle,
+                                                                         void *regfunc)
+{
+  const auto register_plugin = reinterpret_cast<lammpsplugin_regfunc>(regfunc);
+
+  lammpsplugin_t plugin{};
+#ifdef E3D_LAMMPS_VERSION
+  plugin.version = E3D_LAMMPS_VERSION;    // LAMMPS warns where it is not the one that runs
+#else
+  plugin.version = static_cast<LAMMPS *>(lmp)->version;
+#endif
+  plugin.author = "e3d-lmp developers";
+  plugin.handle = handle;
+
+  plugin.style = "pair";
+  plugin.name = "e3d";
+  plugin.info = "Allegro edge energies, pair style e3d";
+  plugin.creator.v1 = create_pair<PairE3D>;
+  register_plugin(&plugin, lmp);
+
+  plugin.style = "compute";
+  plugin.name = "e3d/edge/local";
+  plugin.info = "directed edge energies, compute e3d/edge/local";
+  plugin.creator.v2 = create_with_arguments<ComputeE3DEdgeLocal>;
+  register_plugin(&plugin, lmp);
+
+  plugin.name = "e3d/atom";
+  plugin.info = "per-atom sums of edge energies, compute e3d/atom";
+  plugin.creator.v2 = create_with_arguments<ComputeE3DAtom>;
+  register_plugin(&plugin, lmp);
+}
