@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Every test, after the set-up: style, types, the C++ unit tests (ctest) and the Python tests (pytest).
+#   bash scripts/test.sh [arguments of pytest, such as -k maps]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash scripts/setup.sh
+
+unset PYTHONPATH PYTHONHOME
+export PYTHONNOUSERSITE=1 PATH=$PWD/.venv/bin:$PATH MPLBACKEND=Agg
+# Two ranks of a test share two cores: one thread each, unless the caller says otherwise.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+
+failed=0
+echo "test: ruff"
+ruff check python tests scripts || failed=1
+echo "test: mypy"
+mypy || failed=1
+
+echo "test: C++ unit tests"
+cmake -G Ninja -S . -B build/ctest -DE3D_TESTS=ON -DPython_EXECUTABLE="$PWD/.venv/bin/python" >build/ctest.log
+cmake --build build/ctest >>build/ctest.log || {
+  tail -n 40 build/ctest.log >&2
+  echo "test: error: the C++ tests do not build; the whole output is in build/ctest.log" >&2
+  exit 1
+}
+ctest --test-dir build/ctest --output-on-failure --no-tests=error || failed=1
+
+# pytest comes last: its summary is the last line.
+echo "test: pytest"
+if ((failed)); then
+  trap 'echo "test: error: ruff, mypy or ctest failed before pytest (see above)" >&2; exit 1' EXIT
+fi
+python -m pytest "$@"
