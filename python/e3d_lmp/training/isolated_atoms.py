@@ -1,0 +1,61 @@
+"""Energies of isolated atoms, the zero of cohesive energies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+
+import numpy as np
+from ase.data import atomic_numbers as _Z_OF
+from ase.data import chemical_symbols
+
+from e3d_lmp.errors import E3DError
+
+SPICE_LEVEL = "wB97M-D3(BJ)/def2-TZVPPD"
+
+
+def isolated_atom_energies(level: str = SPICE_LEVEL) -> dict[int, float]:
+    """Energy of each isolated atom by atomic number, eV, at a level of theory.
+
+    Raises
+    ------
+    E3DError
+        The table of this package has no such level.
+    """
+    text = resources.files("e3d_lmp.training").joinpath("isolated_atoms.json").read_text(encoding="utf-8")
+    table = json.loads(text)
+    levels = [name for name in table if name != "unit"]
+    if level not in levels:
+        raise E3DError(
+            f"expected a level of theory with isolated-atom energies ({', '.join(levels)}), got '{level}'; "
+            "add it to e3d_lmp/training/isolated_atoms.json"
+        )
+    return {_Z_OF[symbol]: float(energy) for symbol, energy in table[level]["energies"].items()}
+
+
+def cohesive_energy(
+    total: np.ndarray | float, atomic_numbers: np.ndarray, atoms: Mapping[int, float]
+) -> np.ndarray:
+    """E_coh = E_total - sum E_atom, eV, the shape of `total`.
+
+    Parameters
+    ----------
+    total : (...,) float64, eV
+        Total energies of frames that share one composition.
+    atomic_numbers : (N,) int
+    atoms : mapping of atomic number to the energy of the isolated atom, eV
+
+    Raises
+    ------
+    E3DError
+        An element has no isolated-atom energy.
+    """
+    missing = sorted({int(z) for z in atomic_numbers} - set(atoms))
+    if missing:
+        names = " ".join(chemical_symbols[z] for z in missing)
+        raise E3DError(
+            f"expected an isolated-atom energy for every element, found none for {names}; "
+            "leave these molecules out or add the elements to e3d_lmp/training/isolated_atoms.json"
+        )
+    return np.asarray(total, dtype=np.float64) - sum(atoms[int(z)] for z in atomic_numbers)

@@ -1,0 +1,70 @@
+"""Split by molecule: no molecule of the test set was seen in training, whatever file or subset it came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from ase.data import covalent_radii
+
+PARTS = ("train", "val", "test")
+
+
+def molecule_key(atomic_numbers: np.ndarray, positions: np.ndarray) -> str:
+    """Hash of the bond graph (Weisfeiler-Lehman), the same for every order, conformer and mirror image.
+
+    Two atoms are bonded within 1.25 times the sum of their covalent radii. A cluster is one graph.
+
+    Parameters
+    ----------
+    atomic_numbers : (N,) int
+    positions : (N, 3) float64, angstrom
+    """
+    radii = covalent_radii[atomic_numbers]
+    distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    bonded = (distance < 1.25 * (radii[:, None] + radii[None])) & ~np.eye(len(radii), dtype=bool)
+    neighbours = [np.flatnonzero(row) for row in bonded]
+    colours = [str(int(z)) for z in atomic_numbers]
+    for _ in range(min(len(colours), 12)):
+        colours = [
+            hashlib.sha256(
+                (colours[i] + "|" + ",".join(sorted(colours[j] for j in neighbours[i]))).encode()
+            ).hexdigest()[:16]
+            for i in range(len(colours))
+        ]
+    return hashlib.sha256(",".join(sorted(colours)).encode()).hexdigest()[:16]
+
+
+def split_by_molecule(
+    keys: Mapping[str, Sequence[str]], fractions: Mapping[str, float], seed: int
+) -> dict[str, str]:
+    """Part ('train', 'val' or 'test') of each molecule key.
+
+    Parameters
+    ----------
+    keys : per subset, the keys of its molecules; a key may be in several subsets
+    fractions : 'val' and 'test' share of the molecules, per subset, rounded but at least one molecule of each
+        where the subset has three or more
+    seed : of the shuffle; the same seed and keys give the same split
+    """
+    part: dict[str, str] = {}
+    rng = np.random.default_rng(seed)
+    for subset in sorted(keys):
+        unique = sorted(set(keys[subset]))
+        order = [unique[i] for i in rng.permutation(len(unique))]
+        enough = len(unique) >= 3
+        wanted = {name: max(round(fractions[name] * len(unique)), int(enough)) for name in ("test", "val")}
+        for key in order:
+            if key in part:  # assigned by another subset: its part is kept
+                if part[key] in wanted:
+                    wanted[part[key]] -= 1
+                continue
+            for name in ("test", "val"):
+                if wanted[name] > 0:
+                    part[key] = name
+                    wanted[name] -= 1
+                    break
+            else:
+                part[key] = "train"
+    return part
