@@ -11,8 +11,8 @@ This is the same sum in another order.  At l_max = 2 it needs nine times less wo
 contraction of nequip-allegro, which forms the outer product over (i, j, k) for every edge.
 
 Two kernels evaluate the second line.  ``gather`` reads M by edge: no shape in it depends on data, so it can
-be traced with dynamic shapes and a compiler fuses it.  ``padded`` lays the edges of each centre side by side and
-multiplies matrices: fastest without a compiler, in eager mode and in TorchScript.
+be traced with dynamic shapes and a compiler fuses it.  ``padded`` lays the edges of each centre side by side
+and multiplies matrices: fastest without a compiler, in eager mode and in TorchScript.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from __future__ import annotations
 import torch
 from allegro.nn._strided import Contracter
 from nequip.nn import replace_submodules
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 _GATHER_LIMIT = 16
 """Largest i * k (entries of M per centre and channel) that is read by edge even where padding is allowed."""
@@ -38,15 +39,6 @@ class CentreContracter(torch.nn.Module):
     padded : bool
         Allow the ``padded`` kernel where neither tracing nor compiling is under way.
     """
-
-    mul: int
-    base_dim1: int
-    base_dim2: int
-    base_dim_out: int
-    num_paths: int
-    padded: bool
-    w3j_is_ij_diagonal: bool
-    path_channel_coupling: bool
 
     def __init__(self, stock: Contracter, padded: bool = True) -> None:
         super().__init__()
@@ -127,9 +119,10 @@ class CentreContracter(torch.nn.Module):
         num_edges = x1.size(0)
         num_centres = per_centre.size(0)
         if num_edges == 0:
-            return torch.zeros(
-                [0, self.mul, self.base_dim_out], dtype=x1.dtype, device=x1.device
-            ) + torch.sum(per_centre) * 0.0
+            return (
+                torch.zeros([0, self.mul, self.base_dim_out], dtype=x1.dtype, device=x1.device)
+                + torch.sum(per_centre) * 0.0
+            )
         counts = torch.bincount(idxs, minlength=num_centres)
         width = int(counts.max())
         first = torch.cumsum(counts, 0) - counts
@@ -157,7 +150,7 @@ def _is_traced(x: torch.Tensor) -> bool:
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
         or type(x) not in (torch.Tensor, torch.nn.Parameter)
-        or torch.fx.experimental.proxy_tensor.get_proxy_mode() is not None
+        or get_proxy_mode() is not None
     )
 
 
@@ -188,6 +181,7 @@ def contract_centres(model: torch.nn.Module, padded: bool = True) -> torch.nn.Mo
     if not replaced and not already:
         raise ValueError(
             "expected a model with allegro.nn Contracter modules, found none in "
-            f"{type(model).__name__}; only Allegro models can be contracted (leave it out with --no-contraction)"
+            f"{type(model).__name__}; only Allegro models can be contracted "
+            "(leave it out with --no-contraction)"
         )
     return model

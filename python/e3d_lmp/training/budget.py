@@ -1,4 +1,4 @@
-"""Training within a budget of wall-clock time: the learning-rate schedule and the checkpoints that go with it."""
+"""Training within a budget of wall-clock time: learning-rate schedule and checkpoints."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PROVENANCE_KEY = "e3d_lmp"
 class BudgetSchedule(torch.optim.lr_scheduler.LRScheduler):
     """Learning rate that rises linearly, then falls as a half cosine to zero when the budget is spent.
 
-    The budget is wall-clock time, so a slow or busy machine makes fewer steps but still ends with a rate of zero.
-    Time between an interruption and the restart from a checkpoint does not count.
+    The budget is wall-clock time, so a slow or busy machine makes fewer steps but still ends with a rate of
+    zero. Time between an interruption and the restart from a checkpoint does not count.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ class BudgetSchedule(torch.optim.lr_scheduler.LRScheduler):
 class BudgetCheckpoints(lightning.Callback):
     """Write `folder/last.ckpt` every few minutes and at the end, and stop the run when the budget is spent.
 
-    Each checkpoint is written to a temporary name and renamed, and carries `provenance` under the key `e3d_lmp`:
-    export reads there that the targets were cohesive energies.
+    Each checkpoint is written to a temporary name and renamed, and carries `provenance` under the key
+    `e3d_lmp`: export reads there that the targets were cohesive energies.
 
     Parameters
     ----------

@@ -2,8 +2,8 @@
 
     python -m e3d_lmp.training.prepare RECIPE.yaml DATA.hdf5 OUT/
 
-writes OUT/train.lmdb, val.lmdb, test.lmdb and OUT/manifest.json. Each entry of a database holds the frame with its
-atom types and its neighbour list, so that nothing is left to compute while training.
+writes OUT/train.lmdb, val.lmdb, test.lmdb and OUT/manifest.json. Each entry of a database holds the frame with
+its atom types and its neighbour list, so that nothing is left to compute while training.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ def prepare(recipe: dict[str, Any], data: Path, out: Path) -> dict[str, Any]:
 
     Parameters
     ----------
-    recipe : `elements` (list of symbols), `r_max` (angstrom), `seed`, `fractions` ({val, test}: share of the molecules),
-        `frames` ({subset: {train, val, test}}: frames taken per molecule), `max_force` (eV/angstrom, optional)
+    recipe : `elements` (list of symbols), `r_max` (angstrom), `seed`, `fractions` ({val, test}: share of the
+        molecules), `frames` ({subset: {train, val, test}}: frames taken per molecule), `max_force` (eV/angstrom,
+        optional), `level` (optional)
     data : file in the SPICE layout
     out : folder, made if absent
 
@@ -185,7 +186,9 @@ def _sha256(path: Path) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line; exit code 2 and one line on a user's mistake."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("recipe", type=Path, help="yaml, see `prepare`")
     parser.add_argument("data", type=Path, help="HDF5 file in the SPICE layout")
     parser.add_argument("out", type=Path, help="folder to write to")

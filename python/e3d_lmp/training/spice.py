@@ -1,7 +1,7 @@
 """Reader of the SPICE 1/2 HDF5 layout.
 
-One group per molecule: `atomic_numbers` (N,), `conformations` (F, N, 3) bohr, `dft_total_energy` (F,) hartree,
-`dft_total_gradient` (F, N, 3) hartree/bohr, `subset` and `smiles` (one string each).
+One group per molecule: `atomic_numbers` (N,), `conformations` (F, N, 3) bohr, `dft_total_energy` (F,)
+hartree, `dft_total_gradient` (F, N, 3) hartree/bohr, `subset` and `smiles` (one string each).
 Layout: Eastman et al., Scientific Data 10, 11 (2023), and https://github.com/openmm/spice-dataset.
 """
 
@@ -86,7 +86,7 @@ def read_spice(
     Raises
     ------
     E3DError
-        The file is no HDF5 file, lacks a field, has fields of the wrong shape or units this reader does not know.
+        The file is no HDF5 file, lacks a field, or has fields of the wrong shape or in unknown units.
     """
     dropped = Dropped() if dropped is None else dropped
     known = {_Z_OF[element] for element in elements}
@@ -190,9 +190,7 @@ def _convert(
     )
 
 
-def _sound_frames(
-    molecule: Molecule, max_force: float, min_distance: float, dropped: Dropped
-) -> np.ndarray:
+def _sound_frames(molecule: Molecule, max_force: float, min_distance: float, dropped: Dropped) -> np.ndarray:
     """(F,) bool, the frames that are worth learning from."""
     finite = (
         np.isfinite(molecule.energy)

@@ -1,4 +1,4 @@
-"""Split by molecule: no molecule of the test set was seen in training, whatever file or subset it came from."""
+"""Split by molecule: no molecule of the test set was seen in training, whatever subset it came from."""
 
 from __future__ import annotations
 
