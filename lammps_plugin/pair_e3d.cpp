@@ -87,7 +87,8 @@ void PairE3D::settings(int narg, char **arg)
         error->all(FLERR, "pair_style e3d chunk must be auto or a positive number of atoms, not {}",
                    value);
     } else {
-      if (!utils::strmatch(value, "^auto$|^cpu$|^cuda$|^xpu$|^cuda:\\d+$|^xpu:\\d+$"))
+      if (value != "auto" && value != "cpu" && value != "cuda" && value != "xpu" &&
+          !utils::strmatch(value, "^cuda:\\d+$") && !utils::strmatch(value, "^xpu:\\d+$"))
         error->all(FLERR, "Unknown pair_style e3d device '{}': choose auto, cpu, cuda, cuda:K, xpu or "
                    "xpu:K", value);
       device = value;
