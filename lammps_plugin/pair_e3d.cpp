@@ -234,9 +234,12 @@ void PairE3D::check_topology()
         error->all(FLERR, "special_bonds of weight 0 hide bonded neighbours from pair_style e3d: use "
                    "'special_bonds lj/coul 1.0 1.0 1.0' (or 1.0e-50 for other styles in a hybrid)");
   }
-  if (neighbor->exclude && comm->me == 0)
+  // neighbor->exclude itself is set only later, by Neighbor::init()
+  const bool exclusions = neighbor->nex_type || neighbor->nex_group || neighbor->nex_mol;
+  if (exclusions && !exclusions_reported && comm->me == 0)
     error->warning(FLERR, "Excluded neighbours (neigh_modify exclude) are invisible to pair_style e3d: "
                    "energies of atoms near them are not the model's");
+  exclusions_reported = exclusions;
 }
 
 /* ---------------------------------------------------------------------- */
