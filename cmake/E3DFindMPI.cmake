@@ -1,5 +1,5 @@
 # Finds the header mpi.h that belongs to LAMMPS. Defines the target E3D::mpi (include folders only; the program that loads
-# the plugin brings the library) and E3D_MPI_LIBRARY_FLAGS for the C++ unit tests.
+# the plugin brings the library), E3D_MPI_HEADER, and E3D_MPI_LIBRARY_FLAGS for the C++ unit tests.
 # CMake's own FindMPI is not used: it wants to link, and it does not look beside the Python that is found.
 
 set(MPI_CXX_COMPILER "" CACHE FILEPATH "The mpicxx that LAMMPS was built with; empty: find it")
@@ -7,6 +7,7 @@ set(E3D_MPI "" CACHE STRING "stubs: LAMMPS was built without MPI (src/STUBS); em
 
 add_library(E3D::mpi INTERFACE IMPORTED)
 set(E3D_MPI_LIBRARY_FLAGS "")
+set(E3D_MPI_HEADER "found by the compiler")
 
 if(E3D_MPI STREQUAL "stubs")
   set(_stubs "${_root}/src/STUBS")
@@ -14,6 +15,7 @@ if(E3D_MPI STREQUAL "stubs")
     message(FATAL_ERROR "E3D_MPI=stubs needs LAMMPS_ROOT to be a LAMMPS source tree with src/STUBS/mpi.h; got ${_root}.")
   endif()
   set_target_properties(E3D::mpi PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${_stubs}")
+  set(E3D_MPI_HEADER "${_stubs}/mpi.h")
   message(STATUS "MPI: the serial stubs of LAMMPS, ${_stubs}")
   return()
 elseif(E3D_MPI)
@@ -79,4 +81,5 @@ endif()
 set_target_properties(E3D::mpi PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${_mpi_includes}"
                       INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${_mpi_includes}")
 target_compile_definitions(E3D::mpi INTERFACE MPICH_SKIP_MPICXX OMPI_SKIP_MPICXX)
+set(E3D_MPI_HEADER "${_mpi_h}")
 message(STATUS "MPI: ${_mpi_h} (${_mpicxx})")

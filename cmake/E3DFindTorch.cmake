@@ -1,4 +1,4 @@
-# Finds libtorch by its own folders. Defines the target E3D::torch and E3D_TORCH_LIBRARY_DIR.
+# Finds libtorch by its own folders. Defines the target E3D::torch, E3D_TORCH_LIBRARY_DIR and E3D_TORCH_VERSION.
 # torch's own TorchConfig.cmake is not used: with a CUDA build it wants the whole CUDA toolkit at configure time, which a
 # machine that only runs models need not have; libtorch.so brings the CUDA or XPU libraries by itself at run time.
 
@@ -31,9 +31,9 @@ set_target_properties(E3D::torch PROPERTIES
 target_link_libraries(E3D::torch INTERFACE -Wl,--no-as-needed "${_torch}/lib/libtorch.so" "${_torch}/lib/libtorch_cpu.so"
                       "${_torch}/lib/libc10.so" -Wl,--as-needed)
 
-set(_torch_version "unknown")
+set(E3D_TORCH_VERSION "unknown")
 if(EXISTS "${_torch}/version.py")
   file(STRINGS "${_torch}/version.py" _line REGEX "^__version__ *=")
-  string(REGEX REPLACE ".*['\"](.*)['\"].*" "\\1" _torch_version "${_line}")
+  string(REGEX REPLACE ".*['\"](.*)['\"].*" "\\1" E3D_TORCH_VERSION "${_line}")
 endif()
-message(STATUS "torch: ${_torch} (version ${_torch_version})")
+message(STATUS "torch: ${_torch} (version ${E3D_TORCH_VERSION})")
