@@ -18,8 +18,6 @@ and multiplies matrices: fastest without a compiler, in eager mode and in TorchS
 from __future__ import annotations
 
 import torch
-from allegro.nn._strided import Contracter
-from nequip.nn import replace_submodules
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 _GATHER_LIMIT = 16
@@ -34,13 +32,13 @@ class CentreContracter(torch.nn.Module):
 
     Parameters
     ----------
-    stock : Contracter
-        Module to replace; its parameter and buffer are shared, not copied.
+    stock : allegro.nn._strided.Contracter
+        Module to replace, also a copy of that class from a package; its parameter and buffer are shared, not copied.
     padded : bool
         Allow the ``padded`` kernel where neither tracing nor compiling is under way.
     """
 
-    def __init__(self, stock: Contracter, padded: bool = True) -> None:
+    def __init__(self, stock: torch.nn.Module, padded: bool = True) -> None:
         super().__init__()
         if stock.scatter_factor is not None:
             raise ValueError(
@@ -169,16 +167,15 @@ def contract_centres(model: torch.nn.Module, padded: bool = True) -> torch.nn.Mo
     ValueError
         The model holds no Allegro tensor product.
     """
-    replaced: list[CentreContracter] = []
-
-    def factory(stock: torch.nn.Module) -> CentreContracter:
-        new = CentreContracter(stock, padded=padded)
-        replaced.append(new)
-        return new
-
-    already = any(isinstance(module, CentreContracter) for module in model.modules())
-    model = replace_submodules(model, Contracter, factory)
-    if not replaced and not already:
+    found = False
+    for parent in list(model.modules()):
+        found = found or isinstance(parent, CentreContracter)
+        for name, child in list(parent.named_children()):
+            # By name: a nequip package brings its own copy of the class.
+            if type(child).__name__ == "Contracter":
+                setattr(parent, name, CentreContracter(child, padded=padded))
+                found = True
+    if not found:
         raise ValueError(
             "expected a model with allegro.nn Contracter modules, found none in "
             f"{type(model).__name__}; only Allegro models can be contracted "

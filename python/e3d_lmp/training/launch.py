@@ -2,8 +2,8 @@
 
     python -m e3d_lmp.training.launch -cp CONFIG_DIR -cn CONFIG_NAME [overrides]
 
-The contraction changes speed only: the model in the checkpoint is made of nequip's and nequip-allegro's classes
-alone and can be opened without this package. Use nequip's own `nequip-train` to train without it.
+The contraction changes speed only: the model in the checkpoint is made of nequip's and nequip-allegro's
+classes alone and can be opened without this package. Use nequip's own `nequip-train` to train without it.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python -m e3d_lmp.training.prepare RECIPE.yaml DATA.hdf5 OUT/
 
-writes OUT/train.lmdb, val.lmdb, test.lmdb and OUT/manifest.json. Each entry of a database holds the frame with
-its atom types and its neighbour list, so that nothing is left to compute while training.
+writes OUT/train.lmdb, val.lmdb, test.lmdb and OUT/manifest.json. Each entry of a database holds the frame
+with its atom types and its neighbour list, so that nothing is left to compute while training.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def prepare(recipe: dict[str, Any], data: Path, out: Path) -> dict[str, Any]:
     Parameters
     ----------
     recipe : `elements` (list of symbols), `r_max` (angstrom), `seed`, `fractions` ({val, test}: share of the
-        molecules), `frames` ({subset: {train, val, test}}: frames taken per molecule), `max_force` (eV/angstrom,
-        optional), `level` (optional)
+        molecules), `frames` ({subset: {train, val, test}}: frames taken per molecule), and, optional,
+        `max_force` (eV/angstrom) and `level` (of theory, for the isolated atoms)
     data : file in the SPICE layout
     out : folder, made if absent
 

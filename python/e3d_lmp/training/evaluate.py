@@ -1,0 +1,161 @@
+"""Errors of a model on a held-out set, per subset, and the edge energies that it puts on bonds.
+
+    python -m e3d_lmp.training.evaluate MODEL DATA_FOLDER OUT.json [--part test]
+
+MODEL is a checkpoint or a package, DATA_FOLDER what e3d_lmp.training.prepare wrote.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ase.data import atomic_numbers, covalent_radii
+
+from e3d_lmp.contraction import contract_centres
+from e3d_lmp.decomposition import decompose
+
+FORMAT = "e3d-evaluation/1"
+_BOND = 1.3
+"""Bonds are pairs closer than this times the sum of their covalent radii."""
+
+
+def load_model(path: Path) -> torch.nn.Module:
+    """Eager nequip model of a checkpoint (EMA weights) or a package, with contracted centres."""
+    from nequip.model import ModelFromCheckpoint, ModelFromPackage
+    from nequip.utils.global_state import set_global_state
+
+    set_global_state()
+    if path.name.endswith(".nequip.zip"):
+        modules = ModelFromPackage(str(path), compile_mode="eager")
+    else:
+        modules = ModelFromCheckpoint(str(path), compile_mode="eager")
+    model = modules["sole_model"] if isinstance(modules, torch.nn.ModuleDict) else modules
+    return contract_centres(model).eval()
+
+
+def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[str, Any]:
+    """Errors per subset and over all, and sorts of bonds.
+
+    Returns
+    -------
+    dict with `subsets`: {name: frames, energy_mae, energy_rmse (meV/atom), forces_mae, forces_rmse (meV/angstrom, per
+    component)}, and `bonds`: {label: count, mean_D, std_D, mean_abs_A (eV)} over pairs within covalent reach, label with
+    elements in alphabetical order and H last.
+    """
+    from nequip.data.dataset import NequIPLMDBDataset
+
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    entries = manifest["sets"][part]["entries"]
+    dataset = NequIPLMDBDataset(str(folder / f"{part}.lmdb"))
+    edge_model = decompose(model).edge_model
+    energy: dict[str, list[float]] = defaultdict(list)
+    forces: dict[str, list[np.ndarray]] = defaultdict(list)
+    bonds: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for index, (subset, _, _) in enumerate(entries):
+        frame = dataset[index]
+        out = model(frame.copy())
+        n_atoms = frame["pos"].shape[0]
+        error = float((out["total_energy"] - frame["total_energy"]).detach().sum()) / n_atoms
+        energy[subset].append(1000.0 * error)
+        forces[subset].append(1000.0 * (out["forces"] - frame["forces"]).detach().numpy().ravel())
+        _collect_bonds(edge_model, frame, manifest["recipe"]["elements"], bonds)
+    subsets = {name: _errors(energy[name], forces[name]) for name in sorted(energy)}
+    everything = [name for name in energy]
+    subsets["all"] = _errors(
+        [value for name in everything for value in energy[name]],
+        [value for name in everything for value in forces[name]],
+    )
+    return {
+        "format": FORMAT,
+        "part": part,
+        "subsets": subsets,
+        "bonds": {label: _bond_row(np.array(bonds[label])) for label in sorted(bonds)},
+    }
+
+
+def _errors(energy: list[float], forces: list[np.ndarray]) -> dict[str, float]:
+    e, f = np.array(energy), np.concatenate(forces)
+    return {
+        "frames": len(e),
+        "energy_mae": float(np.abs(e).mean()),
+        "energy_rmse": float(np.sqrt((e**2).mean())),
+        "forces_mae": float(np.abs(f).mean()),
+        "forces_rmse": float(np.sqrt((f**2).mean())),
+    }
+
+
+def _bond_row(values: np.ndarray) -> dict[str, float]:
+    return {
+        "count": len(values),
+        "mean_D": float(values[:, 0].mean()),
+        "std_D": float(values[:, 0].std()),
+        "mean_abs_A": float(np.abs(values[:, 1]).mean()),
+    }
+
+
+def _collect_bonds(
+    edge_model: torch.nn.Module,
+    frame: dict[str, torch.Tensor],
+    elements: list[str],
+    bonds: dict[str, list[tuple[float, float]]],
+) -> None:
+    """Add (D, A) of every bonded pair of a frame without periodic images to `bonds`."""
+    first, second = frame["edge_index"]
+    vectors = frame["pos"][second] - frame["pos"][first]
+    types = frame["atom_types"].reshape(-1)
+    with torch.no_grad():
+        eps = edge_model(vectors, frame["edge_index"], types)[1].numpy().ravel()
+    i, j = first.numpy(), second.numpy()
+    table = np.zeros((len(types), len(types)))
+    table[i, j] = eps
+    radii = np.array([covalent_radii[atomic_numbers[element]] for element in elements])[types.numpy()]
+    near = (i < j) & (np.linalg.norm(vectors.numpy(), axis=1) < _BOND * (radii[i] + radii[j]))
+    for a, b in zip(i[near], j[near], strict=True):
+        pair = sorted((a, b), key=lambda atom: _label_order(elements[int(types[atom])]))
+        label = "-".join(elements[int(types[atom])] for atom in pair)
+        e12, e21 = table[pair[0], pair[1]], table[pair[1], pair[0]]
+        bonds[label].append((e12 + e21, e12 - e21))
+
+
+def _label_order(element: str) -> tuple[bool, str]:
+    """Alphabetical, hydrogen last."""
+    return element == "H", element
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line: print the tables and write them as json."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--part", default="test", choices=("train", "val", "test"))
+    args = parser.parse_args(argv)
+    result = evaluate(load_model(args.model), args.folder, args.part)
+    temporary = args.out.with_name(args.out.name + ".tmp")
+    temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, args.out)
+    print(f"{'subset':34s} frames   E MAE  E RMSE (meV/atom)   F MAE  F RMSE (meV/A)")
+    for name, row in result["subsets"].items():
+        print(
+            f"{name:34s} {row['frames']:6d} {row['energy_mae']:7.2f} {row['energy_rmse']:7.2f}"
+            f" {row['forces_mae']:18.1f} {row['forces_rmse']:7.1f}"
+        )
+    print("bond     count   mean D    std D  mean |A| (eV)")
+    for label, row in result["bonds"].items():
+        print(
+            f"{label:6s} {row['count']:7d} {row['mean_D']:8.3f} {row['std_D']:8.3f} {row['mean_abs_A']:8.3f}"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
