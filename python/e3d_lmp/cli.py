@@ -1,7 +1,7 @@
 """The ``e3d`` command: a table of sub-commands, each imported only when it is asked for.
 
-A sub-command's module offers ``add_arguments(parser)`` and ``run(args) -> int`` (the exit code). Nothing heavy
-is imported here, so ``e3d --help`` answers at once and a broken torch does not stop ``e3d analyze``.
+A sub-command's module offers ``add_arguments(parser)`` and ``run(args) -> int`` (the exit code). Nothing
+heavy is imported here, so ``e3d --help`` answers at once and a broken torch does not stop ``e3d analyze``.
 """
 
 from __future__ import annotations

@@ -44,7 +44,9 @@ def covalent_radii() -> dict[str, float]:
 def check_elements(elements: Sequence[str], where: str = "--types") -> tuple[str, ...]:
     """The same symbols as a tuple; raises `E3DError` if there are none or one is no chemical element."""
     if not elements:
-        raise E3DError(f"{where}: no element given; name the element of each LAMMPS type, e.g. {where} C H N O")
+        raise E3DError(
+            f"{where}: no element given; name the element of each LAMMPS type, e.g. {where} C H N O"
+        )
     for symbol in elements:
         if symbol not in covalent_radii():
             raise E3DError(
@@ -151,7 +153,9 @@ def _read_table(path: Path) -> dict[frozenset[str], float]:
             raise E3DError(f"{where}: the distance must be a finite number of angstrom >= 0, got {text}")
         pair = frozenset((first, second))
         if table.setdefault(pair, radius) != radius:
-            raise E3DError(f"{where}: {first} {second} was {table[pair]} on an earlier line; keep one of the two")
+            raise E3DError(
+                f"{where}: {first} {second} was {table[pair]} on an earlier line; keep one of the two"
+            )
     if not table:
         raise E3DError(f"cutoff file {path}: no line 'El1 El2 R' in it")
     return table
