@@ -16,8 +16,9 @@ edge_energy     (E,1) f64     eps_ij, eV, physical (all normalisations of the ne
 edge_forces     (E,3) f64     g_ij = dU_i/dr_ij, eV/angstrom
 ==============  ============  ==================================================================
 
-E and N are free from 2 upwards. An edge beyond its directed cutoff contributes exactly nothing, and a slot without
-edges has the energy mu of its type. Names and dtypes of the tensors are nequip's (``nequip.data._keys``).
+E and N are free from 2 upwards. An edge beyond its directed cutoff contributes exactly nothing, and a slot
+without edges has the energy mu of its type. Names and dtypes of the tensors are nequip's
+(``nequip.data._keys``).
 
 Nothing here imports torch: both kinds of file are zip archives, and their metadata is read from the archive.
 """
@@ -157,8 +158,8 @@ class ModelMetadata:
         """
         if "contract" not in strings:
             raise E3DError(
-                f"{origin}: expected the metadata key 'contract' with the value '{CONTRACT}', but there is none: "
-                "this is not a file written by e3d; make one with 'e3d export CHECKPOINT OUT.nequip.pt2'"
+                f"{origin}: expected the metadata key 'contract' with the value '{CONTRACT}', but "
+                "there is none: this is not a file written by e3d; make one with 'e3d export CHECKPOINT OUT.nequip.pt2'"
             )
         if strings["contract"].strip() != CONTRACT:
             raise E3DError(
@@ -169,7 +170,8 @@ class ModelMetadata:
         for item in fields(cls):
             if item.name not in strings:
                 raise E3DError(
-                    f"{origin}: the metadata key '{item.name}' is missing; export the model again with 'e3d export'"
+                    f"{origin}: the metadata key '{item.name}' is missing; export the model again with "
+                    "'e3d export'"
                 )
             text = strings[item.name]
             try:
@@ -252,7 +254,11 @@ def describe(metadata: ModelMetadata) -> str:
         f"engine         {metadata.engine} for {metadata.device}",
         f"model dtype    {metadata.model_dtype}",
         f"decomposition  {metadata.decomposition}"
-        + ("" if metadata.decomposition == COHESIVE else " (edge energies are a partition, not bond energies)"),
+        + (
+            ""
+            if metadata.decomposition == COHESIVE
+            else " (edge energies are a partition, not bond energies)"
+        ),
         f"cutoff         {metadata.r_max:g} A",
         "types          name element  mu (eV)           sigma",
     ]

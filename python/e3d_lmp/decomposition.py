@@ -5,13 +5,13 @@ Allegro sums raw edge energies e_ij over the neighbours j of a centre i and then
     U_i = sigma(t_i) * n(t_i) / sqrt(2) * sum_j e_ij + mu(t_i) + sum_j v_ij
 
 with n = 1/sqrt(avg_num_neighbors), one number or one per type (``allegro.nn.EdgewiseReduce``,
-``nequip.nn.AvgNumNeighborsNorm``), sigma and mu of ``nequip.nn.PerTypeScaleShift``, and an optional pair potential
-whose halves v_ij sit on the two directed edges of a pair (``nequip.nn.pair_potential``). So
+``nequip.nn.AvgNumNeighborsNorm``), sigma and mu of ``nequip.nn.PerTypeScaleShift``, and an optional pair
+potential whose halves v_ij sit on the two directed edges of a pair (``nequip.nn.pair_potential``). So
 
     eps_ij = sigma(t_i) n(t_i) / sqrt(2) e_ij + v_ij        and        U_i = sum_j eps_ij + mu(t_i)
 
-hold exactly, up to rounding. Message-passing models have no such form: there, an edge's number depends on atoms
-beyond the centre's neighbours.
+hold exactly, up to rounding. Message-passing models have no such form: there, an edge's number depends on
+atoms beyond the centre's neighbours.
 """
 
 from __future__ import annotations
@@ -35,16 +35,23 @@ _EMBEDDING_STEPS = {
 }
 _LAYER_STEPS = {"Allegro_Module"}
 _PAIR_STEPS = {"ZBL", "LennardJones", "SimpleLennardJones"}
-_MESSAGE_PASSING_WORDS = ("ConvNetLayer", "InteractionBlock", "Interaction", "MessagePassing", "GhostExchange", "MACE")
+_MESSAGE_PASSING_WORDS = (
+    "ConvNetLayer",
+    "InteractionBlock",
+    "Interaction",
+    "MessagePassing",
+    "GhostExchange",
+    "MACE",
+)
 
 
 class EdgeModel(torch.nn.Module):
     """Interface of everything that can be exported: energies of directed edges, without derivatives.
 
     ``forward(edge_vectors (E,3) f64, edge_index (2,E) i64, atom_types (N,) i64)`` returns
-    ``(atomic_energy (N,1) f64, edge_energy (E,1) f64)`` in eV, with atomic_energy_i = sum_j edge_energy_ij + mu_i.
-    It must be scriptable, traceable with any E, N >= 2, differentiable in `edge_vectors`, and give exactly nothing
-    for edges beyond their cutoff. Edges come sorted by centre.
+    ``(atomic_energy (N,1) f64, edge_energy (E,1) f64)`` in eV, with atomic_energy_i = sum_j edge_energy_ij +
+    mu_i. It must be scriptable, traceable with any E, N >= 2, differentiable in `edge_vectors`, and give
+    exactly nothing for edges beyond their cutoff. Edges come sorted by centre.
     """
 
     def forward(
@@ -106,8 +113,8 @@ class AllegroEdgeModel(EdgeModel):
         centre_types = torch.index_select(atom_types, 0, edge_index[0])
         edge_energy = raw * torch.index_select(self.edge_scales, 0, centre_types)
         for pair_term in self.pair_terms:
-            # The pair module adds its half of each pair to the centre of the edge. In a graph where every edge has a
-            # centre of its own, its sum over edges is the term of one edge.
+            # The pair module adds its half of each pair to the centre of the edge. In a graph where every
+            # edge has a centre of its own, its sum over edges is the term of one edge.
             n_edges = edge_vectors.size(0)
             own = torch.arange(n_edges, device=edge_index.device)
             alone: dict[str, torch.Tensor] = {}
@@ -123,9 +130,9 @@ class AllegroEdgeModel(EdgeModel):
 class EdgeModelWithForces(torch.nn.Module):
     """An `EdgeModel` and its derivatives: the three outputs of the contract, by position.
 
-    One backward pass of the sum of all edge energies gives g_ij = dU_i/dr_ij for every edge, because an edge vector
-    enters the energy of its own centre only. Gradients must be enabled where a scripted one is called: TorchScript
-    cannot enable them itself.
+    One backward pass of the sum of all edge energies gives g_ij = dU_i/dr_ij for every edge, because an edge
+    vector enters the energy of its own centre only. Gradients must be enabled where a scripted one is called:
+    TorchScript cannot enable them itself.
     """
 
     def __init__(self, edge_model: EdgeModel) -> None:
@@ -173,7 +180,7 @@ class Decomposition:
 
 
 def kind(module: torch.nn.Module) -> str:
-    """Class name of a module: packages carry their own copies of nequip's classes, so identity says nothing."""
+    """Class name of a module; packages carry their own copies of nequip's classes, identity says nothing."""
     return type(module).__name__
 
 
@@ -198,7 +205,9 @@ def decompose(model: torch.nn.Module) -> Decomposition:
             steps.append(step)
         elif what == "EdgewiseReduce" and reduce_step is None:
             reduce_step = step
-        elif what == "PerTypeScaleShift" and reduce_step is not None and scale_shift is None and not pair_terms:
+        elif (
+            what == "PerTypeScaleShift" and reduce_step is not None and scale_shift is None and not pair_terms
+        ):
             scale_shift = step
         elif what in _PAIR_STEPS and reduce_step is not None:
             pair_terms.append(step)
@@ -206,11 +215,13 @@ def decompose(model: torch.nn.Module) -> Decomposition:
             continue
         else:
             raise E3DError(
-                f"expected a model of Allegro's form, got the part '{name}' ({what}), which export cannot assign to "
-                "edges; e3d takes models of allegro.model.AllegroModel"
+                f"expected a model of Allegro's form, got the part '{name}' ({what}), which export cannot "
+                "assign to edges; e3d takes models of allegro.model.AllegroModel"
             )
     if reduce_step is None or not any(kind(step) in _LAYER_STEPS for step in steps):
-        raise E3DError("expected a model with Allegro layers and an edge sum, found none; e3d takes Allegro models")
+        raise E3DError(
+            "expected a model with Allegro layers and an edge sum, found none; e3d takes Allegro models"
+        )
     if reduce_step.reduce != "sum" or reduce_step.field != "edge_energy":
         raise E3DError(
             f"expected atomic energies that are the sum of edge energies, got the {reduce_step.reduce} of "
@@ -249,20 +260,22 @@ def _sequence(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
     """The named steps of a GraphModel, below its force output; refuses message passing by name."""
     if not getattr(model, "is_graph_model", False):
         raise E3DError(
-            f"expected a nequip GraphModel, got {kind(model)}; give a checkpoint (.ckpt) or package (.nequip.zip)"
+            f"expected a nequip GraphModel, got {kind(model)}; give a checkpoint (.ckpt) or "
+            "package (.nequip.zip)"
         )
     for name, module in model.named_modules():
         if any(word in kind(module) for word in _MESSAGE_PASSING_WORDS):
             raise E3DError(
-                f"this is a message-passing model (it has '{name}', {kind(module)}): its energies are not edge-local, "
-                "an edge's number depends on atoms beyond its centre's neighbours; e3d takes Allegro models"
+                f"this is a message-passing model (it has '{name}', {kind(module)}): its energies "
+                "are not edge-local, an edge's number depends on atoms beyond its centre's neighbours; e3d takes Allegro models"
             )
     inner = model.model
     if kind(inner) == "ForceStressOutput":
         inner = inner.func
     if kind(inner) != "SequentialGraphNetwork":
         raise E3DError(
-            f"expected a sequence of nequip modules, got {kind(inner)}; e3d takes models of allegro.model.AllegroModel"
+            f"expected a sequence of nequip modules, got {kind(inner)}; e3d takes models of "
+            "allegro.model.AllegroModel"
         )
     return list(inner.named_children())
 

@@ -1,12 +1,14 @@
 """``e3d export``: from a nequip checkpoint or package to a model file that LAMMPS can trust.
 
-Load, fold (`e3d_lmp.decomposition`), check the parts, contract, write under a temporary name, check the file, rename.
+Load, fold (`e3d_lmp.decomposition`), check the parts, contract, write under a temporary name, check the file,
+rename.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import hashlib
 import importlib.metadata
 import logging
 import shutil
@@ -42,7 +44,7 @@ from e3d_lmp.gate import (
     nequip_reference,
 )
 from e3d_lmp.model_file import open_model_file, write_model_file
-from e3d_lmp.provenance import TARGET_COHESIVE, read_provenance, sha256_of
+from e3d_lmp.training.provenance import COHESIVE_TARGET, training_provenance
 
 
 @dataclass
@@ -74,11 +76,11 @@ def load_model(source: str | Path) -> torch.nn.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = load_saved_model(str(source))
-    except Exception as error:  # noqa: BLE001 - nequip, hydra, lightning and pickle each raise their own
+    except Exception as error:  # nequip, hydra, lightning and pickle each raise their own
         reason = str(error).strip().splitlines() or [""]
         raise E3DError(
-            f"nequip cannot load '{source}' ({type(error).__name__}: {reason[0]}); expected a checkpoint (.ckpt) or "
-            "package (.nequip.zip) of nequip >= 0.19, and every package it was trained with installed"
+            f"nequip cannot load '{source}' ({type(error).__name__}: {reason[0]}); expected a "
+            "checkpoint (.ckpt) or package (.nequip.zip) of nequip >= 0.19, and every package it was trained with installed"
         ) from error
     return model.eval()
 
@@ -105,10 +107,11 @@ def export_model(
     device
         ``cpu``, ``cuda`` or ``xpu``, for an AOTInductor file.
     dtype
-        ``float32`` or ``float64``: arithmetic inside the network; by default that of the source. Only widening is
-        allowed.
+        ``float32`` or ``float64``: arithmetic inside the network; by default that of the source. Only
+        widening is allowed.
     cohesive
-        Vouch that the training energies were E_coh; without it, only models of e3d's own training are known to be so.
+        Vouch that the training energies were E_coh; without it, only models of e3d's own training are known
+        to be so.
     contraction
         Contract Allegro's tensor product centre-first (exact, and faster).
     elements
@@ -124,24 +127,26 @@ def export_model(
     output = Path(output)
     engine = engine_of(output)
     _check_device(device, engine)
-    provenance = None
+    provenance: dict[str, str] = {}
     sha256 = UNKNOWN
     if isinstance(source, torch.nn.Module):
         original = copy.deepcopy(source).eval().to("cpu")
         label = type(source).__name__
     else:
         original = load_model(source)
-        provenance = read_provenance(source)
-        sha256 = sha256_of(source)
+        provenance = training_provenance(source)
+        sha256 = _sha256(Path(source))
         label = str(source)
     # Refuses what is not edge-local before anything expensive or obscure can happen to it.
     facts = decompose(original)
     source_dtype = facts.model_dtype
     dtype = dtype or source_dtype
     if dtype not in DTYPES or (dtype, source_dtype) == ("float32", "float64"):
-        raise E3DError(f"expected --dtype {source_dtype} or float64 for this {source_dtype} model, got '{dtype}'")
+        raise E3DError(
+            f"expected --dtype {source_dtype} or float64 for this {source_dtype} model, got '{dtype}'"
+        )
     type_elements = _elements(facts.type_names, elements)
-    stamp, notes = _stamp(facts, cohesive, provenance is not None and provenance.targets == TARGET_COHESIVE)
+    stamp, notes = _stamp(facts, cohesive, provenance.get("target") == COHESIVE_TARGET)
     r_max = max(facts.cutoffs)
     graphs = gate_structures(type_elements, r_max)
 
@@ -173,7 +178,7 @@ def export_model(
         nequip_version=_version("nequip"),
         nequip_allegro_version=_version("nequip-allegro"),
         source_sha256=sha256,
-        training_data=training_data or (provenance.training_data if provenance else UNKNOWN),
+        training_data=" ".join((training_data or provenance.get("training_data", "")).split()) or UNKNOWN,
     )
     result = write_edge_model(
         decompose(to_write).edge_model,
@@ -195,7 +200,8 @@ def write_edge_model(
     reference: Reference | None = None,
     edges: Reference | None = None,
 ) -> ExportResult:
-    """Write any `EdgeModel` with its metadata, after the file has passed the gate; the way in for analytic models.
+    """Write any `EdgeModel` with its metadata, after the file has passed the gate; the way in for analytic
+    models.
 
     Parameters
     ----------
@@ -265,7 +271,9 @@ def verify_file(path: str | Path, source: str | Path | torch.nn.Module) -> GateR
     for name in ("type_names", "cutoffs", "shifts", "scales", "model_dtype"):
         want, got = getattr(facts, name), getattr(metadata, name)
         if want != got:
-            raise E3DError(f"'{path}': its {name} are {got}, those of its source are {want}; export the model again")
+            raise E3DError(
+                f"'{path}': its {name} are {got}, those of its source are {want}; export the model again"
+            )
     device = "cpu" if metadata.device == "any" else metadata.device
     _check_device(device, metadata.engine)
     return check_file(
@@ -312,10 +320,12 @@ def _stamp(facts: Decomposition, vouched: bool, trained_on_cohesive: bool) -> tu
     if obstacles:
         if vouched:
             raise E3DError(
-                f"--cohesive cannot be vouched for: {', '.join(obstacles)}; export without --cohesive to get the stamp "
-                f"'{RESCALED}'"
+                f"--cohesive cannot be vouched for: {', '.join(obstacles)}; export without --cohesive to get "
+                f"the stamp '{RESCALED}'"
             )
-        return RESCALED, [f"stamped '{RESCALED}': {', '.join(obstacles)}; edge energies are not bond energies"]
+        return RESCALED, [
+            f"stamped '{RESCALED}': {', '.join(obstacles)}; edge energies are not bond energies"
+        ]
     if vouched or trained_on_cohesive:
         return COHESIVE, []
     return RESCALED, [
@@ -329,8 +339,8 @@ def _elements(type_names: Sequence[str], elements: Sequence[str] | None) -> tupl
     symbols = tuple(type_names if elements is None else elements)
     if len(symbols) != len(type_names):
         raise E3DError(
-            f"expected --elements with {len(type_names)} symbols, one for each of the types {' '.join(type_names)}, "
-            f"got {len(symbols)}: {' '.join(symbols)}"
+            f"expected --elements with {len(type_names)} symbols, one for each of the types "
+            f"{' '.join(type_names)}, got {len(symbols)}: {' '.join(symbols)}"
         )
     unknown = [symbol for symbol in symbols if atomic_numbers.get(symbol, 0) == 0]
     if unknown:
@@ -348,9 +358,19 @@ def _check_device(device: str, engine: str) -> None:
         present = {"cuda": torch.cuda.is_available(), "xpu": torch.xpu.is_available()}
         if not present[device]:
             raise E3DError(
-                f"--device {device}: this torch ({torch.__version__}) sees no such device here, and a .nequip.pt2 is "
-                "compiled on the device it will run on; export there, or write a .nequip.pth, which runs anywhere"
+                f"--device {device}: this torch ({torch.__version__}) sees no such device here, and a "
+                ".nequip.pt2 is compiled on the device it will run on; export there, or write a .nequip.pth, which "
+                "runs anywhere"
             )
+
+
+def _sha256(path: Path) -> str:
+    """Hexadecimal sha256 of a file."""
+    with open(path, "rb") as stream:
+        digest = hashlib.sha256()
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _version(distribution: str) -> str:
@@ -364,10 +384,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d export``."""
     parser.add_argument("model", type=Path, help="nequip checkpoint (.ckpt) or package (.nequip.zip)")
     parser.add_argument("output", type=Path, help="OUT.nequip.pt2 (compiled) or OUT.nequip.pth (portable)")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda", "xpu"], help="where a .pt2 will run")
-    parser.add_argument("--dtype", choices=DTYPES, help="arithmetic inside the network (default: the source's)")
+    parser.add_argument(
+        "--device", default="cpu", choices=["cpu", "cuda", "xpu"], help="where a .pt2 will run"
+    )
+    parser.add_argument(
+        "--dtype", choices=DTYPES, help="arithmetic inside the network (default: the source's)"
+    )
     parser.add_argument("--cohesive", action="store_true", help="vouch that the training energies were E_coh")
-    parser.add_argument("--no-contraction", action="store_true", help="keep the stock tensor product (slower)")
+    parser.add_argument(
+        "--no-contraction", action="store_true", help="keep the stock tensor product (slower)"
+    )
     parser.add_argument("--elements", nargs="+", metavar="EL", help="element of each model type, in order")
     parser.add_argument("--training-data", metavar="NOTE", help="one line for the metadata")
 

@@ -1,9 +1,10 @@
 """The export gate: a model whose edge energies do not add up to its atomic energies is not written.
 
-For every atom of random and of real structures, |sum_j eps_ij + mu_i - U_i| must stay within a tolerance times
-(sum_j |eps_ij| + 1e-3 eV), and the same for totals. U_i comes from the uncompiled, unmodified model through its own
-way in (positions and a neighbour list). The scale holds no mu: an error must not hide behind an atom of -1000 eV.
-The file is then called as LAMMPS calls it (slots, padding, chunks) and compared in energies, edge energies and forces.
+For every atom of random and of real structures, |sum_j eps_ij + mu_i - U_i| must stay within a tolerance
+times (sum_j |eps_ij| + 1e-3 eV), and the same for totals. U_i comes from the uncompiled, unmodified model
+through its own way in (positions and a neighbour list). The scale holds no mu: an error must not hide behind
+an atom of -1000 eV. The file is then called as LAMMPS calls it (slots, padding, chunks) and compared in
+energies, edge energies and forces.
 """
 
 from __future__ import annotations
@@ -96,8 +97,8 @@ Reference = Callable[[Graph], Energies]
 def gate_structures(type_elements: Sequence[str], r_max: float, seed: int = 20240611) -> list[Graph]:
     """Random clusters and real molecules and crystals in the elements of a model.
 
-    Elements that the model lacks are replaced in turn by those it has, and lengths follow the covalent radii. Every
-    cluster also holds an atom without neighbours.
+    Elements that the model lacks are replaced in turn by those it has, and lengths follow the covalent radii.
+    Every cluster also holds an atom without neighbours.
     """
     rng = np.random.default_rng(seed)
     radii = np.array([covalent_radii[atomic_numbers[element]] for element in type_elements])
@@ -156,7 +157,7 @@ def _in_elements(
 
 
 def nequip_reference(model: torch.nn.Module) -> Reference:
-    """The uncompiled, unmodified nequip model, asked as nequip itself asks it: positions, edges, types, cell."""
+    """The uncompiled, unmodified nequip model, asked as nequip asks it: positions, edges, types, cell."""
 
     def evaluate(graph: Graph) -> Energies:
         data = {
@@ -203,8 +204,9 @@ def evaluate_in_chunks(
 ) -> tuple[Energies, float]:
     """Call a model as the pair style does, and say what its padding gave.
 
-    Per chunk of `chunk` centres: the slots are the centres, one padding centre and one neighbour slot per type; edges
-    beyond the directed cutoff of their types are left out; two padding edges of 1.5 r_max sit on the padding centre.
+    Per chunk of `chunk` centres: the slots are the centres, one padding centre and one neighbour slot per
+    type; edges beyond the directed cutoff of their types are left out; two padding edges of 1.5 r_max sit on
+    the padding centre.
 
     Returns
     -------
@@ -258,7 +260,9 @@ class Check:
     """The same error in its own unit."""
     where: str = "nowhere"
 
-    def take(self, error: torch.Tensor, scale: torch.Tensor, where: str, slack: torch.Tensor | None = None) -> None:
+    def take(
+        self, error: torch.Tensor, scale: torch.Tensor, where: str, slack: torch.Tensor | None = None
+    ) -> None:
         """Keep the worst of `error` / `scale`, after an absolute `slack`; not-a-number is worst of all."""
         if error.numel() == 0:
             return
@@ -296,8 +300,8 @@ class GateReport:
                 for check in failed
             )
             raise E3DError(
-                f"{self.subject} is refused, its parts do not add up to the uncompiled model: {numbers}. Nothing was "
-                "written; report this if the model is a plain Allegro model"
+                f"{self.subject} is refused, its parts do not add up to the uncompiled model: {numbers}. "
+                "Nothing was written; report this if the model is a plain Allegro model"
             )
         return self
 
@@ -394,4 +398,3 @@ def _compare(
         report.n_atoms += len(graph.types)
         report.n_edges += len(centre)
     return report
-

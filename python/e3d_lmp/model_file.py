@@ -118,8 +118,8 @@ def open_model_file(path: str | Path, device: str = "cpu") -> Candidate:
             module = torch.jit.load(str(path), map_location=device).eval()
     except (RuntimeError, ValueError, OSError) as error:
         raise E3DError(
-            f"torch cannot load '{path}' ({str(error).splitlines()[0]}); export the model again with this torch "
-            f"({torch.__version__})"
+            f"torch cannot load '{path}' ({str(error).splitlines()[0]}); export the model again with this "
+            f"torch ({torch.__version__})"
         ) from None
 
     def call(*tensors: torch.Tensor) -> list[torch.Tensor]:
