@@ -33,7 +33,7 @@ class CentreContracter(torch.nn.Module):
     Parameters
     ----------
     stock : allegro.nn._strided.Contracter
-        Module to replace, also a copy of that class from a package; its parameter and buffer are shared, not copied.
+        Module to replace, or a copy of that class from a package; its parameter and buffer are shared.
     padded : bool
         Allow the ``padded`` kernel where neither tracing nor compiling is under way.
     """

@@ -45,21 +45,22 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
 
     Returns
     -------
-    dict with `subsets`: {name: frames, energy_mae, energy_rmse (meV/atom), forces_mae, forces_rmse (meV/angstrom, per
-    component)}, and `bonds`: {label: count, mean_D, std_D, mean_abs_A (eV)} over pairs within covalent reach, label with
-    elements in alphabetical order and H last.
+    dict with `subsets`: {name: frames, energy_mae, energy_rmse (meV/atom), forces_mae, forces_rmse
+    (meV/angstrom, per component)}, and `bonds`: {label: count, mean_D, std_D, mean_abs_A (eV)} over pairs within
+    covalent reach, label with elements in alphabetical order and H last.
     """
     from nequip.data.dataset import NequIPLMDBDataset
 
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     entries = manifest["sets"][part]["entries"]
     dataset = NequIPLMDBDataset(str(folder / f"{part}.lmdb"))
+    frames = [dataset[index] for index in range(len(dataset))]
+    del dataset  # closes the database: it may be opened once per process only
     edge_model = decompose(model).edge_model
     energy: dict[str, list[float]] = defaultdict(list)
     forces: dict[str, list[np.ndarray]] = defaultdict(list)
     bonds: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for index, (subset, _, _) in enumerate(entries):
-        frame = dataset[index]
+    for frame, (subset, _, _) in zip(frames, entries, strict=True):
         out = model(frame.copy())
         n_atoms = frame["pos"].shape[0]
         error = float((out["total_energy"] - frame["total_energy"]).detach().sum()) / n_atoms

@@ -115,7 +115,9 @@ def _write(
 ) -> dict[str, Any]:
     """Write one database and return what the manifest says about it."""
     from nequip.data.dataset import NequIPLMDBDataset
+    from nequip.utils.global_state import set_global_state
 
+    set_global_state()  # nequip keeps data in its default type, float64 from here on
     temporary = path.with_suffix(".tmp")
     for leftover in (temporary, Path(f"{temporary}-lock")):
         leftover.unlink(missing_ok=True)

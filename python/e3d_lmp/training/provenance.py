@@ -1,8 +1,8 @@
 """What a model file says about its own training.
 
 `nequip-train` keeps its configuration in the checkpoint, and `nequip-package` copies it into the package as
-``model/config.yaml``. Our training configurations carry, as an argument of the callback `BudgetCheckpoints`, a
-`provenance` with the keys ``target`` ('E_coh' for cohesive energies), ``level`` and ``training_data``. So a
+``model/config.yaml``. Our training configurations carry, as an argument of the callback `BudgetCheckpoints`,
+a `provenance` with the keys ``target`` ('E_coh' for cohesive energies), ``level`` and ``training_data``. So a
 checkpoint and the package made from it answer alike, and no side file can be lost.
 """
 

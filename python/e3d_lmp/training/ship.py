@@ -2,7 +2,7 @@
 
     python -m e3d_lmp.training.ship RUN/last.ckpt OUT.nequip.zip
 
-Run it in the folder that the data paths of the run are relative to: the package keeps one training frame as example.
+Paths of the run become relative to its folder. The package keeps one training frame as an example.
 """
 
 from __future__ import annotations
