@@ -98,7 +98,8 @@ class BondCutoff:
         return float(self.name)
 
     def matrix(self, elements: Sequence[str]) -> np.ndarray:
-        """Largest bonded distances, (n, n) float64, angstrom, symmetric, of n elements (one per LAMMPS type)."""
+        """Largest bonded distances, (n, n) float64, angstrom, symmetric, of n elements (one per LAMMPS
+        type)."""
         return np.array([[self.distance(a, b) for b in elements] for a in elements], dtype=np.float64)
 
 

@@ -86,7 +86,8 @@ def _open(path: Path) -> tuple[IO[bytes], IO[bytes]]:
         except ImportError:
             raw.close()
             raise E3DError(
-                f"{path}: reading .zst needs the zstandard module; type 'pip install zstandard', or 'zstd -d {path}'"
+                f"{path}: reading .zst needs the zstandard module; "
+                f"type 'pip install zstandard', or 'zstd -d {path}'"
             ) from None
         return raw, zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
     return raw, raw
@@ -130,7 +131,8 @@ class _DumpFile:
             elif item.startswith("ITEM: NUMBER OF "):
                 if item.endswith(" ATOMS"):
                     raise E3DError(
-                        f"{self.path}: this is a dump of atoms; expected a 'dump local' of compute e3d/edge/local"
+                        f"{self.path}: this is a dump of atoms; "
+                        "expected a 'dump local' of compute e3d/edge/local"
                     )
                 rows = self._int(item)
             elif item.startswith("ITEM: BOX BOUNDS"):
@@ -149,19 +151,16 @@ class _DumpFile:
         at = [header.columns.index(name) for name in REQUIRED]
         where = f"{self.path}, frame {self.frames} (step {header.step})"
         parts: list[list[np.ndarray]] = [[], [], [], [], [], []]
-        for text, count in self._blocks(header.rows):
+        for text, count in self._blocks(header.rows) if header.rows else [(b"", 0)]:
             table = _tokenise(text, len(header.columns), count, where)
             ids = [_exact_ids(table[k], text, k, where) for k in at[:2]]
             types = [_whole(table[k], header.columns[k], where).astype(np.int32) for k in at[2:4]]
             values = [np.ascontiguousarray(table[at[4:7]].T), table[at[7]].copy()]
             for part, block in zip(parts, ids + types + values, strict=True):
                 part.append(block)
-        if not parts[0]:
-            none = np.zeros(0)
-            ints = [none.astype(np.int64)] * 2 + [none.astype(np.int32)] * 2
-            return EdgeFrame(header.step, header.box, *ints, none.reshape(0, 3), none)
         whole = [part[0] if len(part) == 1 else np.concatenate(part) for part in parts]
-        return EdgeFrame(header.step, header.box, *whole)
+        i, j, type_i, type_j, vec, eps = whole
+        return EdgeFrame(header.step, header.box, i, j, type_i, type_j, vec, eps)
 
     def skip_rows(self, header: _Header) -> None:
         """Pass over the frame whose header was read last without reading its numbers."""
@@ -267,7 +266,8 @@ class _DumpFile:
         if self._columns is not None:
             if len(self._columns) != len(found):
                 raise E3DError(
-                    f"{where}: --columns names {len(self._columns)} columns, the dump has {len(found)}: {' '.join(found)}"
+                    f"{where}: --columns names {len(self._columns)} columns, "
+                    f"the dump has {len(found)}: {' '.join(found)}"
                 )
             names = self._columns
         missing = [name for name in REQUIRED if name not in names]
@@ -283,6 +283,8 @@ class _DumpFile:
 
 def _tokenise(text: bytes, columns: int, rows: int, where: str) -> np.ndarray:
     """(columns, rows) float64 of the numbers in the text of whole rows."""
+    if rows == 0:
+        return np.zeros((columns, 0))
     stray = text.translate(None, _NUMBER_BYTES)
     if not stray:
         size = f"%%MatrixMarket matrix array real general\n{columns} {rows}\n".encode()
@@ -323,7 +325,7 @@ def _exact_ids(values: np.ndarray, text: bytes, column: int, where: str) -> np.n
         if exponent and sum(digit in b"0123456789" for digit in mantissa) <= int(exponent):
             raise E3DError(
                 f"{where}: atom id {word.decode()} has lost digits; add 'dump_modify ID format float %.17g' "
-                "after the dump command and run again (LAMMPS prints ids of 1000000 and more with 6 digits otherwise)"
+                "after the dump command and run again (by default LAMMPS prints no more than 6 digits)"
             )
     return ids
 
@@ -333,8 +335,9 @@ class DumpReader:
     """Frames of one or several dump files, in order of time.
 
     Files whose first frames have the same step are taken as the parts that the ranks of one run wrote
-    (``dump ... file.%``): their frames are joined step by step. Other files follow each other by their first step.
-    A frame whose step is not beyond the last one read (a restarted run, say) is left out and counted in `repeated`.
+    (``dump ... file.%``): their frames are joined step by step. Other files follow each other by their
+    first step. A frame whose step is not beyond the last one read (a restarted run, say) is left out and
+    counted in `repeated`.
 
     Parameters
     ----------
@@ -350,8 +353,8 @@ class DumpReader:
     Raises
     ------
     E3DError
-        While iterating: missing or empty file, columns missing, a cut-off frame, damaged rows, rounded atom ids,
-        rank files that do not belong together.
+        While iterating: missing or empty file, columns missing, a cut-off frame, damaged rows, rounded atom
+        ids, rank files that do not belong together.
     """
 
     paths: str | os.PathLike | Sequence[str | os.PathLike]
@@ -455,8 +458,8 @@ class DumpReader:
             if header.step != headers[0].step or not same_box:
                 what = f"steps {headers[0].step} and {header.step}" if same_box else "different boxes"
                 raise E3DError(
-                    f"{files[0].path} and {file.path} start at the same step but frame {file.frames} has {what}: "
-                    "they are not the parts of one run; analyse each run by itself"
+                    f"{files[0].path} and {file.path} start at the same step, but frame {file.frames} has "
+                    f"{what}: they are not the parts of one run; analyse each run by itself"
                 )
         return headers
 

@@ -1,9 +1,9 @@
 """Pairs of directed edges: the bond energy D = eps_ij + eps_ji and the asymmetry A = eps_ij - eps_ji.
 
-One value stands for each unordered pair of atoms and each of its periodic images. The pair's first atom decides
-the sign of A: it is the atom whose element comes first in the pair's label (alphabetical, H last: C-H, N-H, O-Si);
-of two like atoms the one with the lower id; for an atom and its own image the edge with r_z > 0, or r_z = 0 and
-r_y > 0, or both 0 and r_x > 0.
+One value stands for each unordered pair of atoms and each of its periodic images. The pair's first atom
+decides the sign of A: it is the atom whose element comes first in the pair's label (alphabetical, H last:
+C-H, N-H, O-Si); of two like atoms the one with the lower id; for an atom and its own image the edge with
+r_z > 0, or r_z = 0 and r_y > 0, or both 0 and r_x > 0.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from e3d_lmp.frames import EdgeFrame
 TOLERANCE = 1e-3
 """Largest distance, angstrom, between r_ij and -r_ji of one pair."""
 
-# Images of one pair are told apart by their projection on a direction. A second and a third direction settle the
-# rare boxes in which two images have the same projection on the first.
+# Images of one pair are told apart by their projection on a direction. A second and a third direction settle
+# the rare boxes in which two images have the same projection on the first.
 _DIRECTIONS = np.array([[0.5377, 0.6142, 0.5776], [0.2873, -0.6911, 0.6632], [-0.7213, 0.1319, 0.6799]])
 
 
@@ -103,8 +103,8 @@ class Pairing:
     bond
         (n, n) angstrom, largest distance of a pair by LAMMPS types, symmetric; None for no limit.
     model
-        (n, n) angstrom, the model's directed cutoffs, row: centre, column: neighbour. An edge whose partner lies
-        beyond its own cutoff then has a partner of energy 0. None: every edge must have a partner.
+        (n, n) angstrom, the model's directed cutoffs, row: centre, column: neighbour. An edge whose partner
+        lies beyond its own cutoff then has a partner of energy 0. None: every edge must have a partner.
     skip_unpaired
         Leave out and count the edges whose partner is absent otherwise, instead of raising.
     """
@@ -121,7 +121,9 @@ class Pairing:
         elements = check_elements(self.elements)
         order = element_order(elements)
         labels = tuple(f"{a}-{b}" for k, a in enumerate(order) for b in order[k:])
-        lookup = np.array([[labels.index(pair_label(a, b)) for b in elements] for a in elements], dtype=np.int32)
+        lookup = np.array(
+            [[labels.index(pair_label(a, b)) for b in elements] for a in elements], dtype=np.int32
+        )
         object.__setattr__(self, "elements", elements)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "_rank", np.array([order.index(a) for a in elements], dtype=np.int32))
@@ -136,7 +138,8 @@ class Pairing:
         Raises
         ------
         E3DError
-            If a LAMMPS type has no element, an edge occurs twice, or a partner is absent that should be there.
+            If a LAMMPS type has no element, an edge occurs twice, or a partner is absent that should be
+            there.
         """
         edges = self._orient(frame)
         row, partner = _match(edges, frame.step)
@@ -146,7 +149,9 @@ class Pairing:
             keep = distance <= self.bond[edges.type_first[row], edges.type_second[row]]
         legal, absent = self._without_partner(edges, row, partner, distance, keep)
         if absent.size and not self.skip_unpaired:
-            raise E3DError(_absent_message(frame.step, edges, row[absent], distance[absent], self.model is not None))
+            raise E3DError(
+                _absent_message(frame.step, edges, row[absent], distance[absent], self.model is not None)
+            )
         keep[absent] = False
         row, partner = row[keep], partner[keep]
 
@@ -218,7 +223,8 @@ class Pairing:
 
 @dataclass(frozen=True)
 class _Oriented:
-    """Directed edges seen from their pair's first atom: an edge and its partner agree in all but `eps`, `forward`."""
+    """Directed edges seen from their pair's first atom: an edge and its partner agree in all but `eps`,
+    `forward`."""
 
     first: np.ndarray
     second: np.ndarray
@@ -256,7 +262,9 @@ def _match(edges: _Oriented, step: int) -> tuple[np.ndarray, np.ndarray]:
         at = np.flatnonzero(same_ids)
         gap = vec[at + 1] - vec[at]
         is_near[at] = np.einsum("ij,ij->i", gap, gap) <= TOLERANCE**2
-        start = np.flatnonzero(np.concatenate([[True], ~is_near])) if order.size else np.zeros(0, dtype=np.int64)
+        start = (
+            np.flatnonzero(np.concatenate([[True], ~is_near])) if order.size else np.zeros(0, dtype=np.int64)
+        )
         size = np.diff(np.append(start, order.size))
         if not _has_split_pair(key_sorted, start, size, edges.forward[order]):
             break
@@ -267,9 +275,9 @@ def _match(edges: _Oriented, step: int) -> tuple[np.ndarray, np.ndarray]:
     if twice.size:
         k = a[twice[0]]
         raise E3DError(
-            f"step {step}: the edge between atoms {edges.first[k]} and {edges.second[k]} occurs more than once "
-            f"({twice.size} such edges); are the files two runs, or the same run twice? Analyse each run by itself, "
-            "and check that the dump has 'format float %.17g'"
+            f"step {step}: the edge between atoms {edges.first[k]} and {edges.second[k]} occurs more "
+            f"than once ({twice.size} such edges); are the files two runs, or the same run twice? Analyse each "
+            "run by itself, and check that the dump has 'format float %.17g'"
         )
     own = np.where(double & ~edges.forward[a], b, a)
     return own, np.where(double, np.where(own == a, b, a), -1)
@@ -284,12 +292,14 @@ def _has_split_pair(key: np.ndarray, start: np.ndarray, size: np.ndarray, forwar
     return there.size > 0
 
 
-def _absent_message(step: int, edges: _Oriented, rows: np.ndarray, distance: np.ndarray, has_model: bool) -> str:
+def _absent_message(
+    step: int, edges: _Oriented, rows: np.ndarray, distance: np.ndarray, has_model: bool
+) -> str:
     k = rows[0]
     ids = (edges.first[k], edges.second[k]) if edges.forward[k] else (edges.second[k], edges.first[k])
     advice = "" if has_model else "if the model's cutoffs differ for the two directions, add --model FILE; "
     return (
-        f"step {step}: {rows.size} edges have no partner, the first one {ids[0]} -> {ids[1]} at {distance[0]:.4f} "
-        f"angstrom; dump the edges of all atoms (compute E all e3d/edge/local), with all files of a run; {advice}"
-        "or leave them out and count them with --skip-unpaired"
+        f"step {step}: {rows.size} edges have no partner, the first one {ids[0]} -> {ids[1]} "
+        f"at {distance[0]:.4f} angstrom; dump the edges of all atoms (compute E all e3d/edge/local) and give all "
+        f"files of the run; {advice}or leave such edges out and count them with --skip-unpaired"
     )
