@@ -1,0 +1,78 @@
+"""Fixtures shared by all tests: exported models, written once and kept between runs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+# One thread each: tests run LAMMPS on several ranks, and small models gain nothing from more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).parent))
+
+ROOT = Path(__file__).resolve().parents[1]
+
+ModelFiles = Callable[..., Path]
+
+
+def _code_hash() -> str:
+    """Hash of everything an exported model depends on, so that a change makes the kept files stale."""
+    import torch
+
+    import e3d_lmp
+
+    digest = hashlib.sha256(torch.__version__.encode())
+    package = Path(e3d_lmp.__file__).parent
+    sources = [
+        package / f"{name}.py"
+        for name in ("contract", "contraction", "decomposition", "export", "gate", "model_file")
+    ]
+    sources += [Path(__file__).with_name(f"{name}.py") for name in ("analytic_models", "random_models")]
+    for source in sources:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@pytest.fixture(scope="session")
+def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
+    """A function: name, ending and options of a model -> its exported file, written on first use.
+
+    Names: ``lj``, ``morse``, ``tersoff-si``, ``tersoff-sic``, or ``allegro-VARIANT`` with the variants of
+    `random_models.VARIANTS`. Options: ``dtype``; for Allegro also ``contraction``.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    folder = Path(request.config.cache.mkdir("e3d-models")) / _code_hash()
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def get(name: str, ending: str = "pth", dtype: str = "float64", contraction: bool = True) -> Path:
+        path = folder / f"{name}-{dtype}{'' if contraction else '-stock'}.nequip.{ending}"
+        if not path.exists():
+            _export(name, path, dtype, contraction)
+        return path
+
+    yield get
+
+
+def _export(name: str, path: Path, dtype: str, contraction: bool) -> None:
+    from analytic_models import LENNARD_JONES, MORSE, TERSOFF_SI, TERSOFF_SIC
+    from random_models import random_allegro
+
+    from e3d_lmp.export import export_model, write_edge_model
+
+    analytic = {
+        "lj": lambda: LENNARD_JONES.model(dtype),
+        "morse": lambda: MORSE.model(dtype),
+        "tersoff-si": TERSOFF_SI.model,
+        "tersoff-sic": TERSOFF_SIC.model,
+    }
+    if name in analytic:
+        write_edge_model(*analytic[name](), path)
+    else:
+        model = random_allegro(name.removeprefix("allegro-"), dtype)
+        export_model(model, path, contraction=contraction)
