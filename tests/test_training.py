@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -30,7 +31,7 @@ ORGANIC = ["CH4", "C2H6", "C2H4", "C2H2", "CH3OH", "H2O", "NH3", "CH3CN", "HCN",
 
 
 def _write_spice(path: Path, names: list[str], frames: int = 4, seed: int = 1, **extra: str) -> None:
-    """A small file in the SPICE layout: bohr, hartree, hartree/bohr; energies a little below the free atoms'."""
+    """A small file in the SPICE layout: bohr, hartree, hartree/bohr; energies below the free atoms'."""
     rng = np.random.default_rng(seed)
     atoms = isolated_atom_energies()
     with h5py.File(path, "w") as file:
@@ -90,7 +91,7 @@ def test_other_units_are_converted_or_refused(tmp_path: Path) -> None:
     np.testing.assert_allclose(_read(path)[0][0].positions, want, rtol=CONSTANTS_RTOL)
     with h5py.File(path, "a") as file:
         file["mol_00/dft_total_energy"].attrs["units"] = "kJ/mol"
-    with pytest.raises(E3DError, match="expected units hartree or ev.*got 'kJ/mol'"):
+    with pytest.raises(E3DError, match=r"expected units hartree or ev.*got 'kJ/mol'"):
         _read(path)
 
 
@@ -313,7 +314,7 @@ def _train(folder: Path, minutes: float, *more: str) -> None:
 
 
 def test_train_restart_package_evaluate(prepared: Path) -> None:
-    """The shipped configuration, on a tiny model for seconds: it learns, restarts, packages and says E_coh."""
+    """The shipped configuration on a tiny model, for seconds: it learns, restarts, packages, says E_coh."""
     from e3d_lmp.training.evaluate import evaluate, load_model
     from e3d_lmp.training.ship import package
 
@@ -333,6 +334,10 @@ def test_train_restart_package_evaluate(prepared: Path) -> None:
     for path in (checkpoint, zipped):
         assert training_provenance(path)["target"] == "E_coh"
     assert str(prepared).encode() not in zipped.read_bytes()
+    facts = json.loads((prepared / "tiny.json").read_text())
+    assert facts["model"]["sha256"] == hashlib.sha256(zipped.read_bytes()).hexdigest()
+    assert facts["training"]["target"] == "E_coh" and facts["sets"]["test"]["frames"] > 0
+    assert "entries" not in facts["sets"]["test"] and facts["evaluation"] is None
     results = [evaluate(load_model(path), prepared / "data", "test") for path in (checkpoint, zipped)]
     assert results[0]["bonds"].keys() == results[1]["bonds"].keys() >= {"C-H"}
     for name, row in results[0]["subsets"].items():

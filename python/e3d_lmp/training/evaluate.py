@@ -46,8 +46,8 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
     Returns
     -------
     dict with `subsets`: {name: frames, energy_mae, energy_rmse (meV/atom), forces_mae, forces_rmse
-    (meV/angstrom, per component)}, and `bonds`: {label: count, mean_D, std_D, mean_abs_A (eV)} over pairs within
-    covalent reach, label with elements in alphabetical order and H last.
+    (meV/angstrom, per component)}, and `bonds`: {label: count, mean_D, std_D, mean_abs_A (eV)} over pairs
+    within covalent reach, label with elements in alphabetical order and H last.
     """
     from nequip.data.dataset import NequIPLMDBDataset
 

@@ -1,13 +1,17 @@
-"""Package a trained checkpoint without the paths of the machine that trained it.
+"""Package a trained checkpoint without the paths of the machine that trained it, with its facts beside it.
 
     python -m e3d_lmp.training.ship RUN/last.ckpt OUT.nequip.zip
 
-Paths of the run become relative to its folder. The package keeps one training frame as an example.
+Paths of the run become relative to its folder. The package keeps one training frame as an example. OUT.json
+holds what the model card tells: the sets, the training and, if RUN/test.json is there, the errors on held-out
+molecules.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -32,7 +36,7 @@ def without_prefix(value: Any, prefix: str) -> Any:
 def package(checkpoint_path: Path, out: Path) -> None:
     """Write `out` with nequip-package (EMA weights, eager model only) from a checkpoint of our training.
 
-    Paths below the checkpoint's folder become relative to it.
+    Paths below the checkpoint's folder become relative to it; the folder holds data/manifest.json.
     """
     from nequip.scripts.package import main as nequip_package
 
@@ -50,7 +54,31 @@ def package(checkpoint_path: Path, out: Path) -> None:
             nequip_package(["build", str(clean), str(built)])
         finally:
             os.chdir(before)
+        facts = _facts(checkpoint, folder, built)
         os.replace(built, out)
+        text = Path(scratch) / "facts.json"
+        text.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        os.replace(text, out.with_name(out.name.removesuffix(".nequip.zip") + ".json"))
+
+
+def _facts(checkpoint: dict[str, Any], folder: Path, built: Path) -> dict[str, Any]:
+    """What is known of the model: its file, its training, its sets, its errors."""
+    manifest = json.loads((folder / "data/manifest.json").read_text(encoding="utf-8"))
+    sets = {
+        part: {key: value for key, value in about.items() if key != "entries"}
+        for part, about in manifest["sets"].items()
+    }
+    evaluation = folder / "test.json"
+    return {
+        "format": "e3d-model-facts/1",
+        "model": {"sha256": hashlib.sha256(built.read_bytes()).hexdigest(), "bytes": built.stat().st_size},
+        "training": training_provenance(built)
+        | {"steps": checkpoint["global_step"], "epochs": checkpoint["epoch"] + 1},
+        "recipe": manifest["recipe"],
+        "source": manifest["source"],
+        "sets": sets,
+        "evaluation": json.loads(evaluation.read_text(encoding="utf-8")) if evaluation.exists() else None,
+    }
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,77 @@
+"""CPU seconds per training frame and per inference edge: stock tensor product against centre contraction.
+
+    python scripts/training/bench_contraction.py RUN_FOLDER/data
+
+The folder is what e3d_lmp.training.prepare wrote. All models see the same frames in one process, on one thread.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import torch
+import yaml
+from nequip.data import AtomicDataDict
+from nequip.data.dataset import NequIPLMDBDataset
+from nequip.utils.global_state import set_global_state
+
+from e3d_lmp.contraction import contract_centres
+
+FRAMES, BATCH, REPEATS = 60, 5, 3
+
+
+def build() -> torch.nn.Module:
+    """The model of organic_small.yaml with random weights."""
+    from hydra.utils import get_method
+
+    config = yaml.safe_load(Path(__file__).with_name("organic_small.yaml").read_text(encoding="utf-8"))
+    model = config["training_module"]["model"]
+    model |= {"seed": 1, "type_names": config["type_names"], "avg_num_neighbors": 16.0}
+    return get_method(model.pop("_target_"))(**model)
+
+
+def seconds(model: torch.nn.Module, batches: list[dict[str, torch.Tensor]], train: bool) -> float:
+    """Best CPU time of one pass over the batches."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    best = float("inf")
+    for _ in range(REPEATS + 1):
+        start = time.process_time()
+        for batch in batches:
+            out = model(batch.copy())
+            if train:
+                loss = out["forces"].square().mean() + out["total_energy"].square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def main() -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    set_global_state()
+    dataset = NequIPLMDBDataset(str(Path(sys.argv[1]) / "train.lmdb"))
+    frames = [dataset[index] for index in range(FRAMES)]
+    batches = [AtomicDataDict.batched_from_list(frames[i : i + BATCH]) for i in range(0, FRAMES, BATCH)]
+    edges = sum(frame["edge_index"].shape[1] for frame in frames)
+    print(f"{FRAMES} frames, {edges / FRAMES:.0f} edges each, batches of {BATCH}, one thread, CPU time")
+    rows = {
+        "stock": build(),
+        "contracted, padded": contract_centres(build()),
+        "contracted, gather": contract_centres(build(), padded=False),
+    }
+    base: list[float] = []
+    for name, model in rows.items():
+        cost = [seconds(model, batches, train) for train in (True, False)]
+        base = base or cost
+        print(
+            f"{name:20s} train {1e3 * cost[0] / FRAMES:7.2f} ms/frame ({base[0] / cost[0]:4.2f} x)"
+            f"   energy and forces {1e6 * cost[1] / edges:6.2f} us/edge ({base[1] / cost[1]:4.2f} x)"
+        )
+
+
+if __name__ == "__main__":
+    main()
