@@ -194,9 +194,7 @@ class _DumpFile:
         if self._ended:
             return False
         try:
-            more = self._stream.read(BLOCK_BYTES)
-        except EOFError:  # a gzip stream that was cut off
-            more = b""
+            more = self._read()
         except (OSError, ValueError) as error:
             raise E3DError(
                 f"{self.path}: cannot be read ({error}); is it really a {self.path.suffix} file?"
@@ -209,6 +207,19 @@ class _DumpFile:
         self._text = self._text[self._at :] + more
         self._at = 0
         return bool(more)
+
+    def _read(self) -> bytes:
+        """About `BLOCK_BYTES` of text; less only at the end."""
+        if not isinstance(self._stream, gzip.GzipFile):
+            return self._stream.read(BLOCK_BYTES)
+        # A cut-off gzip stream raises EOFError: read in pieces so that what comes before it is not lost.
+        parts: list[bytes] = []
+        try:
+            while sum(map(len, parts)) < BLOCK_BYTES and (part := self._stream.read1(BLOCK_BYTES)):
+                parts.append(part)
+        except EOFError:
+            pass
+        return b"".join(parts)
 
     def _line(self) -> str | None:
         """The next line without its end, None at the end of the file."""

@@ -276,8 +276,8 @@ def _match(edges: _Oriented, step: int) -> tuple[np.ndarray, np.ndarray]:
         k = a[twice[0]]
         raise E3DError(
             f"step {step}: the edge between atoms {edges.first[k]} and {edges.second[k]} occurs more "
-            f"than once ({twice.size} such edges); are the files two runs, or the same run twice? Analyse each "
-            "run by itself, and check that the dump has 'format float %.17g'"
+            f"than once ({twice.size} such edges); are the files two runs, or the same run twice? Analyse "
+            "each run by itself, and check that the dump has 'format float %.17g'"
         )
     own = np.where(double & ~edges.forward[a], b, a)
     return own, np.where(double, np.where(own == a, b, a), -1)
@@ -300,6 +300,6 @@ def _absent_message(
     advice = "" if has_model else "if the model's cutoffs differ for the two directions, add --model FILE; "
     return (
         f"step {step}: {rows.size} edges have no partner, the first one {ids[0]} -> {ids[1]} "
-        f"at {distance[0]:.4f} angstrom; dump the edges of all atoms (compute E all e3d/edge/local) and give all "
-        f"files of the run; {advice}or leave such edges out and count them with --skip-unpaired"
+        f"at {distance[0]:.4f} angstrom; dump the edges of all atoms (compute E all e3d/edge/local) and give "
+        f"all files of the run; {advice}or leave such edges out and count them with --skip-unpaired"
     )

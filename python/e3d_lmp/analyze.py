@@ -1,0 +1,319 @@
+"""``e3d analyze``: from directed edge energies to a bond table, D-A maps and their figure.
+
+`EdgeAnalysis` does the same for edges that never were in a file: add each `e3d_lmp.frames.EdgeFrame`, then
+hand the result to `write_analysis`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from e3d_lmp import __version__
+from e3d_lmp.atomic import atomic_path
+from e3d_lmp.cutoffs import BondCutoff, check_elements, parse_cutoff
+from e3d_lmp.dumps import DumpReader
+from e3d_lmp.errors import E3DError
+from e3d_lmp.frames import EdgeFrame
+from e3d_lmp.maps import DEFAULT_BIN, EnergyMap, write_map
+from e3d_lmp.pairs import Pairing, parse_labels
+from e3d_lmp.reducers import MapReducer
+
+TABLE = ("pair", "count", "mean_D_eV", "std_D_eV", "mean_absA_eV", "std_A_eV", "H_2D_nats", "H_2D_bits")
+"""Columns of the bond table."""
+
+
+@dataclass
+class EdgeAnalysis:
+    """Bond energies of a stream of edge frames.
+
+    Parameters
+    ----------
+    elements
+        Chemical symbol of each LAMMPS type, in the order of types.
+    cutoff
+        Bond cutoff.
+    width
+        Width of the map's bins, eV.
+    labels
+        Pair labels to look at, e.g. ``C-H``; all by default.
+    model_cutoffs
+        (n, n) angstrom, the model's directed cutoffs by LAMMPS type; needed where they differ for the two
+        directions.
+    skip_unpaired
+        Leave out and count edges without a partner instead of raising.
+    provenance
+        Where the frames come from, one line of text per key; goes into every file.
+
+    Attributes
+    ----------
+    beyond, unpaired
+        Pairs with one edge beyond its cutoff, and edges left out, so far.
+    """
+
+    elements: Sequence[str]
+    cutoff: BondCutoff = field(default_factory=lambda: BondCutoff("covalent"))
+    width: float = DEFAULT_BIN
+    labels: Sequence[str] | None = None
+    model_cutoffs: Any = None
+    skip_unpaired: bool = False
+    provenance: dict[str, str] = field(default_factory=dict)
+    beyond: int = field(init=False, default=0)
+    unpaired: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        elements = check_elements(self.elements)
+        labels = parse_labels(self.labels, elements) if self.labels else None
+        bond = None if self.cutoff.name == "model" else self.cutoff.matrix(elements)
+        self._pairing = Pairing(elements, bond, self.model_cutoffs, self.skip_unpaired)
+        self._maps = MapReducer(self.cutoff.name, self.width, labels)
+
+    def add(self, frame: EdgeFrame) -> None:
+        """Take in the edges of one time step; raises `E3DError` as `e3d_lmp.pairs.Pairing.pair` does."""
+        pairs = self._pairing.pair(frame)
+        self._maps.add(pairs)
+        self.beyond += pairs.beyond
+        self.unpaired += pairs.unpaired
+
+    def merge(self, other: EdgeAnalysis) -> None:
+        """Take in what another analysis with the same settings has gathered."""
+        self._maps.merge(other._maps)
+        self.beyond += other.beyond
+        self.unpaired += other.unpaired
+
+    def result(self) -> EnergyMap:
+        """The maps of all frames so far, with their provenance."""
+        about = {"e3d": __version__, "types": " ".join(self.elements), **self.provenance}
+        if self.unpaired:
+            about["unpaired"] = f"{self.unpaired} edges without a partner left out"
+        return replace(self._maps.result(), provenance=about)
+
+
+def bond_table(result: EnergyMap) -> list[dict[str, Any]]:
+    """One row per pair label, the commonest first, with the columns of `TABLE`; standard deviations are
+    population ones."""
+    rows = []
+    for name in result.by_count():
+        one = result.labels[name]
+        values = (
+            name,
+            one.count,
+            one.mean_D,
+            one.std_D,
+            one.mean_absA,
+            one.std_A,
+            one.entropy_nats,
+            one.entropy_bits,
+        )
+        rows.append(dict(zip(TABLE, values, strict=True)))
+    return rows
+
+
+def format_table(rows: Sequence[dict[str, Any]]) -> str:
+    """The bond table as aligned text for a terminal."""
+    head = ("pair", "count", "mean D", "std D", "mean |A|", "std A", "H_2D", "H_2D")
+    units = ("", "", "eV", "eV", "eV", "eV", "nats", "bits")
+    body = [
+        [str(row["pair"]), str(row["count"]), *(f"{row[name]:.4f}" for name in TABLE[2:])] for row in rows
+    ]
+    widths = [max(len(line[k]) for line in [head, units, *body]) for k in range(len(head))]
+    lines = []
+    for line in [head, units, *body]:
+        cells = [line[0].ljust(widths[0])] + [
+            cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def write_analysis(
+    result: EnergyMap, folder: str | os.PathLike, labels: Sequence[str] | None = None, pdf: bool = False
+) -> list[Path]:
+    """Write ``pairs.csv``, ``pairs.json``, ``map.e3d`` and ``maps.png`` of a sample, each whole or not at
+    all.
+
+    Parameters
+    ----------
+    result
+        The maps.
+    folder
+        Folder to write to; made if it is not there.
+    labels
+        Pairs to draw; the commonest by default.
+    pdf
+        Write ``maps.pdf`` (vector graphics) as well.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    E3DError
+        If there is no pair at all, or the folder cannot be written.
+    """
+    from e3d_lmp.figures import plot_maps, save_figure
+
+    rows = bond_table(result)
+    if not rows:
+        raise E3DError(
+            f"no pair within the bond cutoff '{result.cutoff}' in {result.samples} frames; "
+            "check the order of --types, or choose another --cutoff"
+        )
+    out = Path(folder)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise E3DError(f"cannot make the folder {out}: {error.strerror}") from None
+    paths = [out / "pairs.csv", out / "pairs.json", out / "map.e3d", out / "maps.png"]
+    with atomic_path(paths[0]) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, TABLE, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    about = {
+        "format": "e3d-pairs/1",
+        "cutoff": result.cutoff,
+        "bin_eV": result.width,
+        "samples": result.samples,
+        "steps": result.steps,
+        "provenance": result.provenance,
+        "pairs": rows,
+    }
+    with atomic_path(paths[1]) as partial:
+        partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    write_map(result, paths[2])
+    figure = plot_maps(result, labels, f"{result.samples} frames, bond cutoff: {result.cutoff}")
+    save_figure(figure, paths[3])
+    if pdf:
+        paths.append(out / "maps.pdf")
+        save_figure(figure, paths[4])
+    return paths
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``e3d analyze``."""
+    parser.add_argument(
+        "dumps",
+        nargs="+",
+        metavar="DUMP",
+        help="'dump local' text of compute e3d/edge/local, plain, .gz or .zst",
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
+    add_analysis_arguments(parser)
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="use each N-th frame (default 1)")
+    parser.add_argument("--allow-truncated", action="store_true", help="leave out frames that are cut off")
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        metavar="NAME",
+        help="names of the dump's columns in order, for dumps that call them c_ID[1] c_ID[2] ...",
+    )
+
+
+def add_analysis_arguments(parser: argparse.ArgumentParser, with_types: bool = True) -> None:
+    """Arguments that say how edges become a table and maps, for every command that does it.
+
+    ``with_types=False`` leaves out ``--types`` and ``--model``, for commands that know them from a running
+    simulation.
+    """
+    if with_types:
+        parser.add_argument(
+            "--types",
+            nargs="+",
+            required=True,
+            metavar="El",
+            help="element of each LAMMPS type, e.g. C H N O",
+        )
+        parser.add_argument(
+            "--model",
+            metavar="FILE",
+            help="model file of the run; needed only if its cutoffs differ for the two directions of a pair",
+        )
+    parser.add_argument(
+        "--cutoff",
+        nargs="+",
+        default=["covalent"],
+        metavar="C",
+        help="bond cutoff: model, covalent (default), paper (2.2 angstrom), a number of angstrom, 'file F'",
+    )
+    parser.add_argument(
+        "--bin", type=float, default=DEFAULT_BIN, metavar="W", help=f"bin width in eV (default {DEFAULT_BIN})"
+    )
+    parser.add_argument(
+        "--pairs", nargs="+", metavar="A-B", help="only these pairs, e.g. C-H C-C (default: all)"
+    )
+    parser.add_argument(
+        "--skip-unpaired", action="store_true", help="leave out and count edges whose partner is missing"
+    )
+    parser.add_argument("--pdf", action="store_true", help="write the figure as maps.pdf too")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what ``e3d analyze`` was asked; returns the exit code."""
+    from tqdm import tqdm
+
+    reader = DumpReader(args.dumps, args.columns, args.every, args.allow_truncated)
+    analysis = EdgeAnalysis(
+        args.types,
+        parse_cutoff(args.cutoff),
+        args.bin,
+        args.pairs,
+        _model_cutoffs(args.model, args.types) if args.model else None,
+        args.skip_unpaired,
+        {"dumps": " ".join(map(str, reader.files)), "every": str(args.every)},
+    )
+    bar = tqdm(
+        total=reader.bytes_total, unit="B", unit_scale=True, desc="e3d analyze", disable=None, leave=False
+    )
+    with bar:
+        for frame in reader:
+            analysis.add(frame)
+            bar.update(reader.bytes_read - bar.n)
+    result = analysis.result()
+    paths = write_analysis(result, args.output, _drawn(args.pairs, args.types), args.pdf)
+    print(format_table(bond_table(result)))
+    for text in _remarks(reader, analysis):
+        print(f"e3d: warning: {text}", file=sys.stderr)
+    print(f"{result.samples} frames, bond cutoff {result.cutoff}; wrote {', '.join(map(str, paths))}")
+    return 0
+
+
+def _drawn(pairs: Sequence[str] | None, elements: Sequence[str]) -> tuple[str, ...] | None:
+    return parse_labels(pairs, elements) if pairs else None
+
+
+def _remarks(reader: DumpReader, analysis: EdgeAnalysis) -> list[str]:
+    """What the user must know about frames and edges that did not count."""
+    remarks = []
+    if reader.truncated:
+        remarks.append(f"{reader.truncated} cut-off frames left out")
+    if reader.repeated:
+        remarks.append(
+            f"{reader.repeated} frames left out whose step is not beyond that of the frame before them"
+        )
+    if analysis.unpaired:
+        remarks.append(f"{analysis.unpaired} edges without a partner left out")
+    return remarks
+
+
+def _model_cutoffs(path: str, elements: Sequence[str]) -> Any:
+    """(n, n) angstrom, directed cutoffs of a model file by LAMMPS type."""
+    import numpy as np
+
+    from e3d_lmp.contract import read_metadata
+
+    model = read_metadata(path)
+    missing = [symbol for symbol in elements if symbol not in model.type_elements]
+    if missing:
+        raise E3DError(f"{path}: the model has no type of element {', '.join(missing)}; check --types")
+    at = [model.type_elements.index(symbol) for symbol in elements]
+    n_types = len(model.type_names)
+    return np.array(model.cutoffs).reshape(n_types, n_types)[np.ix_(at, at)]
