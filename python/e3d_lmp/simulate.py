@@ -1,0 +1,384 @@
+"""``e3d run``: a LAMMPS input run from Python, its edge energies analysed while it runs, no dump in between.
+
+As a library::
+
+    from e3d_lmp.simulate import Simulation
+
+    with Simulation("inputs/in.e3d", {"steps": "200"}, every=20) as simulation:
+        simulation.run(lambda frame: print(frame.step, frame.eps.sum()))
+
+Under ``mpirun`` every rank runs the same lines; the frames arrive on rank 0 only.
+
+LAMMPS calls back through its own ``fix external`` once the forces of a sampled step are there, so that the
+edge energies are those of the step, nothing is computed twice, and the trajectory is the one ``lmp`` makes.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from e3d_lmp.cutoffs import parse_cutoff
+from e3d_lmp.errors import E3DError
+from e3d_lmp.frames import Box, EdgeFrame
+
+COMPUTE_ID = "e3d_run_edges"
+FIX_ID = "e3d_run_sampler"
+VALUES = ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz", "eps")
+"""Values of compute e3d/edge/local that make an `EdgeFrame`, in this order."""
+
+# fix external adds its forces, here zeros, every so many steps: practically never.
+_NEVER = 2**31 - 1
+
+# Rows of one message between ranks; 8 doubles each, so far below MPI's limit of 2^31 bytes.
+_ROWS_PER_MESSAGE = 2**22
+
+FrameConsumer = Callable[[EdgeFrame], Any]
+
+
+def read_commands(path: str | Path) -> Iterator[str]:
+    """The commands of a LAMMPS input, continuation lines joined, comments and empty lines left out.
+
+    Raises
+    ------
+    E3DError
+        The file cannot be read, or a triple quote is never closed.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise E3DError(f"input '{path}': {error}; expected a LAMMPS input file") from None
+    command = ""
+    for line in lines:
+        command += line
+        if command.count('"""') % 2:
+            command += "\n"
+        elif command.rstrip().endswith("&"):
+            command = command.rstrip()[:-1]
+        else:
+            if command.split("#", 1)[0].strip():
+                yield command
+            command = ""
+    if command.count('"""') % 2:
+        raise E3DError(f"input '{path}': a triple quote is never closed")
+    if command.split("#", 1)[0].strip():
+        yield command
+
+
+def _words(command: str) -> list[str]:
+    """Words of a command without its comment, as LAMMPS splits them."""
+    try:
+        return shlex.split(command, comments=True)
+    except ValueError:
+        return command.split()
+
+
+class Simulation:
+    """A LAMMPS run of an input file that hands its directed edges to Python every so many steps.
+
+    Parameters
+    ----------
+    input_file
+        LAMMPS input with ``pair_style e3d``. Its ``run`` commands are sampled, minimisations are not. A
+        ``dump local`` of a compute e3d/edge/local is left out, because its edges come here. ``jump`` is
+        refused, and a ``run`` inside an ``if`` is not sampled: the lines are read one by one.
+    variables
+        Index variables, as ``-v NAME VALUE...`` of ``lmp``: a string or several.
+    every
+        Sample the steps that are multiples of this, the first step of a run included when it is one.
+    cutoff
+        Bond cutoff as LAMMPS takes it: ``covalent``, ``paper``, ``model``, a number, or ``file F``.
+    log
+        LAMMPS log file; None for none.
+    screen
+        Whether LAMMPS prints to standard output.
+    communicator
+        mpi4py communicator; ``MPI.COMM_WORLD`` by default.
+
+    Attributes
+    ----------
+    lmp
+        The ``lammps.lammps`` object, for everything that is not here.
+    samples
+        Frames taken so far.
+    """
+
+    def __init__(
+        self,
+        input_file: str | Path,
+        variables: Mapping[str, str | Sequence[str]] | None = None,
+        *,
+        every: int = 20,
+        cutoff: str = "covalent",
+        log: str | Path | None = None,
+        screen: bool = True,
+        communicator: Any = None,
+    ) -> None:
+        if every < 1:
+            raise E3DError(f"every: expected a whole number of steps from 1, got {every}")
+        parse_cutoff(cutoff)  # a mistake in it is said before LAMMPS starts
+        self.input_file = Path(input_file)
+        if not self.input_file.is_file():
+            raise E3DError(f"no input '{input_file}'; give the path of a LAMMPS input file")
+        self.every = every
+        self.cutoff = cutoff
+        self.samples = 0
+        self._elements: tuple[str, ...] | None = None
+        self._consumer: FrameConsumer | None = None
+        self._last_step: int | None = None
+        self._failure: BaseException | None = None
+        self._edge_computes: set[str] = set()
+        self._left_out: set[str] = set()
+
+        lammps, communicator = _import_lammps(communicator)
+        self.communicator = communicator
+        arguments = ["-nocite", "-log", str(log) if log else "none"]
+        if not screen:
+            arguments += ["-screen", "none"]
+        for name, value in (variables or {}).items():
+            arguments += ["-var", name, *([value] if isinstance(value, str) else value)]
+        self._constants = lammps
+        self.lmp = lammps.lammps(cmdargs=arguments, comm=communicator)
+
+    def __enter__(self) -> Simulation:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End LAMMPS; the object cannot be used after that."""
+        if self.lmp is not None:
+            self.lmp.close()
+            self.lmp = None
+
+    @property
+    def rank(self) -> int:
+        """This process's rank in the communicator."""
+        return int(self.communicator.Get_rank())
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Chemical symbol of each LAMMPS type, from the ``pair_coeff`` line and the model's metadata.
+
+        Raises
+        ------
+        E3DError
+            No ``pair_coeff`` of pair style e3d has been read yet.
+        """
+        if self._elements is None:
+            raise E3DError(
+                "the input has no pair_coeff line of pair_style e3d; add one, or name --types C H N O"
+            )
+        return self._elements
+
+    def run(self, consumer: FrameConsumer) -> int:
+        """Run the whole input.
+
+        Parameters
+        ----------
+        consumer
+            Called on rank 0 with the `EdgeFrame` of every sampled step.
+
+        Returns
+        -------
+        int
+            Number of frames sampled, the same on every rank.
+
+        Raises
+        ------
+        E3DError
+            LAMMPS stopped with an error (its own message is given), or no step was sampled.
+        """
+        self._consumer = consumer
+        self._execute(self.input_file)
+        if self.samples == 0:
+            raise E3DError(
+                f"no step of '{self.input_file}' was sampled; expected a 'run' command on a line of its own "
+                f"whose steps include a multiple of {self.every}"
+            )
+        return self.samples
+
+    def command(self, line: str) -> None:
+        """Execute one LAMMPS command, sampled if it is ``run``; `E3DError` with LAMMPS's message on error."""
+        words = _words(line)
+        if not words:
+            return
+        if words[0] == "run":
+            self._sampled(line)
+        elif words[0] == "include":
+            self._execute(Path(self._expand(line)[1]))
+        elif words[0] == "jump":
+            raise E3DError("'jump' cannot be run line by line; loop in Python, or use lmp and e3d analyze")
+        elif words[0] in ("dump", "dump_modify") and self._leaves_out(words):
+            return
+        else:
+            self._lammps(line)
+            if words[0] == "compute" and len(words) > 3 and words[3] == "e3d/edge/local":
+                self._edge_computes.add(words[1])
+            elif words[0] == "pair_coeff":
+                self._read_elements(self._expand(line))
+
+    def _execute(self, path: Path) -> None:
+        for line in read_commands(path):
+            self.command(line)
+
+    def _lammps(self, line: str) -> None:
+        try:
+            self.lmp.command(line)
+        except Exception as error:  # the module raises plain Exception
+            if self._failure is None:
+                if type(error).__name__ == "MPIAbortException" and self.communicator.Get_size() > 1:
+                    # An error of this rank alone: the others would wait for it for ever.
+                    print(f"e3d: error: LAMMPS: {_message(error)}", file=sys.stderr, flush=True)
+                    self.communicator.Abort(1)
+                raise E3DError(f"LAMMPS: {_message(error)} (command: {line.strip()})") from None
+        if self._failure is not None:
+            raise self._failure
+
+    def _expand(self, line: str) -> list[str]:
+        """Words of a command with its LAMMPS variables filled in."""
+        return _words(self.lmp.expand(line) or "")
+
+    def _leaves_out(self, words: Sequence[str]) -> bool:
+        """Whether a dump or dump_modify is of the edges that are sampled here."""
+        if len(words) < 2:
+            return False
+        references = {word[2:].split("[")[0] for word in words if word.startswith("c_")}
+        if words[0] == "dump" and len(words) > 3 and words[3] == "local" and references & self._edge_computes:
+            self._left_out.add(words[1])
+        return words[1] in self._left_out
+
+    def _read_elements(self, words: Sequence[str]) -> None:
+        """Elements of the types from ``pair_coeff * * [e3d] MODEL NAME...``."""
+        from e3d_lmp.contract import read_metadata
+
+        n_types = self.lmp.extract_global("ntypes")
+        names, files = words[-n_types:], words[3:-n_types]
+        models = [word for word in files if word.endswith((".nequip.pt2", ".nequip.pth"))]
+        if not models or "NULL" in names:
+            return
+        metadata = read_metadata(models[0])
+        by_name = dict(zip(metadata.type_names, metadata.type_elements, strict=True))
+        if all(name in by_name for name in names):
+            self._elements = tuple(by_name[name] for name in names)
+
+    def _sampled(self, line: str) -> None:
+        """Execute a ``run`` command with the sampler in place."""
+        self._lammps(f"compute {COMPUTE_ID} all e3d/edge/local {' '.join(VALUES)} cutoff {self.cutoff}")
+        self._lammps(f"fix {FIX_ID} all external pf/callback {self.every} {_NEVER}")
+        self.lmp.set_fix_external_callback(FIX_ID, _callback, self)
+        try:
+            self._lammps(line)
+        finally:
+            if self._failure is None:
+                self.lmp.command(f"unfix {FIX_ID}")
+                self.lmp.command(f"uncompute {COMPUTE_ID}")
+
+    def _sample(self, step: int) -> None:
+        """Gather one frame and hand it on; called by LAMMPS on every rank at the same step."""
+        if self._failure is not None or step == self._last_step:
+            return
+        self._last_step = step
+        problem: BaseException | None = None
+        frame = None
+        try:
+            rows = self._local_rows()
+        except Exception as error:
+            problem, rows = error, np.empty((0, len(VALUES)))
+        gathered = gather_rows(rows, self.communicator)
+        if gathered is not None:
+            frame = self._frame(step, gathered)
+        problems = self.communicator.allgather(None if problem is None else _message(problem))
+        if not any(problems):
+            try:
+                if frame is not None and self._consumer is not None:
+                    self._consumer(frame)
+            except BaseException as error:
+                problem = error
+            problems = self.communicator.allgather(None if problem is None else _message(problem))
+        failed = [text for text in problems if text]
+        if failed:
+            # An exception cannot pass through LAMMPS: every rank notes it and stops the run after this step.
+            own = isinstance(problem, E3DError) or (problem is not None and self.rank == 0)
+            self._failure = problem if own else E3DError(f"step {step}: {failed[0]}")
+            self.lmp.force_timeout()
+            return
+        self.samples += 1
+
+    def _local_rows(self) -> np.ndarray:
+        """This rank's edges, (n, 8) float64, columns `VALUES`."""
+        c = self._constants
+        array = self.lmp.numpy.extract_compute(COMPUTE_ID, c.LMP_STYLE_LOCAL, c.LMP_TYPE_ARRAY)
+        if array is None or array.size == 0:
+            return np.empty((0, len(VALUES)))
+        return np.array(array, dtype=np.float64).reshape(-1, len(VALUES))
+
+    def _frame(self, step: int, rows: np.ndarray) -> EdgeFrame:
+        low, high, xy, yz, xz, periodic, _ = self.lmp.extract_box()
+        lx, ly, lz = np.subtract(high, low)
+        cell = np.array([[lx, 0.0, 0.0], [xy, ly, 0.0], [xz, yz, lz]])
+        box = Box(cell, np.array(low, dtype=np.float64), np.array(periodic, dtype=bool))
+        i, j = (np.rint(rows[:, k]).astype(np.int64) for k in (0, 1))
+        type_i, type_j = (np.rint(rows[:, k]).astype(np.int32) for k in (2, 3))
+        return EdgeFrame(step, box, i, j, type_i, type_j, rows[:, 4:7].copy(), rows[:, 7].copy())
+
+
+def _callback(simulation: Simulation, step: int, nlocal: int, tag: Any, x: Any, force: np.ndarray) -> None:
+    """What fix external calls; adds no force."""
+    if nlocal > 0:
+        force[:] = 0.0
+    simulation._sample(int(step))
+
+
+def _message(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.removeprefix("ERROR: ")
+
+
+def _import_lammps(communicator: Any) -> tuple[Any, Any]:
+    """The lammps module and a communicator; mpi4py first, because it brings the MPI library of the module."""
+    try:
+        from mpi4py import MPI  # noqa: I001
+
+        import lammps
+    except (ImportError, OSError) as error:
+        raise E3DError(
+            f"'e3d run' needs the Python modules mpi4py and lammps ({error}); "
+            "type: pip install lammps mpich mpi4py"
+        ) from None
+    return lammps, MPI.COMM_WORLD if communicator is None else communicator
+
+
+def gather_rows(rows: np.ndarray, communicator: Any) -> np.ndarray | None:
+    """The rows of all ranks, in the order of ranks, on rank 0; None elsewhere.
+
+    Parameters
+    ----------
+    rows
+        (n, k) float64, the same k on every rank. Counts are 64-bit: long arrays go in several messages.
+    """
+    rank, size = communicator.Get_rank(), communicator.Get_size()
+    width = rows.shape[1]
+    counts = communicator.gather(int(rows.shape[0]), root=0)
+    if rank != 0:
+        contiguous = np.ascontiguousarray(rows, dtype=np.float64)
+        for start in range(0, len(contiguous), _ROWS_PER_MESSAGE):
+            communicator.Send(contiguous[start : start + _ROWS_PER_MESSAGE], dest=0, tag=0)
+        return None
+    offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    out = np.empty((int(offsets[-1]), width))
+    out[: counts[0]] = rows
+    for source in range(1, size):
+        for start in range(offsets[source], offsets[source + 1], _ROWS_PER_MESSAGE):
+            stop = min(start + _ROWS_PER_MESSAGE, offsets[source + 1])
+            communicator.Recv(out[start:stop], source=source, tag=0)
+    return out
