@@ -101,6 +101,18 @@ def test_equals_stock_to_second_derivatives(product: str, coupling: bool, padded
 
 @pytest.mark.parametrize("coupling", [True, False], ids=["coupled", "uncoupled"])
 @pytest.mark.parametrize("product", PRODUCTS)
+def test_blocked_equals_stock(product: str, coupling: bool) -> None:
+    """Sorted edges in blocks: centres with no edge, one, a full block, one more, several blocks."""
+    stock = _contracter(product, coupling, torch.float64)
+    new = CentreContracter(stock, padded=False, sorted_by_centre=True)
+    for counts in ([0, 1, 8, 9, 0, 24, 3, 0], [2, 0], [0, 5, 17]):
+        index = [centre for centre, count in enumerate(counts) for _ in range(count)]
+        inputs = _inputs(stock, torch.float64, index, len(counts))
+        _compare(_derivatives(new, *inputs), _derivatives(stock, *inputs), torch.float64)
+
+
+@pytest.mark.parametrize("coupling", [True, False], ids=["coupled", "uncoupled"])
+@pytest.mark.parametrize("product", PRODUCTS)
 def test_scripted_equals_stock(product: str, coupling: bool) -> None:
     stock = _contracter(product, coupling, torch.float64)
     scripted = torch.jit.script(CentreContracter(stock))

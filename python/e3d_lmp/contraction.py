@@ -10,9 +10,12 @@ edge, so it can be folded into the weights once per centre:
 This is the same sum in another order.  At l_max = 2 it needs nine times less work per edge than the
 contraction of nequip-allegro, which forms the outer product over (i, j, k) for every edge.
 
-Two kernels evaluate the second line.  ``gather`` reads M by edge: no shape in it depends on data, so it can
-be traced with dynamic shapes and a compiler fuses it.  ``padded`` lays the edges of each centre side by side
-and multiplies matrices: fastest without a compiler, in eager mode and in TorchScript.
+Three kernels evaluate the second line.  ``gather`` reads M by edge; it takes edges in any order and no shape
+in it depends on data, so it can be traced with dynamic shapes.  ``padded`` lays the edges of each centre
+side by side, up to the longest, and multiplies matrices: fastest without a compiler, in eager mode and in
+TorchScript.  ``blocked`` is for compiled models whose edges come sorted by centre: it cuts each centre's
+edges into blocks of `_BLOCK` rows, of which E edges and N centres fill at most (E + (_BLOCK - 1) N) / _BLOCK,
+a number that is known without reading data.
 """
 
 from __future__ import annotations
@@ -21,7 +24,10 @@ import torch
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 _GATHER_LIMIT = 16
-"""Largest i * k (entries of M per centre and channel) that is read by edge even where padding is allowed."""
+"""Largest i * k (entries of M per centre and channel) that is always read by edge."""
+
+_BLOCK = 8
+"""Edges of one centre that the ``blocked`` kernel multiplies at once."""
 
 
 class CentreContracter(torch.nn.Module):
@@ -36,9 +42,13 @@ class CentreContracter(torch.nn.Module):
         Module to replace, or a copy of that class from a package; its parameter and buffer are shared.
     padded : bool
         Allow the ``padded`` kernel where neither tracing nor compiling is under way.
+    sorted_by_centre : bool
+        Promise that edges come sorted by centre, and so allow the ``blocked`` kernel where a graph is traced.
     """
 
-    def __init__(self, stock: torch.nn.Module, padded: bool = True) -> None:
+    def __init__(
+        self, stock: torch.nn.Module, padded: bool = True, sorted_by_centre: bool = False
+    ) -> None:
         super().__init__()
         if stock.scatter_factor is not None:
             raise ValueError(
@@ -55,17 +65,19 @@ class CentreContracter(torch.nn.Module):
         self.num_paths = int(stock.num_paths)
         self.w3j_is_ij_diagonal = bool(stock.w3j_is_ij_diagonal)
         self.path_channel_coupling = bool(stock.path_channel_coupling)
-        self.padded = padded and self.base_dim1 * self.base_dim_out > _GATHER_LIMIT
+        large = self.base_dim1 * self.base_dim_out > _GATHER_LIMIT
+        self.padded = padded and large
+        self.blocked = sorted_by_centre and large
         self.weights = stock.weights
         self.register_buffer("w3j", stock.w3j)
         self.train(stock.training)
 
     def extra_repr(self) -> str:
         """Irreps, channels and kernel, for ``print(model)``."""
-        kernel = "padded" if self.padded else "gather"
+        kernels = [name for name in ("padded", "blocked") if getattr(self, name)] or ["gather"]
         return (
             f"{self.irreps_in1} x {self.irreps_in2} -> {self.irreps_out} | {self.mul} channels | "
-            f"{self.num_paths} paths | {kernel}"
+            f"{self.num_paths} paths | {', '.join(kernels)}"
         )
 
     def forward(self, x1: torch.Tensor, x2: torch.Tensor, idxs: torch.Tensor) -> torch.Tensor:
@@ -80,11 +92,15 @@ class CentreContracter(torch.nn.Module):
         x1 = x1.reshape(-1, self.mul, self.base_dim1)
         x2 = x2.reshape(-1, self.mul, self.base_dim2)
         per_centre = self._contract_centres(x2)
-        if self.padded:
-            if torch.jit.is_scripting():
+        # TorchScript compiles one branch of is_scripting() only
+        if torch.jit.is_scripting():
+            if self.padded:
                 return self._padded(x1, per_centre, idxs)
-            elif not _is_traced(x1):
+        else:
+            if self.padded and not _is_traced(x1):
                 return self._padded(x1, per_centre, idxs)
+            if self.blocked:
+                return self._blocked(x1, per_centre, idxs)
         return torch.sum(x1.unsqueeze(-1) * torch.index_select(per_centre, 0, idxs), 2)
 
     def _contract_centres(self, x2: torch.Tensor) -> torch.Tensor:
@@ -111,6 +127,27 @@ class CentreContracter(torch.nn.Module):
         else:
             product = torch.mm(x2.reshape(-1, self.base_dim2), weighted[0])
         return product.reshape(-1, self.mul, self.base_dim1, self.base_dim_out)
+
+    def _blocked(self, x1: torch.Tensor, per_centre: torch.Tensor, idxs: torch.Tensor) -> torch.Tensor:
+        """Sum over i with blocks of `_BLOCK` edges of a centre as the rows of a matrix; `idxs` is sorted."""
+        num_edges = x1.size(0)
+        num_centres = per_centre.size(0)
+        # a number of blocks that always suffices; the ones that stay empty are never read
+        num_blocks = (num_edges + (_BLOCK - 1) * num_centres) // _BLOCK + 1
+        counts = torch.zeros(num_centres, dtype=torch.int64, device=idxs.device)
+        counts = counts.index_add(0, idxs, torch.ones_like(idxs))
+        blocks = torch.div(counts + (_BLOCK - 1), _BLOCK, rounding_mode="floor")
+        end = torch.cumsum(blocks, 0)  # of each centre's blocks
+        first_edge = torch.cumsum(counts, 0) - counts
+        rank = torch.arange(num_edges, device=idxs.device) - first_edge[idxs]
+        block = (end - blocks)[idxs] + torch.div(rank, _BLOCK, rounding_mode="floor")
+        row = torch.remainder(rank, _BLOCK)
+        numbers = torch.arange(num_blocks, device=idxs.device)
+        centre = torch.searchsorted(end, numbers, right=True).clamp(max=num_centres - 1)
+        rows = torch.zeros([num_blocks, self.mul, _BLOCK, self.base_dim1], dtype=x1.dtype, device=x1.device)
+        rows = torch.ops.aten.index_put(rows, [block, None, row], x1)
+        product = torch.matmul(rows, torch.index_select(per_centre, 0, centre))
+        return torch.ops.aten.index(product, [block, None, row])
 
     def _padded(self, x1: torch.Tensor, per_centre: torch.Tensor, idxs: torch.Tensor) -> torch.Tensor:
         """Sum over i with the edges of each centre as the rows of one matrix."""
@@ -141,7 +178,6 @@ class CentreContracter(torch.nn.Module):
         return torch.index_select(product, 0, slot)
 
 
-@torch.jit.unused
 def _is_traced(x: torch.Tensor) -> bool:
     """Whether `x` is a symbol of make_fx, torch.export, torch.compile or torch.jit.trace, not a number."""
     return (
@@ -152,7 +188,9 @@ def _is_traced(x: torch.Tensor) -> bool:
     )
 
 
-def contract_centres(model: torch.nn.Module, padded: bool = True) -> torch.nn.Module:
+def contract_centres(
+    model: torch.nn.Module, padded: bool = True, sorted_by_centre: bool = False
+) -> torch.nn.Module:
     """Return `model` with every Allegro tensor product contracted centre-first; exact to rounding.
 
     Parameters
@@ -161,6 +199,9 @@ def contract_centres(model: torch.nn.Module, padded: bool = True) -> torch.nn.Mo
         A nequip model that holds nequip-allegro modules; changed in place.
     padded : bool
         Let eager and scripted calls use the padded kernel (module documentation).
+    sorted_by_centre : bool
+        Promise that edges come sorted by centre, as in the contract e3d/1; lets traced calls use the blocked
+        kernel. Wrong numbers follow if the promise is broken.
 
     Raises
     ------
@@ -173,7 +214,8 @@ def contract_centres(model: torch.nn.Module, padded: bool = True) -> torch.nn.Mo
         for name, child in list(parent.named_children()):
             # By name: a nequip package brings its own copy of the class.
             if type(child).__name__ == "Contracter":
-                setattr(parent, name, CentreContracter(child, padded=padded))
+                new = CentreContracter(child, padded=padded, sorted_by_centre=sorted_by_centre)
+                setattr(parent, name, new)
                 found = True
     if not found:
         raise ValueError(

@@ -162,7 +162,7 @@ def export_model(
     if contraction:
         from e3d_lmp.contraction import contract_centres
 
-        to_write = contract_centres(to_write)
+        to_write = contract_centres(to_write, sorted_by_centre=True)
     metadata = ModelMetadata(
         type_names=facts.type_names,
         type_elements=type_elements,
@@ -174,9 +174,6 @@ def export_model(
         model_dtype=dtype,
         device=device if engine == AOTINDUCTOR else "any",
         engine=engine,
-        torch_version=torch.__version__,
-        nequip_version=_version("nequip"),
-        nequip_allegro_version=_version("nequip-allegro"),
         source_sha256=sha256,
         training_data=" ".join((training_data or provenance.get("training_data", "")).split()) or UNKNOWN,
     )
@@ -206,7 +203,7 @@ def write_edge_model(
     Parameters
     ----------
     metadata
-        Its engine and device are set from `output`.
+        Its engine, device and versions are set here.
     reference
         Knows atomic energies and forces independently; by default `edge_model` itself, run eagerly.
     edges
@@ -223,9 +220,16 @@ def write_edge_model(
     if engine == AOTINDUCTOR:
         device = "cpu" if device == "any" else device
         _check_device(device, engine)
-        metadata = replace(metadata, engine=engine, device=device)
     else:
-        metadata, device = replace(metadata, engine=engine, device="any"), "cpu"
+        device = "cpu"
+    metadata = replace(
+        metadata,
+        engine=engine,
+        device=device if engine == AOTINDUCTOR else "any",
+        torch_version=torch.__version__,
+        nequip_version=_version("nequip"),
+        nequip_allegro_version=_version("nequip-allegro"),
+    )
     if not output.parent.is_dir():
         raise E3DError(f"no folder '{output.parent}' to write '{output.name}' into; make it first")
     eager = EdgeModelWithForces(edge_model).eval()
