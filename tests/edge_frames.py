@@ -7,6 +7,7 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+
 from e3d_lmp.frames import Box, EdgeFrame
 
 NAMES = ("tag1", "tag2", "type1", "type2", "dist", "dx", "dy", "dz", "eps")
@@ -62,7 +63,7 @@ def take(frame: EdgeFrame, rows: np.ndarray) -> EdgeFrame:
 
 
 def plain_pairs(frame: EdgeFrame, elements: tuple[str, ...], bond: np.ndarray | None = None) -> list[tuple]:
-    """Sorted (label, i, j, vec, e12, e21) of every pair, edge by edge; a partner that is absent counts as 0."""
+    """Sorted (label, i, j, vec, e12, e21) of every pair, edge by edge; an absent partner counts as 0."""
     edges = [
         (int(i), int(j), int(a) - 1, int(b) - 1, vec, float(eps))
         for i, j, a, b, vec, eps in zip(
@@ -80,9 +81,11 @@ def plain_pairs(frame: EdgeFrame, elements: tuple[str, ...], bond: np.ndarray | 
         elif i != j:
             is_first = i < j
         else:
-            is_first = next((x > 0 for x in vec[::-1] if abs(x) > 1e-3))
+            is_first = next(x > 0 for x in vec[::-1] if abs(x) > 1e-3)
         if is_first:
-            pairs.append((f"{elements[a]}-{elements[b]}", i, j, tuple(vec), eps, partner[0][5] if partner else 0.0))
+            pairs.append(
+                (f"{elements[a]}-{elements[b]}", i, j, tuple(vec), eps, partner[0][5] if partner else 0.0)
+            )
         elif not partner:
             pairs.append((f"{elements[b]}-{elements[a]}", j, i, tuple(-vec), 0.0, eps))
     return sorted(pairs)
@@ -95,7 +98,7 @@ def write_dump(
     columns: tuple[str, ...] = NAMES,
     names: tuple[str, ...] | None = None,
 ) -> Path:
-    """Write frames as LAMMPS writes a ``dump local``: blank after each number, bounding box of a tilted cell."""
+    """Write frames as ``dump local`` does: blank after each number, bounding box of a tilted cell."""
     lines = []
     for frame in frames:
         cell, low = frame.box.cell, frame.box.origin

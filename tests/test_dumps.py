@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from e3d_lmp import dumps
 from e3d_lmp.dumps import DumpReader
 from e3d_lmp.errors import E3DError
@@ -85,7 +86,9 @@ def test_other_formats_that_keep_ids_are_read(tmp_path, float_format):
 def test_column_order_and_extra_columns_do_not_matter(tmp_path):
     frames = some_frames(2)
     columns = ("eps", "dz", "dist", "dy", "dx", "type2", "dist", "tag2", "type1", "tag1")
-    for got, expected in zip(DumpReader(write_dump(tmp_path / "d", frames, columns=columns)), frames, strict=True):
+    for got, expected in zip(
+        DumpReader(write_dump(tmp_path / "d", frames, columns=columns)), frames, strict=True
+    ):
         assert_same_frame(got, expected)
 
 
@@ -95,15 +98,17 @@ def test_columns_by_option(tmp_path):
     path = write_dump(tmp_path / "d", frames, names=names)
     (got,) = DumpReader(path, columns=NAMES)
     assert_same_frame(got, frames[0])
-    with pytest.raises(E3DError, match="no column tag1, tag2, type1.*--columns"):
+    with pytest.raises(E3DError, match=r"no column tag1, tag2, type1.*--columns"):
         list(DumpReader(path))
     with pytest.raises(E3DError, match="--columns names 8 columns, the dump has 9"):
         list(DumpReader(path, columns=NAMES[:8]))
 
 
 def test_missing_and_doubled_columns_are_named(tmp_path):
-    path = write_dump(tmp_path / "d", some_frames(1), columns=tuple(n for n in NAMES if n not in ("dz", "eps")))
-    with pytest.raises(E3DError, match="no column dz, eps among 'tag1 .*compute E all e3d/edge/local"):
+    path = write_dump(
+        tmp_path / "d", some_frames(1), columns=tuple(n for n in NAMES if n not in ("dz", "eps"))
+    )
+    with pytest.raises(E3DError, match=r"no column dz, eps among 'tag1 .*compute E all e3d/edge/local"):
         list(DumpReader(path))
     path = write_dump(tmp_path / "d", some_frames(1), columns=(*NAMES, "eps"))
     with pytest.raises(E3DError, match="column eps occurs more than once"):
@@ -127,7 +132,11 @@ def test_frame_without_edges(tmp_path):
 def test_units_time_and_label_lines(tmp_path):
     frames = some_frames(1)
     path = write_dump(tmp_path / "d", frames)
-    text = path.read_text().replace("ENTRIES", "EDGES").replace("ITEM: TIMESTEP", "ITEM: UNITS\nmetal\nITEM: TIMESTEP")
+    text = (
+        path.read_text()
+        .replace("ENTRIES", "EDGES")
+        .replace("ITEM: TIMESTEP", "ITEM: UNITS\nmetal\nITEM: TIMESTEP")
+    )
     path.write_text(text.replace("ITEM: NUMBER", "ITEM: TIME\n0.5\nITEM: NUMBER"))
     (got,) = DumpReader(path)
     assert_same_frame(got, frames[0])
@@ -209,7 +218,7 @@ def test_cut_off_gzip_stream(tmp_path):
 def test_frame_cut_off_in_the_middle_of_a_file(tmp_path):
     frames = some_frames(3)
     text = write_dump(tmp_path / "d", frames).read_text()
-    second, third = [m for m in range(len(text)) if text.startswith("ITEM: TIMESTEP", m)][1:]
+    _, third = [m for m in range(len(text)) if text.startswith("ITEM: TIMESTEP", m)][1:]
     (tmp_path / "d").write_text(text[: third - 30] + text[third:])  # killed, then continued with append yes
     with pytest.raises(E3DError, match="frame 2 is cut off"):
         list(DumpReader(tmp_path / "d"))
@@ -237,7 +246,10 @@ def test_one_rank_cut_off(tmp_path):
         (lambda t: t[:-2].rsplit(" ", 1)[0] + "\n", "expected 9 finite numbers"),
         (lambda t: t[:-2] + " 1 \n", "expected 9 finite numbers"),
         (lambda t: t.replace("pp pp pp\n", "pp pp pp\nx", 1), "cannot understand the box"),
-        (lambda t: t.replace("TIMESTEP\n0", "TIMESTEP\nzero", 1), "expected a whole number after 'ITEM: TIMESTEP'"),
+        (
+            lambda t: t.replace("TIMESTEP\n0", "TIMESTEP\nzero", 1),
+            "expected a whole number after 'ITEM: TIMESTEP'",
+        ),
     ],
 )
 def test_damaged_files(tmp_path, damage, message):
@@ -264,7 +276,7 @@ def test_empty_and_missing_files(tmp_path):
     with pytest.raises(E3DError, match="no such file"):
         DumpReader(tmp_path / "nothing.*")
     (tmp_path / "false.gz").write_text("ITEM: TIMESTEP\n")
-    with pytest.raises(E3DError, match="is it really a .gz file"):
+    with pytest.raises(E3DError, match=r"is it really a \.gz file"):
         list(DumpReader(tmp_path / "false.gz"))
 
 

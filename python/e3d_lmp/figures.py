@@ -23,6 +23,9 @@ MAX_PANELS = 8
 SHOWN_WEIGHT = 0.998
 """Share of each panel's pairs that the common axes must hold; the panel says how many lie outside."""
 
+OUTLINED_WEIGHT = 0.9
+"""Share of each pair's weight inside its outline in the overview."""
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
 """Categorical colours that colour-blind readers tell apart (Okabe and Ito 2008, yellow replaced for white
 paper)."""
@@ -71,7 +74,7 @@ def plot_maps(result: EnergyMap, labels: Sequence[str] | None = None, title: str
     most = max(result.labels[name].halves.max() for name in shown) / 2.0 / scale
     norm = LogNorm(vmin=0.5 / scale, vmax=max(most, 1.0 / scale))
 
-    _draw_overview(panels[0], result, shown)
+    _draw_overview(panels[0], result, shown, x_range, y_range)
     image: Any = None
     for axis, name in zip(panels[1:], shown, strict=False):
         image = _draw_map(axis, result, name, x_range, y_range, norm, scale)
@@ -152,29 +155,43 @@ def _draw_map(
     return image
 
 
-def _draw_overview(axis: Axes, result: EnergyMap, shown: Sequence[str]) -> None:
-    """The bins of each pair in one colour, fainter where there are few, named at its mean."""
+def _draw_overview(
+    axis: Axes,
+    result: EnergyMap,
+    shown: Sequence[str],
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+) -> None:
+    """All pairs in one plane, each in its colour: pale where it goes, outlined where most of it is."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    patches = []
     for name, colour in zip(shown, _colours(len(shown)), strict=True):
-        one = result.labels[name]
-        d, a, weight = one.bins
-        # Strength of colour by rank: the bins that hold the inner 90 % of the pairs are solid.
-        order = np.argsort(weight)
+        x, y, grid, _ = _grid(result.labels[name], x_range, y_range, result.width)
+        weight = np.nan_to_num(grid)
+        weight_near = _smooth(weight)  # so that the outline does not follow the noise of single bins
+        order = np.argsort(weight_near, axis=None)
         share = np.empty(weight.size)
-        share[order] = np.cumsum(weight[order]) / weight.sum()
-        strength = np.where(share > 0.1, 0.8, 0.2)
-        axis.scatter(
-            (d + 0.5) * result.width,
-            (a + 0.5) * result.width,
-            s=4.0,
-            marker="s",
-            linewidths=0,
-            color=colour,
-            alpha=strength,  # type: ignore[arg-type]  # one value per marker is allowed
-            rasterized=True,
+        share[order] = np.cumsum(weight.flat[order]) / max(weight.sum(), 1e-300)
+        is_core = (share > 1.0 - OUTLINED_WEIGHT).reshape(weight.shape) & (weight_near > 0.0)
+        one_colour = ListedColormap([colour])
+        axis.pcolormesh(
+            x, y, np.where(weight > 0.0, 1.0, np.nan), cmap=one_colour, alpha=0.2, rasterized=True
         )
-        axis.scatter([], [], s=16.0, marker="s", color=colour, label=name)
-    axis.set_title("all", fontsize=10)
-    axis.legend(fontsize=6, ncols=2, loc="best", handletextpad=0.2, columnspacing=0.8, borderpad=0.3)
+        if min(is_core.shape) >= 2 and is_core.any():
+            centres = [(edges[1:] + edges[:-1]) / 2.0 for edges in (x, y)]
+            axis.contour(*centres, is_core.astype(float), levels=[0.5], colors=[colour], linewidths=1.2)
+        patches.append(Patch(color=colour, label=name))
+    axis.set_title(f"all, outlines hold {OUTLINED_WEIGHT:.0%}", fontsize=10)
+    axis.legend(handles=patches, fontsize=6, ncols=2, loc="best", handlelength=1.0, columnspacing=0.8)
+
+
+def _smooth(grid: np.ndarray) -> np.ndarray:
+    """Mean of each cell of a (Y, X) grid and its eight neighbours; cells outside count as 0."""
+    padded = np.pad(grid, 1)
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    return (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9.0
 
 
 def _colours(n: int) -> list[str]:

@@ -161,8 +161,8 @@ def label_map(D: np.ndarray, A: np.ndarray, width: float, like: bool, where: str
     if D.size == 0:
         return LabelMap()
     k_d, k_a = np.floor(D / width), np.floor(A / width)
-    size = max(np.abs(k_d).max(), np.abs(k_a).max())
-    if not size < BIN_LIMIT - 1:  # also true for nan
+    size = np.maximum(np.abs(k_d).max(), np.abs(k_a).max())
+    if not size < BIN_LIMIT - 1:  # so that nan is caught too
         raise E3DError(
             f"{where}: an energy that is not finite, or too large for bins of {width} eV; "
             "has the simulation blown up, or is the dump damaged?"

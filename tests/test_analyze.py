@@ -1,0 +1,226 @@
+"""``e3d analyze`` from the command line to its files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from e3d_lmp import __version__, cli
+from e3d_lmp.analyze import TABLE, EdgeAnalysis, bond_table, format_table, write_analysis
+from e3d_lmp.cutoffs import parse_cutoff
+from e3d_lmp.errors import E3DError
+from e3d_lmp.frames import EdgeFrame
+from e3d_lmp.maps import read_map
+from edge_frames import plain_pairs, random_cell, random_frame, take, write_dump
+
+ELEMENTS = ("C", "H", "O")
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[EdgeFrame]:
+    rng = np.random.default_rng(9)
+    cell = random_cell(rng, 4.0, 5.0, False)
+    return [random_frame(rng, 14, cell, np.full((3, 3), 3.0), step=100 * k) for k in range(3)]
+
+
+@pytest.fixture(scope="module")
+def dump(frames, tmp_path_factory):
+    return write_dump(tmp_path_factory.mktemp("dump") / "edges.dump", frames)
+
+
+def expected_rows(frames: list[EdgeFrame]) -> dict[str, tuple]:
+    bond = parse_cutoff("covalent").matrix(ELEMENTS)
+    values: dict[str, list] = {}
+    for frame in frames:
+        for label, _, _, _, e12, e21 in plain_pairs(frame, ELEMENTS, bond):
+            values.setdefault(label, []).append((e12 + e21, e12 - e21))
+    rows = {}
+    for label, pairs in values.items():
+        D, A = np.array(pairs).T
+        rows[label] = (len(D), D.mean(), D.std(), np.abs(A).mean())
+    return rows
+
+
+def test_command_line(frames, dump, tmp_path, capsys):
+    out = tmp_path / "new" / "OUT"
+    assert cli.main(["analyze", str(dump), "-o", str(out), "--types", *ELEMENTS, "--pdf"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "map.e3d",
+        "maps.pdf",
+        "maps.png",
+        "pairs.csv",
+        "pairs.json",
+    ]
+    expected = expected_rows(frames)
+    assert set(expected) >= {"C-C", "C-H", "C-O"}
+    with open(out / "pairs.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == TABLE
+    assert {row["pair"] for row in rows} == set(expected)
+    assert [int(row["count"]) for row in rows] == sorted((int(row["count"]) for row in rows), reverse=True)
+    for row in rows:
+        count, mean_d, std_d, mean_abs_a = expected[row["pair"]]
+        assert int(row["count"]) == count
+        got = [float(row[name]) for name in ("mean_D_eV", "std_D_eV", "mean_absA_eV")]
+        assert got == pytest.approx([mean_d, std_d, mean_abs_a], abs=1e-10)
+        assert float(row["H_2D_bits"]) == pytest.approx(float(row["H_2D_nats"]) / np.log(2), abs=1e-12)
+    about = json.loads((out / "pairs.json").read_text())
+    assert about["samples"] == 3 and about["steps"] == [0, 200] and about["cutoff"] == "covalent"
+    assert about["provenance"] == {"e3d": __version__, "types": "C H O", "dumps": str(dump), "every": "1"}
+    assert [row["pair"] for row in about["pairs"]] == [row["pair"] for row in rows]
+    written = read_map(out / "map.e3d")
+    assert bond_table(written) == about["pairs"]
+    assert written.provenance["types"] == "C H O"
+    printed = capsys.readouterr()
+    assert format_table(about["pairs"]) in printed.out
+    assert "3 frames, bond cutoff covalent" in printed.out
+    assert printed.err == ""
+
+
+def test_options(frames, dump, tmp_path):
+    words = ["analyze", str(dump), "-o", str(tmp_path), "--types", *ELEMENTS, "--every", "2"]
+    words += ["--pairs", "H-C", "C-C", "--cutoff", "2.5", "--bin", "0.25"]
+    assert cli.main(words) == 0
+    result = read_map(tmp_path / "map.e3d")
+    assert (result.samples, result.width, result.cutoff, list(result.labels)) == (
+        2,
+        0.25,
+        "2.5",
+        ["C-C", "C-H"],
+    )
+    bond = np.full((3, 3), 2.5)
+    pairs = [row for frame in frames[::2] for row in plain_pairs(frame, ELEMENTS, bond)]
+    for name in ("C-C", "C-H"):
+        assert result.labels[name].count == sum(row[0] == name for row in pairs)
+    assert not (tmp_path / "maps.pdf").exists()
+
+
+def test_merged_analyses_are_the_whole(frames):
+    whole, first, second = (EdgeAnalysis(ELEMENTS, parse_cutoff("model")) for _ in range(3))
+    for k, frame in enumerate(frames):
+        whole.add(frame)
+        (first, second)[k % 2].add(frame)
+    first.merge(second)
+    a, b = bond_table(first.result()), bond_table(whole.result())
+    assert [(row["pair"], row["count"]) for row in a] == [(row["pair"], row["count"]) for row in b]
+    assert [row["H_2D_nats"] for row in a] == [row["H_2D_nats"] for row in b]
+    assert [row["mean_D_eV"] for row in a] == pytest.approx([row["mean_D_eV"] for row in b], abs=1e-12)
+
+
+def test_model_cutoffs_make_one_sided_pairs_legal(tmp_path, monkeypatch, capsys):
+    from e3d_lmp import contract
+
+    class Model:
+        type_names = ("h", "o", "c")
+        type_elements = ("H", "O", "C")
+        cutoffs = (2.0, 2.5, 2.9, 2.0, 2.5, 3.0, 2.0, 2.5, 3.0)  # H -> C 2.9, C -> H 2.0
+
+    monkeypatch.setattr(contract, "read_metadata", lambda path: Model)
+    directed = np.array([[3.0, 2.0, 2.5], [2.9, 2.0, 2.5], [3.0, 2.0, 2.5]])  # C H O
+    rng = np.random.default_rng(1)
+    frame = random_frame(rng, 14, random_cell(rng, 4.0, 5.0, False), directed)
+    path = write_dump(tmp_path / "d", [frame])
+    words = ["analyze", str(path), "-o", str(tmp_path / "o"), "--cutoff", "model", "--types", *ELEMENTS]
+    assert cli.main(words) == 2
+    assert "edges have no partner" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+    assert cli.main([*words, "--model", "any"]) == 0
+    assert read_map(tmp_path / "o" / "map.e3d").labels["C-H"].count == sum(
+        row[0] == "C-H" for row in plain_pairs(frame, ELEMENTS)
+    )
+    assert (
+        cli.main(["analyze", str(path), "-o", str(tmp_path), "--types", "C", "H", "S", "--model", "any"]) == 2
+    )
+    assert "no type of element S" in capsys.readouterr().err
+
+
+def test_what_did_not_count_is_said(frames, tmp_path, capsys):
+    lost = take(frames[1], np.delete(np.arange(len(frames[1].i)), 3))
+    text = write_dump(tmp_path / "d", [frames[0], lost, replace(frames[2], step=100), frames[2]]).read_text()
+    (tmp_path / "d").write_text(text[:-50])
+    words = [
+        "analyze",
+        str(tmp_path / "d"),
+        "-o",
+        str(tmp_path / "o"),
+        "--types",
+        *ELEMENTS,
+        "--cutoff",
+        "model",
+    ]
+    assert cli.main(words) == 2
+    assert "1 edges have no partner" in capsys.readouterr().err
+    assert cli.main([*words, "--skip-unpaired"]) == 2
+    assert "is cut off; add --allow-truncated" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+    assert cli.main([*words, "--skip-unpaired", "--allow-truncated"]) == 0
+    warnings = capsys.readouterr().err
+    for part in ("1 cut-off frames", "1 frames left out whose step", "1 edges without a partner"):
+        assert f"e3d: warning: {part}" in warnings
+    assert read_map(tmp_path / "o" / "map.e3d").provenance["unpaired"].startswith("1 edges")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--types", "C", "H"], "--types names 2 (C H)"),
+        (["--types", "C", "H", "Oxygen"], "'Oxygen' is not a chemical element"),
+        (["--types", *ELEMENTS, "--cutoff", "covalant"], "expected 'model', 'covalent'"),
+        (["--types", *ELEMENTS, "--cutoff", "0.01"], "no pair within the bond cutoff '0.01' in 3 frames"),
+        (["--types", *ELEMENTS, "--pairs", "C-S"], "expected two of the elements C O H"),
+        (["--types", *ELEMENTS, "--bin", "0"], "expected a positive number of eV"),
+        (["--types", *ELEMENTS, "--every", "0"], "--every 0"),
+        (["--types", *ELEMENTS, "--columns", "a", "b"], "--columns names 2 columns"),
+    ],
+)
+def test_bad_words_write_nothing(dump, tmp_path, capsys, words, message):
+    assert cli.main(["analyze", str(dump), "-o", str(tmp_path / "o"), *words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("e3d: error: ") and error.count("\n") == 1
+    assert message in error
+    assert not (tmp_path / "o").exists()
+
+
+def test_bad_dump_writes_nothing(tmp_path, capsys):
+    assert cli.main(["analyze", str(tmp_path / "nothing"), "-o", str(tmp_path / "o"), "--types", "C"]) == 2
+    assert "nothing: no such file" in capsys.readouterr().err
+    (tmp_path / "empty").write_text("")
+    assert cli.main(["analyze", str(tmp_path / "empty"), "-o", str(tmp_path / "o"), "--types", "C"]) == 2
+    assert "the dump is empty" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_failed_write_leaves_nothing_half_written(frames, tmp_path):
+    analysis = EdgeAnalysis(ELEMENTS)
+    analysis.add(frames[0])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(E3DError, match="cannot make the folder"):
+        write_analysis(analysis.result(), tmp_path / "file" / "o")
+    (tmp_path / "o" / "map.e3d").mkdir(parents=True)
+    with pytest.raises(E3DError, match=r"cannot write .*map\.e3d"):
+        write_analysis(analysis.result(), tmp_path / "o")
+    assert not [path for path in (tmp_path / "o").iterdir() if path.name.startswith(".")]
+
+
+def test_command_table_imports_nothing_heavy():
+    code = "import sys, e3d_lmp.cli; print([m for m in ('numpy', 'torch', 'matplotlib') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_lists_the_commands(capsys):
+    assert cli.main([]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {name} " in text for name in cli.COMMANDS)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0 and __version__ in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["analyse"])
+    assert stop.value.code == 2

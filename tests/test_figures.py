@@ -1,0 +1,85 @@
+"""The D-A figure: what is on it, not how it looks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from e3d_lmp.errors import E3DError
+from e3d_lmp.figures import MAX_PANELS, plot_maps, save_figure
+from e3d_lmp.maps import EnergyMap, label_map
+
+CENTRES = {"C-C": -4.0, "C-H": -4.6, "C-N": -3.5, "C-O": -4.1, "N-H": -4.9, "O-H": -5.2}
+
+
+def organic_map() -> EnergyMap:
+    rng = np.random.default_rng(0)
+    labels = {}
+    for k, (name, centre) in enumerate(CENTRES.items()):
+        n = 1000 * (k + 1)
+        A = rng.normal(0.0 if name[0] == name[-1] else 0.3 * k, 0.2, n)
+        labels[name] = label_map(rng.normal(centre, 0.2, n), A, 0.1, name == "C-C", name)
+    return EnergyMap(0.1, "covalent", 10, (0, 90), labels)
+
+
+def test_one_panel_per_pair_on_common_axes():
+    figure = plot_maps(organic_map())
+    panels = [axis for axis in figure.axes if axis.get_visible() and axis.get_title()]
+    titles = [axis.get_title().split()[0].strip(",") for axis in panels]
+    assert titles == ["all", "O-H", "N-H", "C-O", "C-N", "C-H", "C-C"]  # the commonest first
+    assert len({(axis.get_xlim(), axis.get_ylim()) for axis in panels}) == 1
+    low, high = panels[0].get_xlim()
+    assert low < -5.7 and high > -3.0
+    assert "(eV)" in figure.get_supxlabel() and "(eV)" in figure.get_supylabel()
+    assert "1,000 pairs" in panels[-1].texts[0].get_text() and "±A" in panels[-1].texts[0].get_text()
+    assert "6,000 pairs" in panels[1].texts[0].get_text()
+
+
+def test_drawn_cells_are_the_bins():
+    result = organic_map()
+    figure = plot_maps(result, ["C-H"])
+    (panel,) = [axis for axis in figure.axes if axis.get_title().startswith("C-H")]
+    mesh = panel.collections[0]
+    drawn = np.ma.filled(mesh.get_array(), 0.0).ravel()
+    outside = next(
+        (float(t.split()[0]) for t in panel.texts[0].get_text().split("\n") if "outside" in t), 0.0
+    )
+    total = np.nansum(drawn) * result.samples
+    assert total + outside == pytest.approx(2000)
+    corners = mesh.get_coordinates()
+    grid = np.nan_to_num(drawn).reshape(corners.shape[0] - 1, corners.shape[1] - 1)
+    a, d = np.unravel_index(grid.argmax(), grid.shape)
+    x, y = (corners[a, d] + corners[a + 1, d + 1]) / 2
+    k_d, k_a, n = result.labels["C-H"].bins
+    best = n.argmax()
+    assert grid.max() * result.samples == pytest.approx(n[best])
+    assert (x, y) == pytest.approx(((k_d[best] + 0.5) * 0.1, (k_a[best] + 0.5) * 0.1), abs=1e-9)
+
+
+def test_many_pairs_and_chosen_pairs():
+    result = organic_map()
+    many = EnergyMap(0.1, "paper", 1, (0, 0), {f"C-{s}": result.labels["C-C"] for s in "ABCDEFGHIJK"})
+    visible = [axis for axis in plot_maps(many).axes if axis.get_visible() and axis.get_title()]
+    assert len(visible) == MAX_PANELS + 1
+    two = plot_maps(result, ["C-H", "C-C"], "a title")
+    titles = [axis.get_title() for axis in two.axes if axis.get_title()]
+    assert [title.split()[0].strip(",") for title in titles] == ["all", "C-H", "C-C"]
+
+
+def test_nothing_to_draw():
+    with pytest.raises(E3DError, match="no pair to draw: S-S within the cutoff 'covalent'; pairs found: O-H"):
+        plot_maps(organic_map(), ["S-S"])
+    with pytest.raises(E3DError, match="pairs found: none"):
+        plot_maps(EnergyMap(0.1, "covalent"))
+
+
+def test_single_sample_of_one_bin():
+    one = label_map(np.array([-4.0]), np.array([0.2]), 0.1, False, "")
+    plot_maps(EnergyMap(0.1, "2.2", 1, (0, 0), {"C-H": one}))
+
+
+@pytest.mark.parametrize(("name", "magic"), [("m.png", b"\x89PNG"), ("m.pdf", b"%PDF")])
+def test_files(tmp_path, name, magic):
+    save_figure(plot_maps(organic_map(), ["C-H"]), tmp_path / name, dpi=60)
+    assert (tmp_path / name).read_bytes().startswith(magic)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
