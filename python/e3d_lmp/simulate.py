@@ -15,6 +15,7 @@ edge energies are those of the step, nothing is computed twice, and the trajecto
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from e3d_lmp.cli import EXIT_USER_ERROR
 from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import Box, EdgeFrame
@@ -130,6 +132,7 @@ class Simulation:
         self.cutoff = cutoff
         self.samples = 0
         self._elements: tuple[str, ...] | None = None
+        self._model_cutoffs: np.ndarray | None = None
         self._consumer: FrameConsumer | None = None
         self._last_step: int | None = None
         self._failure: BaseException | None = None
@@ -179,6 +182,11 @@ class Simulation:
                 "the input has no pair_coeff line of pair_style e3d; add one, or name --types C H N O"
             )
         return self._elements
+
+    @property
+    def model_cutoffs(self) -> np.ndarray | None:
+        """(n, n) float64, angstrom, directed cutoffs by LAMMPS type, row: centre; None if unknown."""
+        return self._model_cutoffs
 
     def run(self, consumer: FrameConsumer) -> int:
         """Run the whole input.
@@ -267,9 +275,11 @@ class Simulation:
         if not models or "NULL" in names:
             return
         metadata = read_metadata(models[0])
-        by_name = dict(zip(metadata.type_names, metadata.type_elements, strict=True))
-        if all(name in by_name for name in names):
-            self._elements = tuple(by_name[name] for name in names)
+        if all(name in metadata.type_names for name in names):
+            at = [metadata.type_names.index(name) for name in names]
+            self._elements = tuple(metadata.type_elements[k] for k in at)
+            size = len(metadata.type_names)
+            self._model_cutoffs = np.array(metadata.cutoffs).reshape(size, size)[np.ix_(at, at)]
 
     def _sampled(self, line: str) -> None:
         """Execute a ``run`` command with the sampler in place."""
@@ -382,3 +392,79 @@ def gather_rows(rows: np.ndarray, communicator: Any) -> np.ndarray | None:
             stop = min(start + _ROWS_PER_MESSAGE, offsets[source + 1])
             communicator.Recv(out[start:stop], source=source, tag=0)
     return out
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``e3d run``."""
+    from e3d_lmp.analyze import add_analysis_arguments
+
+    parser.add_argument("input", metavar="INPUT", help="LAMMPS input with pair_style e3d")
+    parser.add_argument(
+        "-o", "--output", default="out", metavar="DIR", help="folder to write to (default out)"
+    )
+    parser.add_argument(
+        "-v", "--var", nargs="+", action="append", default=[], metavar="NAME VALUE", help="as -v of lmp"
+    )
+    parser.add_argument(
+        "--every", type=int, default=20, metavar="N", help="sample each N-th step (default 20)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no LAMMPS output on the screen")
+    add_analysis_arguments(parser, with_types=False)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what ``e3d run`` was asked, on every rank; returns the exit code."""
+    from e3d_lmp.analyze import EdgeAnalysis, bond_table, format_table, write_analysis
+
+    for words in args.var:
+        if len(words) < 2:
+            raise E3DError(f"-v {words[0]}: expected a name and at least one value, e.g. -v steps 1000")
+    cutoff = parse_cutoff(args.cutoff)
+    output = Path(args.output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise E3DError(f"cannot make the folder {output}: {error.strerror}") from None
+
+    simulation = Simulation(
+        args.input,
+        {name: values for name, *values in args.var},
+        every=args.every,
+        cutoff=cutoff.name,
+        log=output / "log.lammps",
+        screen=not args.quiet,
+    )
+    analysis: EdgeAnalysis | None = None
+
+    def consume(frame: EdgeFrame) -> None:
+        nonlocal analysis
+        if analysis is None:
+            about = {"input": str(args.input), "every": str(args.every)}
+            analysis = EdgeAnalysis(
+                simulation.elements,
+                cutoff,
+                args.bin,
+                args.pairs,
+                simulation.model_cutoffs,
+                args.skip_unpaired,
+                about,
+            )
+        analysis.add(frame)
+
+    with simulation:
+        try:
+            simulation.run(consume)
+        except E3DError:
+            # The same on every rank; said once.
+            if simulation.rank != 0:
+                return EXIT_USER_ERROR
+            raise
+        if analysis is None:  # every rank but the first
+            return 0
+        result = analysis.result()
+        paths = write_analysis(result, output, args.pairs, args.pdf)
+        print(format_table(bond_table(result)))
+        if analysis.unpaired:
+            print(f"e3d: warning: {analysis.unpaired} edges without a partner left out", file=sys.stderr)
+        print(f"{result.samples} frames, bond cutoff {result.cutoff}; wrote {', '.join(map(str, paths))}")
+    return 0
