@@ -45,13 +45,12 @@ def test_matrix_follows_the_types_even_when_two_share_an_element():
 
 def test_file(tmp_path):
     path = tmp_path / "bonds with space.txt"
-    path.write_text("# my bonds\nC H 1.4  # long\n\nC C 1.9\nH H 0\n")
+    path.write_text("# my bonds\nC H 1.4  # long\n\nC C 1.9\n")
     for words in (["file", str(path)], f"file {path}"):
         cutoff = parse_cutoff(words)
         assert cutoff.distance("H", "C") == 1.4
         assert cutoff.distance("H", "H") == 0.0
-    with pytest.raises(E3DError, match="no line for the pair C N; add 'C N R'"):
-        cutoff.distance("C", "N")
+    assert cutoff.matrix(["C", "N"]).tolist() == [[1.9, 0.0], [0.0, 0.0]]
 
 
 @pytest.mark.parametrize("words", ["covalant", "-1", "0", "nan", "inf", [], ["file"], ["2", "3"]])
@@ -66,7 +65,7 @@ def test_bad_words_name_the_grammar(words):
         ("C H\n", "line 1: expected 'El1 El2 R', got 'C H'"),
         ("C H 1\nC H two\n", "line 2: expected"),
         ("C Q 1.0\n", "'Q' is not a chemical element"),
-        ("C H -1\n", "finite number of angstrom >= 0"),
+        ("C H 0\n", "finite number of angstrom > 0"),
         ("C H 1.0\nH C 1.1\n", "earlier line"),
         ("# nothing\n", "no line 'El1 El2 R'"),
     ],

@@ -61,7 +61,7 @@ def test_many_pairs_and_chosen_pairs():
     many = EnergyMap(0.1, "paper", 1, (0, 0), {f"C-{s}": result.labels["C-C"] for s in "ABCDEFGHIJK"})
     visible = [axis for axis in plot_maps(many).axes if axis.get_visible() and axis.get_title()]
     assert len(visible) == MAX_PANELS + 1
-    two = plot_maps(result, ["C-H", "C-C"], "a title")
+    two = plot_maps(result, ["H-C", "C-C", "C-H"], "a title")
     titles = [axis.get_title() for axis in two.axes if axis.get_title()]
     assert [title.split()[0].strip(",") for title in titles] == ["all", "C-H", "C-C"]
 

@@ -278,16 +278,12 @@ def run(args: argparse.Namespace) -> int:
             analysis.add(frame)
             bar.update(reader.bytes_read - bar.n)
     result = analysis.result()
-    paths = write_analysis(result, args.output, _drawn(args.pairs, args.types), args.pdf)
+    paths = write_analysis(result, args.output, args.pairs, args.pdf)
     print(format_table(bond_table(result)))
     for text in _remarks(reader, analysis):
         print(f"e3d: warning: {text}", file=sys.stderr)
     print(f"{result.samples} frames, bond cutoff {result.cutoff}; wrote {', '.join(map(str, paths))}")
     return 0
-
-
-def _drawn(pairs: Sequence[str] | None, elements: Sequence[str]) -> tuple[str, ...] | None:
-    return parse_labels(pairs, elements) if pairs else None
 
 
 def _remarks(reader: DumpReader, analysis: EdgeAnalysis) -> list[str]:

@@ -7,7 +7,7 @@ words         largest distance of a bonded pair
 ``covalent``  1.3 times the sum of the covalent radii (Cordero et al., Dalton Trans. 2008, 2832, table 2)
 ``paper``     2.2 angstrom for every pair (it counts 1,3 contacts, such as C...H 2.17 angstrom in ethane)
 number        that many angstrom for every pair
-``file F``    lines ``El1 El2 R`` of file F, R in angstrom, 0 for "never bonded"; ``#`` starts a comment
+``file F``    lines ``El1 El2 R`` of file F, R in angstrom; other pairs are never bonded; ``#``: comment
 ============  ==========================================================================================
 """
 
@@ -72,12 +72,13 @@ class BondCutoff:
     table: dict[frozenset[str], float] = field(default_factory=dict)
 
     def distance(self, first: str, second: str) -> float:
-        """Largest bonded distance of two elements, angstrom; infinite for ``model``.
+        """Largest bonded distance of two elements, angstrom; infinite for ``model``, 0 for a pair not in
+        ``file F``.
 
         Raises
         ------
         E3DError
-            If the element, or for ``file F`` the pair, is not in the table.
+            If ``covalent`` knows no radius of an element.
         """
         if self.name == "model":
             return math.inf
@@ -88,13 +89,7 @@ class BondCutoff:
         if self.name == "paper":
             return PAPER_CUTOFF
         if self.name.startswith("file "):
-            try:
-                return self.table[frozenset((first, second))]
-            except KeyError:
-                raise E3DError(
-                    f"cutoff {self.name}: no line for the pair {first} {second}; "
-                    f"add '{first} {second} R' (R in angstrom, 0 for a pair that is never bonded)"
-                ) from None
+            return self.table.get(frozenset((first, second)), 0.0)
         return float(self.name)
 
     def matrix(self, elements: Sequence[str]) -> np.ndarray:
@@ -150,8 +145,8 @@ def _read_table(path: Path) -> dict[frozenset[str], float]:
         except ValueError:
             raise E3DError(f"{where}: expected 'El1 El2 R', got '{line.strip()}'") from None
         check_elements([first, second], where)
-        if not (math.isfinite(radius) and radius >= 0.0):
-            raise E3DError(f"{where}: the distance must be a finite number of angstrom >= 0, got {text}")
+        if not (math.isfinite(radius) and radius > 0.0):
+            raise E3DError(f"{where}: the distance must be a finite number of angstrom > 0, got {text}")
         pair = frozenset((first, second))
         if table.setdefault(pair, radius) != radius:
             raise E3DError(

@@ -11,7 +11,7 @@ import numpy as np
 from e3d_lmp.atomic import atomic_path
 from e3d_lmp.errors import E3DError
 from e3d_lmp.maps import EnergyMap, LabelMap
-from e3d_lmp.pairs import is_like
+from e3d_lmp.pairs import is_like, pair_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,8 @@ def plot_maps(result: EnergyMap, labels: Sequence[str] | None = None, title: str
     result
         The maps.
     labels
-        Pairs to show; the `MAX_PANELS` commonest by default. Pairs that do not occur are left out.
+        Pairs to show, ``H-C`` or ``C-H``; the `MAX_PANELS` commonest by default. Pairs that do not occur
+        are left out.
     title
         Text above the figure.
 
@@ -56,7 +57,8 @@ def plot_maps(result: EnergyMap, labels: Sequence[str] | None = None, title: str
     from matplotlib.figure import Figure
 
     found = result.by_count()
-    shown = found[:MAX_PANELS] if labels is None else [name for name in labels if name in found]
+    wanted = found[:MAX_PANELS] if not labels else [pair_label(*name.split("-")) for name in labels]
+    shown = [name for name in dict.fromkeys(wanted) if name in found]
     if not shown:
         raise E3DError(
             f"no pair to draw: {', '.join(labels or ['none'])} within the cutoff '{result.cutoff}'; "
