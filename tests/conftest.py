@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ import pytest
 # One thread each: tests run LAMMPS on several ranks, and small models gain nothing from more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
+
+# torch's own trace would fill every failure report.
+logging.getLogger("torch.__trace").propagate = False
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -61,9 +65,8 @@ def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
 
 def _export(name: str, path: Path, dtype: str, contraction: bool) -> None:
     from analytic_models import LENNARD_JONES, MORSE, TERSOFF_SI, TERSOFF_SIC
-    from random_models import random_allegro
-
     from e3d_lmp.export import export_model, write_edge_model
+    from random_models import random_allegro
 
     analytic = {
         "lj": lambda: LENNARD_JONES.model(dtype),

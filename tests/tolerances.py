@@ -57,6 +57,6 @@ def close(name: str, got: npt.ArrayLike, want: npt.ArrayLike, tolerance: float) 
     error = np.where(np.isnan(error), np.inf, error)
     worst = np.unravel_index(int(np.argmax(error)), error.shape) if error.ndim else ()
     assert error[worst] <= tolerance, (
-        f"{name}: error {error[worst]:.3e} at {tuple(int(k) for k in worst)} ({got[worst]!r} against {want[worst]!r}), "
-        f"allowed {tolerance:.1e}"
+        f"{name}: error {error[worst]:.3e} at {tuple(int(k) for k in worst)} ({got[worst]!r} against "
+        f"{want[worst]!r}), allowed {tolerance:.1e}"
     )

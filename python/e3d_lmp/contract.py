@@ -159,7 +159,8 @@ class ModelMetadata:
         if "contract" not in strings:
             raise E3DError(
                 f"{origin}: expected the metadata key 'contract' with the value '{CONTRACT}', but "
-                "there is none: this is not a file written by e3d; make one with 'e3d export CHECKPOINT OUT.nequip.pt2'"
+                "there is none: this is not a file written by e3d; "
+                "make one with 'e3d export CHECKPOINT OUT.nequip.pt2'"
             )
         if strings["contract"].strip() != CONTRACT:
             raise E3DError(

@@ -267,7 +267,8 @@ def _sequence(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
         if any(word in kind(module) for word in _MESSAGE_PASSING_WORDS):
             raise E3DError(
                 f"this is a message-passing model (it has '{name}', {kind(module)}): its energies "
-                "are not edge-local, an edge's number depends on atoms beyond its centre's neighbours; e3d takes Allegro models"
+                "are not edge-local, an edge's number depends on "
+                "atoms beyond its centre's neighbours; e3d takes Allegro models"
             )
     inner = model.model
     if kind(inner) == "ForceStressOutput":

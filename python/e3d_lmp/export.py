@@ -80,7 +80,8 @@ def load_model(source: str | Path) -> torch.nn.Module:
         reason = str(error).strip().splitlines() or [""]
         raise E3DError(
             f"nequip cannot load '{source}' ({type(error).__name__}: {reason[0]}); expected a "
-            "checkpoint (.ckpt) or package (.nequip.zip) of nequip >= 0.19, and every package it was trained with installed"
+            "checkpoint (.ckpt) or package (.nequip.zip) "
+            "of nequip >= 0.19, and every package it was trained with installed"
         ) from error
     return model.eval()
 
@@ -363,8 +364,8 @@ def _check_device(device: str, engine: str) -> None:
         if not present[device]:
             raise E3DError(
                 f"--device {device}: this torch ({torch.__version__}) sees no such device here, and a "
-                ".nequip.pt2 is compiled on the device it will run on; export there, or write a .nequip.pth, which "
-                "runs anywhere"
+                ".nequip.pt2 is compiled on the device it will run on; export there, or write a "
+                ".nequip.pth, which runs anywhere"
             )
 
 
