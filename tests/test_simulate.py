@@ -1,0 +1,254 @@
+"""``e3d run`` and `Simulation`: the edges and files that a dump of the same run gives, on any number of ranks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from e3d_lmp.errors import E3DError
+from e3d_lmp.simulate import Simulation, gather_rows, read_commands
+from lammps_runs import BIN, plugin_environment, write_data
+
+ModelFiles = Callable[..., Path]
+
+CUTOFF = "4.5"
+INPUT = """
+variable steps index 20
+variable model index none
+units metal
+atom_style atomic
+boundary p p p
+read_data data.lmp
+pair_style e3d
+pair_coeff * * ${model} Ar
+mass 1 39.95
+timestep 0.002
+velocity all create 30 4711
+minimize 0 0 2 4
+reset_timestep 0
+fix md all nve
+compute edges all e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz eps &
+        cutoff 4.5
+dump edges all local 5 edges.dump c_edges[1] c_edges[2] c_edges[3] c_edges[4] c_edges[5] &
+     c_edges[6] c_edges[7] c_edges[8] c_edges[9]
+dump_modify edges format float %.17g colname 1 tag1 colname 2 tag2 colname 3 type1 colname 4 type2 &
+     colname 5 dist colname 6 dx colname 7 dy colname 8 dz colname 9 eps
+run ${steps} # the run
+run 10
+"""
+STEPS = [0, 5, 10, 15, 20, 25, 30]
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path, model_files: ModelFiles) -> Path:
+    """A folder with an input, its data and a two-body model."""
+    rng = np.random.default_rng(3)
+    grid = np.stack(np.meshgrid(*[np.arange(3)] * 3, indexing="ij"), axis=-1).reshape(-1, 3) * 3.9
+    atoms = Atoms("Ar27", positions=grid + rng.uniform(-0.1, 0.1, grid.shape), cell=[11.7] * 3, pbc=True)
+    write_data(tmp_path / "data.lmp", atoms, ["Ar"])
+    (tmp_path / "in.lj").write_text(INPUT)
+    (tmp_path / "lj.nequip.pth").symlink_to(model_files("lj"))
+    return tmp_path
+
+
+def _run(folder: Path, *command: str, ranks: int = 1) -> subprocess.CompletedProcess[str]:
+    start = [str(BIN / "mpirun"), "-np", str(ranks)] if ranks > 1 else []
+    return subprocess.run(
+        [*start, *command],
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | plugin_environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def _e3d(folder: Path, *words: str, ranks: int = 1) -> subprocess.CompletedProcess[str]:
+    return _run(folder, sys.executable, "-m", "e3d_lmp", *words, ranks=ranks)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_run_equals_dump_and_analyze(run_folder: Path, ranks: int) -> None:
+    dumped = _run(run_folder, str(BIN / "lmp"), "-in", "in.lj", "-v", "model", "lj.nequip.pth", ranks=1)
+    assert dumped.returncode == 0, dumped.stdout + dumped.stderr
+    analyzed = _e3d(run_folder, "analyze", "edges.dump", "-o", "a", "--types", "Ar", "--cutoff", CUTOFF)
+    assert analyzed.returncode == 0, analyzed.stderr
+    (run_folder / "edges.dump").unlink()
+
+    words = [
+        "run",
+        "in.lj",
+        "-v",
+        "model",
+        "lj.nequip.pth",
+        "--every",
+        "5",
+        "--cutoff",
+        CUTOFF,
+        "-o",
+        "r",
+        "--quiet",
+    ]
+    done = _e3d(run_folder, *words, ranks=ranks)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (run_folder / "edges.dump").exists()  # the dump of the same edges is left out
+    assert {path.name for path in (run_folder / "r").iterdir()} == {
+        "pairs.csv",
+        "pairs.json",
+        "map.e3d",
+        "maps.png",
+        "log.lammps",
+    }
+
+    expected = json.loads((run_folder / "a/pairs.json").read_text())
+    got = json.loads((run_folder / "r/pairs.json").read_text())
+    assert got["samples"] == expected["samples"] == len(STEPS)
+    assert got["steps"] == expected["steps"] == [STEPS[0], STEPS[-1]]
+    (row,) = got["pairs"]
+    (wanted,) = expected["pairs"]
+    assert row["pair"] == "Ar-Ar" and row["count"] == wanted["count"] > 100
+    for name in ("mean_D_eV", "std_D_eV", "mean_absA_eV"):
+        # 30 steps of a float64 model: only the order of summation differs between ranks.
+        assert row[name] == pytest.approx(wanted[name], rel=1e-9, abs=1e-12), name
+
+
+def test_frames_carry_the_edges_of_the_dump(run_folder: Path) -> None:
+    """Each sampled frame holds the very rows that LAMMPS dumps at that step."""
+    from e3d_lmp.dumps import DumpReader
+
+    script = f"""
+import json, sys
+from e3d_lmp.simulate import Simulation
+frames = []
+with Simulation("in.lj", {{"model": "lj.nequip.pth"}}, every=5, cutoff="{CUTOFF}", screen=False) as simulation:
+    count = simulation.run(frames.append)
+    assert simulation.elements == ("Ar",), simulation.elements
+import numpy as np
+np.savez("frames.npz", count=count, steps=[f.step for f in frames], cell=frames[0].box.cell,
+         **{{f"{{name}}{{k}}": getattr(frame, name)
+            for k, frame in enumerate(frames) for name in ("i", "j", "vec", "eps")}})
+"""
+    done = _run(run_folder, sys.executable, "-c", script)
+    assert done.returncode == 0, done.stdout + done.stderr
+    dumped = _run(run_folder, str(BIN / "lmp"), "-in", "in.lj", "-v", "model", "lj.nequip.pth")
+    assert dumped.returncode == 0, dumped.stdout + dumped.stderr
+    got = np.load(run_folder / "frames.npz")
+    reader = list(DumpReader([run_folder / "edges.dump"]))
+    assert list(got["steps"]) == [frame.step for frame in reader] == STEPS
+    assert int(got["count"]) == len(STEPS)
+    assert np.array_equal(got["cell"], np.diag([11.7] * 3))
+    for k, frame in enumerate(reader):
+        for name in ("i", "j", "vec", "eps"):
+            assert np.array_equal(got[f"{name}{k}"], getattr(frame, name)), (frame.step, name)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_errors_of_lammps_end_the_run_with_one_message(run_folder: Path, ranks: int) -> None:
+    words = ["run", "in.lj", "-v", "model", "absent.nequip.pth", "-o", "r", "--quiet"]
+    done = _e3d(run_folder, *words, ranks=ranks)
+    assert done.returncode != 0
+    assert "absent.nequip.pth" in done.stderr
+    assert done.stderr.count("e3d: error:") == 1, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_errors_of_the_analysis_end_the_run(run_folder: Path, ranks: int) -> None:
+    """A pair that does not exist is found at the first sample, inside LAMMPS's run, on rank 0 alone."""
+    words = ["run", "in.lj", "-v", "model", "lj.nequip.pth", "-o", "r", "--quiet", "--pairs", "C-H"]
+    done = _e3d(run_folder, *words, ranks=ranks)
+    assert done.returncode != 0
+    assert done.stderr.count("e3d: error: pair 'C-H'") == 1, done.stderr
+    assert not (run_folder / "r/pairs.csv").exists()
+
+
+def test_no_sample_is_an_error(run_folder: Path) -> None:
+    (run_folder / "in.none").write_text(INPUT.split("run ${steps}")[0])
+    done = _e3d(run_folder, "run", "in.none", "-v", "model", "lj.nequip.pth", "-o", "r", "--quiet")
+    assert done.returncode == 2
+    assert "no step of 'in.none' was sampled" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["absent.in"], "no input 'absent.in'"),
+        (["in.lj", "--every", "0"], "every: expected a whole number of steps from 1, got 0"),
+        (["in.lj", "--cutoff", "short"], "cutoff 'short'"),
+        (["in.lj", "-v", "steps"], "-v steps: expected a name and at least one value"),
+    ],
+)
+def test_bad_arguments(run_folder: Path, words: list[str], message: str) -> None:
+    done = _e3d(run_folder, "run", *words, "-o", "r")
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_jump_is_refused(run_folder: Path) -> None:
+    (run_folder / "in.jump").write_text("units metal\njump SELF x\n")
+    done = _e3d(run_folder, "run", "in.jump", "-o", "r", "--quiet")
+    assert done.returncode == 2
+    assert "'jump' cannot be run line by line" in done.stderr
+
+
+def test_read_commands_joins_and_skips(tmp_path: Path) -> None:
+    path = tmp_path / "in"
+    path.write_text('# a comment\n\nrun &\n  5\nprint """a\n\nb"""\n  # another\nrun 1 # tail\nrun 2')
+    assert list(read_commands(path)) == ["run   5", 'print """a\n\nb"""', "run 1 # tail", "run 2"]
+    path.write_text('print """a\n')
+    with pytest.raises(E3DError, match="never closed"):
+        list(read_commands(path))
+    with pytest.raises(E3DError, match="expected a LAMMPS input file"):
+        list(read_commands(tmp_path / "absent"))
+
+
+class _TwoRanks:
+    """Two ranks in one process: rank 1 sends first, rank 0 receives in the same order."""
+
+    def __init__(self) -> None:
+        self.rank = 1
+        self.counts: list[int] = []
+        self.messages: list[np.ndarray] = []
+
+    def Get_rank(self) -> int:
+        return self.rank
+
+    def Get_size(self) -> int:
+        return 2
+
+    def gather(self, value: int, root: int) -> list[int] | None:
+        self.counts.insert(0, value)
+        return self.counts if self.rank == root else None
+
+    def Send(self, buffer: np.ndarray, dest: int, tag: int) -> None:
+        self.messages.append(buffer.copy())
+
+    def Recv(self, buffer: np.ndarray, source: int, tag: int) -> None:
+        message = self.messages.pop(0)
+        assert buffer.shape == message.shape
+        buffer[:] = message
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (3, 0), (0, 4), (2, 9)])
+def test_gather_rows_in_several_messages(monkeypatch: pytest.MonkeyPatch, first: int, second: int) -> None:
+    monkeypatch.setattr("e3d_lmp.simulate._ROWS_PER_MESSAGE", 4)
+    ranks = _TwoRanks()
+    mine, other = np.random.default_rng(1).random((first, 8)), np.random.default_rng(2).random((second, 8))
+    assert gather_rows(other, ranks) is None
+    ranks.rank = 0
+    assert np.array_equal(gather_rows(mine, ranks), np.concatenate([mine, other]))
+    assert not ranks.messages
+
+
+def test_simulation_refuses_before_lammps_starts(tmp_path: Path) -> None:
+    with pytest.raises(E3DError, match="no input"):
+        Simulation(tmp_path / "absent")
