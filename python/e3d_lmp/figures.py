@@ -23,8 +23,8 @@ MAX_PANELS = 8
 SHOWN_WEIGHT = 0.998
 """Share of each panel's pairs that the common axes must hold; the panel says how many lie outside."""
 
-OUTLINED_WEIGHT = 0.9
-"""Share of each pair's weight inside its outline in the overview."""
+SOLID_WEIGHT = 0.9
+"""Share of each pair's weight that the overview shows in full colour; the rest is pale."""
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
 """Categorical colours that colour-blind readers tell apart (Okabe and Ito 2008, yellow replaced for white
@@ -66,7 +66,7 @@ def plot_maps(result: EnergyMap, labels: Sequence[str] | None = None, title: str
         )
     x_range, y_range = _common_range([result.labels[name] for name in shown], result.width)
     n_panels = len(shown) + 1
-    n_columns = min(3, n_panels)
+    n_columns = min((3, 4), key=lambda n: (-n_panels % n, n)) if n_panels > 4 else n_panels
     n_rows = -(-n_panels // n_columns)
     figure = Figure(figsize=(1.2 + 3.1 * n_columns, 0.9 + 2.6 * n_rows), layout="constrained")
     FigureCanvasAgg(figure)
@@ -164,7 +164,7 @@ def _draw_overview(
     x_range: tuple[float, float],
     y_range: tuple[float, float],
 ) -> None:
-    """All pairs in one plane, each in its colour: pale where it goes, outlined where most of it is."""
+    """All pairs in one plane, each in its colour: pale where it goes, strong where most of it is."""
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
@@ -172,28 +172,18 @@ def _draw_overview(
     for name, colour in zip(shown, _colours(len(shown)), strict=True):
         x, y, grid, _ = _grid(result.labels[name], x_range, y_range, result.width)
         weight = np.nan_to_num(grid)
-        weight_near = _smooth(weight)  # so that the outline does not follow the noise of single bins
-        order = np.argsort(weight_near, axis=None)
+        order = np.argsort(weight, axis=None)
         share = np.empty(weight.size)
         share[order] = np.cumsum(weight.flat[order]) / max(weight.sum(), 1e-300)
-        is_core = (share > 1.0 - OUTLINED_WEIGHT).reshape(weight.shape) & (weight_near > 0.0)
+        is_core = share.reshape(weight.shape) > 1.0 - SOLID_WEIGHT
         one_colour = ListedColormap([colour])
-        axis.pcolormesh(
-            x, y, np.where(weight > 0.0, 1.0, np.nan), cmap=one_colour, alpha=0.2, rasterized=True
-        )
-        if min(is_core.shape) >= 2 and is_core.any():
-            centres = [(edges[1:] + edges[:-1]) / 2.0 for edges in (x, y)]
-            axis.contour(*centres, is_core.astype(float), levels=[0.5], colors=[colour], linewidths=1.2)
+        for cells, alpha in ((weight > 0.0, 0.2), (is_core & (weight > 0.0), 0.5)):
+            axis.pcolormesh(
+                x, y, np.where(cells, 1.0, np.nan), cmap=one_colour, alpha=alpha, rasterized=True, linewidth=0
+            )
         patches.append(Patch(color=colour, label=name))
-    axis.set_title(f"all, outlines hold {OUTLINED_WEIGHT:.0%}", fontsize=10)
+    axis.set_title(f"all ({SOLID_WEIGHT:.0%} of each strong)", fontsize=10)
     axis.legend(handles=patches, fontsize=6, ncols=2, loc="best", handlelength=1.0, columnspacing=0.8)
-
-
-def _smooth(grid: np.ndarray) -> np.ndarray:
-    """Mean of each cell of a (Y, X) grid and its eight neighbours; cells outside count as 0."""
-    padded = np.pad(grid, 1)
-    rows = padded[:-2] + padded[1:-1] + padded[2:]
-    return (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9.0
 
 
 def _colours(n: int) -> list[str]:
