@@ -17,6 +17,7 @@ from ase.build import molecule as ase_molecule
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.budget import BudgetSchedule
+from e3d_lmp.training.contacts import closest_contact, make_contacts
 from e3d_lmp.training.isolated_atoms import cohesive_energy, isolated_atom_energies
 from e3d_lmp.training.prepare import prepare
 from e3d_lmp.training.provenance import provenance_of_config, training_provenance
@@ -206,7 +207,17 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with h5py.File(folder / "a.hdf5", "a") as file, h5py.File(folder / "b.hdf5") as other:
         other.copy("mol_00", file, "zz")
     prepare(RECIPE, folder / "a.hdf5", folder / "data")
+    make_contacts(folder / "data", "train", count=6, closest=0.5, energy_of=_repulsion)
     return folder
+
+
+def _repulsion(atomic_numbers: np.ndarray, positions: np.ndarray) -> tuple[float, np.ndarray]:
+    """100 eV exp(-3 r) between all atoms: stands in for a quantum-chemical program."""
+    vectors = positions[:, None] - positions[None]
+    distance = np.linalg.norm(vectors, axis=-1) + np.diag(np.full(len(positions), np.inf))
+    terms = 100.0 * np.exp(-3.0 * distance)
+    forces = (3.0 * terms / distance)[:, :, None] * vectors
+    return 0.5 * float(terms.sum()), forces.sum(axis=1)
 
 
 def test_prepared_sets(prepared: Path, tmp_path: Path) -> None:
@@ -244,6 +255,49 @@ def test_prepared_sets(prepared: Path, tmp_path: Path) -> None:
         assert again["sets"][part]["content_sha256"] == manifest["sets"][part]["content_sha256"]
     with pytest.raises(E3DError, match=r"expected the subsets \['nosuch'\]"):
         prepare(RECIPE | {"frames": {"nosuch": {}}}, prepared / "a.hdf5", tmp_path)
+
+
+def test_contacts_keep_the_labels_of_their_molecules(prepared: Path) -> None:
+    from nequip.data.dataset import NequIPLMDBDataset
+
+    facts = json.loads((prepared / "data/contacts_train.json").read_text())
+    assert facts["frames"] == 6
+    single = NequIPLMDBDataset(str(prepared / "data/train.lmdb"))
+    known = [single[index] for index in range(len(single))]
+    pairs = NequIPLMDBDataset(str(prepared / "data/contacts_train.lmdb"))
+    contacts = []
+    for index in range(len(pairs)):
+        frame = pairs[index]
+        positions, numbers = frame["pos"].numpy(), frame["atomic_numbers"].numpy().ravel()
+        matches = [
+            (a, b)
+            for a in known
+            for b in known
+            if np.array_equal(np.concatenate([a["atomic_numbers"], b["atomic_numbers"]]).ravel(), numbers)
+            and _same_shape(a, positions[: len(a["pos"])])
+            and _same_shape(b, positions[len(a["pos"]) :])
+        ]
+        assert len(matches) == 1
+        (a, b), n = matches[0], len(matches[0][0]["pos"])
+        energy, forces = _repulsion(numbers, positions)
+        for molecule, part in ((a, slice(None, n)), (b, slice(n, None))):
+            own_energy, own_forces = _repulsion(numbers[part], positions[part])
+            energy += float(molecule["total_energy"].sum()) - own_energy
+            forces[part] -= own_forces
+            # what is left is the molecule's own force, turned as its positions were
+            left = frame["forces"].numpy()[part] - forces[part]
+            before = molecule["pos"].numpy() - molecule["pos"].numpy().mean(axis=0)
+            after = positions[part] - positions[part].mean(axis=0)
+            np.testing.assert_allclose(left @ after.T, molecule["forces"].numpy() @ before.T, atol=1e-9)
+        np.testing.assert_allclose(float(frame["total_energy"].sum()), energy, rtol=1e-10)
+        contacts.append(closest_contact([numbers[:n], numbers[n:]], [positions[:n], positions[n:]]))
+    assert 0.49 < min(contacts) < max(contacts) < 1.06
+
+
+def _same_shape(frame: dict[str, torch.Tensor], positions: np.ndarray) -> bool:
+    own = frame["pos"].numpy()
+    distance = [np.linalg.norm(p[:, None] - p[None], axis=-1) for p in (own, positions)]
+    return np.allclose(*distance, atol=1e-9)
 
 
 def test_schedule_follows_the_clock_and_survives_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train `organic-small` from a file in the SPICE layout: prepare -> train -> evaluate -> ship.
+# Train `organic-small` from a file in the SPICE layout: prepare -> contacts -> train -> evaluate -> ship.
 #
 #   bash scripts/training/train_organic_small.sh DATA.hdf5 RUN_FOLDER [MINUTES]
 #
@@ -28,6 +28,11 @@ cd "$run"
 if [[ ! -f data/manifest.json ]]; then
   "$python" -m e3d_lmp.training.prepare "$root/scripts/training/organic_small_data.yaml" "$data" data
 fi
+for part in train:5000 test:300; do # pairs of molecules in close contact; needs `pip install tblite`
+  if [[ ! -f data/contacts_${part%:*}.json ]]; then
+    "$python" -m e3d_lmp.training.contacts data --part "${part%:*}" --count "${part#*:}"
+  fi
+done
 neighbours="$("$python" -c 'import json; print(json.load(open("data/manifest.json"))["avg_num_neighbors"])')"
 
 if [[ ! -f done ]]; then

@@ -22,6 +22,9 @@ from e3d_lmp.contraction import contract_centres
 from e3d_lmp.decomposition import decompose
 
 FORMAT = "e3d-evaluation/1"
+CONTACTS = "Contacts of two molecules"
+"""Name of the pairs of e3d_lmp.training.contacts among the subsets; `all` is without them."""
+
 _BOND = 1.3
 """Bonds are pairs closer than this times the sum of their covalent radii."""
 
@@ -49,26 +52,27 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
     (meV/angstrom, per component)}, and `bonds`: {label: count, mean_D, std_D, mean_abs_A (eV)} over pairs
     within covalent reach, label with elements in alphabetical order and H last.
     """
-    from nequip.data.dataset import NequIPLMDBDataset
-
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    entries = manifest["sets"][part]["entries"]
-    dataset = NequIPLMDBDataset(str(folder / f"{part}.lmdb"))
-    frames = [dataset[index] for index in range(len(dataset))]
-    del dataset  # closes the database: it may be opened once per process only
+    names = [entry[0] for entry in manifest["sets"][part]["entries"]]
+    frames = _read(folder / f"{part}.lmdb")
+    if (folder / f"contacts_{part}.lmdb").exists():
+        contacts = _read(folder / f"contacts_{part}.lmdb")
+        frames += contacts
+        names += [CONTACTS] * len(contacts)
     edge_model = decompose(model).edge_model
     energy: dict[str, list[float]] = defaultdict(list)
     forces: dict[str, list[np.ndarray]] = defaultdict(list)
     bonds: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for frame, (subset, _, _) in zip(frames, entries, strict=True):
+    for frame, subset in zip(frames, names, strict=True):
         out = model(frame.copy())
         n_atoms = frame["pos"].shape[0]
         error = float((out["total_energy"] - frame["total_energy"]).detach().sum()) / n_atoms
         energy[subset].append(1000.0 * error)
         forces[subset].append(1000.0 * (out["forces"] - frame["forces"]).detach().numpy().ravel())
-        _collect_bonds(edge_model, frame, manifest["recipe"]["elements"], bonds)
+        if subset != CONTACTS:
+            _collect_bonds(edge_model, frame, manifest["recipe"]["elements"], bonds)
     subsets = {name: _errors(energy[name], forces[name]) for name in sorted(energy)}
-    everything = [name for name in energy]
+    everything = [name for name in energy if name != CONTACTS]
     subsets["all"] = _errors(
         [value for name in everything for value in energy[name]],
         [value for name in everything for value in forces[name]],
@@ -79,6 +83,14 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
         "subsets": subsets,
         "bonds": {label: _bond_row(np.array(bonds[label])) for label in sorted(bonds)},
     }
+
+
+def _read(path: Path) -> list[dict[str, torch.Tensor]]:
+    """All frames of a database, which is closed again: it may be open once per process only."""
+    from nequip.data.dataset import NequIPLMDBDataset
+
+    dataset = NequIPLMDBDataset(str(path))
+    return [dataset[index] for index in range(len(dataset))]
 
 
 def _errors(energy: list[float], forces: list[np.ndarray]) -> dict[str, float]:
