@@ -12,7 +12,7 @@ import pytest
 from e3d_lmp import dumps
 from e3d_lmp.dumps import DumpReader
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import EdgeFrame
+from e3d_lmp.frames import Box, EdgeFrame
 from edge_frames import NAMES, assert_same_frame, random_cell, random_frame, take, write_dump
 
 CUTOFFS = np.full((2, 2), 2.5)
@@ -140,6 +140,17 @@ def test_units_time_and_label_lines(tmp_path):
     path.write_text(text.replace("ITEM: NUMBER", "ITEM: TIME\n0.5\nITEM: NUMBER"))
     (got,) = DumpReader(path)
     assert_same_frame(got, frames[0])
+
+
+@pytest.mark.parametrize("xy", [-2.0, 1.5])
+@pytest.mark.parametrize("xz", [-1.0, 2.5])
+@pytest.mark.parametrize("yz", [-1.5, 0.5])
+def test_tilted_box(tmp_path, xy, xz, yz):
+    cell, origin = np.array([[6.0, 0, 0], [xy, 5.0, 0], [xz, yz, 4.0]]), np.array([-1.0, 2.0, 3.5])
+    frame = replace(some_frames(1)[0], box=Box(cell, origin, np.ones(3, dtype=bool)))
+    (got,) = DumpReader(write_dump(tmp_path / "d", [frame]))
+    np.testing.assert_allclose(got.box.cell, cell, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(got.box.origin, origin, rtol=0, atol=1e-12)
 
 
 def test_general_triclinic_box(tmp_path):

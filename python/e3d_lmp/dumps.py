@@ -357,7 +357,7 @@ class DumpReader:
     columns
         Names of the dump's columns in order, for dumps whose own names are ``c_ID[1] c_ID[2] ...``.
     every
-        Read each so-manieth frame only, starting with the first.
+        Read one frame out of so many, starting with the first.
     allow_truncated
         Leave out a frame that is cut off (counted in `truncated`) instead of raising.
 
