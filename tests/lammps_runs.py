@@ -150,11 +150,12 @@ def write_data(
     elements: Sequence[str],
     order: Sequence[int] | None = None,
     velocities: bool = False,
+    first_id: int = 1,
 ) -> None:
     """Write `atoms` as a LAMMPS data file, ``atom_style atomic``; LAMMPS type k is ``elements[k - 1]``.
 
-    The cell must be in LAMMPS's own orientation (a along x, b in the xy plane). Ids are 1, 2, ... in the
-    order of `atoms`; `order` permutes the lines only. Velocities in angstrom/ps come from
+    The cell must be in LAMMPS's own orientation (a along x, b in the xy plane). Ids count up from
+    `first_id` in the order of `atoms`; `order` permutes the lines only. Velocities in angstrom/ps come from
     ``atoms.arrays['velocities']``.
     """
     cell = np.asarray(atoms.cell)
@@ -170,11 +171,14 @@ def write_data(
     rows = range(len(atoms)) if order is None else order
     types = [list(elements).index(symbol) + 1 for symbol in atoms.get_chemical_symbols()]
     lines += [
-        f"{k + 1} {types[k]} " + " ".join(f"{x:.17g}" for x in atoms.positions[k]) for k in map(int, rows)
+        f"{k + first_id} {types[k]} " + " ".join(f"{x:.17g}" for x in atoms.positions[k])
+        for k in map(int, rows)
     ]
     if velocities:
         lines += ["", "Velocities", ""]
-        lines += [f"{k + 1} " + " ".join(f"{v:.17g}" for v in atoms.arrays["velocities"][k]) for k in rows]
+        lines += [
+            f"{k + first_id} " + " ".join(f"{v:.17g}" for v in atoms.arrays["velocities"][k]) for k in rows
+        ]
     path.write_text("\n".join(lines) + "\n")
 
 

@@ -43,7 +43,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @functools.cache
 def random_allegro(variant: str = "plain", dtype: str = "float32", seed: int = 17) -> torch.nn.Module:
-    """An eager Allegro model of nequip with two layers, l_max 2 and few features; not to be changed in place."""
+    """An eager Allegro model of nequip with two layers and l_max 2; not to be changed in place."""
     from allegro.model import AllegroModel
     from nequip.utils.global_state import set_global_state
 

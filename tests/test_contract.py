@@ -1,4 +1,4 @@
-"""Metadata of model files: strings and back, files read without running them, and errors that name the key."""
+"""Metadata of model files: strings and back, files read without running them, errors that name the key."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_parts_add_up_to_the_unmodified_model(variant: str, dtype: str) -> None:
     ],
 )
 def test_file_returns_the_reference(variant: str, ending: str, dtype: str, model_files) -> None:
-    """The written file against nequip on other structures than the gate's: energies, forces, edge energies."""
+    """The written file against nequip on other structures than the gate's: energies, forces, edges."""
     model = random_allegro(variant, dtype)
     facts = decompose(model)
     candidate = open_model_file(model_files(f"allegro-{variant}", ending, dtype))
@@ -113,7 +113,7 @@ def test_rotated_inputs_give_the_same_energies(model_files) -> None:
 
 
 def test_double_file_from_a_single_checkpoint(tmp_path: Path) -> None:
-    """--dtype float64: the file equals the widened model to double precision, and the float32 one to single."""
+    """--dtype float64: the file equals the widened model in double, and the float32 one in single."""
     model = random_allegro("scaled", "float32")
     result = export_model(model, tmp_path / "wide.nequip.pth", dtype="float64")
     assert result.metadata.model_dtype == "float64"

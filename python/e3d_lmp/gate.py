@@ -63,7 +63,7 @@ class Graph:
         return self.positions[neighbour] - self.positions[centre] + self.cell_shifts @ self.cell
 
     @classmethod
-    def from_atoms(cls, name: str, atoms: Atoms, types: Sequence[int], r_max: float) -> Graph:
+    def from_atoms(cls, name: str, atoms: Atoms, types: Sequence[int] | np.ndarray, r_max: float) -> Graph:
         """All edges of `atoms` within `r_max` (angstrom), whatever the directed cutoffs of the model."""
         centre, neighbour, shifts = neighbor_list("ijS", atoms, r_max)
         order = np.argsort(centre, kind="stable")

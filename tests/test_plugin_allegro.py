@@ -1,0 +1,104 @@
+"""Random Allegro models in LAMMPS against nequip's ASE calculator: edges first, then what the model makes of
+them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lammps_runs import Frame, Run, forces_of, run_lammps, script_of, virial_of, write_data
+from random_models import random_allegro
+from systems import ELEMENTS, SYSTEMS, cluster, nequip_calculator, reference_edges
+from tolerances import LADDER, Ladder, close
+
+GEOMETRY = ("tag1", "tag2", "type1", "type2")
+
+
+def check_edges(got: Frame, want: Frame, ladder: Ladder) -> None:
+    """The same directed edges, then the same energies on them."""
+    assert len(got) == len(want) > 0, f"{len(got)} edges, expected {len(want)}"
+    for name in GEOMETRY:
+        np.testing.assert_array_equal(got[name], want[name], err_msg=name)
+    for name in ("dx", "dy", "dz", "dist"):
+        close(name, got[name], want[name], ladder.geometry)
+    close("eps", got["eps"], want["eps"], ladder.edge_energy)
+
+
+def _check_against_nequip(run: Run, variant: str, dtype: str, atoms) -> None:
+    model = random_allegro(variant, dtype)
+    ladder = LADDER[dtype]
+    check_edges(run.edges(), reference_edges(model, atoms), ladder)
+    atoms = atoms.copy()
+    atoms.calc = nequip_calculator(model)
+    final = run.dump("atoms.dump")[-1]
+    close("atomic energies", final["c_pea"], atoms.get_potential_energies(), ladder.atomic_energy)
+    close("energy", run.json()["pe"], atoms.get_potential_energy(), ladder.total_energy)
+    close("forces", forces_of(final), atoms.get_forces(), ladder.force)
+    assert np.abs(atoms.get_forces()).max() > 0.01, "nothing moves: the comparison is empty"
+    if all(atoms.pbc):
+        xx, yy, zz, yz, xz, xy = -atoms.get_stress() * atoms.get_volume()
+        close("virial", virial_of(run.json()), [xx, yy, zz, xy, xz, yz], ladder.virial)
+
+
+@pytest.mark.parametrize(
+    ("variant", "ending", "dtype", "system"),
+    [
+        ("plain", "pth", "float32", "box"),
+        ("plain", "pt2", "float64", "triclinic"),
+        ("everything", "pt2", "float32", "triclinic"),
+        ("everything", "pth", "float64", "box"),
+        ("everything", "pth", "float64", "thin"),
+        ("spline", "pth", "float64", "box"),
+    ],
+)
+def test_equals_nequip(
+    variant: str, ending: str, dtype: str, system: str, tmp_path: Path, model_files
+) -> None:
+    """Both engines, both precisions, every normalisation, directed cutoffs, several images of a pair."""
+    atoms = SYSTEMS[system]()
+    write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
+    run = run_lammps(script_of(model_files(f"allegro-{variant}", ending, dtype), ELEMENTS), tmp_path)
+    _check_against_nequip(run, variant, dtype, atoms)
+
+
+def test_open_cluster_equals_nequip(tmp_path: Path, model_files) -> None:
+    """No periodic direction."""
+    atoms = cluster()
+    write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
+    model = model_files("allegro-everything", "pth", "float64")
+    run = run_lammps(script_of(model, ELEMENTS, boundary="f f f"), tmp_path)
+    _check_against_nequip(run, "everything", "float64", atoms)
+
+
+def test_directed_cutoffs_leave_reverse_edges_out(tmp_path: Path, model_files) -> None:
+    """C reaches H up to 3.1, H reaches C only up to 2.6: some edges have no reverse, as the model wants it.
+    """
+    atoms = SYSTEMS["box"]()
+    write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
+    run = run_lammps(script_of(model_files("allegro-everything", "pth", "float64"), ELEMENTS), tmp_path)
+    edges = run.edges()
+    one_way = (edges["dist"] > 2.6) & (edges["dist"] < 3.1)
+    carbon, hydrogen = ELEMENTS.index("C") + 1, ELEMENTS.index("H") + 1
+    there = one_way & (edges["type1"] == carbon) & (edges["type2"] == hydrogen)
+    back = one_way & (edges["type1"] == hydrogen) & (edges["type2"] == carbon)
+    assert there.sum() > 10 and back.sum() == 0
+    assert np.abs(edges["eps"][there]).max() > 1e-6
+
+
+@pytest.mark.parametrize(("n_atoms", "boundary"), [(1, "f f f"), (1, "p p p"), (2, "f f f")])
+def test_atoms_without_neighbours(n_atoms: int, boundary: str, tmp_path: Path, model_files) -> None:
+    """One atom, or two far apart, have the energy mu and no force."""
+    from ase import Atoms
+
+    atoms = Atoms(["C", "O"][:n_atoms], positions=[[3.0, 3.0, 3.0], [15.0, 14.0, 13.0]][:n_atoms])
+    atoms.cell = [20.0, 20.0, 20.0]
+    write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
+    model = model_files("allegro-everything", "pth", "float64")
+    run = run_lammps(script_of(model, ELEMENTS, boundary=boundary), tmp_path)
+    final = run.dump("atoms.dump")[-1]
+    close("mu", final["c_pea"], [-1027.5, -2041.3][:n_atoms], LADDER["float64"].atomic_energy)
+    close("forces", forces_of(final), np.zeros((n_atoms, 3)), 0.0)
+    assert len(run.dump("edges.dump")[-1]["eps"]) == 0
