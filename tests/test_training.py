@@ -391,6 +391,7 @@ def test_train_restart_package_evaluate(prepared: Path) -> None:
     facts = json.loads((prepared / "tiny.json").read_text())
     assert facts["model"]["sha256"] == hashlib.sha256(zipped.read_bytes()).hexdigest()
     assert facts["training"]["target"] == "E_coh" and facts["sets"]["test"]["frames"] > 0
+    assert facts["sets"]["contacts_train"]["frames"] == 6
     assert "entries" not in facts["sets"]["test"] and facts["evaluation"] is None
     results = [evaluate(load_model(path), prepared / "data", "test") for path in (checkpoint, zipped)]
     assert results[0]["bonds"].keys() == results[1]["bonds"].keys() >= {"C-H"}

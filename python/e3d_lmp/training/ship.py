@@ -68,6 +68,8 @@ def _facts(checkpoint: dict[str, Any], folder: Path, built: Path) -> dict[str, A
         part: {key: value for key, value in about.items() if key != "entries"}
         for part, about in manifest["sets"].items()
     }
+    for path in sorted((folder / "data").glob("contacts_*.json")):
+        sets[path.stem] = json.loads(path.read_text(encoding="utf-8"))
     evaluation = folder / "test.json"
     return {
         "format": "e3d-model-facts/1",
