@@ -21,6 +21,7 @@
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 using namespace LAMMPS_NS;
 
@@ -121,6 +122,7 @@ void PairE3D::coeff(int narg, char **arg)
     error->all(FLERR, "pair_coeff for e3d must begin with '* *', not '{} {}'", arg[0], arg[1]);
 
   if (!allocated) allocate();
+  type_map.clear();    // a caller that catches an error finds nothing set, not half of it
   load_model(arg[2]);
   map_types(ntypes, arg + 3);
 }
@@ -160,7 +162,7 @@ void PairE3D::load_model(const std::string &file)
 void PairE3D::map_types(int ntypes, char **names)
 {
   const auto &known = model->metadata().type_names;
-  type_map.assign(ntypes + 1, -1);
+  std::vector<int> map(ntypes + 1, -1);
   int count = 0;
   for (int i = 1; i <= ntypes; i++) {
     const std::string name = names[i - 1];
@@ -169,10 +171,11 @@ void PairE3D::map_types(int ntypes, char **names)
     if (found == known.end())
       error->all(FLERR, "pair_coeff for e3d: the model has no type '{}'; its types are: {}", name,
                  utils::join_words(known, " "));
-    type_map[i] = static_cast<int>(found - known.begin());
+    map[i] = static_cast<int>(found - known.begin());
     count++;
   }
   if (count == 0) error->all(FLERR, "pair_coeff for e3d: all atom types are NULL");
+  type_map = std::move(map);
   types = E3D::TypeTable(type_map, model->metadata().cutoffs);
 
   for (int i = 1; i <= ntypes; i++)
@@ -204,6 +207,8 @@ std::vector<double> PairE3D::bond_cutoffs_squared(const E3D::BondCutoff &cutoff)
 
 void PairE3D::init_style()
 {
+  if (type_map.empty())
+    error->all(FLERR, "All pair coeffs are not set: 'pair_coeff * * model.nequip.pt2 C H'");
   if (atom->tag_enable == 0)
     error->all(FLERR, "pair_style e3d needs atom IDs: remove 'atom_modify id no'");
   if (force->newton_pair == 0)
