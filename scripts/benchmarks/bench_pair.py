@@ -2,7 +2,7 @@
 
     python scripts/benchmarks/bench_pair.py inputs/models/organic-small.nequip.zip --output out/bench.json
 
-One thread. Every row is a process of its own, so that its peak memory is its own:
+One thread, CPU time. Every row is a process of its own, so that its peak memory is its own:
 
 - ``e3d``: pair_style e3d inside LAMMPS, with chunks of so many centres;
 - ``stock``: what nequip's own compile target ``pair_allegro`` makes of the same checkpoint, called with the
@@ -58,13 +58,13 @@ def peak_bytes() -> int:
 
 
 def timed(call: Callable[[], Any], repeat: int) -> float:
-    """Best wall time of one call, after one call that warms up."""
+    """Best CPU time of one call, seconds, after one call that warms up."""
     call()
     times = []
     for _ in range(repeat):
-        start = time.perf_counter()
+        start = time.process_time()
         call()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times)
 
 
@@ -314,7 +314,7 @@ def main() -> None:
 
     rows = measure(args)
     check(rows)
-    print(f"{platform.processor() or platform.machine()}, one thread, memory limit {args.limit_gb:g} GB\n")
+    print(f"{platform.machine()}, one thread, CPU time, memory limit {args.limit_gb:g} GB\n")
     print(table(rows))
     print()
     print(growth(rows))
