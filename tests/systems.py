@@ -22,7 +22,7 @@ def random_atoms(
     """`n_atoms` atoms of `ELEMENTS` at random, no two images closer than `closest` angstrom."""
     rng = np.random.default_rng(seed)
     atoms = Atoms(cell=cell, pbc=pbc)
-    for trial in range(200000):
+    for _trial in range(200000):
         if len(atoms) == n_atoms:
             break
         position = rng.random(3) @ np.asarray(cell, dtype=float)
@@ -30,7 +30,7 @@ def random_atoms(
         if not len(neighbor_list("i", grown, closest)):
             atoms = grown
     else:
-        raise ValueError(f"no room for {n_atoms} atoms after {trial} trials")
+        raise ValueError(f"no room for {n_atoms} atoms")
     atoms.arrays["velocities"] = rng.normal(0.0, 4.0, (n_atoms, 3))
     return atoms
 

@@ -74,8 +74,7 @@ def test_open_cluster_equals_nequip(tmp_path: Path, model_files) -> None:
 
 
 def test_directed_cutoffs_leave_reverse_edges_out(tmp_path: Path, model_files) -> None:
-    """C reaches H up to 3.1, H reaches C only up to 2.6: some edges have no reverse, as the model wants it.
-    """
+    """C reaches H up to 3.1, H reaches C only up to 2.6: some edges legally have no reverse."""
     atoms = SYSTEMS["box"]()
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
     run = run_lammps(script_of(model_files("allegro-everything", "pth", "float64"), ELEMENTS), tmp_path)

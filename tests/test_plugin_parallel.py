@@ -58,8 +58,7 @@ CASES = [
 def test_same_edges(
     system: str, ranks: int, before: str, options: str, shuffled: bool, tmp_path: Path, model_files
 ) -> None:
-    """Against the eager model on ASE's neighbour list. The cluster leaves two or more ranks without any atom.
-    """
+    """Against the eager model on ASE's neighbour list. The cluster leaves ranks without atoms."""
     atoms, edges = _known(system)
     seed = 11
     order = np.random.default_rng(seed).permutation(len(atoms)) if shuffled else None

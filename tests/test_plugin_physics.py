@@ -1,5 +1,4 @@
-"""What must hold in double precision, whatever the model: derivatives, sums, the heat current, conservation.
-"""
+"""What must hold in double precision, whatever the model: derivatives, sums, heat current, conservation."""
 
 from __future__ import annotations
 
@@ -43,7 +42,12 @@ def test_forces_are_finite_differences_of_the_energy(ranks: int, tmp_path: Path,
     want = [forces[k, "xyz".index(axis)] for k, axis in chosen]
     close("forces", -(energies[:, 0] - energies[:, 1]) / (2.0 * STEP), want, FINITE_DIFFERENCE)
     assert np.abs(want).max() > 0.01
-    close("energy after moving back", energies[:, 2], run.json()["pe"], FLOAT64.total_energy)
+    close(
+        "energy after moving back",
+        energies[:, 2],
+        np.full(len(energies), run.json()["pe"]),
+        FLOAT64.total_energy,
+    )
 
 
 def test_virial_is_the_finite_difference_of_the_energy(tmp_path: Path, model_files) -> None:
@@ -70,7 +74,12 @@ def test_virial_is_the_finite_difference_of_the_energy(tmp_path: Path, model_fil
     model = model_files("allegro-everything", "pth", "float64")
     run = run_lammps(script_of(model, ELEMENTS, tail="\n".join(lines), edges=False), tmp_path)
     energies = _energies(tmp_path).reshape(-1, 3)
-    close("energy after straining back", energies[:, 2], run.json()["pe"], FLOAT64.total_energy)
+    close(
+        "energy after straining back",
+        energies[:, 2],
+        np.full(len(energies), run.json()["pe"]),
+        FLOAT64.total_energy,
+    )
     virial = virial_of(run.json())
     close("virial", -(energies[:, 0] - energies[:, 1]) / (2.0 * STEP), virial, 50.0 * FINITE_DIFFERENCE)
     assert np.abs(virial).min() > 1e-3, "every component has to be tested"
@@ -126,7 +135,7 @@ def test_heat_flux_is_the_derivative_of_the_energy_dipole(
     else:
         atoms, elements = cluster(), ELEMENTS
     write_data(tmp_path / "data.lmp", atoms, elements, velocities=True)
-    time_step = 1e-5
+    time_step = 2e-6  # velocity Verlet follows the true motion to (omega dt)^2
     tail = f"""
 compute kea all ke/atom
 compute flux all heat/flux kea pea centroid
@@ -135,9 +144,13 @@ dump_modify moving format float %.17g sort id
 timestep {time_step}
 fix md all nve
 thermo 1
-thermo_style custom step pe c_flux[1] c_flux[2] c_flux[3] c_vir[1] c_vir[2] c_vir[3] c_vir[4] c_vir[5]
-c_vir[6] variable jx equal c_flux[1] variable jy equal c_flux[2] variable jz equal c_flux[3] fix out all print
-1 '${{jx}} ${{jy}} ${{jz}}' file flux.txt screen no run 4
+thermo_style custom step pe c_flux[1] c_flux[2] c_flux[3] c_vir[1] c_vir[2] c_vir[3] &
+  c_vir[4] c_vir[5] c_vir[6]
+variable jx equal c_flux[1]
+variable jy equal c_flux[2]
+variable jz equal c_flux[3]
+fix out all print 1 '${{jx}} ${{jy}} ${{jz}}' file flux.txt screen no
+run 4
 """
     model_file = model_files(model, "pth", "float64")
     script = script_of(model_file, elements, boundary="f f f", tail=tail, edges=False)
@@ -154,10 +167,11 @@ c_vir[6] variable jx equal c_flux[1] variable jy equal c_flux[2] variable jz equ
 
 def _silicon(temperature: float) -> Atoms:
     from ase import units
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+    from ase.md.velocitydistribution import Stationary
 
-    atoms = bulk("Si", "diamond", a=5.432, cubic=True).repeat(2)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=np.random.default_rng(12))
+    atoms = bulk("Si", "diamond", a=5.432, cubic=True).repeat((2, 1, 1))
+    rng = np.random.default_rng(12)
+    atoms.set_velocities(rng.normal(size=(len(atoms), 3)) * np.sqrt(units.kB * temperature / 28.085))
     Stationary(atoms)
     atoms.arrays["velocities"] = atoms.get_velocities() * (1000.0 * units.fs)
     return atoms
@@ -169,7 +183,7 @@ def test_energy_is_conserved_over_2000_steps(tmp_path: Path, model_files) -> Non
     """
     atoms = _silicon(600.0)
     spread = {}
-    for name, time_step, steps in (("long", 0.001, 2000), ("short", 0.0005, 1000)):
+    for name, time_step, steps in (("long", 0.001, 2000), ("short", 0.0005, 2000)):
         folder = tmp_path / name
         folder.mkdir()
         write_data(folder / "data.lmp", atoms, ("Si",), velocities=True)
@@ -186,7 +200,7 @@ run {steps}
         script = script_of(model_files("tersoff-si"), ("Si",), tail=tail, edges=False)
         run_lammps(script, folder)
         total = np.loadtxt(folder / "total.txt") / len(atoms)
-        spread[name] = total.std()
+        spread[name] = total[: round(1.0 / (5 * time_step))].std()  # of the first picosecond
         drift = np.polyfit(np.arange(len(total)) / len(total), total, 1)[0]
         close(f"drift, time step {time_step}", drift, 0.0, ENERGY_DRIFT)
     ratio = spread["long"] / spread["short"]
