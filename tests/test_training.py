@@ -17,6 +17,7 @@ from ase.build import molecule as ase_molecule
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.budget import BudgetSchedule
+from e3d_lmp.training.card import card
 from e3d_lmp.training.contacts import closest_contact, make_contacts
 from e3d_lmp.training.isolated_atoms import cohesive_energy, isolated_atom_energies
 from e3d_lmp.training.prepare import prepare
@@ -394,6 +395,12 @@ def test_train_restart_package_evaluate(prepared: Path) -> None:
     assert facts["sets"]["contacts_train"]["frames"] == 6
     assert "entries" not in facts["sets"]["test"] and facts["evaluation"] is None
     results = [evaluate(load_model(path), prepared / "data", "test") for path in (checkpoint, zipped)]
+    text = card(facts | {"evaluation": results[0]}, "$errors|$sets|$bonds|$energy")
+    assert "| small | " in text and "| contacts_train | 6 | pairs |" in text and "| C-H | " in text
+    with pytest.raises(E3DError, match="expected errors on held-out molecules"):
+        card(facts, "")
+    with pytest.raises(E3DError, match="got 'nosuch'"):
+        card(facts | {"evaluation": results[0]}, "$nosuch")
     assert results[0]["bonds"].keys() == results[1]["bonds"].keys() >= {"C-H"}
     for name, row in results[0]["subsets"].items():
         for key, value in row.items():

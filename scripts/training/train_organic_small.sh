@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Train `organic-small` from a file in the SPICE layout: prepare -> contacts -> train -> evaluate -> ship.
 #
+#
 #   bash scripts/training/train_organic_small.sh DATA.hdf5 RUN_FOLDER [MINUTES]
 #
 # May be started again: what is done is skipped, and training goes on from RUN_FOLDER/last.ckpt.
 # One thread by default (OMP_NUM_THREADS). Data and run outputs stay in RUN_FOLDER, outside the repository; the last
-# step writes inputs/models/organic-small.nequip.zip and the numbers for its card.
+# steps write inputs/models/organic-small.* : package, TorchScript model, facts and card.
 set -euo pipefail
 
 if [[ $# -lt 2 ]]; then
-  sed -n '2,9p' "$0" | sed 's/^# \{0,1\}//' >&2
+  sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//' >&2
   exit 2
 fi
 root="$(cd "$(dirname "$0")/../.." && pwd)"
@@ -48,3 +49,7 @@ fi
 
 "$python" -m e3d_lmp.training.evaluate last.ckpt data test.json
 "$python" -m e3d_lmp.training.ship last.ckpt "$root/inputs/models/organic-small.nequip.zip"
+models="$root/inputs/models"
+"$python" -m e3d_lmp export "$models/organic-small.nequip.zip" "$models/organic-small.nequip.pth"
+"$python" -m e3d_lmp.training.card "$models/organic-small.json" \
+  "$root/scripts/training/organic_small_card.md" "$models/organic-small.md"
