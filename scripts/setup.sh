@@ -85,7 +85,8 @@ for package in inputs/models/*.nequip.zip; do
   name=model-$(basename "$package" .nequip.zip)
   if ! done_already "$name" "$model_hash" || [[ ! -f $compiled ]]; then
     say "compiling $package for this machine (about a minute)"
-    "$bin/e3d" export "$package" "$compiled" >build/export.log 2>&1 || {
+    # One thread: on a busy machine several would mostly wait for each other, and the compiler takes one anyway.
+    OMP_NUM_THREADS=1 "$bin/e3d" export "$package" "$compiled" >build/export.log 2>&1 || {
       tail -n 20 build/export.log >&2
       fail "the model could not be compiled. The whole output is in build/export.log."
     }
