@@ -1,4 +1,4 @@
-"""``e3d run`` and `Simulation`: the edges and files that a dump of the same run gives, on any number of ranks."""
+"""``e3d run`` and `Simulation`: the edges and files that a dump of the same run gives, on 1 to 3 ranks."""
 
 from __future__ import annotations
 
@@ -126,10 +126,10 @@ def test_frames_carry_the_edges_of_the_dump(run_folder: Path) -> None:
     from e3d_lmp.dumps import DumpReader
 
     script = f"""
-import json, sys
 from e3d_lmp.simulate import Simulation
 frames = []
-with Simulation("in.lj", {{"model": "lj.nequip.pth"}}, every=5, cutoff="{CUTOFF}", screen=False) as simulation:
+options = dict(every=5, cutoff="{CUTOFF}", screen=False)
+with Simulation("in.lj", {{"model": "lj.nequip.pth"}}, **options) as simulation:
     count = simulation.run(frames.append)
     assert simulation.elements == ("Ar",), simulation.elements
 import numpy as np
