@@ -3,8 +3,8 @@
     python -m e3d_lmp.training.card FACTS.json TEMPLATE.md OUT.md
 
 FACTS.json is what e3d_lmp.training.ship wrote beside the package. In the template, ``$sets``, ``$errors`` and
-``$bonds`` stand for tables; ``$frames``, ``$steps``, ``$epochs``, ``$energy``, ``$forces`` and ``$sha256`` for
-numbers.
+``$bonds`` stand for tables; ``$frames``, ``$steps``, ``$epochs``, ``$energy``, ``$forces`` and ``$sha256``
+for numbers.
 """
 
 from __future__ import annotations
