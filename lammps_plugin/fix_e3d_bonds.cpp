@@ -130,8 +130,6 @@ int FixE3DBonds::parse_threshold(int iarg, int narg, char **arg, std::vector<E3D
     }
     iarg++;
   }
-  if (!std::isfinite(word.value))
-    error->all(FLERR, "{}: {} must be a finite number, not {}", name, keyword, arg[iarg]);
   words.push_back(word);
   return iarg;
 }
