@@ -365,7 +365,8 @@ void FixE3DBonds::gather_events()
 void FixE3DBonds::write_events(std::vector<E3D::BondEvent> &rows)
 {
   std::sort(rows.begin(), rows.end(), [](const auto &a, const auto &b) {
-    return a.id1 != b.id1 ? a.id1 < b.id1 : a.id2 < b.id2;
+    if (a.id1 != b.id1) return a.id1 < b.id1;
+    return a.id2 != b.id2 ? a.id2 < b.id2 : a.formed < b.formed;
   });
   const auto &pair_labels = pair->pair_labels();
   std::string text;
@@ -393,6 +394,7 @@ double FixE3DBonds::compute_vector(int n)
   if (n >= 2 && !species_wanted) {    // from now on at every sample
     species_wanted = true;
     if (begun) {
+      if (!pair) error->all(FLERR, "{}: molecules and species are not known yet; type 'run 0' first", name);
       pair->edge_frame(name);    // stops where the ghost atoms are not those of now
       count_species();
     }
