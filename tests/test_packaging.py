@@ -310,6 +310,22 @@ def test_plugin_compiles_without_mpi(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_plugin_of_another_size_leaves_its_styles_out(libraries: Path, tmp_path: Path) -> None:
+    """Built for 64-bit atom ids and loaded by the wheel, which has 32-bit ones: every id would be wrong."""
+    run = _configure(tmp_path, "-DLAMMPS_SIZES=bigbig", "-DCMAKE_BUILD_TYPE=Debug")
+    assert run.returncode == 0, run.stderr
+    build = [str(BIN / "cmake"), "--build", str(tmp_path / "build"), "-j1", "--target", "e3dplugin"]
+    subprocess.run(build, capture_output=True, text=True, timeout=300, check=True)
+    built = tmp_path / "build/lib"
+    message = "The e3d plugin was built for a BIGBIG LAMMPS, and this one is SMALLBIG"
+    run = _lmp(tmp_path, LJ_INPUT.format(pair="pair_style lj/cut 8.0\npair_coeff 1 1 0.01 3.4"), built)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert message in run.stdout and "-DLAMMPS_SIZES=smallbig" in run.stdout, run.stdout
+    run = _lmp(tmp_path, LJ_INPUT.format(pair="pair_style e3d"), built)
+    assert run.returncode != 0
+    assert "Unrecognized pair style 'e3d'" in run.stdout + run.stderr
+
+
 def test_configure_refuses_two_builds_of_different_sizes(tmp_path: Path) -> None:
     root = _headers(tmp_path / "lammps", "src")
     for name, sizes in (("build-a", "smallbig"), ("build-b", "bigbig")):
