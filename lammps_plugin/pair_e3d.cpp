@@ -367,7 +367,7 @@ void PairE3D::evaluate(E3D::EdgeModel &evaluated, const Receiver &receive)
    add a chunk's energies, forces and virials to those of LAMMPS, and its epsilon to the frame
 
    F_i = sum_j (g_ij - g_ji), and the virial -r_ij (x) g_ij of an edge belongs to its neighbour atom,
-   position index first: with it compute heat/flux is exact (DESIGN section 1)
+   position index first: with it compute heat/flux is exact (ARCHITECTURE section 1)
 ------------------------------------------------------------------------- */
 
 void PairE3D::scatter(const E3D::ModelOutput &output)
