@@ -31,8 +31,8 @@ def _data() -> dict[str, torch.Tensor]:
 def stock_model(request: pytest.FixtureRequest) -> Path:
     """What ``nequip-compile --mode aotinductor --target pair_allegro`` writes for a random Allegro.
 
-    Kept between runs. The program itself, options and all; only the checkpoint that it would read, with its training set, is
-    handed over in memory.
+    Kept between runs. The program itself, options and all; only the checkpoint that it would read, with its
+    training set, is handed over in memory.
     """
     from nequip.scripts import compile as nequip_compile
 
