@@ -7,6 +7,7 @@
 
 #include "compute_e3d_atom.h"
 #include "compute_e3d_edge_local.h"
+#include "compute_e3d_pair_local.h"
 #include "pair_e3d.h"
 
 #include "atom.h"
@@ -70,6 +71,11 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *l
   plugin.name = "e3d/edge/local";
   plugin.info = "directed edge energies, compute e3d/edge/local";
   plugin.creator.v2 = create_with_arguments<ComputeE3DEdgeLocal>;
+  register_plugin(&plugin, lmp);
+
+  plugin.name = "e3d/pair/local";
+  plugin.info = "bond energies D and asymmetries A, compute e3d/pair/local";
+  plugin.creator.v2 = create_with_arguments<ComputeE3DPairLocal>;
   register_plugin(&plugin, lmp);
 
   plugin.name = "e3d/atom";
