@@ -12,6 +12,9 @@
 #include <torch/script.h>
 #include <torch/version.h>
 
+#include <omp.h>
+
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
