@@ -131,3 +131,19 @@ def test_atoms_without_neighbours(n_atoms: int, boundary: str, tmp_path: Path, m
     close("energy", run.json()["pe"], sum(mu), LADDER["float64"].total_energy)
     close("forces", forces_of(final), np.zeros((n_atoms, 3)), 0.0)
     assert len(run.dump("edges.dump")[-1]["eps"]) == 0
+
+
+@pytest.mark.parametrize("options", ["chunk 1", "chunk auto"])
+def test_a_single_edge(options: str, tmp_path: Path, model_files) -> None:
+    """C sees H at 2.9 but H not C, and O sees nobody: the edges that fill up a chunk count for nothing.
+
+    The skin of the neighbour list is too thin to make up for a list with H's cutoff.
+    """
+    atoms = Atoms("HOC", positions=[[3.0, 3.0, 3.0], [15.0, 14.0, 13.0], [3.4, 5.8, 3.6]])
+    atoms.cell = [20.0, 20.0, 20.0]
+    write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
+    model = model_files("allegro-everything", "pth", "float64")
+    script = script_of(model, ELEMENTS, boundary="f f f", pair_options=options, skin=0.1)
+    run = run_lammps(script, tmp_path)
+    assert len(run.edges()) == 1
+    _check_against_nequip(run, random_allegro("everything", "float64"), "float64", atoms)

@@ -192,51 +192,61 @@ def test_portable_model_without_the_device(tmp_path: Path, morse: Path) -> None:
     refused(tmp_path, with_model(morse, options="device xpu:1"), "needs device xpu", "device cpu")
 
 
-WITHOUT_KEYS = """
+LOAD_EACH = """
 from mpi4py import MPI
 from lammps import lammps
 
 lmp = lammps(cmdargs=["-screen", "none", "-log", "none"])
 for command in ("units metal", "region b block 0 8 0 8 0 8", "create_box 2 b", "pair_style e3d"):
     lmp.command(command)
-for key in KEYS:
+for name in NAMES:
     try:
-        lmp.command(f"pair_coeff * * {key}.pth Cu Ag")
-        print(key, "is not missed")
+        lmp.command(f"pair_coeff * * {name}.pth Cu Ag")
+        print(name, "is not refused")
     except Exception as error:
-        print(key, error)
+        print(name, error)
 lmp.close()
 """
 
 
+def each_refused(folder: Path, messages: dict[str, str]) -> None:
+    """Files NAME.pth are refused with these messages (regular expressions), and told to be exported anew."""
+    output = run_python(LOAD_EACH.replace("NAMES", repr(list(messages))), folder)
+    for name, message in messages.items():
+        whole = rf"^{name} .*cannot use model file {name}\.pth: .*{message}.*e3d export"
+        assert re.search(whole, output, re.M), f"no '{whole}' in:\n{output}"
+
+
 def test_missing_metadata(tmp_path: Path, morse: Path) -> None:
     """Whatever key is missing, it is named, and never replaced by a default."""
-    keys = [item.name for item in fields(ModelMetadata)]
-    for key in keys:
+    messages = {}
+    for key in [item.name for item in fields(ModelMetadata)]:
         altered_torchscript(morse, tmp_path / f"{key}.pth", {key: None})
-    output = run_python(WITHOUT_KEYS.replace("KEYS", repr(keys)), tmp_path)
-    for key in keys:
-        what = (
-            "it has no e3d contract in its metadata" if key == "contract" else f"its metadata lacks '{key}'"
-        )
-        assert re.search(rf"^{key} .*cannot use model file {key}\.pth: {what}.*e3d export", output, re.M), (
-            output
-        )
+        messages[key] = f"its metadata lacks '{key}'"
+    messages["contract"] = "it has no e3d contract in its metadata"
+    each_refused(tmp_path, messages)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"contract": "e3d/99"}, r"contract is 'e3d/99', this plugin reads 'e3d/1'"),
-        ({"cutoffs": "6.0 6.2 6.2"}, "lengths of type_names, type_elements, shifts and cutoffs"),
-        ({"cutoffs": "6.0 6.2 6.2 six"}, "'six' in 'cutoffs' where a number belongs"),
-        ({"cutoffs": "6.0 6.2 6.2 60.0"}, "cutoff in its metadata is not within 0 and r_max"),
-    ],
-)
-def test_doctored_metadata(changes: dict[str, str | None], message: str, tmp_path: Path, morse: Path) -> None:
+LENGTHS = "the lengths of type_names, type_elements, shifts and cutoffs"
+DOCTORED = [
+    ("contract", "e3d/99", r"contract is 'e3d/99', this plugin reads 'e3d/1'"),
+    ("cutoffs", "6.0 6.2 6.2", LENGTHS),
+    ("shifts", "0.0", LENGTHS),
+    ("type_elements", "Cu Ag Ag", LENGTHS),
+    ("r_max", "6.5 6.5", LENGTHS),
+    ("cutoffs", "6.0 6.2 6.2 six", "'six' in 'cutoffs' where a number belongs"),
+    ("cutoffs", "6.0 6.2 6.2 60.0", "cutoff in its metadata is not within 0 and r_max"),
+    ("cutoffs", "6.0 6.2 0.0 6.5", "cutoff in its metadata is not within 0 and r_max"),
+]
+
+
+def test_doctored_metadata(tmp_path: Path, morse: Path) -> None:
     """Metadata that cannot be right."""
-    altered_torchscript(morse, tmp_path / "odd.pth", changes)
-    refused(tmp_path, with_model("odd.pth"), message, "e3d export")
+    messages = {}
+    for k, (key, value, message) in enumerate(DOCTORED):
+        altered_torchscript(morse, tmp_path / f"odd{k}.pth", {key: value})
+        messages[f"odd{k}"] = message
+    each_refused(tmp_path, messages)
 
 
 def test_package_of_another_torch(tmp_path: Path, package: Path) -> None:

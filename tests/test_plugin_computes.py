@@ -169,6 +169,23 @@ def test_group_selects_the_centre(computed: tuple[Run, Atoms]) -> None:
         )
 
 
+def test_atoms_that_left_the_group(tmp_path: Path, model_files) -> None:
+    """e3d/atom keeps nothing of the run before."""
+    write_data(tmp_path / "data.lmp", gas(8), ELEMENTS)
+    body = """group some type 1
+compute some some e3d/atom energy
+compute sum all reduce sum c_some
+thermo_style custom step pe c_sum
+run 0
+print '$(c_sum)' file sum.txt
+group some clear
+run 0
+print '$(c_sum)' append sum.txt"""
+    run_lammps(script_of(model_files("morse"), body), tmp_path)
+    before, after = np.loadtxt(tmp_path / "sum.txt")
+    assert abs(before) > 0.1 and after == 0.0
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_one_atom_in_vacuum(ranks: int, tmp_path: Path, model_files) -> None:
     """No neighbour and, on two ranks, a rank without atoms: zeros and empty frames, never an error."""

@@ -90,9 +90,17 @@ def test_per_atom_numbers_sum_to_the_totals(ranks: int, tmp_path: Path, model_fi
     """Energies, and both per-atom virials, over owned and ghost atoms; forces sum to nothing."""
     write_data(tmp_path / "data.lmp", triclinic(), ELEMENTS)
     model = model_files("allegro-everything", "pth", "float64")
-    run = run_lammps(script_of(model, ELEMENTS), tmp_path, ranks)
+    tail = """compute u all e3d/atom energy coord cutoff model
+dump u all custom 1 u.dump id c_u[*]
+dump_modify u format float %.17g sort id
+run 0"""
+    run = run_lammps(script_of(model, ELEMENTS, tail=tail), tmp_path, ranks)
     result, final = run.json(), run.dump("atoms.dump")[-1]
     close("energy", final["c_pea"].sum(), result["pe"], SUM_RULE * abs(result["pe"]))
+    own = run.dump("u.dump")[-1]
+    close("e3d/atom energy", own["c_u[1]"], final["c_pea"], FLOAT64.atomic_energy)
+    count = np.bincount(run.edges()["tag1"].astype(int) - 1, minlength=len(own))
+    np.testing.assert_array_equal(own["c_u[2]"], count)  # cutoffs are directed: it matters who is the centre
     virial = virial_of(result)
     scale = np.abs(virial).max()
     six = np.array([-final[f"c_stress[{k}]"].sum() for k in range(1, 7)]) / NKTV2P
