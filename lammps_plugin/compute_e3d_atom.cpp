@@ -5,6 +5,7 @@
 
 #include "compute_e3d_atom.h"
 
+#include "bonded_edges.h"
 #include "compute_arguments.h"
 #include "pair_e3d.h"
 
@@ -23,11 +24,17 @@ using namespace LAMMPS_NS;
 ComputeE3DAtom::ComputeE3DAtom(LAMMPS *lmp, int narg, char **arg) :
     Compute(lmp, narg, arg), name("compute " + std::string(arg[0]) + " e3d/atom")
 {
-  static const std::map<std::string, Value> known = {{"energy", Value::Energy}, {"coord", Value::Coord}};
+  static const std::map<std::string, Value> known = {{"energy", Value::Energy},
+                                                     {"bond", Value::Bond},
+                                                     {"asym", Value::Asym},
+                                                     {"coord", Value::Coord},
+                                                     {"stdf", Value::StdF}};
   values = E3D::parse_compute_arguments(lmp, name, narg, arg, known, cutoff_words);
 
   peratom_flag = 1;
   size_peratom_cols = values.size() == 1 ? 0 : static_cast<int>(values.size());
+  scalar_flag = 1;
+  extscalar = 0;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -43,12 +50,21 @@ ComputeE3DAtom::~ComputeE3DAtom()
 void ComputeE3DAtom::init()
 {
   pair = PairE3D::find(lmp, name);
-  cutsq = E3D::bond_cutoffs(lmp, name, *pair, cutoff_words);
+  subscription = pair->subscribe_bonds(E3D::bond_cutoffs(lmp, name, *pair, cutoff_words));
+}
+
+/* ---------------------------------------------------------------------- */
+
+bool ComputeE3DAtom::wants(Value value) const
+{
+  return std::find(values.begin(), values.end(), value) != values.end();
 }
 
 /* ----------------------------------------------------------------------
    energy: sum_j epsilon_ij + mu_i over all edges of the model
-   coord: edges within the bond cutoff
+   bond: half the sum of D_ij; asym: the sum of epsilon_ij - epsilon_ji; coord: the number of them;
+     all three over the edges within the bond cutoff
+   stdf: standard deviation of the force over a committee
    0 for atoms outside the group, and for those that another style of a hybrid owns
 ------------------------------------------------------------------------- */
 
@@ -56,31 +72,58 @@ void ComputeE3DAtom::compute_peratom()
 {
   invoked_peratom = update->ntimestep;
   const E3D::EdgeFrame &frame = pair->edge_frame(name);
+  const bool needs_bonds = wants(Value::Bond) || wants(Value::Asym) || wants(Value::Coord);
+  const E3D::BondedEdges *bonds = needs_bonds ? &pair->bonded_edges(subscription, name) : nullptr;
+  if (wants(Value::StdF)) pair->require_committee(name);
   if (atom->nmax > nmax) reallocate();
 
   const auto columns = values.size();
   double *const first = columns == 1 ? vatom : (atom->nlocal > 0 ? aatom[0] : nullptr);
   std::fill_n(first, static_cast<std::size_t>(atom->nlocal) * columns, 0.0);
 
-  const double *const *x = atom->x;
-  const int *type = atom->type;
-  const int width = atom->ntypes + 1;
-
   for (std::size_t k = 0; k < frame.rows(); k++) {
     const int i = frame.centre[k];
     if (!(atom->mask[i] & groupbit)) continue;
 
+    double forward = 0.0, reverse = 0.0;
     int coord = 0;
-    for (int64_t e = frame.offset[k]; e < frame.offset[k + 1]; e++) {
-      const int j = frame.neighbour[e];
-      const double dx = x[j][0] - x[i][0];
-      const double dy = x[j][1] - x[i][1];
-      const double dz = x[j][2] - x[i][2];
-      if (dx * dx + dy * dy + dz * dz < cutsq[type[i] * width + type[j]]) coord++;
+    if (bonds) {
+      for (int64_t e = bonds->first_edge(i); e < bonds->first_edge(i + 1); e++) {
+        const auto &edge = bonds->edges()[e];
+        if (!edge.inside) continue;
+        forward += edge.eps;
+        reverse += edge.reverse;
+        coord++;
+      }
     }
-    for (std::size_t n = 0; n < columns; n++)
-      first[i * columns + n] = values[n] == Value::Energy ? frame.energy[k] : coord;
+    double *out = first + i * columns;
+    for (const Value value : values) {
+      switch (value) {
+        case Value::Energy: *out = frame.energy[k]; break;
+        case Value::Bond: *out = 0.5 * (forward + reverse); break;
+        case Value::Asym: *out = forward - reverse; break;
+        case Value::Coord: *out = coord; break;
+        case Value::StdF: *out = frame.force_spread[i]; break;
+      }
+      out++;
+    }
   }
+}
+
+/* ----------------------------------------------------------------------
+   the largest standard deviation of the force of any atom over the models of a committee
+------------------------------------------------------------------------- */
+
+double ComputeE3DAtom::compute_scalar()
+{
+  invoked_scalar = update->ntimestep;
+  const E3D::EdgeFrame &frame = pair->edge_frame(name);
+  pair->require_committee(name);
+  double mine = 0.0;
+  for (int i = 0; i < atom->nlocal; i++)
+    if (atom->mask[i] & groupbit) mine = std::max(mine, frame.force_spread[i]);
+  MPI_Allreduce(&mine, &scalar, 1, MPI_DOUBLE, MPI_MAX, world);
+  return scalar;
 }
 
 /* ---------------------------------------------------------------------- */

@@ -19,20 +19,22 @@ class ComputeE3DAtom : public Compute {
   ~ComputeE3DAtom() override;
   void init() override;
   void compute_peratom() override;
+  double compute_scalar() override;
   double memory_usage() override;
 
  private:
-  enum class Value { Energy, Coord };
+  enum class Value { Energy, Bond, Asym, Coord, StdF };
   std::vector<Value> values;
   std::vector<std::string> cutoff_words = {"covalent"};
-  std::vector<double> cutsq;    // (ntypes+1)^2, row = centre type
   class PairE3D *pair = nullptr;
+  int subscription = 0;         // to the pair style's bonds within our cutoff
   std::string name;             // for messages
 
   int nmax = 0;
   double *vatom = nullptr;
   double **aatom = nullptr;
 
+  bool wants(Value) const;
   void reallocate();
 };
 

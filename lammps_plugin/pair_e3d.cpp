@@ -41,6 +41,8 @@ PairE3D::PairE3D(LAMMPS *lmp) : Pair(lmp)
   no_virial_fdotr_compute = 1;
   centroidstressflag = CENTROID_AVAIL;
   unit_convert_flag = utils::get_supported_conversions(utils::ENERGY);
+  comm_forward = E3D::BondedEdges::max_doubles();    // edges that cross a rank's surface
+  comm_reverse = 3;                                  // forces of one model of a committee
 }
 
 /* ---------------------------------------------------------------------- */
@@ -66,18 +68,19 @@ PairE3D *PairE3D::find(LAMMPS *lmp, const std::string &requested_by)
 }
 
 /* ----------------------------------------------------------------------
-   pair_style e3d [chunk N|auto] [device auto|cpu|cuda|cuda:K|xpu|xpu:K]
+   pair_style e3d [chunk N|auto] [device auto|cpu|cuda|cuda:K|xpu|xpu:K] [committee K]
 ------------------------------------------------------------------------- */
 
 void PairE3D::settings(int narg, char **arg)
 {
   chunk_centres = 0;
   device = "auto";
+  committee = 0;
   for (int iarg = 0; iarg < narg; iarg += 2) {
     const std::string keyword = arg[iarg];
-    if (keyword != "chunk" && keyword != "device")
-      error->all(FLERR, "Unknown pair_style e3d keyword '{}': it takes 'chunk N|auto' and 'device "
-                 "auto|cpu|cuda|cuda:K|xpu|xpu:K'", keyword);
+    if (keyword != "chunk" && keyword != "device" && keyword != "committee")
+      error->all(FLERR, "Unknown pair_style e3d keyword '{}': it takes 'chunk N|auto', 'device "
+                 "auto|cpu|cuda|cuda:K|xpu|xpu:K' and 'committee K'", keyword);
     if (iarg + 1 >= narg) utils::missing_cmd_args(FLERR, "pair_style e3d " + keyword, error);
 
     const std::string value = arg[iarg + 1];
@@ -87,6 +90,10 @@ void PairE3D::settings(int narg, char **arg)
       if (chunk_centres < 1)
         error->all(FLERR, "pair_style e3d chunk must be auto or a positive number of atoms, not {}",
                    value);
+    } else if (keyword == "committee") {
+      committee = utils::inumeric(FLERR, value, false, lmp);
+      if (committee < 1)
+        error->all(FLERR, "pair_style e3d committee must be a positive number of steps, not {}", value);
     } else {
       if (value != "auto" && value != "cpu" && value != "cuda" && value != "xpu" &&
           !utils::strmatch(value, "^cuda:\\d+$") && !utils::strmatch(value, "^xpu:\\d+$"))
@@ -108,38 +115,49 @@ void PairE3D::allocate()
 }
 
 /* ----------------------------------------------------------------------
-   pair_coeff * * model T1 ... Tntypes
+   pair_coeff * * model [more models] T1 ... Tntypes
 ------------------------------------------------------------------------- */
 
 void PairE3D::coeff(int narg, char **arg)
 {
   const int ntypes = atom->ntypes;
-  if (narg != 3 + ntypes)
+  const int num_files = narg - 2 - ntypes;
+  if (committee ? num_files < 2 : num_files != 1) {
+    if (committee)
+      error->all(FLERR, "pair_coeff for e3d with 'committee' takes '* *', at least two models and one "
+                 "model type for each of the {} atom types, but {} words follow '* *'", ntypes,
+                 std::max(narg - 2, 0));
     error->all(FLERR, "pair_coeff for e3d takes '* * model.nequip.pt2' and one model type for each of "
                "the {} atom types (NULL for types of another style), but {} words follow the model",
                ntypes, std::max(narg - 3, 0));
+  }
   if (strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
     error->all(FLERR, "pair_coeff for e3d must begin with '* *', not '{} {}'", arg[0], arg[1]);
 
   if (!allocated) allocate();
   type_map.clear();    // a caller that catches an error finds nothing set, not half of it
-  load_model(arg[2]);
-  map_types(ntypes, arg + 3);
+  model.reset();
+  members.clear();
+  model = load_model(arg[2]);
+  model_file = arg[2];
+  banner_shown = false;
+  load_members(num_files - 1, arg + 3);
+  map_types(ntypes, arg + 2 + num_files);
 }
 
 /* ----------------------------------------------------------------------
    every rank loads the file; where one fails, all stop with its message
 ------------------------------------------------------------------------- */
 
-void PairE3D::load_model(const std::string &file)
+std::unique_ptr<E3D::EdgeModel> PairE3D::load_model(const std::string &file)
 {
   const E3D::NodeLayout node = E3D::node_layout(world);
   threads = node.threads;
 
+  std::unique_ptr<E3D::EdgeModel> loaded;
   std::string message;
   try {
-    model.reset();
-    model = E3D::load_edge_model(file, {device, node.local_rank, threads});
+    loaded = E3D::load_edge_model(file, {device, node.local_rank, threads});
   } catch (const std::exception &e) {
     message = e.what();
   }
@@ -153,8 +171,7 @@ void PairE3D::load_model(const std::string &file)
     MPI_Bcast(&message[0], length, MPI_CHAR, first_failed, world);
     error->all(FLERR, "pair_style e3d: {}", message);
   }
-  model_file = file;
-  banner_shown = false;
+  return loaded;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -177,6 +194,7 @@ void PairE3D::map_types(int ntypes, char **names)
   if (count == 0) error->all(FLERR, "pair_coeff for e3d: all atom types are NULL");
   type_map = std::move(map);
   types = E3D::TypeTable(type_map, model->metadata().cutoffs);
+  labels = E3D::PairLabels(elements_of_types());
 
   for (int i = 1; i <= ntypes; i++)
     for (int j = 1; j <= ntypes; j++) setflag[i][j] = (type_map[i] >= 0 && type_map[j] >= 0) ? 1 : 0;
@@ -196,11 +214,17 @@ const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by) const
 
 std::vector<double> PairE3D::bond_cutoffs_squared(const E3D::BondCutoff &cutoff) const
 {
-  const int n = atom->ntypes + 1;
-  std::vector<std::string> elements(n);
-  for (int i = 1; i < n; i++)
+  return E3D::bond_cutoffs_squared(cutoff, elements_of_types(), types);
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::vector<std::string> PairE3D::elements_of_types() const
+{
+  std::vector<std::string> elements(atom->ntypes + 1);
+  for (int i = 1; i <= atom->ntypes; i++)
     if (type_map[i] >= 0) elements[i] = model->metadata().type_elements[type_map[i]];
-  return E3D::bond_cutoffs_squared(cutoff, elements, types);
+  return elements;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -223,6 +247,7 @@ void PairE3D::init_style()
   check_topology();
 
   neighbor->add_request(this, NeighConst::REQ_FULL);
+  bonds.clear();
   seconds = Seconds();
   show_banner();
 }
@@ -256,9 +281,10 @@ void PairE3D::show_banner()
 
   const auto &m = model->metadata();
   const std::string size = chunk_centres > 0 ? std::to_string(chunk_centres) + " atoms" : "auto";
-  utils::logmesg(lmp, "e3d: {} | types {} | cutoff {:g} | {} | {} {} | device {}, {} thread{} | chunk {}\n",
+  utils::logmesg(lmp, "e3d: {} | types {} | cutoff {:g} | {} | {} {} | device {}, {} thread{} | chunk {}{}\n",
                  model_file, utils::join_words(m.type_names, " "), m.r_max, m.decomposition, m.engine,
-                 m.model_dtype, model->device(), threads, threads == 1 ? "" : "s", size);
+                 m.model_dtype, model->device(), threads, threads == 1 ? "" : "s", size,
+                 committee ? fmt::format(" | committee of {} every {} steps", num_models(), committee) : "");
   if (m.decomposition != "cohesive")
     error->warning(FLERR, "The edge energies of this model are a partition of its energy, not bond "
                    "energies (decomposition: {})", m.decomposition);
@@ -284,42 +310,57 @@ E3D::NeighborView PairE3D::neighbor_view() const
 void PairE3D::compute(int eflag, int vflag)
 {
   ev_init(eflag, vflag);
+
+  frame.step = -1;    // not readable until it is whole
+  const double t0 = platform::walltime();
+  E3D::find_edges(neighbor_view(), types, frame);
+  frame.nlocal = atom->nlocal;
+  frame.nghost = atom->nghost;
+  frame.evaluation++;
+  seconds.edges += platform::walltime() - t0;
+
+  if (is_committee_step()) {
+    evaluate_committee();
+  } else {
+    frame.members = 0;
+    evaluate(*model, [this](const E3D::ModelOutput &output) { scatter(output); });
+  }
+  frame.step = update->ntimestep;
+  seconds.steps++;
+  seconds.evaluated_edges += frame.edges();
+}
+
+/* ----------------------------------------------------------------------
+   run a model on all chunks of the frame
+------------------------------------------------------------------------- */
+
+void PairE3D::evaluate(E3D::EdgeModel &evaluated, const Receiver &receive)
+{
   const E3D::NeighborView neighbors = neighbor_view();
   const auto &metadata = model->metadata();
   const int num_model_types = static_cast<int>(metadata.type_names.size());
   const int64_t max_edges = model->device() == "cpu" ? CHUNK_EDGES_CPU : CHUNK_EDGES_GPU;
 
-  frame.step = -1;    // not readable until it is whole
-  double t0 = platform::walltime();
-  E3D::find_edges(neighbors, types, frame);
-  frame.nlocal = atom->nlocal;
-  frame.nghost = atom->nghost;
-  double t1 = platform::walltime();
-  seconds.edges += t1 - t0;
-
   const auto num_rows = static_cast<int64_t>(frame.rows());
   for (int64_t row = 0; row < num_rows; row += chunk.num_rows) {
-    t0 = platform::walltime();
+    double t0 = platform::walltime();
     E3D::fill_chunk(neighbors, types, num_model_types, metadata.r_max, frame, row,
                     E3D::rows_in_chunk(frame, row, chunk_centres, max_edges), chunk);
-    t1 = platform::walltime();
+    const double t1 = platform::walltime();
     seconds.edges += t1 - t0;
 
     E3D::ModelOutput output{};
     try {
-      output = model->evaluate(chunk);
+      output = evaluated.evaluate(chunk);
     } catch (const std::exception &e) {
       error->one(FLERR, "pair_style e3d on step {}: {}", update->ntimestep, e.what());
     }
     t0 = platform::walltime();
     seconds.model += t0 - t1;
 
-    scatter(output);
+    receive(output);
     seconds.scatter += platform::walltime() - t0;
   }
-  frame.step = update->ntimestep;
-  seconds.steps++;
-  seconds.evaluated_edges += frame.edges();
 }
 
 /* ----------------------------------------------------------------------
@@ -392,28 +433,32 @@ void PairE3D::scatter(const E3D::ModelOutput &output)
 void PairE3D::finish()
 {
   if (seconds.steps == 0) return;
-  const double mine[3] = {seconds.edges, seconds.model, seconds.scatter};
-  double minimum[3], maximum[3], sum[3];
-  bigint all_edges = 0;
-  MPI_Reduce(mine, minimum, 3, MPI_DOUBLE, MPI_MIN, 0, world);
-  MPI_Reduce(mine, maximum, 3, MPI_DOUBLE, MPI_MAX, 0, world);
-  MPI_Reduce(mine, sum, 3, MPI_DOUBLE, MPI_SUM, 0, world);
-  MPI_Reduce(&seconds.evaluated_edges, &all_edges, 1, MPI_LMP_BIGINT, MPI_SUM, 0, world);
+  // not const: src/STUBS wants it so
+  double mine[4] = {seconds.edges, seconds.model, seconds.scatter, seconds.bonds};
+  bigint counts[2] = {seconds.evaluated_edges, seconds.bytes_sent};
+  double minimum[4], maximum[4], sum[4];
+  bigint all[2] = {0, 0};
+  MPI_Reduce(mine, minimum, 4, MPI_DOUBLE, MPI_MIN, 0, world);
+  MPI_Reduce(mine, maximum, 4, MPI_DOUBLE, MPI_MAX, 0, world);
+  MPI_Reduce(mine, sum, 4, MPI_DOUBLE, MPI_SUM, 0, world);
+  MPI_Reduce(counts, all, 2, MPI_LMP_BIGINT, MPI_SUM, 0, world);
   const bigint steps = seconds.steps;
   seconds = Seconds();
   if (comm->me != 0) return;
 
-  const char *names[3] = {"Edge list", "Model", "Scatter"};
-  const double total = std::max(sum[0] + sum[1] + sum[2], 1e-300);
+  const char *names[4] = {"Edge list", "Model", "Scatter", "Bonds"};
+  const double total = std::max(sum[0] + sum[1] + sum[2] + sum[3], 1e-300);
+  const double pair_total = sum[0] + sum[1] + sum[2];
   std::string table = "\npair_style e3d task breakdown, seconds per rank:\n"
                       "Part      |  min time  |  avg time  |  max time  | %part\n"
                       "-------------------------------------------------------\n";
-  for (int k = 0; k < 3; k++)
+  for (int k = 0; k < 4; k++)
     table += fmt::format("{:<10}| {:<10.5g} | {:<10.5g} | {:<10.5g} | {:5.2f}\n", names[k], minimum[k],
                          sum[k] / comm->nprocs, maximum[k], 100.0 * sum[k] / total);
   table += fmt::format("{} evaluations, {:.6g} edges each, {:.4g} microseconds per edge and rank\n", steps,
-                       static_cast<double>(all_edges) / static_cast<double>(steps),
-                       all_edges > 0 ? 1e6 * total / static_cast<double>(all_edges) : 0.0);
+                       static_cast<double>(all[0]) / static_cast<double>(steps),
+                       all[0] > 0 ? 1e6 * pair_total / static_cast<double>(all[0]) : 0.0);
+  if (all[1] > 0) table += fmt::format("{} bytes sent to pair the edges of bonds\n", all[1]);
   utils::logmesg(lmp, table);
 }
 
@@ -421,7 +466,10 @@ void PairE3D::finish()
 
 double PairE3D::memory_usage()
 {
-  return Pair::memory_usage() + frame.memory_usage() +
+  double bytes = 0.0;
+  for (const auto &one : bonds) bytes += one->edges.memory_usage();
+  return bytes + Pair::memory_usage() + frame.memory_usage() +
+      static_cast<double>(member_force.capacity()) * sizeof(double) +
       static_cast<double>(chunk.vectors.capacity()) * sizeof(double) +
       static_cast<double>(chunk.index.capacity() + chunk.types.capacity()) * sizeof(int64_t);
 }

@@ -9,10 +9,13 @@
 #include "pair.h"
 
 #include "bond_cutoff.h"
+#include "bonded_edges.h"
 #include "edge_frame.h"
 #include "edge_list.h"
 #include "edge_model.h"
+#include "pair_labels.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +34,10 @@ class PairE3D : public Pair {
   double init_one(int, int) override;
   void finish() override;
   double memory_usage() override;
+  int pack_forward_comm(int, int *, double *, int, int *) override;
+  void unpack_forward_comm(int, int, double *) override;
+  int pack_reverse_comm(int, int, double *) override;
+  void unpack_reverse_comm(int, int *, double *) override;
 
   // what computes and fixes may read
 
@@ -39,6 +46,19 @@ class PairE3D : public Pair {
   // squared bond cutoffs by LAMMPS type, row = centre, (ntypes+1)^2 entries; throws
   // std::runtime_error where a bond cutoff is longer than the model's
   std::vector<double> bond_cutoffs_squared(const E3D::BondCutoff &) const;
+  // pair labels of the run's types, from the chemical elements of the model
+  const E3D::PairLabels &pair_labels() const { return labels; }
+
+  // edges within a bond cutoff, with their reverse edges, and the pairs: once per step for all who
+  // use the same cutoff. Subscribe in init(), ask on the step; asking is collective.
+  int subscribe_bonds(const std::vector<double> &cutsq);
+  const E3D::BondedEdges &bonded_edges(int subscription, const std::string &requested_by);
+
+  // committee: number of models, and the multiple of steps on which all of them run (0: no committee)
+  int num_models() const { return 1 + static_cast<int>(members.size()); }
+  int committee_every() const { return committee; }
+  // error->all unless all models run on this step
+  void require_committee(const std::string &requested_by) const;
 
   // the one pair_style e3d of the run; error->all with the requesting style's name if there is none
   static PairE3D *find(class LAMMPS *, const std::string &requested_by);
@@ -48,11 +68,14 @@ class PairE3D : public Pair {
 
   std::string device = "auto";
   int chunk_centres = 0;    // 0: as many as stay within CHUNK_EDGES
+  int committee = 0;        // all models run on multiples of this step, 0: there is only one
 
   // model
 
-  std::unique_ptr<E3D::EdgeModel> model;
+  std::unique_ptr<E3D::EdgeModel> model;                    // gives the forces
+  std::vector<std::unique_ptr<E3D::EdgeModel>> members;     // the rest of a committee
   std::string model_file;
+  E3D::PairLabels labels;
   std::vector<int> type_map;    // (ntypes+1) LAMMPS type to model type, -1 for NULL
   E3D::TypeTable types;
   int threads = 1;
@@ -64,21 +87,37 @@ class PairE3D : public Pair {
 
   E3D::EdgeFrame frame;
   E3D::EdgeChunk chunk;
+  struct Bonds {
+    std::vector<double> cutsq;    // (ntypes+1)^2
+    int64_t evaluation = -1;      // of the frame that the edges belong to
+    E3D::BondedEdges edges;
+  };
+  std::vector<std::unique_ptr<Bonds>> bonds;    // by subscription
+  E3D::BondedEdges *exchanged = nullptr;        // what the forward communication carries
+  int exchange_pass = 0;
+  std::vector<double> member_force;             // (nlocal+nghost, 3) what the reverse one carries
 
   // wall seconds since the start of the run
 
   struct Seconds {
-    double edges = 0.0, model = 0.0, scatter = 0.0;
-    bigint steps = 0, evaluated_edges = 0;
+    double edges = 0.0, model = 0.0, scatter = 0.0, bonds = 0.0;
+    bigint steps = 0, evaluated_edges = 0, bytes_sent = 0;
   } seconds;
 
   void allocate();
-  void load_model(const std::string &);
+  std::unique_ptr<E3D::EdgeModel> load_model(const std::string &);
+  void load_members(int, char **);
   void map_types(int, char **);
   void show_banner();
   void check_topology();
   E3D::NeighborView neighbor_view() const;
+  using Receiver = std::function<void(const E3D::ModelOutput &)>;
+  void evaluate(E3D::EdgeModel &, const Receiver &);
   void scatter(const E3D::ModelOutput &);
+  bool is_committee_step() const;
+  void add_member_force(const E3D::ModelOutput &);
+  void evaluate_committee();
+  std::vector<std::string> elements_of_types() const;
 };
 
 }    // namespace LAMMPS_NS

@@ -1,0 +1,75 @@
+/* ----------------------------------------------------------------------
+   e3d-lmp: edge energies of machine-learned potentials in LAMMPS
+   Distributed under the GNU General Public License, version 2: see LICENSE
+------------------------------------------------------------------------- */
+
+// what pair_style e3d offers to styles that need both edges of a bond: the energies of the reverse
+// edges, fetched from the ranks that own them, once per step and cutoff
+
+#include "pair_e3d.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "update.h"
+
+using namespace LAMMPS_NS;
+
+/* ---------------------------------------------------------------------- */
+
+int PairE3D::subscribe_bonds(const std::vector<double> &cutsq)
+{
+  for (std::size_t k = 0; k < bonds.size(); k++)
+    if (bonds[k]->cutsq == cutsq) return static_cast<int>(k);
+  bonds.push_back(std::make_unique<Bonds>());
+  bonds.back()->cutsq = cutsq;
+  return static_cast<int>(bonds.size()) - 1;
+}
+
+/* ---------------------------------------------------------------------- */
+
+const E3D::BondedEdges &PairE3D::bonded_edges(int subscription, const std::string &requested_by)
+{
+  const E3D::EdgeFrame &current = edge_frame(requested_by);
+  Bonds &wanted = *bonds.at(subscription);
+  E3D::BondedEdges &edges = wanted.edges;
+  if (wanted.evaluation == current.evaluation) return edges;
+
+  const double t0 = platform::walltime();
+  edges.collect(current, {atom->nlocal, atom->nghost, atom->x, atom->tag, atom->type}, wanted.cutsq);
+  int mine = edges.max_crossing();
+  int most;
+  MPI_Allreduce(&mine, &most, 1, MPI_INT, MPI_MAX, world);
+  edges.begin_exchange(most);
+  exchanged = &edges;
+  for (exchange_pass = 0; exchange_pass < edges.num_passes(); exchange_pass++) comm->forward_comm(this);
+
+  const int64_t unmatched = edges.match(labels, types);
+  if (unmatched >= 0) {
+    const auto &edge = edges.edges()[unmatched];
+    error->one(FLERR, "{}: on step {} the edge to atom {} has no reverse edge on any rank: has 'neigh_modify "
+               "exclude' hidden it, or do atoms move without reneighbouring ('neigh_modify delay 0 every 1 "
+               "check yes')?", requested_by, update->ntimestep, atom->tag[edge.neighbour]);
+  }
+  wanted.evaluation = current.evaluation;
+  seconds.bonds += platform::walltime() - t0;
+  return edges;
+}
+
+/* ---------------------------------------------------------------------- */
+
+int PairE3D::pack_forward_comm(int n, int *list, double *buf, int /*pbc_flag*/, int * /*pbc*/)
+{
+  int m = 0;
+  for (int k = 0; k < n; k++) m += exchanged->pack(exchange_pass, list[k], &buf[m]);
+  seconds.bytes_sent += static_cast<bigint>(m) * sizeof(double);
+  return m;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void PairE3D::unpack_forward_comm(int n, int first, double *buf)
+{
+  int m = 0;
+  for (int ghost = first; ghost < first + n; ghost++) m += exchanged->unpack(ghost, &buf[m]);
+}
