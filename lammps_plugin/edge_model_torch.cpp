@@ -28,10 +28,11 @@ namespace E3D {
 namespace {
 
   constexpr const char *CONTRACT = "e3d/1";
-  constexpr std::array<const char *, 15> METADATA_KEYS = {
+  constexpr std::array<const char *, 16> METADATA_KEYS = {
       "contract",      "type_names",     "type_elements",          "r_max",         "cutoffs",
       "shifts",        "scales",         "decomposition",          "model_dtype",   "device",
-      "engine",        "torch_version",  "nequip_version",         "source_sha256", "training_data"};
+      "engine",        "torch_version",  "nequip_version",         "nequip_allegro_version",
+      "source_sha256", "training_data"};
 
   using Strings = std::unordered_map<std::string, std::string>;
 
