@@ -143,10 +143,10 @@ run 2000
 
 @pytest.fixture(scope="module")
 def gas_run(tmp_path_factory: pytest.TempPathFactory, short_model: Path) -> Run:
-    """150 steps of the hot gas on one rank, with a restart file of step 80."""
+    """150 steps of the hot gas on one rank, with restart files."""
     folder = tmp_path_factory.mktemp("gas")
     write_data(folder / "data.lmp", gas(), ELEMENTS, velocities=True)
-    return run_lammps(script_of(short_model, GAS + f"restart 80 restart.*\nrun 150\n{VECTOR}"), folder)
+    return run_lammps(script_of(short_model, GAS + f"restart 20 restart.*\nrun 150\n{VECTOR}"), folder)
 
 
 @pytest.mark.parametrize(("ranks", "before"), [(2, ""), (3, "comm_style tiled"), (4, "processors 2 2 1")])
@@ -250,13 +250,13 @@ run 1200
     assert moved > len(atoms), "the molecules should have crossed the boundaries"
 
 
-@pytest.mark.parametrize(("ranks", "begun"), [(1, True), (3, True), (2, False)])
+@pytest.mark.parametrize(("ranks", "step", "begun"), [(1, 80, True), (3, 60, True), (2, 80, False)])
 def test_restart_equals_the_uninterrupted_run(
-    ranks: int, begun: bool, tmp_path: Path, short_model: Path, gas_run: Run
+    ranks: int, step: int, begun: bool, tmp_path: Path, short_model: Path, gas_run: Run
 ) -> None:
-    """From step 80, between two samples, with the files of a run that went on to step 150, or without."""
-    for name in ("restart.80", "events.txt", "species.txt"):
-        if begun or name == "restart.80":
+    """From a sampled step or between two samples, with the files of a run that went on to step 150, or without."""
+    for name in (f"restart.{step}", "events.txt", "species.txt"):
+        if begun or name == f"restart.{step}":
             (tmp_path / name).write_bytes((gas_run.folder / name).read_bytes())
     want_events = read_events(gas_run.folder / "events.txt")
     want_species = read_species(gas_run.folder / "species.txt")
@@ -264,9 +264,9 @@ def test_restart_equals_the_uninterrupted_run(
         with open(tmp_path / "events.txt", "a") as out:
             out.write("150 1 2")
     else:
-        want_events = want_events[0], [row for row in want_events[1] if int(row[0]) > 80]
-        want_species = {step: words for step, words in want_species.items() if step > 80}
-    script = f"read_restart restart.80\n{reset_pair(short_model)}\n{GAS}run 70\n{VECTOR}"
+        want_events = want_events[0], [row for row in want_events[1] if int(row[0]) > step]
+        want_species = {key: words for key, words in want_species.items() if key > step}
+    script = f"read_restart restart.{step}\n{reset_pair(short_model)}\n{GAS}run {150 - step}\n{VECTOR}"
     run = run_lammps(script, tmp_path, ranks)
     got = read_events(tmp_path / "events.txt")
     assert got[0] == want_events[0] and len(want_events[1]) > 10
