@@ -254,7 +254,7 @@ run 1200
 def test_restart_equals_the_uninterrupted_run(
     ranks: int, step: int, begun: bool, tmp_path: Path, short_model: Path, gas_run: Run
 ) -> None:
-    """From a sampled step or between two samples, with the files of a run that went on to step 150, or without."""
+    """From a sampled step or between two, with the files of a run that went on to step 150, or without."""
     for name in (f"restart.{step}", "events.txt", "species.txt"):
         if begun or name == f"restart.{step}":
             (tmp_path / name).write_bytes((gas_run.folder / name).read_bytes())
