@@ -146,7 +146,7 @@ class Pairing:
         distance = np.sqrt(np.einsum("ij,ij->i", edges.vec[row], edges.vec[row]))
         keep = np.ones(row.size, dtype=bool)
         if self.bond is not None:
-            keep = distance <= self.bond[edges.type_first[row], edges.type_second[row]]
+            keep = distance < self.bond[edges.type_first[row], edges.type_second[row]]
         legal, absent = self._without_partner(edges, row, partner, distance, keep)
         if absent.size and not self.skip_unpaired:
             raise E3DError(
