@@ -5,12 +5,13 @@ The file format
 Lines of words; everything from ``#`` on is a comment; blank lines count nothing. In this order::
 
     e3d-map/1
-    bin 0.1                          width w of the bins in D and A, eV
+    bin 0.1                          width w of the bins in D and A
     cutoff covalent                  bond cutoff, the rest of the line
     samples 21                       time steps that were added
     steps 0 10000                    first and last of them; left out when samples is 0; after a subtraction
                                      those of the map that was subtracted from
-    provenance types C H N O         any number of lines: a key and the rest of the line
+    provenance types C H N O         any number of lines: a key and the rest of the line; the key energy_unit
+                                     (eV or kcal/mol) is the unit of all energies here, eV where it is absent
     label C-H 4200 SD SDD SA SAA SaA 37
     -48 3 12                         37 lines: bin of D, bin of A, weight
     ...
@@ -44,9 +45,6 @@ from e3d_lmp.pairs import is_like
 FORMAT = "e3d-map/1"
 DEFAULT_BIN = 0.1
 """Width of the bins in D and A, eV."""
-
-ENERGY_UNITS = {"metal": "eV", "real": "kcal/mol"}
-"""Unit of energy of each ``units`` of LAMMPS that the plugin runs in."""
 
 BIN_LIMIT = 2**31
 """Bins are numbered from -2^31 to 2^31 - 1."""
@@ -262,8 +260,8 @@ class EnergyMap:
 
     @property
     def unit(self) -> str:
-        """Unit of D and A: ``kcal/mol`` where the provenance has the units ``real`` of LAMMPS, else ``eV``."""
-        return ENERGY_UNITS.get(self.provenance.get("units", "metal").split(" ")[0], "eV")
+        """Unit of D, A and the bins: what the provenance says as ``energy_unit``, else ``eV``."""
+        return self.provenance.get("energy_unit", "eV")
 
     def check_comparable(self, other: EnergyMap, verb: str) -> None:
         """Raise `E3DError`, which says that the maps cannot be `verb`, unless bins and cutoffs are the same."""
