@@ -24,6 +24,7 @@ from e3d_lmp.pairs import Pairing, parse_labels
 from e3d_lmp.reducers import MapReducer
 from e3d_lmp.tables import Column, format_table, name_ending, write_csv, write_json
 
+
 @dataclass
 class EdgeAnalysis:
     """Bond energies of a stream of edge frames.
@@ -106,8 +107,8 @@ def bond_columns(unit: str = "eV") -> tuple[Column, ...]:
 
 
 def bond_table(result: EnergyMap) -> list[dict[str, Any]]:
-    """One row per pair label, the commonest first, with the columns of `bond_columns`; standard deviations are
-    population ones."""
+    """One row per pair label, the commonest first, with the columns of `bond_columns`; standard deviations
+    are population ones."""
     names = [column.name for column in bond_columns(result.unit)]
     rows = []
     for label in result.by_count():

@@ -36,7 +36,7 @@ def read_appended(path: str | os.PathLike, wanted: str, writer: str) -> tuple[li
         raise E3DError(f"{path}: {reason}; expected a file of {writer} ({wanted})") from None
     lines = text.splitlines()
     found = lines[0].strip()[:40] if lines else "nothing"
-    if found != wanted or not text.endswith("\n") and len(lines) == 1:
+    if found != wanted:
         family = wanted.split("/")[0] + "/"
         advice = f"; this version of e3d reads {wanted} only" if found.startswith(family) else ""
         raise E3DError(f"{path}: expected the format {wanted} of {writer}, got '{found}'{advice}")

@@ -24,7 +24,7 @@ class LabelComparison:
     entropy_a, entropy_b   H_2D, nats
     shift_H                entropy of b less that of a, nats
     distance               Jensen-Shannon distance of the two histograms, 0 to 1 (base 2)
-    noise                  distance to expect of two independent samples of one distribution, as large as these
+    noise                  distance to expect of two independent samples of one distribution, of this size
     """
 
     label: str
@@ -42,10 +42,11 @@ class LabelComparison:
 def compare_labels(label: str, a: LabelMap, b: LabelMap) -> LabelComparison:
     """Compare the maps of one label.
 
-    The noise is ``sqrt((K - 1) (1/n_a + 1/n_b) / (8 ln 2))`` for n_a and n_b pairs in K bins: the divergence is
-    chi-square-like to second order (Lin 1991), and so is its mean over samples. It holds for pairs that are
-    independent and many per bin; time steps close to each other are not independent, so that the noise of a
-    simulation is larger. For like elements, whose halves at +A and -A are one pair, K is half the bins.
+    The noise is ``sqrt((K - 1) (1/n_a + 1/n_b) / (8 ln 2))`` for n_a and n_b pairs in K bins: to second order
+    the divergence is ``sum (p - q)^2 / (8 m ln 2)``, here with its mean over samples of m. It holds for pairs
+    that are independent and many per bin; time steps close to each other are not independent, so that the
+    noise of a simulation is larger. For like elements, whose halves at +A and -A are one pair, K is half the
+    bins.
     """
     codes = np.union1d(a.codes, b.codes)
     p, q = weights_on(codes, a), weights_on(codes, b)
@@ -72,7 +73,7 @@ def compare_labels(label: str, a: LabelMap, b: LabelMap) -> LabelComparison:
 
 
 def weights_on(codes: np.ndarray, one: LabelMap) -> np.ndarray:
-    """(K,) int64, weight of each bin of `codes` (ascending, all of the map's among them) in halves of a pair."""
+    """(K,) int64, weight in halves of a pair of each bin of `codes`: ascending, all of the map's among them."""
     weights = np.zeros(codes.size, dtype=np.int64)
     weights[np.searchsorted(codes, one.codes)] = one.halves
     return weights

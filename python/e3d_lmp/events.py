@@ -7,17 +7,17 @@ Text, appended to while the simulation runs::
     e3d-bonds/1
     criterion energy                 energy: thresholds are of D; distance: of r
     cutoff covalent                  bond cutoff, the rest of the line
-    units metal                      units of LAMMPS: D and A are in eV (metal) or kcal/mol (real), r in angstrom
+    units metal                      units of LAMMPS: D and A in eV (metal) or kcal/mol (real), r in angstrom
     form C-H -2.5                    a bond of this label forms where D < -2.5 (distance: r < 1.3) ...
-    break C-H -0.8                   ... and breaks where D > -0.8 (distance: r > 1.7), or the pair leaves the list
+    break C-H -0.8                   ... breaks where D > -0.8 (distance: r > 1.7) or the pair leaves the list
     columns step id1 id2 type1 type2 label D A r event
     1200 17 18 1 2 C-H -0.7312 0.1201 1.93 broken
     ...
 
 Header lines are a key and the rest of the line; keys that are not listed here are kept as they are. One row
 per event: time step, ids and LAMMPS types of the label's first and second atom, pair label, D and A at that
-step, distance, and ``formed`` or ``broken``. D, A and r are nan where the pair has left the list; the label is
-``NULL`` where a type has no element. Steps never descend. The bonds of the first sample are no events. A last
+step, distance, and ``formed`` or ``broken``. D, A and r are nan where the pair has left the list; the label
+is ``NULL`` where a type has no element. Steps never descend. The bonds of the first sample are no events. A last
 line without newline was cut off while it was written and does not count.
 """
 
@@ -38,7 +38,19 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.tables import Column, format_table, name_ending, write_table
 
 FORMAT = "e3d-bonds/1"
-COLUMNS = ("step", "id1", "id2", "type1", "type2", "label", "D", "A", "r", "event")
+_KINDS: dict[str, type] = {
+    "step": np.int64,
+    "id1": np.int64,
+    "id2": np.int64,
+    "type1": np.int32,
+    "type2": np.int32,
+    "label": np.str_,
+    "D": np.float64,
+    "A": np.float64,
+    "r": np.float64,
+    "event": np.str_,
+}
+COLUMNS = tuple(_KINDS)
 ENERGY_UNITS = {"metal": "eV", "real": "kcal/mol"}
 """Unit of energy of each ``units`` of LAMMPS that the plugin runs in."""
 
@@ -98,7 +110,7 @@ class Events:
         return sorted(map(str, names), key=lambda name: (-counts[names == name][0], name))
 
     def net(self, label: str) -> tuple[np.ndarray, np.ndarray]:
-        """Steps (K,) with events of a label, ascending, and (K,) bonds formed less bonds broken up to each."""
+        """(K,) steps with events of a label, ascending, and (K,) bonds formed less bonds broken up to each."""
         rows = self.label == label
         steps, at = np.unique(self.step[rows], return_inverse=True)
         change = np.where(self.event[rows] == "formed", 1, -1)
@@ -111,8 +123,8 @@ def read_events(path: str | os.PathLike) -> Events:
     Raises
     ------
     E3DError
-        If the file is missing, of another format or version, has no whole header, or holds a line that is none
-        of the format; the message has the line's number.
+        If the file is missing, of another format or version, has no whole header, or holds a line that is
+        none of the format; the message has the line's number.
     """
     lines, is_cut_off = read_appended(path, FORMAT, "fix e3d/bonds")
     about: dict[str, str] = {}
@@ -122,7 +134,7 @@ def read_events(path: str | os.PathLike) -> Events:
     last: int | None = None
     number = 1
     try:
-        for number, words in numbered_words(lines):
+        for number, words in numbered_words(lines):  # noqa: B007, the message has it
             if has_columns:
                 row = _read_row(words)
                 check_step(row[0], last)
@@ -148,11 +160,19 @@ def read_events(path: str | os.PathLike) -> Events:
             raise ValueError(f"units {about['units']}: expected {' or '.join(ENERGY_UNITS)}")
     except ValueError as error:
         raise E3DError(f"{path}, line {number}: not a line of {FORMAT}: {error}") from None
-    columns: list[Any] = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
-    kinds = (*[np.int64] * 3, *[np.int32] * 2, np.str_, *[np.float64] * 3, np.str_)
-    arrays = [np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)]
-    known = [about.pop(key) for key in _KEYS]
-    return Events(*arrays, *known, thresholds["form"], thresholds["break"], about, is_cut_off)
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+    arrays: dict[str, Any] = {
+        name: np.array(column, dtype=_KINDS[name]) for name, column in zip(COLUMNS, columns, strict=True)
+    }
+    known: dict[str, Any] = {key: about.pop(key) for key in _KEYS}
+    return Events(
+        **arrays,
+        **known,
+        form=thresholds["form"],
+        break_off=thresholds["break"],
+        about=about,
+        is_cut_off=is_cut_off,
+    )
 
 
 def _read_row(words: list[str]) -> tuple:
@@ -181,8 +201,8 @@ def event_columns(unit: str = "eV") -> tuple[Column, ...]:
 def event_table(events: Events) -> list[dict[str, Any]]:
     """One row per pair label, the most events first, with the columns of `event_columns`.
 
-    ``atom_pairs`` is the number of different pairs of atoms; the means leave out pairs that had left the list,
-    and are nan without any other.
+    ``atom_pairs`` is the number of different pairs of atoms; the means leave out pairs that had left the
+    list, and are nan without any other.
     """
     names = [column.name for column in event_columns(events.unit)]
     rows = []
@@ -212,8 +232,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="OUT",
-        help="files to write, by ending: .csv or .json the table of pairs; .png, .pdf or .svg a picture of bonds "
-        "formed less bonds broken against time",
+        help="files to write, by ending: .csv or .json the table of pairs; .png, .pdf or .svg a picture of "
+        "bonds formed less bonds broken against time",
     )
 
 

@@ -50,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="show|add|subtract|compare")
 
     show = actions.add_parser(
-        "show", help="print a map's bond table", description="Print a map's bond table, or write it or a picture."
+        "show",
+        help="print a map's bond table",
+        description="Print what a map says about itself and its bond table; write the table or a picture.",
     )
     show.add_argument("map", metavar="MAP", help="map file (e3d-map/1)")
     _add_table_output(show)
@@ -79,8 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     compare = actions.add_parser(
         "compare",
         help="how much two maps differ",
-        description="Print, for each pair, how B differs from A: means, entropies H_2D, and the Jensen-Shannon "
-        "distance of the histograms: 0 for equal ones, 1 for no common bin. (noise): the distance that two "
+        description="Print, for each pair, how B differs from A: means, entropies H_2D, and the Jensen-"
+        "Shannon distance of the histograms: 0 for equal ones, 1 for no common bin. (noise): the distance that two "
         "independent samples of the same size and distribution would have.",
     )
     compare.add_argument("a", metavar="A", help="map file")
@@ -103,7 +105,8 @@ def _show(args: argparse.Namespace) -> int:
     result = read_map(args.map)
     columns, rows = bond_columns(result.unit), bond_table(result)
     steps = "no steps" if result.steps is None else f"steps {result.steps[0]} to {result.steps[1]}"
-    print(f"{result.samples} samples, {steps}, bond cutoff {result.cutoff}, bins of {result.width} {result.unit}")
+    bins = f"bins of {result.width} {result.unit}"
+    print(f"{result.samples} samples, {steps}, bond cutoff {result.cutoff}, {bins}")
     for key, text in result.provenance.items():
         print(f"{key}: {text}")
     print(format_table(columns, rows))

@@ -264,7 +264,7 @@ class EnergyMap:
         return self.provenance.get("energy_unit", "eV")
 
     def check_comparable(self, other: EnergyMap, verb: str) -> None:
-        """Raise `E3DError`, which says that the maps cannot be `verb`, unless bins and cutoffs are the same."""
+        """Raise `E3DError`, the maps cannot be `verb`, unless bins, unit and bond cutoff are the same."""
         if (self.width, self.unit) != (other.width, other.unit):
             mine, theirs = (f"{one.width!r} {one.unit}" for one in (self, other))
             raise E3DError(

@@ -1,4 +1,4 @@
-"""``e3d species``: how many molecules of each formula a run has, from the file of fix e3d/bonds ... species F.
+"""``e3d species``: how many molecules of each formula a run has, from the species file of fix e3d/bonds.
 
 The file format
 ---------------
@@ -9,10 +9,10 @@ Text, appended to while the simulation runs::
     0 15 2 C2H6O:12 H2O:3
     ...
 
-One row per sample: time step, number of molecules (single atoms included), number of different formulas, and
-each formula with its number of molecules, the commonest first. Formulas are in Hill order: C, then H, then the
-other elements by the alphabet; without C all by the alphabet. A last line without newline was cut off while it
-was written and does not count.
+Written with the keyword ``species F``, one row per sample: time step, number of molecules (single atoms
+included), number of different formulas, and each formula with its number of molecules, the commonest first.
+Formulas are in Hill order: C, then H, then the other elements by the alphabet; without C all by the alphabet.
+A last line without newline was cut off while it was written and does not count.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def read_species(path: str | os.PathLike) -> Species:
     has_columns = False
     number = 1
     try:
-        for number, words in numbered_words(lines):
+        for number, words in numbered_words(lines):  # noqa: B007, the message has it
             if has_columns:
                 step, molecules, species = map(int, words[:3])
                 check_step(step, rows[-1][0] if rows else None)
@@ -128,8 +128,8 @@ SUMMARY = (
 
 
 def species_table(species: Species, n: int | None = None) -> list[dict[str, Any]]:
-    """One row per formula, the commonest n first, with the columns of `SUMMARY`: molecules in the first and the
-    last sample, their mean and largest number, and the first and last step at which there was one."""
+    """One row per formula, the commonest n first, with the columns of `SUMMARY`: molecules in the first and
+    the last sample, their mean and largest number, and the first and last step at which there was one."""
     rows = []
     for formula in species.commonest(n):
         count = species.formulas[formula]
@@ -158,8 +158,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="OUT",
-        help="files to write, by ending: .png, .pdf or .svg a picture of the commonest formulas against time; "
-        ".csv or .json all formulas at every sample",
+        help="files to write, by ending: .png, .pdf or .svg a picture of the commonest formulas against "
+        "time; .csv or .json all formulas at every sample",
     )
     parser.add_argument(
         "-n",
@@ -194,7 +194,7 @@ def run(args: argparse.Namespace) -> int:
         if Path(path).suffix in PICTURES:
             save_figure(plot_species(species, args.commonest, args.timestep), path)
         else:
-            columns, rows = species_series(species)
-            write_table({"format": "e3d-species-table/1", "species": args.file}, "samples", columns, rows, path)
+            about = {"format": "e3d-species-table/1", "species": args.file}
+            write_table(about, "samples", *species_series(species), path)
         print(f"wrote {path}")
     return 0
