@@ -73,7 +73,7 @@ def compare_labels(label: str, a: LabelMap, b: LabelMap) -> LabelComparison:
 
 
 def weights_on(codes: np.ndarray, one: LabelMap) -> np.ndarray:
-    """(K,) int64, weight in halves of a pair of each bin of `codes`: ascending, all of the map's among them."""
+    """(K,) int64, weight in halves of a pair of each bin of `codes` (ascending, with all of the map)."""
     weights = np.zeros(codes.size, dtype=np.int64)
     weights[np.searchsorted(codes, one.codes)] = one.halves
     return weights

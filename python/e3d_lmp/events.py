@@ -17,8 +17,8 @@ Text, appended to while the simulation runs::
 Header lines are a key and the rest of the line; keys that are not listed here are kept as they are. One row
 per event: time step, ids and LAMMPS types of the label's first and second atom, pair label, D and A at that
 step, distance, and ``formed`` or ``broken``. D, A and r are nan where the pair has left the list; the label
-is ``NULL`` where a type has no element. Steps never descend. The bonds of the first sample are no events. A last
-line without newline was cut off while it was written and does not count.
+is ``NULL`` where a type has no element. Steps never descend. The bonds of the first sample are no
+events. A last line without newline was cut off while it was written and does not count.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Events:
         return sorted(map(str, names), key=lambda name: (-counts[names == name][0], name))
 
     def net(self, label: str) -> tuple[np.ndarray, np.ndarray]:
-        """(K,) steps with events of a label, ascending, and (K,) bonds formed less bonds broken up to each."""
+        """Steps (K,) of a label's events, ascending, and bonds formed less bonds broken up to each (K,)."""
         rows = self.label == label
         steps, at = np.unique(self.step[rows], return_inverse=True)
         change = np.where(self.event[rows] == "formed", 1, -1)

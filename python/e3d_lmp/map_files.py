@@ -82,8 +82,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "compare",
         help="how much two maps differ",
         description="Print, for each pair, how B differs from A: means, entropies H_2D, and the Jensen-"
-        "Shannon distance of the histograms: 0 for equal ones, 1 for no common bin. (noise): the distance that two "
-        "independent samples of the same size and distribution would have.",
+        "Shannon distance of the histograms: 0 for equal ones, 1 for no common bin. (noise): the distance "
+        "that two independent samples of the same size and distribution would have.",
     )
     compare.add_argument("a", metavar="A", help="map file")
     compare.add_argument("b", metavar="B", help="map file with the same bins and bond cutoff")
