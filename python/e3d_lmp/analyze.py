@@ -1,7 +1,7 @@
 """``e3d analyze``: from directed edge energies to a bond table, D-A maps and their figure.
 
-`EdgeAnalysis` does the same for edges that never were in a file: add each `e3d_lmp.frames.EdgeFrame`, then
-hand the result to `write_analysis`.
+`EdgeAnalysis` does the same for edges that never were in a file: add each `e3d_lmp.frames.EdgeFrame` or
+`BondFrame`, then hand the result to `write_analysis`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from e3d_lmp import __version__
 from e3d_lmp.cutoffs import BondCutoff, check_elements, parse_cutoff
 from e3d_lmp.dumps import DumpReader
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import EdgeFrame
+from e3d_lmp.frames import BondFrame, EdgeFrame
 from e3d_lmp.maps import DEFAULT_BIN, EnergyMap, write_map
 from e3d_lmp.pairs import Pairing, parse_labels
 from e3d_lmp.reducers import MapReducer
@@ -70,9 +70,9 @@ class EdgeAnalysis:
         self._pairing = Pairing(elements, bond, self.model_cutoffs, self.skip_unpaired)
         self._maps = MapReducer(self.cutoff.name, self.width, labels)
 
-    def add(self, frame: EdgeFrame) -> None:
-        """Take in the edges of one time step; raises `E3DError` as `e3d_lmp.pairs.Pairing.pair` does."""
-        pairs = self._pairing.pair(frame)
+    def add(self, frame: EdgeFrame | BondFrame) -> None:
+        """Take in the edges or bonds of one time step; raises `E3DError` as `e3d_lmp.pairs.Pairing` does."""
+        pairs = self._pairing.pair(frame) if isinstance(frame, EdgeFrame) else self._pairing.label(frame)
         self._maps.add(pairs)
         self.beyond += pairs.beyond
         self.unpaired += pairs.unpaired
@@ -190,7 +190,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "dumps",
         nargs="+",
         metavar="DUMP",
-        help="'dump local' text of compute e3d/edge/local, plain, .gz or .zst",
+        help="'dump local' text of compute e3d/edge/local or e3d/pair/local, plain, .gz or .zst",
     )
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     add_analysis_arguments(parser)

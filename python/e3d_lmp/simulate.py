@@ -28,10 +28,14 @@ import numpy as np
 from e3d_lmp.cli import EXIT_USER_ERROR
 from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.errors import E3DError
+from e3d_lmp.events import ENERGY_UNITS
 from e3d_lmp.frames import Box, EdgeFrame
+from e3d_lmp.maps import DEFAULT_BIN
 
 COMPUTE_ID = "e3d_run_edges"
 FIX_ID = "e3d_run_sampler"
+MAP_FILE, EVENTS_FILE, SPECIES_FILE = "insitu.e3d", "bonds.txt", "species.txt"
+"""Files of fix e3d/map and fix e3d/bonds in the output folder of ``e3d run``."""
 VALUES = ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz", "eps")
 """Values of compute e3d/edge/local that make an `EdgeFrame`, in this order."""
 
@@ -98,6 +102,8 @@ class Simulation:
         Bond cutoff as LAMMPS takes it: ``covalent``, ``paper``, ``model``, a number, or ``file F``.
     log
         LAMMPS log file; None for none.
+    before_run
+        LAMMPS commands, such as the fixes of `fix_commands`, executed once before the first ``run``.
     screen
         Whether LAMMPS prints to standard output.
     communicator
@@ -118,6 +124,7 @@ class Simulation:
         *,
         every: int = 20,
         cutoff: str = "covalent",
+        before_run: Sequence[str] = (),
         log: str | Path | None = None,
         screen: bool = True,
         communicator: Any = None,
@@ -136,6 +143,7 @@ class Simulation:
         self._consumer: FrameConsumer | None = None
         self._last_step: int | None = None
         self._failure: BaseException | None = None
+        self._before_run = list(before_run)
         self._edge_computes: set[str] = set()
         self._left_out: set[str] = set()
 
@@ -187,6 +195,11 @@ class Simulation:
     def model_cutoffs(self) -> np.ndarray | None:
         """(n, n) float64, angstrom, directed cutoffs by LAMMPS type, row: centre; None if unknown."""
         return self._model_cutoffs
+
+    @property
+    def energy_unit(self) -> str:
+        """Unit of all energies, ``eV`` or ``kcal/mol``, by the ``units`` of the input."""
+        return ENERGY_UNITS.get(self.lmp.extract_global("units"), "eV")
 
     def run(self, consumer: FrameConsumer) -> int:
         """Run the whole input.
@@ -283,6 +296,8 @@ class Simulation:
 
     def _sampled(self, line: str) -> None:
         """Execute a ``run`` command with the sampler in place."""
+        while self._before_run:
+            self._lammps(self._before_run.pop(0))
         self._lammps(f"compute {COMPUTE_ID} all e3d/edge/local {' '.join(VALUES)} cutoff {self.cutoff}")
         self._lammps(f"fix {FIX_ID} all external pf/callback {self.every} {_NEVER}")
         self.lmp.set_fix_external_callback(FIX_ID, _callback, self)
@@ -394,6 +409,78 @@ def gather_rows(rows: np.ndarray, communicator: Any) -> np.ndarray | None:
     return out
 
 
+def fix_commands(
+    output: Path,
+    cutoff: str,
+    sampling: Sequence[int] | None = None,
+    width: float = DEFAULT_BIN,
+    labels: Sequence[str] | None = None,
+    bonds_every: int | None = None,
+    species: bool = False,
+) -> list[str]:
+    """The fix e3d/map and fix e3d/bonds that write into the folder `output` while LAMMPS runs.
+
+    Parameters
+    ----------
+    cutoff
+        Bond cutoff as LAMMPS takes it.
+    sampling
+        Nevery, Nrepeat and Nfreq of the map ``insitu.e3d``, which holds all samples of the run; None: no map.
+    width, labels
+        Width of its bins, in the energy unit of the run, and its pairs (all by default).
+    bonds_every
+        Steps between two looks at the bonds, whose events go to ``bonds.txt``; None: no look.
+    species
+        Whether the molecules of each look go to ``species.txt``.
+
+    Raises
+    ------
+    E3DError
+        If a number is below 1, or species are asked for without bonds.
+    """
+    numbers = [*(sampling or ()), *([] if bonds_every is None else [bonds_every])]
+    if any(number < 1 for number in numbers):
+        raise E3DError(f"--map and --bonds: expected whole numbers of steps from 1, got {min(numbers)}")
+    if species and bonds_every is None:
+        raise E3DError("--species counts molecules by their bonds: say how often, e.g. --bonds 100 --species")
+    commands = []
+    if sampling:
+        every = " ".join(map(str, sampling))
+        pairs = f" pairs {' '.join(labels)}" if labels else ""
+        commands.append(
+            f'fix {FIX_ID}_map all e3d/map {every} file "{output / MAP_FILE}" bin {width!r} cutoff {cutoff}'
+            f"{pairs} ave running"
+        )
+    if bonds_every is not None:
+        also = f' species "{output / SPECIES_FILE}"' if species else ""
+        commands.append(
+            f'fix {FIX_ID}_bonds all e3d/bonds {bonds_every} file "{output / EVENTS_FILE}" cutoff {cutoff}{also}'
+        )
+    return commands
+
+
+def _report_fixes(output: Path, has_bonds: bool, has_species: bool) -> list[Path]:
+    """Print what the fixes found, and draw the molecules against time; returns the picture, if there is one."""
+    from e3d_lmp.events import event_columns, event_table, read_events
+    from e3d_lmp.figures import plot_species, save_figure
+    from e3d_lmp.species import DEFAULT_SHOWN, SUMMARY, read_species, species_table
+    from e3d_lmp.tables import format_table
+
+    if has_bonds:
+        events = read_events(output / EVENTS_FILE)
+        print(f"{len(events)} bonds formed or broke")
+        if len(events):
+            print(format_table(event_columns(events.unit), event_table(events)))
+    if not has_species:
+        return []
+    species = read_species(output / SPECIES_FILE)
+    print(f"{len(species.formulas)} different molecules")
+    print(format_table(SUMMARY, species_table(species, DEFAULT_SHOWN)))
+    picture = output / "species.png"
+    save_figure(plot_species(species, DEFAULT_SHOWN), picture)
+    return [picture]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d run``."""
     from e3d_lmp.analyze import add_analysis_arguments
@@ -408,19 +495,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--every", type=int, default=20, metavar="N", help="sample each N-th step (default 20)"
     )
+    parser.add_argument(
+        "--map",
+        type=int,
+        nargs=3,
+        metavar=("NEVERY", "NREPEAT", "NFREQ"),
+        help=f"let fix e3d/map write a map of all samples from the first 'run' on, {MAP_FILE}, every NFREQ steps: "
+        "of NREPEAT samples NEVERY steps apart each time",
+    )
+    parser.add_argument(
+        "--bonds",
+        type=int,
+        metavar="N",
+        help="let fix e3d/bonds note each N-th step which bonds formed and broke by their energy, in "
+        f"{EVENTS_FILE} (see e3d events)",
+    )
+    parser.add_argument(
+        "--species",
+        action="store_true",
+        help=f"with --bonds: count molecules by formula too, in {SPECIES_FILE} and species.png (see e3d species)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no LAMMPS output on the screen")
     add_analysis_arguments(parser, with_types=False)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what ``e3d run`` was asked, on every rank; returns the exit code."""
-    from e3d_lmp.analyze import EdgeAnalysis, bond_table, format_table, write_analysis
+    from e3d_lmp.analyze import EdgeAnalysis, bond_columns, bond_table, write_analysis
+    from e3d_lmp.tables import format_table
 
     for words in args.var:
         if len(words) < 2:
             raise E3DError(f"-v {words[0]}: expected a name and at least one value, e.g. -v steps 1000")
     cutoff = parse_cutoff(args.cutoff)
     output = Path(args.output)
+    fixes = fix_commands(output, cutoff.name, args.map, args.bin, args.pairs, args.bonds, args.species)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -431,6 +540,7 @@ def run(args: argparse.Namespace) -> int:
         {name: values for name, *values in args.var},
         every=args.every,
         cutoff=cutoff.name,
+        before_run=fixes,
         log=output / "log.lammps",
         screen=not args.quiet,
     )
@@ -440,6 +550,7 @@ def run(args: argparse.Namespace) -> int:
         nonlocal analysis
         if analysis is None:
             about = {"input": str(args.input), "every": str(args.every)}
+            about["energy_unit"] = simulation.energy_unit
             analysis = EdgeAnalysis(
                 simulation.elements,
                 cutoff,
@@ -463,7 +574,10 @@ def run(args: argparse.Namespace) -> int:
             return 0
         result = analysis.result()
         paths = write_analysis(result, output, args.pairs, args.pdf)
-        print(format_table(bond_table(result)))
+        print(format_table(bond_columns(result.unit), bond_table(result)))
+        # The fixes have written all of theirs, because every line is flushed.
+        paths += [output / MAP_FILE] if args.map and (output / MAP_FILE).exists() else []
+        paths += _report_fixes(output, args.bonds is not None, args.species)
         if analysis.unpaired:
             print(f"e3d: warning: {analysis.unpaired} edges without a partner left out", file=sys.stderr)
         print(f"{result.samples} frames, bond cutoff {result.cutoff}; wrote {', '.join(map(str, paths))}")
