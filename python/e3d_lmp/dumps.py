@@ -2,7 +2,8 @@
 
 Expected is the text of a ``dump local`` of ``compute e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz
 eps`` or of ``compute e3d/pair/local tag1 tag2 type1 type2 dist dx dy dz e12 e21``; the columns tell which. It
-is plain or compressed (.gz, and .zst with the zstandard module), in one file, one per rank, or one per step. Frames are read one at a time, so memory is bounded by the largest frame, never by the file.
+is plain or compressed (.gz, and .zst with the zstandard module), in one file, one per rank, or one per step.
+Frames are read one at a time, so memory is bounded by the largest frame, never by the file.
 """
 
 from __future__ import annotations

@@ -30,12 +30,9 @@ from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.errors import E3DError
 from e3d_lmp.events import ENERGY_UNITS
 from e3d_lmp.frames import Box, EdgeFrame
-from e3d_lmp.maps import DEFAULT_BIN
 
 COMPUTE_ID = "e3d_run_edges"
 FIX_ID = "e3d_run_sampler"
-MAP_FILE, EVENTS_FILE, SPECIES_FILE = "insitu.e3d", "bonds.txt", "species.txt"
-"""Files of fix e3d/map and fix e3d/bonds in the output folder of ``e3d run``."""
 VALUES = ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz", "eps")
 """Values of compute e3d/edge/local that make an `EdgeFrame`, in this order."""
 
@@ -103,7 +100,7 @@ class Simulation:
     log
         LAMMPS log file; None for none.
     before_run
-        LAMMPS commands, such as the fixes of `fix_commands`, executed once before the first ``run``.
+        LAMMPS commands, such as those of `e3d_lmp.insitu.fix_commands`, executed once before the first ``run``.
     screen
         Whether LAMMPS prints to standard output.
     communicator
@@ -409,81 +406,10 @@ def gather_rows(rows: np.ndarray, communicator: Any) -> np.ndarray | None:
     return out
 
 
-def fix_commands(
-    output: Path,
-    cutoff: str,
-    sampling: Sequence[int] | None = None,
-    width: float = DEFAULT_BIN,
-    labels: Sequence[str] | None = None,
-    bonds_every: int | None = None,
-    species: bool = False,
-) -> list[str]:
-    """The fix e3d/map and fix e3d/bonds that write into the folder `output` while LAMMPS runs.
-
-    Parameters
-    ----------
-    cutoff
-        Bond cutoff as LAMMPS takes it.
-    sampling
-        Nevery, Nrepeat and Nfreq of the map ``insitu.e3d``, which holds all samples of the run; None: no map.
-    width, labels
-        Width of its bins, in the energy unit of the run, and its pairs (all by default).
-    bonds_every
-        Steps between two looks at the bonds, whose events go to ``bonds.txt``; None: no look.
-    species
-        Whether the molecules of each look go to ``species.txt``.
-
-    Raises
-    ------
-    E3DError
-        If a number is below 1, or species are asked for without bonds.
-    """
-    numbers = [*(sampling or ()), *([] if bonds_every is None else [bonds_every])]
-    if any(number < 1 for number in numbers):
-        raise E3DError(f"--map and --bonds: expected whole numbers of steps from 1, got {min(numbers)}")
-    if species and bonds_every is None:
-        raise E3DError("--species counts molecules by their bonds: say how often, e.g. --bonds 100 --species")
-    commands = []
-    if sampling:
-        every = " ".join(map(str, sampling))
-        pairs = f" pairs {' '.join(labels)}" if labels else ""
-        commands.append(
-            f'fix {FIX_ID}_map all e3d/map {every} file "{output / MAP_FILE}" bin {width!r} cutoff {cutoff}'
-            f"{pairs} ave running"
-        )
-    if bonds_every is not None:
-        also = f' species "{output / SPECIES_FILE}"' if species else ""
-        commands.append(
-            f'fix {FIX_ID}_bonds all e3d/bonds {bonds_every} file "{output / EVENTS_FILE}" cutoff {cutoff}{also}'
-        )
-    return commands
-
-
-def _report_fixes(output: Path, has_bonds: bool, has_species: bool) -> list[Path]:
-    """Print what the fixes found, and draw the molecules against time; returns the picture, if there is one."""
-    from e3d_lmp.events import event_columns, event_table, read_events
-    from e3d_lmp.figures import plot_species, save_figure
-    from e3d_lmp.species import DEFAULT_SHOWN, SUMMARY, read_species, species_table
-    from e3d_lmp.tables import format_table
-
-    if has_bonds:
-        events = read_events(output / EVENTS_FILE)
-        print(f"{len(events)} bonds formed or broke")
-        if len(events):
-            print(format_table(event_columns(events.unit), event_table(events)))
-    if not has_species:
-        return []
-    species = read_species(output / SPECIES_FILE)
-    print(f"{len(species.formulas)} different molecules")
-    print(format_table(SUMMARY, species_table(species, DEFAULT_SHOWN)))
-    picture = output / "species.png"
-    save_figure(plot_species(species, DEFAULT_SHOWN), picture)
-    return [picture]
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d run``."""
     from e3d_lmp.analyze import add_analysis_arguments
+    from e3d_lmp.insitu import add_fix_arguments
 
     parser.add_argument("input", metavar="INPUT", help="LAMMPS input with pair_style e3d")
     parser.add_argument(
@@ -495,26 +421,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--every", type=int, default=20, metavar="N", help="sample each N-th step (default 20)"
     )
-    parser.add_argument(
-        "--map",
-        type=int,
-        nargs=3,
-        metavar=("NEVERY", "NREPEAT", "NFREQ"),
-        help=f"let fix e3d/map write a map of all samples from the first 'run' on, {MAP_FILE}, every NFREQ steps: "
-        "of NREPEAT samples NEVERY steps apart each time",
-    )
-    parser.add_argument(
-        "--bonds",
-        type=int,
-        metavar="N",
-        help="let fix e3d/bonds note each N-th step which bonds formed and broke by their energy, in "
-        f"{EVENTS_FILE} (see e3d events)",
-    )
-    parser.add_argument(
-        "--species",
-        action="store_true",
-        help=f"with --bonds: count molecules by formula too, in {SPECIES_FILE} and species.png (see e3d species)",
-    )
+    add_fix_arguments(parser)
     parser.add_argument("--quiet", action="store_true", help="no LAMMPS output on the screen")
     add_analysis_arguments(parser, with_types=False)
 
@@ -522,6 +429,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what ``e3d run`` was asked, on every rank; returns the exit code."""
     from e3d_lmp.analyze import EdgeAnalysis, bond_columns, bond_table, write_analysis
+    from e3d_lmp.insitu import fix_commands, report_fixes
     from e3d_lmp.tables import format_table
 
     for words in args.var:
@@ -575,9 +483,7 @@ def run(args: argparse.Namespace) -> int:
         result = analysis.result()
         paths = write_analysis(result, output, args.pairs, args.pdf)
         print(format_table(bond_columns(result.unit), bond_table(result)))
-        # The fixes have written all of theirs, because every line is flushed.
-        paths += [output / MAP_FILE] if args.map and (output / MAP_FILE).exists() else []
-        paths += _report_fixes(output, args.bonds is not None, args.species)
+        paths += report_fixes(output, args.map is not None, args.bonds is not None, args.species)
         if analysis.unpaired:
             print(f"e3d: warning: {analysis.unpaired} edges without a partner left out", file=sys.stderr)
         print(f"{result.samples} frames, bond cutoff {result.cutoff}; wrote {', '.join(map(str, paths))}")
