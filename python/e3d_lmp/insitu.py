@@ -96,8 +96,8 @@ def add_fix_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         nargs=3,
         metavar=("NEVERY", "NREPEAT", "NFREQ"),
-        help="let fix e3d/map take NREPEAT samples NEVERY steps apart before each multiple of NFREQ, from the "
-        f"first 'run' on, and then write the map of all of them, {MAP_FILE}",
+        help="let fix e3d/map take NREPEAT samples NEVERY steps apart before each multiple of NFREQ, from "
+        f"the first 'run' on, and then write the map of all of them, {MAP_FILE}",
     )
     parser.add_argument(
         "--bonds",
