@@ -18,7 +18,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import EdgeFrame
 from e3d_lmp.maps import read_map
 from e3d_lmp.tables import format_table
-from edge_frames import plain_pairs, random_cell, random_frame, take, write_dump
+from edge_frames import bonds_of, plain_pairs, random_cell, random_frame, take, write_dump
 
 ELEMENTS = ("C", "H", "O")
 
@@ -225,3 +225,15 @@ def test_help_lists_the_commands(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["analyse"])
     assert stop.value.code == 2
+
+
+def test_dump_of_bonds_gives_the_same_files(frames, dump, tmp_path):
+    bonds = write_dump(tmp_path / "bonds.dump", [bonds_of(frame, ELEMENTS) for frame in frames])
+    for name, path in (("edges", dump), ("bonds", bonds)):
+        assert cli.main(["analyze", str(path), "-o", str(tmp_path / name), "--types", *ELEMENTS]) == 0
+    a, b = (read_map(tmp_path / name / "map.e3d") for name in ("edges", "bonds"))
+    assert list(a.labels) == list(b.labels) and (a.samples, a.steps) == (b.samples, b.steps)
+    for label, one in a.labels.items():
+        other = b.labels[label]
+        assert one.count == other.count and one.sum_D == pytest.approx(other.sum_D, abs=1e-9)
+        assert np.array_equal(one.codes, other.codes) and np.array_equal(one.halves, other.halves), label

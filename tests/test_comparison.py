@@ -63,5 +63,5 @@ def test_order_and_labels_of_one_map_only():
     ]
     assert rows[0].distance == 0.0 and rows[0].shift_H == 0.0
     assert all(math.isnan(x) for x in (rows[2].distance, rows[2].shift_H, rows[2].shift_D, rows[2].noise))
-    with pytest.raises(E3DError, match="bins of 0.1 eV and 0.2 eV cannot be compared"):
+    with pytest.raises(E3DError, match=r"bins of 0\.1 eV and 0\.2 eV cannot be compared"):
         compare_maps(a, replace(b, width=0.2))

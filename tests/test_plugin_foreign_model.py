@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_plugin_errors import expect_error
 
 from e3d_lmp.cli import main
 from lammps_runs import script_of
 from random_models import R_MAX, TYPE_NAMES, random_allegro
 from systems import ELEMENTS, box
-from test_plugin_errors import expect_error
 
 
 def _data() -> dict[str, torch.Tensor]:

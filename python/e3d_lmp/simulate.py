@@ -100,7 +100,7 @@ class Simulation:
     log
         LAMMPS log file; None for none.
     before_run
-        LAMMPS commands executed once before the first ``run``, such as those of `e3d_lmp.insitu.fix_commands`.
+        LAMMPS commands executed once before the first ``run``; `e3d_lmp.insitu.fix_commands` makes some.
     screen
         Whether LAMMPS prints to standard output.
     communicator
