@@ -329,8 +329,10 @@ def test_dumps_of_bonds(tmp_path):
     (got,) = [list(DumpReader(write_dump(tmp_path / "b.dump", bonds)))]
     for one, expected in zip(got, bonds, strict=True):
         assert_same_frame(one, expected)
-    halves = [replace(bonds[0], **{k: v[at] for k, v in vars(bonds[0]).items() if k not in ("step", "box")})
-              for at in (slice(0, 5), slice(5, None))]
+    halves = [
+        replace(bonds[0], **{k: v[at] for k, v in vars(bonds[0]).items() if k not in ("step", "box")})
+        for at in (slice(0, 5), slice(5, None))
+    ]
     paths = [write_dump(tmp_path / f"r.{k}", [half]) for k, half in enumerate(halves)]
     (joined,) = DumpReader(paths)
     assert_same_frame(joined, bonds[0])

@@ -31,10 +31,11 @@ BLOCK_BYTES = 1 << 20
 """Text read and tokenised at a time."""
 
 _COLUMNS_HINT = (
-    "dump them with 'compute E all e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz eps' (or e3d/pair/local "
-    "... dx dy dz e12 e21) and "
-    "'dump_modify ID colname 1 tag1 colname 2 tag2 ...', or name the dump's columns in order with --columns"
+    "dump them with 'compute E all e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz eps' (or "
+    "e3d/pair/local with e12 e21) and 'dump_modify ID colname 1 tag1 colname 2 tag2 ...', or name the dump's "
+    "columns in order with --columns"
 )
+
 
 @dataclass(frozen=True)
 class _Header:
