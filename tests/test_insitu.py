@@ -25,9 +25,16 @@ def test_commands():
     assert fix_commands(out, "2.5", bonds_every=7) == [
         'fix e3d_run_bonds all e3d/bonds 7 file "my out/bonds.txt" cutoff 2.5'
     ]
+    thresholds = {"form": [["-1.5"], ["C-H", "-2"]], "break_off": [["-1"]]}
+    assert fix_commands(out, "2.5", bonds_every=7, **thresholds)[0].endswith(
+        "cutoff 2.5 form -1.5 form C-H -2 break -1"
+    )
     assert fix_commands(out, "2.5", [1, 1, 1], bonds_every=7, species=True)[1].endswith(
         'cutoff 2.5 species "my out/species.txt"'
     )
+
+
+BONDS = ("--bonds", "5", "--species", "--form", "-0.0099", "--break", "Ar-Ar", "-0.009")
 
 
 @pytest.mark.parametrize(
@@ -36,6 +43,7 @@ def test_commands():
         ({"sampling": [5, 0, 10]}, "whole numbers of steps from 1, got 0"),
         ({"bonds_every": -3}, "got -3"),
         ({"species": True}, "--bonds 100 --species"),
+        ({"form": [["-1"]]}, "--form and --break need --bonds"),
     ],
 )
 def test_bad_numbers(options, message):
@@ -66,11 +74,15 @@ def test_map_of_the_fix_is_the_map_of_the_samples(run_folder, ranks):  # noqa: F
 
 def test_bonds_and_species_of_the_fix(run_folder):  # noqa: F811
     words = ["run", "in.lj", "-v", "model", "lj.nequip.pth", "--every", "5", "--cutoff", CUTOFF, "-o", "r"]
-    done = _e3d(run_folder, *words, "--quiet", "--bonds", "5", "--species")
+    done = _e3d(run_folder, *words, "--quiet", *BONDS)
     _skip_without("e3d/bonds", done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
     events, species = read_events(run_folder / "r/bonds.txt"), read_species(run_folder / "r/species.txt")
-    assert events.criterion == "energy" and events.units == "metal" and set(events.form) == {"Ar-Ar"}
+    assert (events.criterion, events.units) == ("energy", "metal")
+    assert (events.form, events.break_off) == ({"Ar-Ar": -0.0099}, {"Ar-Ar": -0.009})
+    assert len(events) > 0 and set(events.label) == {"Ar-Ar"}
+    formed = events.event == "formed"
+    assert (events.D[formed] < -0.0099).all() and not (events.D[~formed] <= -0.009).any()
     assert sorted(set(species.step.tolist())) == [0, 5, 10, 15, 20, 25, 30]
     assert f"{len(events)} bonds formed or broke" in done.stdout and "Ar" in done.stdout
     assert (run_folder / "r/species.png").read_bytes().startswith(b"\x89PNG")

@@ -30,6 +30,8 @@ def fix_commands(
     labels: Sequence[str] | None = None,
     bonds_every: int | None = None,
     species: bool = False,
+    form: Sequence[Sequence[str]] = (),
+    break_off: Sequence[Sequence[str]] = (),
 ) -> list[str]:
     """The fix e3d/map and fix e3d/bonds that write into the folder `output` while LAMMPS runs.
 
@@ -45,6 +47,9 @@ def fix_commands(
         Steps between two looks at the bonds, whose events go to ``bonds.txt``; None: no look.
     species
         Whether the molecules of each look go to ``species.txt``.
+    form, break_off
+        Thresholds of bonds in the words of fix e3d/bonds, e.g. ``[["-1.0"]]`` or ``[["C-H", "-2"], ["-1"]]``;
+        its own by default.
 
     Raises
     ------
@@ -54,8 +59,8 @@ def fix_commands(
     numbers = [*(sampling or ()), *([] if bonds_every is None else [bonds_every])]
     if any(number < 1 for number in numbers):
         raise E3DError(f"--map and --bonds: expected whole numbers of steps from 1, got {min(numbers)}")
-    if species and bonds_every is None:
-        raise E3DError("--species counts molecules by their bonds: say how often, e.g. --bonds 100 --species")
+    if bonds_every is None and (species or form or break_off):
+        raise E3DError("--species, --form and --break need --bonds: say how often, e.g. --bonds 100 --species")
     commands = []
     if sampling:
         every = " ".join(map(str, sampling))
@@ -66,8 +71,10 @@ def fix_commands(
         )
     if bonds_every is not None:
         also = f' species "{output / SPECIES_FILE}"' if species else ""
+        thresholds = [("form", *words) for words in form] + [("break", *words) for words in break_off]
+        more = "".join(" " + " ".join(words) for words in thresholds) + also
         file = f'file "{output / EVENTS_FILE}"'
-        commands.append(f"fix {FIX_ID}_bonds all e3d/bonds {bonds_every} {file} cutoff {cutoff}{also}")
+        commands.append(f"fix {FIX_ID}_bonds all e3d/bonds {bonds_every} {file} cutoff {cutoff}{more}")
     return commands
 
 
@@ -106,6 +113,16 @@ def add_fix_arguments(parser: argparse.ArgumentParser) -> None:
         help="let fix e3d/bonds note each N-th step which bonds formed and broke by their energy, in "
         f"{EVENTS_FILE} (see e3d events)",
     )
+    for name, what in (("form", "below which a bond forms"), ("break", "above which a bond breaks")):
+        parser.add_argument(
+            f"--{name}",
+            nargs="+",
+            action="append",
+            default=[],
+            metavar="D",
+            help=f"with --bonds: energy {what}: a number for all pairs, or a pair and a number (may be repeated), "
+            "or 'map FILE'; by default that of fix e3d/bonds",
+        )
     parser.add_argument(
         "--species",
         action="store_true",

@@ -437,7 +437,8 @@ def run(args: argparse.Namespace) -> int:
             raise E3DError(f"-v {words[0]}: expected a name and at least one value, e.g. -v steps 1000")
     cutoff = parse_cutoff(args.cutoff)
     output = Path(args.output)
-    fixes = fix_commands(output, cutoff.name, args.map, args.bin, args.pairs, args.bonds, args.species)
+    about_bonds = (args.bonds, args.species, args.form, getattr(args, "break"))
+    fixes = fix_commands(output, cutoff.name, args.map, args.bin, args.pairs, *about_bonds)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
