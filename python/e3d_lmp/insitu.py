@@ -60,7 +60,7 @@ def fix_commands(
     if any(number < 1 for number in numbers):
         raise E3DError(f"--map and --bonds: expected whole numbers of steps from 1, got {min(numbers)}")
     if bonds_every is None and (species or form or break_off):
-        raise E3DError("--species, --form and --break need --bonds: say how often, e.g. --bonds 100 --species")
+        raise E3DError("--species, --form and --break need --bonds: give it too, e.g. --bonds 100 --species")
     commands = []
     if sampling:
         every = " ".join(map(str, sampling))
@@ -120,8 +120,8 @@ def add_fix_arguments(parser: argparse.ArgumentParser) -> None:
             action="append",
             default=[],
             metavar="D",
-            help=f"with --bonds: energy {what}: a number for all pairs, or a pair and a number (may be repeated), "
-            "or 'map FILE'; by default that of fix e3d/bonds",
+            help=f"with --bonds: energy {what}: a number for all pairs, or a pair and a number (may be "
+            "repeated), or 'map FILE'; by default that of fix e3d/bonds",
         )
     parser.add_argument(
         "--species",
