@@ -241,10 +241,12 @@ def test_pairs_that_come_with_both_energies(seed):
     rng = np.random.default_rng(seed)
     cell = random_cell(rng, *((1.5, 2.9) if seed % 2 else (3.1, 4.5)), triclinic=seed % 3 == 0)
     frame = random_frame(rng, 5, cell, np.full((4, 4), 3.0), ids=np.array([9, 4, 2**40, 7, 5]))
-    for bond in (None, np.full((4, 4), 2.2)):
+    just_short = np.linalg.norm(frame.vec, axis=1).min() - 1e-6  # nearer to a pair than the matching's tolerance
+    for bond in (None, np.full((4, 4), 2.2), np.full((4, 4), just_short)):
         pairing = Pairing(ELEMENTS, bond)
         expected, got = pairing.pair(frame), pairing.label(bonds_of(frame, ELEMENTS))
-        assert listed(got) == listed(expected) and len(got.i) > 0
+        assert listed(got) == listed(expected)
+        assert (len(got.i) == 0) == (bond is not None and bond[0, 0] == just_short)
         assert np.array_equal(np.sort(got.D), np.sort(expected.D)) and got.labels == expected.labels
 
 
