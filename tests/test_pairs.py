@@ -241,7 +241,7 @@ def test_pairs_that_come_with_both_energies(seed):
     rng = np.random.default_rng(seed)
     cell = random_cell(rng, *((1.5, 2.9) if seed % 2 else (3.1, 4.5)), triclinic=seed % 3 == 0)
     frame = random_frame(rng, 5, cell, np.full((4, 4), 3.0), ids=np.array([9, 4, 2**40, 7, 5]))
-    just_short = np.linalg.norm(frame.vec, axis=1).min() - 1e-6  # nearer to a pair than the matching's tolerance
+    just_short = np.linalg.norm(frame.vec, axis=1).min() - 1e-6  # within the tolerance
     for bond in (None, np.full((4, 4), 2.2), np.full((4, 4), just_short)):
         pairing = Pairing(ELEMENTS, bond)
         expected, got = pairing.pair(frame), pairing.label(bonds_of(frame, ELEMENTS))
