@@ -181,8 +181,15 @@ class Pairing:
         """
         edges = self._orient(frame)
         row, partner = _match(edges, frame.step)
+<<<<<<< HEAD
         distance = self._distance(edges, row)
         keep = distance <= self._limit(edges, row)
+=======
+        distance = np.sqrt(np.einsum("ij,ij->i", edges.vec[row], edges.vec[row]))
+        keep = np.ones(row.size, dtype=bool)
+        if self.bond is not None:
+            keep = distance < self.bond[edges.type_first[row], edges.type_second[row]]
+>>>>>>> 4099ed3868516d14a40898fa08054496c9676561
         legal, absent = self._without_partner(edges, row, partner, distance, keep)
         if absent.size and not self.skip_unpaired:
             raise E3DError(
