@@ -155,7 +155,7 @@ class Pairing:
                 "elements of the run's own types, in order, with --types"
             )
         row, _ = _match(edges, frame.step)
-        row = row[self._distance(edges, row) <= self._limit(edges, row)]
+        row = row[self._distance(edges, row) < self._limit(edges, row)]
         forward, eps, eps_back = edges.forward[row], edges.eps[row], edges.eps_back[row]
         e12, e21 = np.where(forward, eps, eps_back), np.where(forward, eps_back, eps)
         return self._pair_frame(frame.step, edges, row, e12, e21)
@@ -181,15 +181,8 @@ class Pairing:
         """
         edges = self._orient(frame)
         row, partner = _match(edges, frame.step)
-<<<<<<< HEAD
         distance = self._distance(edges, row)
-        keep = distance <= self._limit(edges, row)
-=======
-        distance = np.sqrt(np.einsum("ij,ij->i", edges.vec[row], edges.vec[row]))
-        keep = np.ones(row.size, dtype=bool)
-        if self.bond is not None:
-            keep = distance < self.bond[edges.type_first[row], edges.type_second[row]]
->>>>>>> 4099ed3868516d14a40898fa08054496c9676561
+        keep = distance < self._limit(edges, row)
         legal, absent = self._without_partner(edges, row, partner, distance, keep)
         if absent.size and not self.skip_unpaired:
             raise E3DError(
