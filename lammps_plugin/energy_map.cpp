@@ -32,15 +32,9 @@ std::string real_text(double value)
 
 void RunningSum::add(double x)
 {
-  const double sum = total_ + x;
-  lost_ += std::fabs(total_) >= std::fabs(x) ? (total_ - sum) + x : (x - sum) + total_;
-  total_ = sum;
-}
-
-void RunningSum::add(const RunningSum &other)
-{
-  add(other.total_);
-  add(other.lost_);
+  const double sum = total + x;
+  lost += std::fabs(total) >= std::fabs(x) ? (total - sum) + x : (x - sum) + total;
+  total = sum;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -164,7 +158,19 @@ void EnergyMap::clear()
    of each label: count, five sums of two doubles, number of bins, code and halves of each bin
 ------------------------------------------------------------------------- */
 
-static constexpr int SUM_WORDS = sizeof(RunningSum) / sizeof(int64_t);
+static int64_t word_of(double x)
+{
+  int64_t word;
+  std::memcpy(&word, &x, sizeof(word));
+  return word;
+}
+
+static double double_of(int64_t word)
+{
+  double x;
+  std::memcpy(&x, &word, sizeof(x));
+  return x;
+}
 
 std::vector<int64_t> EnergyMap::pack() const
 {
@@ -172,9 +178,8 @@ std::vector<int64_t> EnergyMap::pack() const
   for (const auto &map : labels_) {
     words.push_back(map.count);
     for (const RunningSum *sum : {&map.sum_D, &map.sum_D2, &map.sum_A, &map.sum_A2, &map.sum_absA}) {
-      int64_t bits[SUM_WORDS];
-      std::memcpy(bits, sum, sizeof(bits));
-      words.insert(words.end(), bits, bits + SUM_WORDS);
+      words.push_back(word_of(sum->total));
+      words.push_back(word_of(sum->lost));
     }
     words.push_back(map.bins.size());
     for (const auto &bin : map.bins.sorted()) {
@@ -193,13 +198,11 @@ void EnergyMap::merge(const std::vector<int64_t> &words)
       throw std::runtime_error("a packed map that is cut off");
   };
   for (auto &map : labels_) {
-    need(2 + 5 * SUM_WORDS);
+    need(12);
     map.count += words[at++];
     for (RunningSum *sum : {&map.sum_D, &map.sum_D2, &map.sum_A, &map.sum_A2, &map.sum_absA}) {
-      RunningSum other;
-      std::memcpy(&other, &words[at], sizeof(other));
-      sum->add(other);
-      at += SUM_WORDS;
+      sum->add(double_of(words[at++]));
+      sum->add(double_of(words[at++]));
     }
     const int64_t num_bins = words[at++];
     need(num_bins);

@@ -19,14 +19,10 @@ std::string real_text(double value);
 
 /* A sum that does not lose small terms behind a large total (Neumaier, ZAMM 54, 39, 1974). */
 
-class RunningSum {
- public:
+struct RunningSum {
+  double total = 0.0, lost = 0.0;
   void add(double x);
-  void add(const RunningSum &other);
-  double value() const { return total_ + lost_; }
-
- private:
-  double total_ = 0.0, lost_ = 0.0;
+  double value() const { return total + lost; }
 };
 
 /* Weights of the non-empty bins of one map, found by their code: open addressing, 16 bytes a slot. */
