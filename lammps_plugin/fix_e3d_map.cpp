@@ -18,7 +18,6 @@
 
 #include <algorithm>
 #include <climits>
-#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
@@ -103,7 +102,7 @@ void FixE3DMap::parse(int narg, char **arg)
       iarg++;
     } else if (keyword == "bin") {
       width = utils::numeric(FLERR, value, false, lmp);
-      if (!std::isfinite(width) || width <= 0.0)
+      if (width <= 0.0)
         error->all(FLERR, "{} bin must be a positive energy, not {}", name, value);
       iarg++;
     } else if (keyword == "cutoff") {
