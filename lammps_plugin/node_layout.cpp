@@ -39,27 +39,49 @@ namespace {
     return {0, static_cast<int>(std::thread::hardware_concurrency())};
   }
 
+  // this rank's number among those of its node, and how many of them have the same cores
+
+  struct Ranks {
+    int local_rank, sharing;
+  };
+
+#ifdef E3D_MPI_STUBS    // LAMMPS without MPI: one rank, and an mpi.h that cannot split by node
+
+  Ranks ranks_on_node(MPI_Comm, unsigned long long)
+  {
+    return {0, 1};
+  }
+
+#else
+
+  Ranks ranks_on_node(MPI_Comm world, unsigned long long binding)
+  {
+    MPI_Comm node;
+    MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    Ranks ranks{};
+    MPI_Comm_rank(node, &ranks.local_rank);
+    int size;
+    MPI_Comm_size(node, &size);
+
+    std::vector<unsigned long long> bindings(size);
+    MPI_Allgather(&binding, 1, MPI_UNSIGNED_LONG_LONG, bindings.data(), 1, MPI_UNSIGNED_LONG_LONG, node);
+    MPI_Comm_free(&node);
+    ranks.sharing = static_cast<int>(std::count(bindings.begin(), bindings.end(), binding));
+    return ranks;
+  }
+
+#endif
+
 }    // namespace
 
 NodeLayout node_layout(MPI_Comm world)
 {
-  MPI_Comm node;
-  MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
-  NodeLayout layout{};
-  MPI_Comm_rank(node, &layout.local_rank);
-  MPI_Comm_size(node, &layout.local_size);
-
   const Cores cores = available_cores();
-  std::vector<unsigned long long> bindings(layout.local_size);
-  MPI_Allgather(&cores.binding, 1, MPI_UNSIGNED_LONG_LONG, bindings.data(), 1, MPI_UNSIGNED_LONG_LONG,
-                node);
-  MPI_Comm_free(&node);
+  const Ranks ranks = ranks_on_node(world, cores.binding);
 
   const char *requested = std::getenv("OMP_NUM_THREADS");
   const int threads = requested ? std::atoi(requested) : 0;
-  const auto sharing = std::count(bindings.begin(), bindings.end(), cores.binding);
-  layout.threads = threads > 0 ? threads : std::max<int>(1, cores.count / static_cast<int>(sharing));
-  return layout;
+  return {ranks.local_rank, threads > 0 ? threads : std::max(1, cores.count / ranks.sharing)};
 }
 
 }    // namespace E3D

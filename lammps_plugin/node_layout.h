@@ -14,7 +14,6 @@ namespace E3D {
 
 struct NodeLayout {
   int local_rank;    // rank among the ranks of this communicator on this node
-  int local_size;    // number of them
   int threads;       // CPU threads for this rank
 };
 

@@ -433,6 +433,7 @@ void PairE3D::scatter(const E3D::ModelOutput &output)
 void PairE3D::finish()
 {
   if (seconds.steps == 0) return;
+  // not const: src/STUBS wants it so
   double mine[4] = {seconds.edges, seconds.model, seconds.scatter, seconds.bonds};
   bigint counts[2] = {seconds.evaluated_edges, seconds.bytes_sent};
   double minimum[4], maximum[4], sum[4];

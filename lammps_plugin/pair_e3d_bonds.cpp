@@ -37,7 +37,7 @@ const E3D::BondedEdges &PairE3D::bonded_edges(int subscription, const std::strin
 
   const double t0 = platform::walltime();
   edges.collect(current, {atom->nlocal, atom->nghost, atom->x, atom->tag, atom->type}, wanted.cutsq);
-  const int mine = edges.max_crossing();
+  int mine = edges.max_crossing();
   int most;
   MPI_Allreduce(&mine, &most, 1, MPI_INT, MPI_MAX, world);
   edges.begin_exchange(most);

@@ -19,6 +19,7 @@ namespace E3D {
 class PairLabels {
  public:
   static constexpr int NONE = -1;
+  static constexpr double ZERO = 1e-3;    // Angstrom
 
   PairLabels() = default;
   // elements: (ntypes+1) chemical element of each LAMMPS type, empty for NULL, entry 0 unused
@@ -36,14 +37,15 @@ class PairLabels {
 
   /* Whether atom 1 is the first atom of the pair: that of the label's first element; of like elements
      the lower id; of equal ids (an atom and its own image) the one from which r points to r_z > 0,
-     or r_z = 0 and r_y > 0, or both 0 and r_x > 0. r: from atom 1 to atom 2. */
+     or r_z = 0 and r_y > 0, or both 0 and r_x > 0. r: from atom 1 to atom 2, Angstrom; a ghost of a
+     triclinic box carries rounding errors, so less than ZERO counts as 0. */
   template <typename Id>
   bool is_first(int type1, Id id1, int type2, Id id2, const double *r) const
   {
     if (rank_[type1] != rank_[type2]) return rank_[type1] < rank_[type2];
     if (id1 != id2) return id1 < id2;
-    if (r[2] != 0.0) return r[2] > 0.0;
-    if (r[1] != 0.0) return r[1] > 0.0;
+    if (r[2] > ZERO || r[2] < -ZERO) return r[2] > 0.0;
+    if (r[1] > ZERO || r[1] < -ZERO) return r[1] > 0.0;
     return r[0] > 0.0;
   }
 

@@ -11,7 +11,11 @@
 #include "fix_e3d_map.h"
 #include "pair_e3d.h"
 
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
 #include "lammps.h"
+#include "library.h"
 
 using namespace LAMMPS_NS;
 
@@ -27,11 +31,26 @@ template <typename Style> void *create_with_arguments(void *lmp, int narg, char 
   return new Style(static_cast<LAMMPS *>(lmp), narg, arg);
 }
 
+// with ids of another width than LAMMPS's all would seem to work, and every id would be wrong
+
+bool sizes_agree(LAMMPS *lmp)
+{
+  if (lmp->atom->extract_datatype("id") == LAMMPS_TAGINT) return true;
+  const bool plugin_bigbig = sizeof(tagint) == sizeof(bigint);
+  if (lmp->comm->me == 0)
+    lmp->error->warning(FLERR, "The e3d plugin was built for a {} LAMMPS, and this one is {}: its styles are "
+                        "left out. Build it again with cmake -DLAMMPS_SIZES={}",
+                        plugin_bigbig ? "BIGBIG" : "SMALLBIG", plugin_bigbig ? "SMALLBIG" : "BIGBIG",
+                        plugin_bigbig ? "smallbig" : "bigbig");
+  return false;
+}
+
 }    // namespace
 
 extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *lmp, void *handle,
                                                                          void *regfunc)
 {
+  if (!sizes_agree(static_cast<LAMMPS *>(lmp))) return;
   const auto register_plugin = reinterpret_cast<lammpsplugin_regfunc>(regfunc);
 
   lammpsplugin_t plugin{};

