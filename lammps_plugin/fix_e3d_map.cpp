@@ -8,6 +8,7 @@
 #include "bonded_edges.h"
 #include "compute_arguments.h"
 #include "pair_e3d.h"
+#include "restart_state.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -384,78 +385,24 @@ std::string FixE3DMap::header() const
 }
 
 /* ----------------------------------------------------------------------
-   state: length, format, settings, step, sampling, table and packed map; all ranks call both routines
+   state: format, settings, step, sampling, table and packed map; all ranks call both routines
 ------------------------------------------------------------------------- */
-
-namespace {
-
-  void put(std::string &state, const void *data, std::size_t bytes)
-  {
-    state.append(static_cast<const char *>(data), bytes);
-  }
-  void put_number(std::string &state, bigint number) { put(state, &number, sizeof(number)); }
-  void put_text(std::string &state, const std::string &text)
-  {
-    put_number(state, static_cast<bigint>(text.size()));
-    state += text;
-  }
-
-  // reads what put wrote, never beyond its end
-  class State {
-   public:
-    explicit State(const char *begin) : at_(begin), left_(sizeof(bigint)) { left_ = number(); }
-
-    void get(void *data, bigint bytes)
-    {
-      if (bytes < 0 || bytes > left_) throw std::runtime_error("it is cut off");
-      if (bytes) memcpy(data, at_, bytes);
-      at_ += bytes;
-      left_ -= bytes;
-    }
-    bigint number()
-    {
-      bigint value;
-      get(&value, sizeof(value));
-      return value;
-    }
-    std::string text()
-    {
-      const bigint size = number();
-      if (size < 0 || size > left_) throw std::runtime_error("it is cut off");
-      std::string value(size, ' ');
-      get(&value[0], size);
-      return value;
-    }
-    bigint left() const { return left_; }
-
-   private:
-    const char *at_;
-    bigint left_;
-  };
-
-}    // namespace
 
 void FixE3DMap::write_restart(FILE *fp)
 {
   reduce();
   if (comm->me != 0) return;
 
-  std::string state;
-  put_text(state, STATE_FORMAT);
-  put_text(state, settings);
+  E3D::RestartWriter state;
+  state.put(STATE_FORMAT);
+  state.put(settings);
   for (const bigint number : {update->ntimestep, next_sample, taken, samples, first_step, last_step})
-    put_number(state, number);
-  put(state, table.data(), table.size() * sizeof(double));
-  const std::vector<int64_t> words = map->pack();
-  put(state, words.data(), words.size() * sizeof(int64_t));
-
-  const auto length = static_cast<bigint>(state.size());
-  if (length + static_cast<bigint>(sizeof(length)) > INT_MAX)
-    error->one(FLERR, "{}: a map of {} bytes is larger than a restart file holds; use wider bins", name, length);
-  const int size = static_cast<int>(length + sizeof(length));
-  fwrite(&size, sizeof(int), 1, fp);
-  fwrite(&length, sizeof(length), 1, fp);
-  fwrite(state.data(), 1, state.size(), fp);
+    state.put(number);
+  state.put(table);
+  state.put(map->pack());
+  if (!state.write(fp))
+    error->one(FLERR, "{}: a map of {} bytes is larger than a restart file holds; use wider bins", name,
+               state.size());
 }
 
 /* ---------------------------------------------------------------------- */
@@ -464,21 +411,15 @@ void FixE3DMap::restart(char *buf)
 {
   std::string problem;
   try {
-    State state(buf);
+    E3D::RestartReader state(buf);
     if (state.text() != STATE_FORMAT) throw std::runtime_error("it is of another version of e3d");
     const std::string stored = state.text();
     if (stored != settings)
       throw std::runtime_error("it is of other settings, '" + stored + "' instead of '" + settings + "'");
     const bigint step = state.number();
-    next_sample = state.number();
-    taken = state.number();
-    samples = state.number();
-    first_step = state.number();
-    last_step = state.number();
-    state.get(table.data(), static_cast<bigint>(table.size() * sizeof(double)));
-    std::vector<int64_t> words(state.left() / sizeof(int64_t));
-    state.get(words.data(), static_cast<bigint>(words.size() * sizeof(int64_t)));
-    map->merge(words);
+    for (bigint *number : {&next_sample, &taken, &samples, &first_step, &last_step}) *number = state.number();
+    table = state.list<double>();
+    map->merge(state.list<int64_t>());
     if (comm->me != 0) map->clear();
     if (step != update->ntimestep) {    // reset_timestep has come between
       taken = 0;
@@ -490,7 +431,7 @@ void FixE3DMap::restart(char *buf)
   if (problem.empty()) return;
 
   map->clear();
-  std::fill(table.begin(), table.end(), 0.0);
+  table.assign(static_cast<std::size_t>(size_array_rows) * NUM_COLUMNS, 0.0);
   taken = samples = 0;
   next_sample = next_valid();
   if (comm->me == 0)

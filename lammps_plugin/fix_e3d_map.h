@@ -28,6 +28,9 @@ class FixE3DMap : public Fix {
   double memory_usage() override;
   void write_restart(FILE *) override;
   void restart(char *) override;
+  // not called; LAMMPS's own has the width of its ids in its symbol, and a plugin that refers to it
+  // could not be loaded by a LAMMPS of other sizes to say so (plugin.cpp)
+  void set_molecule(int, tagint, int, double *, double *, double *) override {}
 
  private:
   enum Column { COUNT, MEAN_D, STD_D, MEAN_ABS_A, STD_A, ENTROPY, NUM_COLUMNS };
