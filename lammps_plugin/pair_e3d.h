@@ -83,7 +83,7 @@ class PairE3D : public Pair {
   int threads = 1;
   double energy_unit = 1.0;    // LAMMPS energy units per eV
   bool banner_shown = false;
-  bool exclusions_reported = false;
+  bool exclusions_reported = false, scaled_reported = false;
 
   // this step
 

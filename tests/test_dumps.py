@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -291,16 +292,23 @@ def test_empty_and_missing_files(tmp_path):
         list(DumpReader(tmp_path / "false.gz"))
 
 
-def test_zst_without_the_module_says_what_to_type(tmp_path):
-    try:
-        import zstandard
-    except ImportError:
-        (tmp_path / "d.zst").write_bytes(b"\x28\xb5\x2f\xfd")
-        with pytest.raises(E3DError, match="pip install zstandard"):
-            list(DumpReader(tmp_path / "d.zst"))
-    else:
-        frames = some_frames(2)
-        text = write_dump(tmp_path / "d", frames).read_bytes()
-        (tmp_path / "d.zst").write_bytes(zstandard.compress(text))
-        for got, expected in zip(DumpReader(tmp_path / "d.zst"), frames, strict=True):
-            assert_same_frame(got, expected)
+def test_zst(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    frames = some_frames(2)
+    text = write_dump(tmp_path / "d", frames).read_bytes()
+    # two zstd frames, as "cat a.zst b.zst" makes them
+    half = len(text) // 2
+    (tmp_path / "d.zst").write_bytes(zstandard.compress(text[:half]) + zstandard.compress(text[half:]))
+    for got, expected in zip(DumpReader(tmp_path / "d.zst"), frames, strict=True):
+        assert_same_frame(got, expected)
+    whole = (tmp_path / "d.zst").read_bytes()
+    (tmp_path / "d.zst").write_bytes(b"damaged" + whole[7:])
+    with pytest.raises(E3DError, match="compressed data are damaged"):
+        list(DumpReader(tmp_path / "d.zst"))
+
+
+def test_zst_without_the_module_says_what_to_type(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    (tmp_path / "d.zst").write_bytes(b"\x28\xb5\x2f\xfd")
+    with pytest.raises(E3DError, match="pip install zstandard"):
+        list(DumpReader(tmp_path / "d.zst"))

@@ -115,6 +115,32 @@ def test_versions_agree() -> None:
     assert project[1] == cmake[1] == e3d_lmp.__version__
 
 
+def _imported_modules() -> set[str]:
+    """Top-level modules of other packages that the package imports anywhere."""
+    modules = set()
+    for file in (ROOT / "python/e3d_lmp").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                modules.add(str(node.module).split(".")[0])
+    return modules - set(sys.stdlib_module_names) - {"e3d_lmp"}
+
+
+def test_declared_dependencies_are_those_imported() -> None:
+    """Everything that is imported is in pyproject.toml, also what another package would bring along."""
+    text = (ROOT / "pyproject.toml").read_text()
+    lists = re.search(r"^dependencies = \[(.*?)^\]", text, re.M | re.S)
+    extras = dict(re.findall(r"^(lammps|zst|contacts) = \[(.*)\]", text, re.M))
+    assert lists and set(extras) == {"lammps", "zst", "contacts"}
+    names = {key: set(re.findall(r'"([a-z0-9-]+)', value)) for key, value in extras.items()}
+    required = set(re.findall(r'"([a-z0-9-]+)', lists[1]))
+    module_of = {"nequip-allegro": "allegro", "pyyaml": "yaml"}
+    optional = set().union(*names.values()) - {"mpich"}  # a library and mpirun, no module
+    declared = {module_of.get(name, name) for name in required | optional}
+    assert declared == _imported_modules()
+
+
 def test_every_constraint_is_exact() -> None:
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     assert len(lines) > 30
