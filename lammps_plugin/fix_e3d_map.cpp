@@ -7,6 +7,7 @@
 
 #include "bonded_edges.h"
 #include "compute_arguments.h"
+#include "first_message.h"
 #include "pair_e3d.h"
 #include "restart_state.h"
 
@@ -182,9 +183,8 @@ void FixE3DMap::check_writable() const
       problem = platform::path_is_directory(file) ? "it is a folder" : utils::getsyserror();
     }
   }
-  int failed = problem.empty() ? 0 : 1;
-  MPI_Bcast(&failed, 1, MPI_INT, 0, world);
-  if (failed) error->all(FLERR, "{}: cannot write the map file {}: {}", name, file, problem);
+  problem = E3D::first_message(world, problem);
+  if (!problem.empty()) error->all(FLERR, "{}: cannot write the map file {}: {}", name, file, problem);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -178,6 +178,29 @@ def test_a_minimization_between_runs(tmp_path: Path, model_files) -> None:
     assert found["m.18.e3d"].steps == (16, 18)
 
 
+def test_rerun(tmp_path: Path, model_files) -> None:
+    """The maps of a run, made again from the dump of its atoms."""
+    fix = "fix m all e3d/map 2 2 4 file {}.*.e3d bin 0.03"
+    body = f"""{NVE}velocity all create 600.0 5
+dump atoms all custom 2 atoms.dump id type x y z
+dump_modify atoms format float %.17g sort id
+{fix.format("run")}
+run 8
+unfix m
+undump atoms
+reset_timestep 0
+{fix.format("rerun")}
+rerun atoms.dump dump x y z
+"""
+    morse_run(tmp_path, model_files, body, ranks=2)
+    for step in (4, 8):
+        first, again = (read_map(tmp_path / f"{name}.{step}.e3d") for name in ("run", "rerun"))
+        assert (first.samples, first.steps) == (again.samples, again.steps) == (2, (step - 2, step))
+        for label, one in first.labels.items():
+            np.testing.assert_array_equal(again.labels[label].codes, one.codes, err_msg=label)
+            np.testing.assert_array_equal(again.labels[label].halves, one.halves, err_msg=label)
+
+
 def test_ave_one_and_running(tmp_path: Path, model_files) -> None:
     """The maps of all windows add up to the running map."""
     body = f"""{NVE}fix o all e3d/map 1 3 4 file o.*.e3d
@@ -432,6 +455,7 @@ def test_bad_arguments(tmp_path: Path, model_files) -> None:
             "fix m all e3d/map 1 1 1 file m.e3d\npair_coeff * * MODEL Ag Ag\nrun 0",
             "changed the elements of the atom types; 'unfix m'",
         ),
+        ("fix m all e3d/map 1 1 1 file m.e3d\nreset_timestep 5", "time-dependent fix e3d/map"),
         (
             "shell mkdir out\nfix m all e3d/map 1 1 1 file out/m.e3d\nshell mv out gone\nrun 0",
             "on step 0: cannot write the map file out/m.e3d: No such file",
