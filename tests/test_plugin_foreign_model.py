@@ -10,10 +10,9 @@ import pytest
 import torch
 
 from e3d_lmp.cli import main
-from lammps_runs import script_of
 from random_models import R_MAX, TYPE_NAMES, random_allegro
-from systems import ELEMENTS, box
-from test_plugin_errors import expect_error
+from systems import box
+from test_plugin_bad_input import refused, with_model
 
 
 def _data() -> dict[str, torch.Tensor]:
@@ -52,9 +51,8 @@ def stock_model(request: pytest.FixtureRequest) -> Path:
 @pytest.mark.slow
 def test_compiled_for_nequips_own_pair_style(stock_model: Path, tmp_path: Path) -> None:
     """SLOW, because it compiles: 35 s of CPU time, the first time. Two ranks, and both stop."""
-    script = script_of(stock_model, ELEMENTS, boundary="f f f", edges=False)
     message = f"cannot use model file {stock_model}: it has no e3d contract"
-    expect_error(script, tmp_path, message, "another pair style", "e3d export MODEL", ranks=2)
+    refused(tmp_path, with_model(stock_model), message, "another pair style", "e3d export MODEL", ranks=2)
 
 
 @pytest.mark.slow
