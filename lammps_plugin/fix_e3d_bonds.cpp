@@ -6,6 +6,7 @@
 #include "fix_e3d_bonds.h"
 
 #include "compute_arguments.h"
+#include "first_message.h"
 #include "pair_e3d.h"
 
 #include "atom.h"
@@ -203,6 +204,7 @@ void FixE3DBonds::set_thresholds()
   } catch (const std::runtime_error &e) {
     message = e.what();
   }
+  message = E3D::first_message(world, message);    // a map that one node does not see
   if (!message.empty()) error->all(FLERR, "{}: {}", name, message);
 }
 
@@ -257,12 +259,8 @@ void FixE3DBonds::on_rank_0(const std::function<void()> &action)
       message = e.what();
     }
   }
-  int length = static_cast<int>(message.size());
-  MPI_Bcast(&length, 1, MPI_INT, 0, world);
-  if (length == 0) return;
-  message.resize(length);
-  MPI_Bcast(&message[0], length, MPI_CHAR, 0, world);
-  error->all(FLERR, "{}: {}", name, message);
+  message = E3D::first_message(world, message);
+  if (!message.empty()) error->all(FLERR, "{}: {}", name, message);
 }
 
 /* ---------------------------------------------------------------------- */

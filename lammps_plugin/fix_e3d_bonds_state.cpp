@@ -7,14 +7,20 @@
 
 #include "fix_e3d_bonds.h"
 
+#include "restart_state.h"
+
 #include "atom.h"
 #include "comm.h"
+#include "error.h"
 #include "update.h"
 
 #include <algorithm>
-#include <cstring>
+#include <stdexcept>
+#include <string>
 
 using namespace LAMMPS_NS;
+
+static const char *const STATE_FORMAT = "e3d-bonds-state/1";
 
 /* ---------------------------------------------------------------------- */
 
@@ -82,22 +88,31 @@ void FixE3DBonds::unpack_restart(int nlocal, int nth)
 void FixE3DBonds::write_restart(FILE *fp)
 {
   if (comm->me != 0) return;
-  const bigint state[] = {update->ntimestep, begun, num_bonds, num_events, species_wanted, num_molecules,
-                          num_species};
-  const int bytes = sizeof(state);
-  fwrite(&bytes, sizeof(int), 1, fp);
-  fwrite(state, sizeof(bigint), sizeof(state) / sizeof(bigint), fp);
+  E3D::RestartWriter state;
+  state.put(STATE_FORMAT);
+  for (const bigint number : {update->ntimestep, static_cast<bigint>(begun), num_bonds, num_events,
+                              static_cast<bigint>(species_wanted), num_molecules, num_species})
+    state.put(number);
+  state.write(fp);
 }
 
 void FixE3DBonds::restart(char *buf)
 {
-  bigint state[7];
-  memcpy(state, buf, sizeof(state));
-  restart_step = state[0];
-  begun = state[1] != 0;
-  num_bonds = state[2];
-  num_events = state[3];
-  species_wanted = species_wanted || state[4];
-  num_molecules = state[5];
-  num_species = state[6];
+  std::string problem;
+  try {
+    E3D::RestartReader state(buf);
+    const std::string format = state.text();
+    if (format != STATE_FORMAT)
+      throw std::runtime_error("it is of the format '" + format + "', this version reads '" + STATE_FORMAT + "'");
+    restart_step = state.number();
+    begun = state.number() != 0;
+    num_bonds = state.number();
+    num_events = state.number();
+    species_wanted = state.number() != 0 || species_wanted;
+    num_molecules = state.number();
+    num_species = state.number();
+  } catch (const std::exception &e) {
+    problem = e.what();
+  }
+  if (!problem.empty()) error->all(FLERR, "{}: cannot go on from the restart file: {}", name, problem);
 }

@@ -14,7 +14,16 @@ from e3d_lmp import dumps
 from e3d_lmp.dumps import DumpReader
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import Box, EdgeFrame
-from edge_frames import NAMES, assert_same_frame, random_cell, random_frame, take, write_dump
+from edge_frames import (
+    BOND_NAMES,
+    NAMES,
+    assert_same_frame,
+    bonds_of,
+    random_cell,
+    random_frame,
+    take,
+    write_dump,
+)
 
 CUTOFFS = np.full((2, 2), 2.5)
 
@@ -312,3 +321,21 @@ def test_zst_without_the_module_says_what_to_type(tmp_path, monkeypatch):
     (tmp_path / "d.zst").write_bytes(b"\x28\xb5\x2f\xfd")
     with pytest.raises(E3DError, match="pip install zstandard"):
         list(DumpReader(tmp_path / "d.zst"))
+
+
+def test_dumps_of_bonds(tmp_path):
+    """The columns of compute e3d/pair/local make bonds; rank files are joined."""
+    bonds = [bonds_of(frame, ("C", "H")) for frame in some_frames()]
+    (got,) = [list(DumpReader(write_dump(tmp_path / "b.dump", bonds)))]
+    for one, expected in zip(got, bonds, strict=True):
+        assert_same_frame(one, expected)
+    halves = [
+        replace(bonds[0], **{k: v[at] for k, v in vars(bonds[0]).items() if k not in ("step", "box")})
+        for at in (slice(0, 5), slice(5, None))
+    ]
+    paths = [write_dump(tmp_path / f"r.{k}", [half]) for k, half in enumerate(halves)]
+    (joined,) = DumpReader(paths)
+    assert_same_frame(joined, bonds[0])
+    lacking = tuple(name for name in BOND_NAMES if name != "e21")
+    with pytest.raises(E3DError, match=r"no column e21 among .*e3d/pair/local"):
+        list(DumpReader(write_dump(tmp_path / "c.dump", bonds, columns=lacking)))

@@ -284,6 +284,10 @@ STUBS_MPI_H = """
 int MPI_Bcast(void *, int, MPI_Datatype, int, MPI_Comm);
 int MPI_Allreduce(void *, void *, int, MPI_Datatype, int, MPI_Comm);
 int MPI_Reduce(void *, void *, int, MPI_Datatype, int, int, MPI_Comm);
+#define MPI_STATUS_IGNORE NULL
+struct MPI_Status;
+int MPI_Send(void *, int, MPI_Datatype, int, int, MPI_Comm);
+int MPI_Recv(void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Status *);
 """
 """What the plugin may use of src/STUBS/mpi.h of LAMMPS: no constant buffers, no splitting by node."""
 

@@ -80,7 +80,13 @@ RUN = "run 0"
 
 
 def both(
-    folder: Path, ours: str, theirs: str, body: str = RUN, units: str = "metal", atoms: Atoms | None = None
+    folder: Path,
+    ours: str,
+    theirs: str,
+    body: str = RUN,
+    units: str = "metal",
+    atoms: Atoms | None = None,
+    arguments: Sequence[str] = (),
 ) -> tuple[dict[str, float], dict[str, float], np.ndarray, np.ndarray]:
     """Results and forces with the pair lines `ours` and `theirs`."""
     atoms = atoms or crystal()
@@ -88,7 +94,7 @@ def both(
     sections = [
         section(name, pair, body.format(name=name), units) for name, pair in ((OURS, ours), (THEIRS, theirs))
     ]
-    run = run_lammps("".join(sections), folder)
+    run = run_lammps("".join(sections), folder, arguments=arguments)
     results = [run.json(f"{name}.json") for name in (OURS, THEIRS)]
     forces = [forces_of(run.dump(f"{name}.dump")[-1]) for name in (OURS, THEIRS)]
     assert np.abs(forces[1]).max() > 1e-5, "nothing moves: the comparison is empty"
@@ -159,6 +165,16 @@ def test_hybrid_overlay(tmp_path: Path, model_files) -> None:
 pair_coeff * * e3d {model_files("lj")} Ar Kr
 {lj_lines((1, 1), (1, 2), (2, 2), style="lj/cut")}"""
     same(both(tmp_path, overlay, scaled(LENNARD_JONES, 2.0).lammps_lines()))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_of_other_styles(threads: int, tmp_path: Path, model_files) -> None:
+    """torch's number of threads is its own affair: lj/cut/omp beside it keeps all of its energy."""
+    overlay = f"""pair_style hybrid/overlay e3d lj/cut/omp 7.5
+pair_coeff * * e3d {model_files("lj")} Ar Kr
+{lj_lines((1, 1), (1, 2), (2, 2), style="lj/cut/omp")}"""
+    options = ("-pk", "omp", str(threads))
+    same(both(tmp_path, overlay, scaled(LENNARD_JONES, 2.0).lammps_lines(), "run 5", arguments=options), 10.0)
 
 
 def test_minimize(tmp_path: Path, model_files) -> None:

@@ -1,45 +1,40 @@
-"""Reader of the directed edge energies that LAMMPS writes with ``dump local``.
+"""Reader of the edge and bond energies that LAMMPS writes with ``dump local``.
 
 Expected is the text of a ``dump local`` of ``compute e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz
-eps``, plain or compressed (.gz, and .zst with the zstandard module), in one file, one per rank, or one per
-step. Frames are read one at a time, so memory is bounded by the largest frame, never by the file.
-
-Numbers are tokenised by `scipy.io.mmread`, whose parser is exact and the fastest that our dependencies bring:
-each block of rows is handed over as a Matrix Market array.
+eps`` or of ``compute e3d/pair/local tag1 tag2 type1 type2 dist dx dy dz e12 e21``; the columns tell which. It
+is plain or compressed (.gz, and .zst with the zstandard module), in one file, one per rank, or one per step.
+Frames are read one at a time, so memory is bounded by the largest frame, never by the file.
 """
 
 from __future__ import annotations
 
 import glob
 import gzip
-import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
-import scipy.io
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import Box, EdgeFrame, join_frames
+from e3d_lmp.frames import BondFrame, Box, EdgeFrame, join_frames
+from e3d_lmp.tokens import exact_ids, tokenise, whole_numbers
 
-REQUIRED = ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz", "eps")
-"""Columns that every frame must have; any other is ignored."""
+ATOM_COLUMNS = ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz")
+EDGE_COLUMNS = (*ATOM_COLUMNS, "eps")
+BOND_COLUMNS = (*ATOM_COLUMNS, "e12", "e21")
+"""Columns that every frame of edges, or of bonds, must have; any other is ignored."""
 
 BLOCK_BYTES = 1 << 20
 """Text read and tokenised at a time."""
 
-MAX_EXACT_ID = 2**53
-"""Atom ids pass through LAMMPS computes as doubles, which are exact up to here."""
-
 _COLUMNS_HINT = (
-    "dump them with 'compute E all e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz eps' and "
-    "'dump_modify ID colname 1 tag1 colname 2 tag2 ...', or name the dump's columns in order with --columns"
+    "dump them with 'compute E all e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz eps' (or "
+    "e3d/pair/local with e12 e21) and 'dump_modify ID colname 1 tag1 colname 2 tag2 ...', or name the dump's "
+    "columns in order with --columns"
 )
-_NUMBER_BYTES = b"0123456789+-.eE \t\r\n"
-_ONE_PER_LINE = bytes.maketrans(b" \t\r", b"\n\n\n")
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,11 @@ class _Header:
     rows: int
     box: Box
     columns: tuple[str, ...]
+
+
+def _required(columns: Sequence[str]) -> tuple[str, ...]:
+    """Columns that a frame with these ones must have: those of bonds where e12 or e21 is among them."""
+    return BOND_COLUMNS if {"e12", "e21"} & set(columns) and "eps" not in columns else EDGE_COLUMNS
 
 
 class _Truncated(Exception):
@@ -132,7 +132,7 @@ class _DumpFile:
                 if item.endswith(" ATOMS"):
                     raise E3DError(
                         f"{self.path}: this is a dump of atoms; "
-                        "expected a 'dump local' of compute e3d/edge/local"
+                        "expected a 'dump local' of compute e3d/edge/local or e3d/pair/local"
                     )
                 rows = self._int(item)
             elif item.startswith("ITEM: BOX BOUNDS"):
@@ -146,21 +146,22 @@ class _DumpFile:
                 )
             line = self._need_line()
 
-    def read_rows(self, header: _Header) -> EdgeFrame:
-        """The edges of the frame whose header was read last."""
-        at = [header.columns.index(name) for name in REQUIRED]
+    def read_rows(self, header: _Header) -> EdgeFrame | BondFrame:
+        """The edges or bonds of the frame whose header was read last."""
+        required = _required(header.columns)
+        at = [header.columns.index(name) for name in required]
         where = f"{self.path}, frame {self.frames} (step {header.step})"
-        parts: list[list[np.ndarray]] = [[], [], [], [], [], []]
+        parts: list[list[np.ndarray]] = [[] for _ in range(len(required) - 2)]
         for text, count in self._blocks(header.rows) if header.rows else [(b"", 0)]:
-            table = _tokenise(text, len(header.columns), count, where)
-            ids = [_exact_ids(table[k], text, k, where) for k in at[:2]]
-            types = [_whole(table[k], header.columns[k], where).astype(np.int32) for k in at[2:4]]
-            values = [np.ascontiguousarray(table[at[4:7]].T), table[at[7]].copy()]
+            table = tokenise(text, len(header.columns), count, where)
+            ids = [exact_ids(table[k], text, k, where) for k in at[:2]]
+            types = [whole_numbers(table[k], header.columns[k], where).astype(np.int32) for k in at[2:4]]
+            values = [np.ascontiguousarray(table[at[4:7]].T), *(table[k].copy() for k in at[7:])]
             for part, block in zip(parts, ids + types + values, strict=True):
                 part.append(block)
         whole = [part[0] if len(part) == 1 else np.concatenate(part) for part in parts]
-        i, j, type_i, type_j, vec, eps = whole
-        return EdgeFrame(header.step, header.box, i, j, type_i, type_j, vec, eps)
+        kind = EdgeFrame if required == EDGE_COLUMNS else BondFrame
+        return kind(header.step, header.box, *whole)
 
     def skip_rows(self, header: _Header) -> None:
         """Pass over the frame whose header was read last without reading its numbers."""
@@ -281,64 +282,16 @@ class _DumpFile:
                     f"the dump has {len(found)}: {' '.join(found)}"
                 )
             names = self._columns
-        missing = [name for name in REQUIRED if name not in names]
+        required = _required(names)
+        missing = [name for name in required if name not in names]
         if missing:
             raise E3DError(
                 f"{where}: no column {', '.join(missing)} among '{' '.join(names)}'; {_COLUMNS_HINT}"
             )
-        twice = [name for name in REQUIRED if names.count(name) > 1]
+        twice = [name for name in required if names.count(name) > 1]
         if twice:
             raise E3DError(f"{where}: column {', '.join(twice)} occurs more than once in '{' '.join(names)}'")
         return names
-
-
-def _tokenise(text: bytes, columns: int, rows: int, where: str) -> np.ndarray:
-    """(columns, rows) float64 of the numbers in the text of whole rows."""
-    if rows == 0:
-        return np.zeros((columns, 0))
-    stray = text.translate(None, _NUMBER_BYTES)
-    if not stray:
-        size = f"%%MatrixMarket matrix array real general\n{columns} {rows}\n".encode()
-        try:
-            return scipy.io.mmread(io.BytesIO(size + text.translate(_ONE_PER_LINE)))
-        except ValueError:
-            pass
-    for line in text.splitlines():
-        words = line.split()
-        try:
-            if len(words) == columns and np.isfinite([float(word) for word in words]).all():
-                continue
-        except ValueError:
-            pass
-        raise E3DError(
-            f"{where}: expected {columns} finite numbers in a row, got '{line.decode('ascii', 'replace')}'"
-        )
-    raise E3DError(
-        f"{where}: rows that are not {columns} plain numbers; write the dump with format float %.17g"
-    )
-
-
-def _whole(values: np.ndarray, name: str, where: str) -> np.ndarray:
-    ints = values.astype(np.int64)
-    if not np.array_equal(ints, values) or (ints.size and not 1 <= ints.min() <= ints.max() <= MAX_EXACT_ID):
-        bad = values[(ints != values) | (values < 1) | (values > MAX_EXACT_ID)][0]
-        raise E3DError(f"{where}: column {name} must hold whole numbers from 1 to 2^53, got {bad:.17g}")
-    return ints
-
-
-def _exact_ids(values: np.ndarray, text: bytes, column: int, where: str) -> np.ndarray:
-    """(rows,) int64 atom ids; refuses ids that lost digits in print, such as 1.23457e+06 for 1234567."""
-    ids = _whole(values, "tag1 or tag2", where)
-    # A format of p digits prints every id of more than p digits in scientific notation: the largest id tells.
-    if b"+" in text and ids.size:
-        word = text.splitlines()[int(ids.argmax())].split()[column].lower()
-        mantissa, _, exponent = word.partition(b"e")
-        if exponent and sum(digit in b"0123456789" for digit in mantissa) <= int(exponent):
-            raise E3DError(
-                f"{where}: atom id {word.decode()} has lost digits; add 'dump_modify ID format float %.17g' "
-                "after the dump command and run again (by default LAMMPS prints no more than 6 digits)"
-            )
-    return ids
 
 
 @dataclass
@@ -384,7 +337,7 @@ class DumpReader:
         self.files = expand_paths(self.paths)
         self.bytes_total = sum(path.stat().st_size for path in self.files)
 
-    def __iter__(self) -> Iterator[EdgeFrame]:
+    def __iter__(self) -> Iterator[EdgeFrame | BondFrame]:
         self.bytes_read = self.repeated = self.truncated = 0
         last: int | None = None
         seen = 0
@@ -474,9 +427,9 @@ class DumpReader:
                 )
         return headers
 
-    def _rows(self, files: list[_DumpFile], headers: list[_Header], wanted: bool) -> list[EdgeFrame] | None:
+    def _rows(self, files: list[_DumpFile], headers: list[_Header], wanted: bool) -> list[Any] | None:
         """The rows of one frame from each file; None if one was cut off."""
-        parts: list[EdgeFrame] = []
+        parts: list[Any] = []
         whole = True
         for file, header in zip(files, headers, strict=True):
             try:

@@ -1,9 +1,10 @@
-"""One time step's directed edges, as every reader and every running simulation hands them on."""
+"""One time step's directed edges or bonds, as readers and running simulations hand them on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 
@@ -48,8 +49,47 @@ class EdgeFrame:
     eps: np.ndarray
 
 
-def join_frames(parts: Sequence[EdgeFrame]) -> EdgeFrame:
+@dataclass(frozen=True)
+class BondFrame:
+    """The pairs of one time step, each with both of its edge energies, as compute e3d/pair/local gives them.
+
+    Attributes
+    ----------
+    step              time step
+    box               simulation box
+    i, j              (P,) int64, ids of the pair's first and second atom, as `e3d_lmp.pairs` says
+    type_i, type_j    (P,) int32, their LAMMPS types, from 1
+    vec               (P, 3) float64, angstrom, r_j - r_i, image included
+    e12, e21          (P,) float64, eV, energies of the edges i -> j and j -> i
+    """
+
+    step: int
+    box: Box
+    i: np.ndarray
+    j: np.ndarray
+    type_i: np.ndarray
+    type_j: np.ndarray
+    vec: np.ndarray
+    e12: np.ndarray
+    e21: np.ndarray
+
+    @property
+    def D(self) -> np.ndarray:
+        """(P,) float64, eV, bond energies e12 + e21."""
+        return self.e12 + self.e21
+
+    @property
+    def A(self) -> np.ndarray:
+        """(P,) float64, eV, asymmetries e12 - e21."""
+        return self.e12 - self.e21
+
+
+Frame = TypeVar("Frame", EdgeFrame, BondFrame)
+
+
+def join_frames(parts: Sequence[Frame]) -> Frame:
     """One frame from the parts of the same step and box that several ranks hold, in their order."""
-    names = ("i", "j", "type_i", "type_j", "vec", "eps")
+    first = parts[0]
+    names = [each.name for each in fields(first)][2:]
     whole = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
-    return EdgeFrame(parts[0].step, parts[0].box, *whole)
+    return type(first)(first.step, first.box, *whole)
