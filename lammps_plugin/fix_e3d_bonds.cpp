@@ -41,6 +41,7 @@ FixE3DBonds::FixE3DBonds(LAMMPS *lmp, int narg, char **arg) :
   restart_global = 1;
   restart_peratom = 1;
   stores_ids = 1;
+  time_depend = 1;    // reset_timestep would put the rows of the files out of order
   comm_forward = comm_reverse = 1;
   maxexchange = 1;
   maxexchange_dynamic = 1;
