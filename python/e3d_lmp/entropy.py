@@ -9,8 +9,7 @@ perfectly:
 ``miller-madow``  plug-in + (K - 1) / 2N, K the bins that are not empty (Miller, in Information Theory in
                   Psychology, ed. Quastler, Free Press 1955, p. 95)
 ``grassberger``   ln N - (1/N) sum n G(n), G(n) = psi(n) + (-1)^n [psi((n + 1)/2) - psi(n/2)] / 2
-(Grassberger,
-                  arXiv:physics/0307138 (2003); not his simpler form of 1988)
+                  (Grassberger, arXiv:physics/0307138 (2003); not his simpler form of 1988)
 ``chao-shen``     -sum q ln q / (1 - (1 - q)^N), q = C n / N, coverage C = 1 - f1 / N, f1 the bins with one
                   pair (Chao and Shen, Environ. Ecol. Stat. 10, 429 (2003)); where every bin has one pair, f1
                   is N - 1, so that C is not 0
