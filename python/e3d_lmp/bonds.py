@@ -203,8 +203,13 @@ def rdkit_orders(elements: Sequence[str], bonds: np.ndarray, charge: int = 0) ->
     orders = _orders_of(molecule)
     if not any(atom.GetFormalCharge() for atom in molecule.GetAtoms()):
         return orders
-    structures = [_orders_of(one) for one in Chem.ResonanceMolSupplier(molecule, maxStructs=MOST_STRUCTURES)]
-    average = np.mean(structures, axis=0)
+    charges = _charges_of(molecule).sum()
+    structures = [
+        _orders_of(one)
+        for one in Chem.ResonanceMolSupplier(molecule, maxStructs=MOST_STRUCTURES)
+        if one is not None and _charges_of(one).sum() <= charges
+    ]
+    average = np.mean(structures or [orders], axis=0)  # none for diazomethane: RDKit moves no charge to C
     alike = np.sort(rank[np.asarray(bonds)], axis=1)
     _, group = np.unique(alike, axis=0, return_inverse=True)
     group = group.ravel()
@@ -251,6 +256,10 @@ _GAFF_ORDER = {1: 1.0, 2: 2.0, 3: 3.0, 6: 1.5, 7: 1.5, 8: 1.5, 9: 1.5, 10: 1.5}
 
 def _orders_of(molecule) -> np.ndarray:  # type: ignore[no-untyped-def]
     return np.array([bond.GetBondTypeAsDouble() for bond in molecule.GetBonds()], dtype=np.float64)
+
+
+def _charges_of(molecule) -> np.ndarray:  # type: ignore[no-untyped-def]
+    return np.array([abs(atom.GetFormalCharge()) for atom in molecule.GetAtoms()])
 
 
 def _with_hydrogen(elements: Sequence[str], bonds: np.ndarray, orders: np.ndarray) -> np.ndarray:
