@@ -44,7 +44,7 @@ DIFFERENT = {
     "NO2": ({"N-O": 2}, {"N-O 1.5": 2}),
     "CN": ({"C-N": 1}, {"C-N 3": 1}),
 }
-"""Types by RDKit and by GAFF. antechamber finds none for CO and ozone; it takes radicals for closed shells."""
+"""Types by RDKit and by GAFF. antechamber has none for CO and ozone; it takes radicals for closed shells."""
 
 
 def need(name: str) -> None:

@@ -27,6 +27,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -254,11 +255,11 @@ def gaff_orders(elements: Sequence[str], bonds: np.ndarray, charge: int = 0) -> 
 _GAFF_ORDER = {1: 1.0, 2: 2.0, 3: 3.0, 6: 1.5, 7: 1.5, 8: 1.5, 9: 1.5, 10: 1.5}
 
 
-def _orders_of(molecule) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _orders_of(molecule: Any) -> np.ndarray:
     return np.array([bond.GetBondTypeAsDouble() for bond in molecule.GetBonds()], dtype=np.float64)
 
 
-def _charges_of(molecule) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _charges_of(molecule: Any) -> np.ndarray:
     return np.array([abs(atom.GetFormalCharge()) for atom in molecule.GetAtoms()])
 
 

@@ -1,11 +1,11 @@
 """Bond energies by bond type, and how far they are from reference energies: Delta_BDE and sigma_BDE.
 
-All numbers come from a type index and D of each bond, whatever read them; D is in eV, a bond has D < 0, and its
-bond energy is -D. With ``x = -D - ref_t`` for a bond of type t, N bonds, N_t of them of type t, and T types:
+All numbers come from a type index and D of each bond, whatever read them; D is in eV, a bond has D < 0, and
+its bond energy is -D. With ``x = -D - ref_t`` for a bond of type t, N bonds, N_t of them of type t, T types:
 
 =================  =========================================================================================
-Delta_BDE          (1/T) sum_t |mean_t(-D) - ref_t| (`BondEnergyError.mean_over_types`, the default); beside it
-                   the pooled signed error (1/N) sum x and the pooled absolute error (1/N) sum |x|
+Delta_BDE          (1/T) sum_t |mean_t(-D) - ref_t| (`BondEnergyError.mean_over_types`, the default); beside
+                   it the pooled signed error (1/N) sum x and the pooled absolute error (1/N) sum |x|
 sigma_BDE          pooled: standard deviation of x over all bonds; within type: sqrt((1/N) sum_t sum (D -
                    mean_t)^2); pooled^2 = within^2 + variance of the types' mean errors, weighted by N_t
 =================  =========================================================================================
@@ -100,7 +100,7 @@ class BondEnergies:
         return (bins + 0.5) * RESOLUTION, self.weights[mine]
 
     def quantiles(self, index: int, shares: Sequence[float] = QUANTILES) -> np.ndarray:
-        """(len(shares),) eV, the smallest D that this share of a type's bonds, or more, do not exceed; or nan."""
+        """(len(shares),) eV, the smallest D that this share of a type's bonds does not exceed; or nan."""
         centres, weights = self.histogram(index)
         if not centres.size:
             return np.full(len(shares), math.nan)
@@ -238,7 +238,7 @@ def bond_energy_error(
         if count and not kept
     }
     if not known.any():
-        return BondEnergyError(*[math.nan] * 5, types=0, bonds=0, left_out=left_out)
+        return BondEnergyError(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, left_out)
     count = energies.count[known].astype(np.float64)
     error = -energies.mean[known] - reference[known]
     n_bonds = count.sum()
@@ -264,7 +264,7 @@ def bond_energy_error(
 def cohesive_share(bonded: np.ndarray | float, cohesive: np.ndarray | float) -> float:
     """Sum of D over bonds as a share of the cohesive energy, both summed over structures.
 
-    What is missing from 1 is the energy of pairs beyond the bond cutoff; it is a number of the model and of the
+    What is missing from 1 is the energy of pairs beyond the bond cutoff, which is up to the model and the
     cutoff. E_coh is sum_ij eps_ij: a model of the decomposition ``rescaled`` has no meaningful share.
 
     Parameters
