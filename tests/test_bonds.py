@@ -43,8 +43,9 @@ DIFFERENT = {
     "O3": ({"O-O 1.5": 2}, {"O-O": 2}),
     "NO2": ({"N-O": 2}, {"N-O 1.5": 2}),
     "CN": ({"C-N": 1}, {"C-N 3": 1}),
+    "P2": ({"P-P": 1}, {"P-P 3": 1}),
 }
-"""Types by RDKit and by GAFF. antechamber has none for CO and ozone; it takes radicals for closed shells."""
+"""Types by RDKit and by GAFF. antechamber has none for CO and ozone; RDKit none for P2 and the radicals."""
 
 
 def need(name: str) -> None:

@@ -51,6 +51,9 @@ def test_moments_and_quantiles_by_type():
 def test_quantiles_of_few_bonds():
     energies = bond_energies(("a",), np.zeros(10, dtype=int), -np.arange(1.0, 11.0))
     assert energies.quantiles(0, [0.1, 0.3, 0.7]) == pytest.approx([-10, -8, -4], abs=RESOLUTION)
+    assert 0.07 * 100 > 7  # rounding must not ask for an eighth bond
+    hundred = bond_energies(("a",), np.zeros(100, dtype=int), -np.arange(1.0, 101.0))
+    assert hundred.quantiles(0, [0.07]) == pytest.approx([-94], abs=RESOLUTION)
 
 
 def test_split_and_merge_is_the_whole():
