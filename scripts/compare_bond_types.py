@@ -3,7 +3,8 @@
 Type: python scripts/compare_bond_types.py MOLECULES.hdf5 [SUBSET]     # e.g. "SPICE DES Monomers"
 
 One line for each molecule on which they differ. Where the SMILES string is of one molecule without charges,
-RDKit's perception from bonds alone is also compared with its reading of that string. Needs e3d-lmp[bonds,gaff].
+RDKit's perception from bonds alone is also compared with its reading of that string. Needs both extras of
+bond types: pip install 'e3d-lmp[bonds,gaff]'.
 """
 
 from __future__ import annotations
@@ -68,9 +69,8 @@ def main() -> None:
                 if known != first:
                     smiles_differ += 1
                     print(f"{name} {smiles}: RDKit from bonds {difference(first, known)} from SMILES")
-    print(
-        f"{molecules} molecules, {bonds_all} bonds; RDKit {seconds['rdkit']:.1f} s, GAFF {seconds['gaff']:.1f} s"
-    )
+    times = ", ".join(f"{name} {spent:.1f} s" for name, spent in seconds.items())
+    print(f"{molecules} molecules, {bonds_all} bonds; {times}")
     print(f"RDKit and GAFF differ on {molecules_differ} molecules, {bonds_differ} bonds")
     print(f"RDKit from bonds and from SMILES differ on {smiles_differ} of {smiles_read} molecules")
 

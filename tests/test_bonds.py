@@ -85,6 +85,26 @@ def test_azide():
     assert rdkit_orders(list("CNNNHHH"), bonds).tolist() == [1, 1.5, 2.5, 1, 1, 1]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_nitro_groups_and_nitrates(seed):
+    """1,4-dinitrobenzene and CH3-O-NO2, in any order of atoms."""
+    need("rdkit")
+    ring = [(k, (k + 1) % 6) for k in range(6)]
+    nitro = [(0, 6), (6, 7), (6, 8), (3, 9), (9, 10), (9, 11)]
+    hydrogen = [(1, 12), (2, 13), (4, 14), (5, 15)]
+    benzene = list("CCCCCCNOONOOHHHH"), ring + nitro + hydrogen
+    nitrate = list("COHHHNOO"), [(0, 1), (0, 2), (0, 3), (0, 4), (1, 5), (5, 6), (5, 7)]
+    want = [
+        {"C-C 1.5": 6, "C-N 1": 2, "N-O 1.5": 4, "C-H 1": 4},
+        {"C-O 1": 1, "C-H 1": 3, "N-O 1": 1, "N-O 1.5": 2},
+    ]
+    for (elements, bonds), types in zip((benzene, nitrate), want, strict=True):
+        order = np.random.default_rng(seed).permutation(len(elements))
+        mixed = [elements[k] for k in order]
+        pairs = np.argsort(order)[np.array(bonds)]
+        assert Counter(bond_types(mixed, pairs, bond_orders(mixed, pairs))) == types
+
+
 def test_diazomethane():
     """RDKit has no resonance structures for it; the Lewis structure remains."""
     need("rdkit")

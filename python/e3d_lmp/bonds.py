@@ -2,19 +2,18 @@
 
 The paper compares D with reference energies by bond type, with orders 1, 1.5, 2, 2.5 and 3. It takes them
 from GAFF atom and bond types; here RDKit perceives them (the extra ``bonds``), and antechamber's ``bondtype``
-(the extra
-``gaff``) is there to cross-check. Both start from the same bonds, those within a bond cutoff or of a
-topology.
+(the extra ``gaff``) is there to cross-check. Both start from the same bonds, those within a bond cutoff or of
+a topology. In a hot frame, cutoffs count contacts across small rings as bonds, and the molecule has no orders:
+take a relaxed frame, a smaller cutoff or a topology.
 
 An order makes no sense in a transition state, a radical, a metal or an ionic pair. Where no perception finds
 a structure with closed shells, bonds of H are single and all others have order nan; their type is the pair
 label alone.
 
 Rules of `rdkit_orders`, in this order: aromatic bonds (RDKit's model, which counts furan, thiophene and
-pyrrole) are 1.5; in molecules with formal charges (nitro, azide, N2O, ozone) an order is the average over
-RDKit's resonance structures and over bonds that are alike by topology, rounded to the nearest half, so that
-both N-O bonds of a nitro group are 1.5 and the bonds of N2O are 2.5 and 1.5; others are those of the Lewis
-structure: the C-N bond of an amide is 1. A molecule is taken as neutral as a whole unless a charge is given.
+pyrrole) and both N-O bonds of a nitro group are 1.5; in molecules with formal charges (azide, N2O, ozone) an
+order is the average over RDKit's resonance structures (those with more charges left out) and over bonds that
+are alike by topology, rounded to the nearest half: 2.5 and 1.5 in N2O; others are those of the Lewis structure: the C-N bond of an amide is 1. A molecule is taken as neutral as a whole unless a charge is given.
 """
 
 from __future__ import annotations
@@ -166,17 +165,37 @@ def bond_types(elements: Sequence[str], bonds: np.ndarray, orders: np.ndarray) -
 
 
 def rdkit_orders(elements: Sequence[str], bonds: np.ndarray, charge: int = 0) -> np.ndarray:
-    """(B,) orders of the bonds of one molecule, as RDKit perceives them; all nan without a closed-shell
-    structure.
+    """(B,) orders of the bonds of one molecule, as RDKit perceives them; nan without a closed-shell structure.
 
     `rdDetermineBonds.DetermineBondOrders` (the method of Kim and Kim, Bull. Korean Chem. Soc. 36, 1769
-    (2015)) finds the Lewis structure; the rest is said at the head of this module.
+    (2015)) finds the Lewis structure; the rest is said at the head of this module. Nitro groups are known
+    beforehand and stand aside as one monovalent atom each: RDKit finds no structure for dinitrobenzene
+    otherwise, and for nitropyrazole only in some orders of its atoms.
 
     Raises
     ------
     E3DError
         If RDKit is not installed.
     """
+    symbols, bonds = np.array(elements), np.asarray(bonds)
+    degree = np.bincount(bonds.ravel(), minlength=len(symbols))
+    end = (symbols == "O") & (degree == 1)
+    oxygens = np.bincount(bonds[:, 0], end[bonds[:, 1]], len(symbols))
+    oxygens += np.bincount(bonds[:, 1], end[bonds[:, 0]], len(symbols))
+    nitro = (symbols == "N") & (degree == 3) & (oxygens == 2)
+    aside = nitro[bonds].any(axis=1) & end[bonds].any(axis=1)
+    gone = np.zeros(len(symbols), dtype=bool)
+    gone[bonds[aside]] = True
+    gone &= ~nitro
+    place = np.cumsum(~gone) - 1
+    rest = np.where(nitro, "F", symbols)[~gone].tolist()
+    orders = np.full(len(bonds), 1.5)
+    orders[~aside] = _perceive(rest, place[bonds[~aside]], charge)
+    return orders
+
+
+def _perceive(elements: Sequence[str], bonds: np.ndarray, charge: int) -> np.ndarray:
+    """`rdkit_orders` of a molecule without nitro groups."""
     try:
         from rdkit import Chem, rdBase
         from rdkit.Chem import rdDetermineBonds
