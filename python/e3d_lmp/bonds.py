@@ -3,8 +3,8 @@
 The paper compares D with reference energies by bond type, with orders 1, 1.5, 2, 2.5 and 3. It takes them
 from GAFF atom and bond types; here RDKit perceives them (the extra ``bonds``), and antechamber's ``bondtype``
 (the extra ``gaff``) is there to cross-check. Both start from the same bonds, those within a bond cutoff or of
-a topology. In a hot frame, cutoffs count contacts across small rings as bonds, and the molecule has no orders:
-take a relaxed frame, a smaller cutoff or a topology.
+a topology. In a hot frame a cutoff may count a contact across a small ring as a bond, and the molecule then
+has no orders: take a relaxed frame, a smaller cutoff or a topology.
 
 An order makes no sense in a transition state, a radical, a metal or an ionic pair. Where no perception finds
 a structure with closed shells, bonds of H are single and all others have order nan; their type is the pair
@@ -13,7 +13,8 @@ label alone.
 Rules of `rdkit_orders`, in this order: aromatic bonds (RDKit's model, which counts furan, thiophene and
 pyrrole) and both N-O bonds of a nitro group are 1.5; in molecules with formal charges (azide, N2O, ozone) an
 order is the average over RDKit's resonance structures (those with more charges left out) and over bonds that
-are alike by topology, rounded to the nearest half: 2.5 and 1.5 in N2O; others are those of the Lewis structure: the C-N bond of an amide is 1. A molecule is taken as neutral as a whole unless a charge is given.
+are alike by topology, rounded to the nearest half: 2.5 and 1.5 in N2O; others are those of the Lewis
+structure: the C-N bond of an amide is 1. A molecule is neutral as a whole unless a charge is given.
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ def bond_types(elements: Sequence[str], bonds: np.ndarray, orders: np.ndarray) -
 
 
 def rdkit_orders(elements: Sequence[str], bonds: np.ndarray, charge: int = 0) -> np.ndarray:
-    """(B,) orders of the bonds of one molecule, as RDKit perceives them; nan without a closed-shell structure.
+    """(B,) orders of the bonds of one molecule as RDKit perceives them; nan without a closed-shell structure.
 
     `rdDetermineBonds.DetermineBondOrders` (the method of Kim and Kim, Bull. Korean Chem. Soc. 36, 1769
     (2015)) finds the Lewis structure; the rest is said at the head of this module. Nitro groups are known
