@@ -46,9 +46,7 @@ class CentreContracter(torch.nn.Module):
         Promise that edges come sorted by centre, and so allow the ``blocked`` kernel where a graph is traced.
     """
 
-    def __init__(
-        self, stock: torch.nn.Module, padded: bool = True, sorted_by_centre: bool = False
-    ) -> None:
+    def __init__(self, stock: torch.nn.Module, padded: bool = True, sorted_by_centre: bool = False) -> None:
         super().__init__()
         if stock.scatter_factor is not None:
             raise ValueError(
