@@ -8,6 +8,7 @@
 #include "compute_e3d_atom.h"
 #include "compute_e3d_edge_local.h"
 #include "compute_e3d_pair_local.h"
+#include "fix_e3d_bonds.h"
 #include "fix_e3d_map.h"
 #include "pair_e3d.h"
 
@@ -85,6 +86,11 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *l
   register_plugin(&plugin, lmp);
 
   plugin.style = "fix";
+  plugin.name = "e3d/bonds";
+  plugin.info = "bonds by energy: events and species, fix e3d/bonds";
+  plugin.creator.v2 = create_with_arguments<FixE3DBonds>;
+  register_plugin(&plugin, lmp);
+
   plugin.name = "e3d/map";
   plugin.info = "D-A maps of all bonds during the run, fix e3d/map";
   plugin.creator.v2 = create_with_arguments<FixE3DMap>;
