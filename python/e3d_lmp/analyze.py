@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from e3d_lmp import __version__
 from e3d_lmp.cutoffs import BondCutoff, check_elements, parse_cutoff
 from e3d_lmp.dumps import DumpReader
@@ -216,7 +218,7 @@ def add_analysis_arguments(parser: argparse.ArgumentParser, with_types: bool = T
             nargs="+",
             required=True,
             metavar="El",
-            help="element of each LAMMPS type, e.g. C H N O",
+            help="element of each LAMMPS type, e.g. C H N O; with --model also its names of types",
         )
         parser.add_argument(
             "--model",
@@ -247,12 +249,13 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     reader = DumpReader(args.dumps, args.columns, args.every, args.allow_truncated)
+    elements, model_cutoffs = model_types(args.model, args.types) if args.model else (args.types, None)
     analysis = EdgeAnalysis(
-        args.types,
+        elements,
         parse_cutoff(args.cutoff),
         args.bin,
         args.pairs,
-        _model_cutoffs(args.model, args.types) if args.model else None,
+        model_cutoffs,
         args.skip_unpaired,
         {"dumps": " ".join(map(str, reader.files)), "every": str(args.every)},
     )
@@ -286,16 +289,45 @@ def _remarks(reader: DumpReader, analysis: EdgeAnalysis) -> list[str]:
     return remarks
 
 
-def _model_cutoffs(path: str, elements: Sequence[str]) -> Any:
-    """(n, n) angstrom, directed cutoffs of a model file by LAMMPS type."""
-    import numpy as np
+def model_types(path: str | Path, words: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Elements and cutoffs of the LAMMPS types of a run, from its model file.
 
+    Parameters
+    ----------
+    words
+        One for each LAMMPS type: its name in the model, as in ``pair_coeff``, or its element.
+
+    Returns
+    -------
+    elements
+        Chemical symbol of each LAMMPS type.
+    cutoffs
+        (n, n) float64, angstrom, directed cutoffs by LAMMPS type, row: centre.
+
+    Raises
+    ------
+    E3DError
+        A word is neither, or an element is that of several types of the model whose cutoffs differ.
+    """
     from e3d_lmp.contract import read_metadata
 
     model = read_metadata(path)
-    missing = [symbol for symbol in elements if symbol not in model.type_elements]
-    if missing:
-        raise E3DError(f"{path}: the model has no type of element {', '.join(missing)}; check --types")
-    at = [model.type_elements.index(symbol) for symbol in elements]
     n_types = len(model.type_names)
-    return np.array(model.cutoffs).reshape(n_types, n_types)[np.ix_(at, at)]
+    cutoffs = np.array(model.cutoffs).reshape(n_types, n_types)
+    kinds = model.type_names if set(words) <= set(model.type_names) else model.type_elements
+    fitting = [np.flatnonzero(np.array(kinds) == word) for word in words]
+    missing = [word for word, types in zip(words, fitting, strict=True) if types.size == 0]
+    if missing:
+        names = " ".join(dict.fromkeys((*model.type_elements, *model.type_names)))
+        raise E3DError(f"{path}: the model has no type {', '.join(missing)}, it has {names}; check --types")
+    for first in fitting:
+        for second in fitting:
+            if np.ptp(cutoffs[np.ix_(first, second)]) > 0.0:
+                several = first if first.size > 1 else second
+                names = " ".join(model.type_names[k] for k in several)
+                raise E3DError(
+                    f"{path}: {model.type_elements[several[0]]} is the element of its types {names}, whose "
+                    f"cutoffs differ; name the types as in pair_coeff, --types {' '.join(model.type_names)}"
+                )
+    at = [types[0] for types in fitting]
+    return tuple(model.type_elements[k] for k in at), cutoffs[np.ix_(at, at)]
