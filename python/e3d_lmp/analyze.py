@@ -319,7 +319,9 @@ def model_types(path: str | Path, words: Sequence[str]) -> tuple[tuple[str, ...]
     missing = [word for word, types in zip(words, fitting, strict=True) if types.size == 0]
     if missing:
         names = " ".join(dict.fromkeys((*model.type_elements, *model.type_names)))
-        raise E3DError(f"{path}: the model has no type {', '.join(missing)}, it has {names}; check --types")
+        raise E3DError(
+            f"{path}: the model has no type or element {', '.join(missing)}, it has {names}; check --types"
+        )
     for first in fitting:
         for second in fitting:
             if np.ptp(cutoffs[np.ix_(first, second)]) > 0.0:

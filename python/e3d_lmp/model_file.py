@@ -47,6 +47,8 @@ def check_compiler() -> None:
             source.write_text("#include <vector>\nint main() { return std::vector<int>().size(); }\n")
             command = [compiler, str(source), "-o", str(source.with_suffix(""))]
             subprocess.run(command, check=True, capture_output=True, timeout=60)
+            if not source.with_suffix("").exists():
+                raise OSError(f"{compiler} wrote no program")
     except Exception as error:  # of torch, of the system, or of the compiler
         raise E3DError(
             f"a .nequip.pt2 needs a working C++ compiler, and there is none ({_first_line(error)}); type "
