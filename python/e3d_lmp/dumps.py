@@ -183,7 +183,7 @@ class DumpReader:
                 steps.append(step)
                 self.files += group
             if not groups:
-                self._quiet = not self._pause(lambda known=sum(map(len, fresh)): self._count_new() > known)
+                self._quiet = not self._await_files(sum(map(len, fresh)))
             self.bytes_total = sum(path.stat().st_size for path in self.files)
 
     def _first_step(self, path: Path) -> int | None:
@@ -216,6 +216,9 @@ class DumpReader:
     def _new_files(self) -> list[Path]:
         known = set(self.files)
         return [path for path in expand_paths(self.paths) if path not in known]
+
+    def _await_files(self, known: int) -> bool:
+        return self._pause(lambda: self._count_new() > known)
 
     def _count_new(self) -> int:
         return sum(map(len, self._groups(self._new_files())))
@@ -315,8 +318,8 @@ class AtomReader(DumpReader):
         order = np.argsort(ids)
         if (np.diff(ids[order]) == 0).any():
             raise E3DError(f"{self.files[0]}, step {step}: atom ids occur more than once in the files")
-        columns = [np.concatenate([getattr(part, name) for part in parts]) for name in ("type", "element")]
-        position = None
-        if all(part.position is not None for part in parts):
-            position = np.concatenate([part.position for part in parts])[order]
-        return step, AtomRows(ids[order], *(column[order] for column in columns), position)
+        types = np.concatenate([part.type for part in parts])[order]
+        elements = np.concatenate([part.element for part in parts])[order]
+        found = [part.position for part in parts if part.position is not None]
+        position = np.concatenate(found)[order] if len(found) == len(parts) else None
+        return step, AtomRows(ids[order], types, elements, position)

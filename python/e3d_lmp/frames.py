@@ -47,6 +47,10 @@ class EdgeFrame:
     vec: np.ndarray
     eps: np.ndarray
 
+    def edges(self) -> EdgeFrame:
+        """Itself; `PairRows` have the same method."""
+        return self
+
 
 @dataclass(frozen=True)
 class PairRows:
