@@ -33,9 +33,7 @@ def pair_rows(frame: EdgeFrame, pairing: Pairing) -> tuple[PairRows, int, int]:
     ids, first = np.unique(np.concatenate([frame.i, frame.j]), return_index=True)
     types = np.concatenate([frame.type_i, frame.type_j])[first]
     type_i, type_j = (types[np.searchsorted(ids, end)] for end in (pairs.i, pairs.j))
-    rows = PairRows(
-        frame.step, frame.box, pairs.i, pairs.j, type_i, type_j, pairs.vec, pairs.e12, pairs.e21
-    )
+    rows = PairRows(frame.step, frame.box, pairs.i, pairs.j, type_i, type_j, pairs.vec, pairs.e12, pairs.e21)
     return rows, pairs.beyond, pairs.unpaired
 
 
@@ -143,7 +141,8 @@ def _check_same(reader: DumpReader, before: int, store: StoreWriter) -> None:
     if reader.passed != expected:
         raise E3DError(
             f"{reader.files[0]}: {reader.passed} frames up to step {reader.after}, but {store.path} was "
-            f"begun with a dump that has {expected}; is this another run? Choose another name, or add --overwrite"
+            f"begun with a dump that has {expected}; is this another run? Choose another name, or "
+            "add --overwrite"
         )
 
 
@@ -231,17 +230,20 @@ def run(args: argparse.Namespace) -> int:
         "single": args.single,
     }
     bar = tqdm(unit="B", unit_scale=True, desc="e3d convert", disable=None, leave=False)
-    with bar, StoreWriter(
-        args.output,
-        request=request,
-        elements=elements,
-        provenance={"dumps": " ".join(map(str, reader.files)), "every": str(args.every)},
-        frame_columns=("beyond", "unpaired") if args.pairs else (),
-        atom_columns=("position",) if atoms is not None else (),
-        single=args.single,
-        long_ids=args.long_ids,
-        overwrite=args.overwrite,
-    ) as store:
+    with (
+        bar,
+        StoreWriter(
+            args.output,
+            request=request,
+            elements=elements,
+            provenance={"dumps": " ".join(map(str, reader.files)), "every": str(args.every)},
+            frame_columns=("beyond", "unpaired") if args.pairs else (),
+            atom_columns=("position",) if atoms is not None else (),
+            single=args.single,
+            long_ids=args.long_ids,
+            overwrite=args.overwrite,
+        ) as store,
+    ):
         before = store.frames
         if before:
             print(f"e3d: {before} frames are in {args.output} already; going on after them", file=sys.stderr)

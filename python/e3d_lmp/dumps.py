@@ -238,9 +238,7 @@ class DumpReader:
         """At the present end of a file: wait for more of it; False if no more of it will come."""
         if self._quiet or (file.between_frames and not self._is_last_group):
             return False
-        grown = self._pause(
-            lambda: file.has_grown() or (file.between_frames and self._count_new() > 0)
-        )
+        grown = self._pause(lambda: file.has_grown() or (file.between_frames and self._count_new() > 0))
         self._quiet = not grown
         self.bytes_total = sum(path.stat().st_size for path in self.files)
         return grown and file.has_grown()

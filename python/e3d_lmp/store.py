@@ -3,7 +3,7 @@
 Columns are flat, and the rows of frame k are ``first:end = edge_offset[k]``:
 
 ==========================  =================  ===========================================================
-/                           attributes         format: ``e3d-edges/1``; kind: ``edges`` or ``pairs``; elements:
+/                           attributes         format ``e3d-edges/1``; kind ``edges`` or ``pairs``; elements,
                                                symbol of each type, blanks between, '' where not known
 /provenance                 attributes         where the frames come from, one line of text per key
 /frames/state               (2,) int64         number of whole frames; 1 if the writer finished, else 0
@@ -74,8 +74,8 @@ class StoreReader:
     """The frames of an edge store, read when they are asked for.
 
     ``len(store)``, ``store[k]`` and iteration give `EdgeFrame`, also where the file holds pairs: both edges
-    of each. ``store[a:b:c]`` is a part of the store with the same methods. An unfinished file, even one that is
-    being written, is read up to its last whole frame.
+    of each. ``store[a:b:c]`` is a part of the store with the same methods. An unfinished file, even one that
+    is being written, is read up to its last whole frame.
 
     Parameters
     ----------
