@@ -283,12 +283,12 @@ def _open(path: Path) -> h5py.File:
             )
         raise E3DError(f"{path}: no such file; {expected}, as 'e3d convert' and 'e3d evaluate' make it")
     try:
-        return h5py.File(path, "r")
+        return h5py.File(path, "r", locking=False)
     except OSError as error:
         if "already open for" not in str(error):
             raise E3DError(f"{path}: {expected}, but HDF5 cannot open it ({error})") from None
     try:
-        return h5py.File(path, "r", swmr=True)
+        return h5py.File(path, "r", swmr=True, locking=False)
     except OSError as error:
         raise E3DError(
             f"{path}: a writer has just started on it or was killed while it did ({error}); "

@@ -213,14 +213,15 @@ class StoreWriter:
             self._reopen()
         assert self._file is not None
         self._file["frames/state"][1] = 1
+        columns = [*self._rows.values(), *self._atoms.values(), *self._table.values()]
+        # What a killed writer left beyond its last whole frame and nobody wrote over.
+        over = {column.name: column.end for column in columns if column.is_longer}
         self._file.close()
         self._file = None
-        with h5py.File(self.partial, "r+", libver=_VERSIONS) as file:
-            # What a killed writer left beyond its last whole frame and nobody wrote over.
-            for group, columns in ((self.kind, self._rows), ("atoms", self._atoms), ("frames", self._table)):
-                for name, column in columns.items():
-                    if file[group][name].shape[0] > column.end:
-                        file[group][name].resize(column.end, axis=0)
+        if over:
+            with _open(self.partial) as file:
+                for name, end in over.items():
+                    file[name].resize(end, axis=0)
         os.replace(self.partial, self.path)
 
     def _take_over(self, overwrite: bool) -> None:
@@ -271,7 +272,7 @@ class StoreWriter:
                 os.replace(self.path, self.partial)
         if last is not None:
             self._known.seed(last)
-        self._file = h5py.File(self.partial, "r+", libver=_VERSIONS)
+        self._file = _open(self.partial)
         self._rows = {n: _Column(self._file[self.kind][n], rows) for n in ROW_COLUMNS[self.kind]}
         self._atoms = {n: _Column(d, atoms) for n, d in self._file["atoms"].items()}
         self._table = {n: _Column(d, self.frames) for n, d in self._file["frames"].items() if n != "state"}
@@ -279,7 +280,7 @@ class StoreWriter:
 
     def _create(self, path: Path, id_type: np.dtype) -> None:
         real = np.dtype(np.float32 if self._single else np.float64)
-        with h5py.File(path, "w", libver=_VERSIONS) as file:
+        with h5py.File(path, "w", libver=_VERSIONS, locking=False) as file:
             file.attrs.update(format=FORMAT, kind=self.kind, elements=" ".join(self.elements))
             file.create_group("provenance").attrs.update(self._provenance)
 
@@ -379,6 +380,15 @@ class _Column:
         self.pending = 0
         self._parts: list[np.ndarray] = []
 
+    @property
+    def name(self) -> str:
+        return self._dataset.name
+
+    @property
+    def is_longer(self) -> bool:
+        """Whether the data set has rows beyond the last one written here."""
+        return self._dataset.shape[0] > self.end
+
     def add(self, rows: np.ndarray, step: int | None = None) -> None:
         if self.dtype == np.int32 and rows.dtype == np.int64 and rows.size and rows.max() >= 2**31:
             where = "" if step is None else f"step {step}: "
@@ -475,6 +485,11 @@ def _tail(name: str) -> bytes:
     room = int(FRAME_COLUMNS["name"][1:])
     data = name.encode()
     return data if len(data) <= room else data[-room:].decode(errors="ignore").encode()
+
+
+def _open(path: Path) -> h5py.File:
+    # HDF5's own locks would let a reader stop the writer; `_lock` keeps other writers away.
+    return h5py.File(path, "r+", libver=_VERSIONS, locking=False)
 
 
 def _lock(path: Path) -> IO[str]:

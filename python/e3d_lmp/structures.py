@@ -1,9 +1,10 @@
 """Structures to evaluate, one after the other: ASE-readable files, SPICE and Transition1x HDF5 files.
 
 Layouts: SPICE, see `e3d_lmp.training.spice`; Transition1x, ``PART/FORMULA/REACTION/END`` (END: ``reactant``,
-``transition_state``, ``product``) with `atomic_numbers` (N,), `positions` (F, N, 3) angstrom and energies (F,) in eV, where PART is
-``data`` (everything), ``train``, ``val`` or ``test``; the reaction itself holds the images of its path in the
-same fields. Schreiner et al., Scientific Data 9, 779 (2022), https://gitlab.com/matschreiner/Transition1x.
+``transition_state``, ``product``) with `atomic_numbers` (N,), `positions` (F, N, 3) angstrom and energies
+(F,) in eV, where PART is ``data`` (everything), ``train``, ``val`` or ``test``; the reaction itself holds the
+images of its path in the same fields. Schreiner et al., Scientific Data 9, 779 (2022),
+https://gitlab.com/matschreiner/Transition1x.
 """
 
 from __future__ import annotations
