@@ -466,3 +466,19 @@ def test_a_killed_writer_leaves_whole_frames(tmp_path: Path) -> None:
     with h5py.File(path) as killed, h5py.File(write(tmp_path / "w.h5", frames)) as whole:
         for name in ("edges/eps", "edges/i", "atoms/id", "frames/edge_offset", "frames/atom_offset"):
             np.testing.assert_array_equal(killed[name][()], whole[name][()], err_msg=name)
+
+
+def test_rows_beyond_the_last_whole_frame_go(tmp_path: Path) -> None:
+    frames = some_frames(3)
+    path = write(tmp_path / "e.h5", frames)
+    path.rename(tmp_path / "e.h5.partial")
+    with h5py.File(tmp_path / "e.h5.partial", "r+") as file:
+        file["frames/state"][...] = [2, 0]
+        file["edges/i"].resize(10_000, axis=0)
+        file["atoms/id"].resize(100, axis=0)
+    with StoreWriter(path, request=REQUEST) as writer:
+        assert writer.frames == 2
+    assert_same_frames(list(StoreReader(path)), frames[:2])
+    with h5py.File(path) as file:
+        assert file["edges/i"].shape == file["edges/eps"].shape == (int(StoreReader(path).row_counts.sum()),)
+        assert file["atoms/id"].shape == (12,) and file["frames/step"].shape == (2,)

@@ -69,7 +69,8 @@ class DumpReader:
         Pass over the frames up to this step (counted in `passed`), which an earlier reading has dealt with.
     follow
         Keep up with files that are still being written, and new ones of the same patterns, until nothing has
-        come for so many seconds. None: read what is there.
+        come for so many seconds. A file is left for good when a later one has appeared. None: read what is
+        there.
     on_wait
         Called again and again while waiting for more.
 
@@ -96,6 +97,7 @@ class DumpReader:
     passed: int = field(init=False, default=0)
     _quiet: bool = field(init=False, default=False, repr=False)
     _is_last_group: bool = field(init=False, default=True, repr=False)
+    _taken: list[Path] = field(init=False, default_factory=list, repr=False)
 
     of = LOCAL
 
@@ -158,15 +160,13 @@ class DumpReader:
 
     def _all_groups(self) -> Iterator[list[Path]]:
         """The groups of files that are there, then those that come while the run goes on."""
-        groups = self._groups(self.files)
-        parts = len(groups[0]) if groups else 1
-        steps = [self._first_step(group[0]) for group in groups] if self.follow is not None else []
-        while True:
-            for k, group in enumerate(groups):
-                self._is_last_group = k == len(groups) - 1
-                yield group
-            if self.follow is None or self._quiet:
-                return
+        if self.follow is None:
+            yield from self._groups(self.files)
+            return
+        self._taken = []
+        steps: set[int | None] = set()
+        parts = 0
+        while not self._quiet:
             fresh = self._groups(self._new_files())
             groups = []
             for group in fresh:
@@ -176,15 +176,19 @@ class DumpReader:
                         f"{group[0]}: appeared after the other files of step {step} had been read; start "
                         "again, with --follow once all files of the run are there"
                     )
+                parts = parts or len(group)
                 # A file of each rank, or the step is still being written.
                 if len(group) < parts:
                     break
                 groups.append(group)
-                steps.append(step)
-                self.files += group
+                steps.add(step)
+                self._taken += group
+            self.files = list(dict.fromkeys([*self.files, *self._taken]))
+            for k, group in enumerate(groups):
+                self._is_last_group = k == len(groups) - 1
+                yield group
             if not groups:
                 self._quiet = not self._await_files(sum(map(len, fresh)))
-            self.bytes_total = sum(path.stat().st_size for path in self.files)
 
     def _first_step(self, path: Path) -> int | None:
         file = self._file(path)
@@ -198,8 +202,8 @@ class DumpReader:
 
     def _groups(self, paths: Sequence[Path]) -> list[list[Path]]:
         """Files by their first step."""
-        if len(self.files) == 1 and list(paths) == self.files:
-            return [self.files]
+        if self.follow is None and len(paths) == 1:
+            return [list(paths)]
         groups: dict[int, list[Path]] = {}
         for path in paths:
             step = self._first_step(path)
@@ -214,7 +218,7 @@ class DumpReader:
         return [groups[step] for step in sorted(groups)]
 
     def _new_files(self) -> list[Path]:
-        known = set(self.files)
+        known = set(self._taken)
         return [path for path in expand_paths(self.paths) if path not in known]
 
     def _await_files(self, known: int) -> bool:

@@ -282,18 +282,18 @@ def _open(path: Path) -> h5py.File:
                 f"or read {partial} up to its last whole frame"
             )
         raise E3DError(f"{path}: no such file; {expected}, as 'e3d convert' and 'e3d evaluate' make it")
-    try:
-        return h5py.File(path, "r", locking=False)
-    except OSError as error:
-        if "already open for" not in str(error):
-            raise E3DError(f"{path}: {expected}, but HDF5 cannot open it ({error})") from None
-    try:
-        return h5py.File(path, "r", swmr=True, locking=False)
-    except OSError as error:
-        raise E3DError(
-            f"{path}: a writer has just started on it or was killed while it did ({error}); "
-            "give the command that makes it again to go on"
-        ) from None
+    # Not finished: readers beside a writer (SWMR). Without locks: this process writes it.
+    for mode in ({}, {"swmr": True}, {"swmr": True, "locking": False}):
+        try:
+            return h5py.File(path, "r", **mode)
+        except OSError as error:
+            reason = str(error)
+        if "already open for" not in reason and "locking flag" not in reason:
+            raise E3DError(f"{path}: {expected}, but HDF5 cannot open it ({reason})")
+    raise E3DError(
+        f"{path}: a writer has just started on it or was killed while it did ({reason}); "
+        "give the command that makes it again to go on"
+    )
 
 
 def _check_format(path: Path, file: h5py.File) -> str:
