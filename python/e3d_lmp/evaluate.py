@@ -103,11 +103,13 @@ class EdgeEvaluator:
             raise E3DError(f"{structure.name}: positions that are not finite; mend the file")
         if len(types) == 0:
             return Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))
-        box: dict[str, Any] = {}
         if structure.pbc.any():
             if not np.linalg.norm(structure.cell[structure.pbc], axis=1).all():
                 raise E3DError(f"{structure.name}: periodic, but without a cell vector; mend the file")
             box = {"cell": complete_cell(structure.cell), "pbc": structure.pbc}
+        else:
+            low, high = structure.positions.min(axis=0) - 1.0, structure.positions.max(axis=0) + 1.0
+            box = {"cell": np.diag(high - low), "cell_origin": low, "pbc": structure.pbc}
         i, j, vec, distance = neighbour_list(
             "ijDd", positions=structure.positions, cutoff=float(self._cutoffs.max()), **box
         )

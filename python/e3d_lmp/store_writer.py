@@ -219,7 +219,7 @@ class StoreWriter:
         self._file.close()
         self._file = None
         if over:
-            with _open(self.partial) as file:
+            with h5py.File(self.partial, "r+", libver=_VERSIONS, locking=False) as file:
                 for name, end in over.items():
                     file[name].resize(end, axis=0)
         os.replace(self.partial, self.path)
@@ -256,8 +256,6 @@ class StoreWriter:
             self._create(fresh, np.dtype(np.int64 if self._long_ids or top >= 2**31 else np.int32))
             os.replace(fresh, self.partial)
         self._reopen()
-        assert self._file is not None
-        self._file.swmr_mode = True
 
     def _reopen(self) -> None:
         atoms, rows, last = 0, self.rows, None
@@ -488,8 +486,13 @@ def _tail(name: str) -> bytes:
 
 
 def _open(path: Path) -> h5py.File:
+    """The file for a writer beside readers from the first moment on, which h5py.File cannot do."""
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
     # HDF5's own locks would let a reader stop the writer; `_lock` keeps other writers away.
-    return h5py.File(path, "r+", libver=_VERSIONS, locking=False)
+    access.set_file_locking(False, True)
+    return h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE, access))
 
 
 def _lock(path: Path) -> IO[str]:
