@@ -482,3 +482,23 @@ def test_rows_beyond_the_last_whole_frame_go(tmp_path: Path) -> None:
     with h5py.File(path) as file:
         assert file["edges/i"].shape == file["edges/eps"].shape == (int(StoreReader(path).row_counts.sum()),)
         assert file["atoms/id"].shape == (12,) and file["frames/step"].shape == (2,)
+
+
+def test_a_full_disk_is_an_error_that_can_be_mended(tmp_path: Path) -> None:
+    """Here the file may not grow beyond a limit; without the limit, writing goes on."""
+    path = tmp_path / "e.h5"
+    paths = [str(Path(__file__).parent), *sys.path]
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+    command = [sys.executable, "-c", limit + _WRITER.format(paths=paths, path=str(path))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # HDF5 itself may crash after that, at the exit.
+    assert done.returncode != 0 and "E3DError: cannot write" in done.stderr, done.stderr[-2000:]
+    assert "is the disk full? Make room" in done.stderr
+    frames = some_frames(400)
+    with StoreReader(tmp_path / "e.h5.partial") as reader:
+        assert 0 < len(reader) < 400
+        assert_same_frames(list(reader), frames[: len(reader)])
+    with StoreWriter(path, request=REQUEST) as writer:
+        for frame in frames[writer.frames :]:
+            writer.append(frame)
+    assert_same_frames(list(StoreReader(path)), frames)

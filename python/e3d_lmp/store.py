@@ -37,6 +37,7 @@ import numpy as np
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import AtomRows, Box, EdgeFrame, PairRows
+from e3d_lmp.superblock import is_marked
 
 FORMAT = "e3d-edges/1"
 EDGES = "edges"
@@ -282,18 +283,15 @@ def _open(path: Path) -> h5py.File:
                 f"or read {partial} up to its last whole frame"
             )
         raise E3DError(f"{path}: no such file; {expected}, as 'e3d convert' and 'e3d evaluate' make it")
-    # Not finished: readers beside a writer (SWMR). Without locks: this process writes it.
-    for mode in ({}, {"swmr": True}, {"swmr": True, "locking": False}):
+    # Not finished: a reader beside a writer (SWMR). Without locks: this process is the writer.
+    beside = is_marked(path)
+    reasons = []
+    for locking in (None, False):
         try:
-            return h5py.File(path, "r", **mode)
+            return h5py.File(path, "r", swmr=beside, locking=locking)
         except OSError as error:
-            reason = str(error)
-        if "already open for" not in reason and "locking flag" not in reason:
-            raise E3DError(f"{path}: {expected}, but HDF5 cannot open it ({reason})")
-    raise E3DError(
-        f"{path}: a writer has just started on it or was killed while it did ({reason}); "
-        "give the command that makes it again to go on"
-    )
+            reasons.append(str(error))
+    raise E3DError(f"{path}: {expected}, but HDF5 cannot open it ({reasons[0]})")
 
 
 def _check_format(path: Path, file: h5py.File) -> str:

@@ -11,11 +11,12 @@ place in the file unused. Only a commit because of time (`COMMIT_SECONDS`) or th
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -148,7 +149,7 @@ class StoreWriter:
         """
         if sorted(values) != sorted(self._frame_columns):
             raise ValueError(f"expected values of {self._frame_columns}, got {tuple(values)}")
-        with _disk(self.partial):
+        with self._disk():
             if self._file is None:
                 self._start(frame)
             if (self.kind == EDGES) != isinstance(frame, EdgeFrame):
@@ -185,7 +186,7 @@ class StoreWriter:
     def flush(self) -> None:
         """Make all frames safe now."""
         if self._file is not None:
-            with _disk(self.partial):
+            with self._disk():
                 self._commit(everything=True)
         self._committed = time.monotonic()
 
@@ -199,7 +200,7 @@ class StoreWriter:
     def finish(self) -> None:
         """Make all frames safe, mark the file finished, and give it its name."""
         try:
-            with _disk(self.partial):
+            with self._disk():
                 if self._file is None and self.resumed is None:
                     self._start(None)
                 self.flush()
@@ -353,6 +354,29 @@ class StoreWriter:
             self._file.flush()
         self._committed = time.monotonic()
 
+    @contextlib.contextmanager
+    def _disk(self) -> Iterator[None]:
+        """Failures of the disk as an `E3DError` that names the file."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            self._abandon()
+            raise E3DError(
+                f"cannot write {self.partial}: {str(error).splitlines()[0]}; is the disk full? Make room, "
+                "and give the same command again to go on"
+            ) from error
+
+    def _abandon(self) -> None:
+        """Leave the file as it is on the disk. HDF5 goes on in memory, because it crashes where it cannot
+        write what it still holds."""
+        if self._file is not None:
+            nowhere = os.memfd_create("e3d-store")
+            os.dup2(nowhere, self._file.id.get_vfd_handle())
+            os.close(nowhere)
+            with contextlib.suppress(OSError, RuntimeError):
+                self._file.close()
+            self._file = None
+
     def _release(self) -> None:
         if self._file is not None:
             self._file.close()
@@ -454,20 +478,6 @@ class _KnownAtoms:
             ids, types = np.concatenate([ids, now.id]), np.concatenate([types, now.type])
         unique, first = np.unique(ids, return_index=True)
         return AtomRows(unique, types[first], np.full(unique.size, "", dtype="U2"))
-
-
-class _disk:
-    """Failures of the disk as an `E3DError` that names the file."""
-
-    def __init__(self, path: Path):
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
-        if isinstance(error, (OSError, RuntimeError)):
-            raise E3DError(f"cannot write {self._path}: {error}; is the disk full?") from error
 
 
 def _ways_out(path: Path) -> str:

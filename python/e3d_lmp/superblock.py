@@ -24,6 +24,13 @@ _MIX = ((0, 2, 4), (1, 0, 6), (2, 1, 8), (0, 2, 16), (1, 0, 19), (2, 1, 4))
 _FINAL = ((2, 1, 14), (0, 2, 11), (1, 0, 25), (2, 1, 16), (0, 2, 4), (1, 0, 14), (2, 1, 24))
 
 
+def is_marked(path: Path) -> bool:
+    """Whether a file says that it is open for writing; its writer may be alive or killed."""
+    with open(path, "rb") as file:
+        head = file.read(_SIZE)
+    return head[:9] == _SIGNATURE + b"\x03" and head[_MARKS_AT] != 0
+
+
 def revive(path: Path) -> bool:
     """Take the mark of a writer off a file that no one writes any more; whether there was one.
 
