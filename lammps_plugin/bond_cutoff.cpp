@@ -16,6 +16,13 @@ namespace E3D {
 
 namespace {
 
+  bool is_element(const std::string &symbol)
+  {
+    for (const auto &entry : covalent_radii)
+      if (symbol == entry.element) return true;
+    return false;
+  }
+
   double covalent_radius(const std::string &element)
   {
     for (const auto &entry : covalent_radii)
@@ -70,8 +77,18 @@ void BondCutoff::read_table(const std::string &file)
     if (!(fields >> entry.element2 >> entry.cutoff) || fields >> extra || !(entry.cutoff > 0.0))
       throw std::runtime_error("line " + std::to_string(number) + " of bond cutoff file " + file +
                                " is not 'El1 El2 R' with R in Angstrom: " + line);
+    const std::string where = "line " + std::to_string(number) + " of bond cutoff file " + file + ": ";
+    for (const auto &element : {entry.element1, entry.element2})
+      if (!is_element(element))
+        throw std::runtime_error(where + "'" + element + "' is no chemical element, such as C or Si");
+    const double before = (*this)(entry.element1, entry.element2);
+    if (before > 0.0 && before != entry.cutoff)
+      throw std::runtime_error(where + entry.element1 + " " + entry.element2 +
+                               " has another distance on an earlier line: keep one of the two");
     table_.push_back(entry);
   }
+  if (table_.empty())
+    throw std::runtime_error("bond cutoff file " + file + " holds no line 'El1 El2 R' with R in Angstrom");
 }
 
 double BondCutoff::operator()(const std::string &element1, const std::string &element2) const

@@ -11,9 +11,6 @@
 
 namespace E3D {
 
-// relative slack of distances that two ranks compute of one pair, a ghost being a shifted copy
-static constexpr double ROUNDING = 1e-9;
-
 namespace {
 
   void edge_vector(const AtomView &atoms, int i, int j, double *r)
@@ -38,15 +35,21 @@ namespace {
     out[3] = eps;
   }
 
-  bool is_entry_of(const double *entry, LAMMPS_NS::tagint tag, const double *r)
+  // squared distance between the reverse of r and the vector of an entry, negative if of another atom
+  double mismatch(const double *entry, LAMMPS_NS::tagint tag, const double *r)
   {
     int64_t id;
     float vector[4];
     std::memcpy(&id, entry, sizeof(id));
-    if (id != static_cast<int64_t>(tag)) return false;
+    if (id != static_cast<int64_t>(tag)) return -1.0;
     std::memcpy(vector, entry + 1, sizeof(vector));
     const double sum[3] = {vector[0] + r[0], vector[1] + r[1], vector[2] + r[2]};
-    return squared(sum) < BondedEdges::MATCH * BondedEdges::MATCH;
+    return squared(sum);
+  }
+
+  double square(double a)
+  {
+    return a * a;
   }
 
 }    // namespace
@@ -74,7 +77,7 @@ void BondedEdges::collect(const EdgeFrame &frame, const AtomView &atoms,
         double r[3];
         edge_vector(atoms, i, j, r);
         const double rsq = squared(r), limit = cutoffs[atoms.type[j]];
-        if (rsq >= limit * (1.0 + ROUNDING)) continue;
+        if (limit == 0.0 || rsq >= square(std::sqrt(limit) + MATCH)) continue;
         edges_.push_back({j, false, rsq < limit, frame.eps[e], 0.0, e});
         for (int m = 0; m < members_; m++) member_eps_.push_back(frame.member_eps[e * members_ + m]);
       }
@@ -170,14 +173,19 @@ void BondedEdges::find_reverse(int i, int64_t e)
   double r[3];
   edge_vector(atoms_, i, j, r);
   const int ghost = j - atoms_.nlocal;
+  const double *nearest = nullptr;
+  double least = square(MATCH);
   for (int k = 0; k < ghost_count_[ghost]; k++) {
     const double *entry = ghost_entry(ghost, k);
-    if (!is_entry_of(entry, atoms_.tag[i], r)) continue;
-    edge.has_reverse = true;
-    edge.reverse = entry[3];
-    for (int m = 0; m < members_; m++) member_reverse_[e * members_ + m] = entry[4 + m];
-    return;
+    const double distance = mismatch(entry, atoms_.tag[i], r);
+    if (distance < 0.0 || distance >= least) continue;
+    least = distance;
+    nearest = entry;
   }
+  if (!nearest) return;
+  edge.has_reverse = true;
+  edge.reverse = nearest[3];
+  for (int m = 0; m < members_; m++) member_reverse_[e * members_ + m] = nearest[4 + m];
 }
 
 /* ---------------------------------------------------------------------- */
@@ -195,8 +203,8 @@ int64_t BondedEdges::match(const PairLabels &labels, const TypeTable &model)
       double r[3];
       edge_vector(atoms_, i, j, r);
       if (!edge.has_reverse) {
-        const double limit = model.cutoff(jtype, itype);
-        if (squared(r) < limit * limit * (1.0 - ROUNDING)) unmatched = e;
+        const double limit = model.cutoff(jtype, itype) - MATCH;
+        if (edge.inside && limit > 0.0 && squared(r) < square(limit)) unmatched = e;
       }
 
       // the owner of the first atom reports the pair; the owner of the second one only where the

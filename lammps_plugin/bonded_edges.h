@@ -40,12 +40,17 @@ struct AtomView {
 class BondedEdges {
  public:
   static constexpr int ENTRY_DOUBLES = 40;    // of one atom in one pass, beside its count
-  static constexpr double MATCH = 1e-3;       // Angstrom, largest |r_ij + r_ji| of a pair
+  static constexpr int MAX_MEMBERS = ENTRY_DOUBLES - 4;    // of a committee, beside its first model
+
+  // Angstrom, largest |r_ij + r_ji| of a pair. Far above rounding: a fix such as deform moves owned
+  // atoms after the model ran, and their ghosts follow on the next step only. Far below the distance
+  // of two images of an atom.
+  static constexpr double MATCH = 0.3;
 
   struct Edge {
     int neighbour;     // local index, may be a ghost
     bool has_reverse;
-    bool inside;       // within the bond cutoff; edges a rounding error beyond it are kept to be matched
+    bool inside;       // within the bond cutoff; edges up to MATCH beyond it are kept to be matched
     double eps;        // epsilon_ij, LAMMPS energy units
     double reverse;    // epsilon_ji, 0 beyond its directed cutoff
     int64_t frame_edge;    // the edge in the EdgeFrame

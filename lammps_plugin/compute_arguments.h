@@ -7,6 +7,7 @@
 #define E3D_COMPUTE_ARGUMENTS_H
 
 #include "bond_cutoff.h"
+#include "first_message.h"
 #include "pair_e3d.h"
 
 #include "error.h"
@@ -59,13 +60,16 @@ inline std::vector<double> bond_cutoffs(LAMMPS_NS::LAMMPS *lmp, const std::strin
                                         const LAMMPS_NS::PairE3D &pair,
                                         const std::vector<std::string> &cutoff_words)
 {
+  std::vector<double> cutsq;
   std::string message;
   try {
-    return pair.bond_cutoffs_squared(BondCutoff(cutoff_words));
+    cutsq = pair.bond_cutoffs_squared(BondCutoff(cutoff_words));
   } catch (const std::runtime_error &e) {
     message = e.what();
   }
-  lmp->error->all(FLERR, "{}: {}", name, message);
+  message = first_message(lmp->world, message);
+  if (!message.empty()) lmp->error->all(FLERR, "{}: {}", name, message);
+  return cutsq;
 }
 
 }    // namespace E3D

@@ -10,6 +10,7 @@
 #include "pair_e3d.h"
 
 #include "atom.h"
+#include "comm.h"
 #include "memory.h"
 #include "update.h"
 
@@ -50,7 +51,15 @@ ComputeE3DAtom::~ComputeE3DAtom()
 void ComputeE3DAtom::init()
 {
   pair = PairE3D::find(lmp, name);
-  subscription = pair->subscribe_bonds(E3D::bond_cutoffs(lmp, name, *pair, cutoff_words));
+  if (!wants(Value::Bond) && !wants(Value::Asym) && !wants(Value::Coord)) return;
+
+  const auto cutsq = E3D::bond_cutoffs(lmp, name, *pair, cutoff_words);
+  subscription = pair->subscribe_bonds(cutsq);
+  const int width = atom->ntypes + 1;
+  one_sided = false;
+  for (int i = 1; i < width; i++)
+    for (int j = 1; j < i; j++) one_sided = one_sided || cutsq[i * width + j] != cutsq[j * width + i];
+  comm_reverse = one_sided ? 3 : 0;    // taken up by Comm::init(), which follows
 }
 
 /* ---------------------------------------------------------------------- */
@@ -61,9 +70,58 @@ bool ComputeE3DAtom::wants(Value value) const
 }
 
 /* ----------------------------------------------------------------------
+   the bonds of each atom, those included that only the other atom has an edge of
+------------------------------------------------------------------------- */
+
+void ComputeE3DAtom::add_up_bonds()
+{
+  const E3D::BondedEdges &bonds = pair->bonded_edges(subscription, name);
+  sums.assign(atom->nlocal + (one_sided ? atom->nghost : 0), Sums());
+  for (int i = 0; i < atom->nlocal; i++) {
+    for (int64_t e = bonds.first_edge(i); e < bonds.first_edge(i + 1); e++) {
+      const auto &edge = bonds.edges()[e];
+      if (!edge.inside) continue;
+      sums[i].own += edge.eps;
+      sums[i].reverse += edge.reverse;
+      sums[i].bonds += 1.0;
+      if (edge.has_reverse || !one_sided) continue;
+      sums[edge.neighbour].reverse += edge.eps;
+      sums[edge.neighbour].bonds += 1.0;
+    }
+  }
+  if (one_sided) comm->reverse_comm(this);
+}
+
+/* ---------------------------------------------------------------------- */
+
+int ComputeE3DAtom::pack_reverse_comm(int n, int first, double *buf)
+{
+  int m = 0;
+  for (int ghost = first; ghost < first + n; ghost++) {
+    buf[m++] = sums[ghost].own;
+    buf[m++] = sums[ghost].reverse;
+    buf[m++] = sums[ghost].bonds;
+  }
+  return m;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void ComputeE3DAtom::unpack_reverse_comm(int n, int *list, double *buf)
+{
+  int m = 0;
+  for (int k = 0; k < n; k++) {
+    Sums &sum = sums[list[k]];
+    sum.own += buf[m++];
+    sum.reverse += buf[m++];
+    sum.bonds += buf[m++];
+  }
+}
+
+/* ----------------------------------------------------------------------
    energy: sum_j epsilon_ij + mu_i over all edges of the model
    bond: half the sum of D_ij; asym: the sum of epsilon_ij - epsilon_ji; coord: the number of them;
-     all three over the edges within the bond cutoff
+     all three over the bonds of the atom
    stdf: standard deviation of the force over a committee
    0 for atoms outside the group, and for those that another style of a hybrid owns
 ------------------------------------------------------------------------- */
@@ -73,7 +131,7 @@ void ComputeE3DAtom::compute_peratom()
   invoked_peratom = update->ntimestep;
   const E3D::EdgeFrame &frame = pair->edge_frame(name);
   const bool needs_bonds = wants(Value::Bond) || wants(Value::Asym) || wants(Value::Coord);
-  const E3D::BondedEdges *bonds = needs_bonds ? &pair->bonded_edges(subscription, name) : nullptr;
+  if (needs_bonds) add_up_bonds();
   if (wants(Value::StdF)) pair->require_committee(name);
   if (atom->nmax > nmax) reallocate();
 
@@ -85,24 +143,14 @@ void ComputeE3DAtom::compute_peratom()
     const int i = frame.centre[k];
     if (!(atom->mask[i] & groupbit)) continue;
 
-    double forward = 0.0, reverse = 0.0;
-    int coord = 0;
-    if (bonds) {
-      for (int64_t e = bonds->first_edge(i); e < bonds->first_edge(i + 1); e++) {
-        const auto &edge = bonds->edges()[e];
-        if (!edge.inside) continue;
-        forward += edge.eps;
-        reverse += edge.reverse;
-        coord++;
-      }
-    }
+    const Sums sum = needs_bonds ? sums[i] : Sums();
     double *out = first + i * columns;
     for (const Value value : values) {
       switch (value) {
         case Value::Energy: *out = frame.energy[k]; break;
-        case Value::Bond: *out = 0.5 * (forward + reverse); break;
-        case Value::Asym: *out = forward - reverse; break;
-        case Value::Coord: *out = coord; break;
+        case Value::Bond: *out = 0.5 * (sum.own + sum.reverse); break;
+        case Value::Asym: *out = sum.own - sum.reverse; break;
+        case Value::Coord: *out = sum.bonds; break;
         case Value::StdF: *out = frame.force_spread[i]; break;
       }
       out++;

@@ -21,6 +21,8 @@ class ComputeE3DAtom : public Compute {
   void compute_peratom() override;
   double compute_scalar() override;
   double memory_usage() override;
+  int pack_reverse_comm(int, int, double *) override;
+  void unpack_reverse_comm(int, int *, double *) override;
 
  private:
   enum class Value { Energy, Bond, Asym, Coord, StdF };
@@ -28,13 +30,22 @@ class ComputeE3DAtom : public Compute {
   std::vector<std::string> cutoff_words = {"covalent"};
   class PairE3D *pair = nullptr;
   int subscription = 0;         // to the pair style's bonds within our cutoff
+  bool one_sided = false;       // cutoffs differ for the two directions: some bonds have one edge only
   std::string name;             // for messages
 
   int nmax = 0;
   double *vatom = nullptr;
   double **aatom = nullptr;
 
+  // sums over the bonds of owned and, while bonds are one-sided, ghost atoms
+  struct Sums {
+    double own = 0.0, reverse = 0.0;    // epsilon of the edges from the atom, and to it
+    double bonds = 0.0;                 // their number
+  };
+  std::vector<Sums> sums;
+
   bool wants(Value) const;
+  void add_up_bonds();
   void reallocate();
 };
 

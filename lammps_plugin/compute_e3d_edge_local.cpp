@@ -9,12 +9,9 @@
 #include "pair_e3d.h"
 
 #include "atom.h"
-#include "error.h"
-#include "memory.h"
 #include "update.h"
 #include "utils.h"
 
-#include <climits>
 #include <cmath>
 #include <map>
 
@@ -25,24 +22,14 @@ using namespace LAMMPS_NS;
 ------------------------------------------------------------------------- */
 
 ComputeE3DEdgeLocal::ComputeE3DEdgeLocal(LAMMPS *lmp, int narg, char **arg) :
-    Compute(lmp, narg, arg), name("compute " + std::string(arg[0]) + " e3d/edge/local")
+    ComputeLocalRows(lmp, narg, arg, "e3d/edge/local")
 {
   static const std::map<std::string, Value> known = {
       {"tag1", Value::Tag1}, {"tag2", Value::Tag2}, {"type1", Value::Type1},
       {"type2", Value::Type2}, {"dist", Value::Dist}, {"dx", Value::Dx},
       {"dy", Value::Dy}, {"dz", Value::Dz}, {"eps", Value::Eps}};
   values = E3D::parse_compute_arguments(lmp, name, narg, arg, known, cutoff_words);
-
-  local_flag = 1;
-  size_local_cols = values.size() == 1 ? 0 : static_cast<int>(values.size());
-}
-
-/* ---------------------------------------------------------------------- */
-
-ComputeE3DEdgeLocal::~ComputeE3DEdgeLocal()
-{
-  memory->destroy(vlocal);
-  memory->destroy(alocal);
+  set_columns(values.size());
 }
 
 /* ---------------------------------------------------------------------- */
@@ -58,9 +45,7 @@ void ComputeE3DEdgeLocal::init()
 void ComputeE3DEdgeLocal::compute_local()
 {
   invoked_local = update->ntimestep;
-  const int count = for_each_edge(false);
-  if (count > max_rows) reallocate(count);
-  size_local_rows = count;
+  set_rows(for_each_edge(false), "edges");
   for_each_edge(true);
 }
 
@@ -68,7 +53,7 @@ void ComputeE3DEdgeLocal::compute_local()
    count, or store, the directed edges whose centre is in the group and within the bond cutoff
 ------------------------------------------------------------------------- */
 
-int ComputeE3DEdgeLocal::for_each_edge(bool store)
+bigint ComputeE3DEdgeLocal::for_each_edge(bool store)
 {
   const E3D::EdgeFrame &frame = pair->edge_frame(name);
   const double *const *x = atom->x;
@@ -77,7 +62,7 @@ int ComputeE3DEdgeLocal::for_each_edge(bool store)
   const int *mask = atom->mask;
   const int width = atom->ntypes + 1;
 
-  bigint row = 0;
+  bigint count = 0;
   for (std::size_t k = 0; k < frame.rows(); k++) {
     const int i = frame.centre[k];
     if (!(mask[i] & groupbit)) continue;
@@ -89,7 +74,7 @@ int ComputeE3DEdgeLocal::for_each_edge(bool store)
       const double rsq = dx * dx + dy * dy + dz * dz;
       if (rsq >= cutsq[type[i] * width + type[j]]) continue;
       if (store) {
-        double *out = values.size() == 1 ? &vlocal[row] : alocal[row];
+        double *out = row(count);
         for (std::size_t n = 0; n < values.size(); n++) {
           switch (values[n]) {
             case Value::Tag1: out[n] = static_cast<double>(tag[i]); break;
@@ -104,34 +89,8 @@ int ComputeE3DEdgeLocal::for_each_edge(bool store)
           }
         }
       }
-      row++;
+      count++;
     }
   }
-  if (row > INT_MAX)
-    error->one(FLERR, "{}: {} edges on one rank are more than LAMMPS's local arrays hold; use a shorter "
-               "'cutoff' or more ranks", name, row);
-  return static_cast<int>(row);
-}
-
-/* ---------------------------------------------------------------------- */
-
-void ComputeE3DEdgeLocal::reallocate(int count)
-{
-  max_rows = static_cast<int>(std::min<bigint>(INT_MAX, static_cast<bigint>(count) + count / 16 + 64));
-  if (values.size() == 1) {
-    memory->destroy(vlocal);
-    memory->create(vlocal, max_rows, "e3d/edge/local:vector_local");
-    vector_local = vlocal;
-  } else {
-    memory->destroy(alocal);
-    memory->create(alocal, max_rows, static_cast<int>(values.size()), "e3d/edge/local:array_local");
-    array_local = alocal;
-  }
-}
-
-/* ---------------------------------------------------------------------- */
-
-double ComputeE3DEdgeLocal::memory_usage()
-{
-  return static_cast<double>(max_rows) * static_cast<double>(values.size()) * sizeof(double);
+  return count;
 }

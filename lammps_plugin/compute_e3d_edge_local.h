@@ -6,7 +6,7 @@
 #ifndef LMP_COMPUTE_E3D_EDGE_LOCAL_H
 #define LMP_COMPUTE_E3D_EDGE_LOCAL_H
 
-#include "compute.h"
+#include "compute_local_rows.h"
 
 #include "bond_cutoff.h"
 
@@ -15,13 +15,11 @@
 
 namespace LAMMPS_NS {
 
-class ComputeE3DEdgeLocal : public Compute {
+class ComputeE3DEdgeLocal : public E3D::ComputeLocalRows {
  public:
   ComputeE3DEdgeLocal(class LAMMPS *, int, char **);
-  ~ComputeE3DEdgeLocal() override;
   void init() override;
   void compute_local() override;
-  double memory_usage() override;
 
  private:
   enum class Value { Tag1, Tag2, Type1, Type2, Dist, Dx, Dy, Dz, Eps };
@@ -29,14 +27,8 @@ class ComputeE3DEdgeLocal : public Compute {
   std::vector<std::string> cutoff_words = {"model"};
   std::vector<double> cutsq;    // (ntypes+1)^2, row = centre type
   class PairE3D *pair = nullptr;
-  std::string name;             // for messages
 
-  int max_rows = 0;
-  double *vlocal = nullptr;
-  double **alocal = nullptr;
-
-  int for_each_edge(bool store);
-  void reallocate(int);
+  bigint for_each_edge(bool store);
 };
 
 }    // namespace LAMMPS_NS

@@ -10,12 +10,9 @@
 #include "pair_e3d.h"
 
 #include "atom.h"
-#include "error.h"
-#include "memory.h"
 #include "update.h"
 
 #include <algorithm>
-#include <climits>
 #include <cmath>
 #include <map>
 
@@ -26,7 +23,7 @@ using namespace LAMMPS_NS;
 ------------------------------------------------------------------------- */
 
 ComputeE3DPairLocal::ComputeE3DPairLocal(LAMMPS *lmp, int narg, char **arg) :
-    Compute(lmp, narg, arg), name("compute " + std::string(arg[0]) + " e3d/pair/local")
+    ComputeLocalRows(lmp, narg, arg, "e3d/pair/local")
 {
   static const std::map<std::string, Value> known = {
       {"tag1", Value::Tag1}, {"tag2", Value::Tag2}, {"type1", Value::Type1}, {"type2", Value::Type2},
@@ -36,19 +33,9 @@ ComputeE3DPairLocal::ComputeE3DPairLocal(LAMMPS *lmp, int narg, char **arg) :
   values = E3D::parse_compute_arguments(lmp, name, narg, arg, known, cutoff_words);
   needs_committee = std::count(values.begin(), values.end(), Value::StdD) ||
       std::count(values.begin(), values.end(), Value::StdA);
-
-  local_flag = 1;
-  size_local_cols = values.size() == 1 ? 0 : static_cast<int>(values.size());
+  set_columns(values.size());
   scalar_flag = 1;
   extscalar = 0;
-}
-
-/* ---------------------------------------------------------------------- */
-
-ComputeE3DPairLocal::~ComputeE3DPairLocal()
-{
-  memory->destroy(vlocal);
-  memory->destroy(alocal);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -77,18 +64,14 @@ void ComputeE3DPairLocal::compute_local()
   bigint count = 0;
   for (const auto &bond : bonds.pairs())
     if ((mask[bond.first] & groupbit) && (mask[bond.second] & groupbit)) count++;
-  if (count > INT_MAX)
-    error->one(FLERR, "{}: {} pairs on one rank are more than LAMMPS's local arrays hold; use a shorter "
-               "'cutoff' or more ranks", name, count);
-  if (count > max_rows) reallocate(static_cast<int>(count));
-  size_local_rows = static_cast<int>(count);
+  set_rows(count, "pairs");
 
-  bigint row = 0;
+  count = 0;
   for (const auto &bond : bonds.pairs()) {
     const int i = bond.first, j = bond.second;
     if (!(mask[i] & groupbit) || !(mask[j] & groupbit)) continue;
     const double r[3] = {x[j][0] - x[i][0], x[j][1] - x[i][1], x[j][2] - x[i][2]};
-    double *out = values.size() == 1 ? &vlocal[row] : alocal[row];
+    double *out = row(count);
     for (const Value value : values) {
       switch (value) {
         case Value::Tag1: *out = static_cast<double>(tag[i]); break;
@@ -108,7 +91,7 @@ void ComputeE3DPairLocal::compute_local()
       }
       out++;
     }
-    row++;
+    count++;
   }
 }
 
@@ -127,27 +110,4 @@ double ComputeE3DPairLocal::compute_scalar()
       mine = std::max(mine, bonds.std_D(bond));
   MPI_Allreduce(&mine, &scalar, 1, MPI_DOUBLE, MPI_MAX, world);
   return scalar;
-}
-
-/* ---------------------------------------------------------------------- */
-
-void ComputeE3DPairLocal::reallocate(int count)
-{
-  max_rows = static_cast<int>(std::min<bigint>(INT_MAX, static_cast<bigint>(count) + count / 16 + 64));
-  if (values.size() == 1) {
-    memory->destroy(vlocal);
-    memory->create(vlocal, max_rows, "e3d/pair/local:vector_local");
-    vector_local = vlocal;
-  } else {
-    memory->destroy(alocal);
-    memory->create(alocal, max_rows, static_cast<int>(values.size()), "e3d/pair/local:array_local");
-    array_local = alocal;
-  }
-}
-
-/* ---------------------------------------------------------------------- */
-
-double ComputeE3DPairLocal::memory_usage()
-{
-  return static_cast<double>(max_rows) * static_cast<double>(values.size()) * sizeof(double);
 }

@@ -6,21 +6,19 @@
 #ifndef LMP_COMPUTE_E3D_PAIR_LOCAL_H
 #define LMP_COMPUTE_E3D_PAIR_LOCAL_H
 
-#include "compute.h"
+#include "compute_local_rows.h"
 
 #include <string>
 #include <vector>
 
 namespace LAMMPS_NS {
 
-class ComputeE3DPairLocal : public Compute {
+class ComputeE3DPairLocal : public E3D::ComputeLocalRows {
  public:
   ComputeE3DPairLocal(class LAMMPS *, int, char **);
-  ~ComputeE3DPairLocal() override;
   void init() override;
   void compute_local() override;
   double compute_scalar() override;
-  double memory_usage() override;
 
  private:
   enum class Value { Tag1, Tag2, Type1, Type2, Dist, Dx, Dy, Dz, E12, E21, D, A, StdD, StdA };
@@ -29,13 +27,6 @@ class ComputeE3DPairLocal : public Compute {
   class PairE3D *pair = nullptr;
   int subscription = 0;          // to the pair style's bonds within our cutoff
   bool needs_committee = false;
-  std::string name;              // for messages
-
-  int max_rows = 0;
-  double *vlocal = nullptr;
-  double **alocal = nullptr;
-
-  void reallocate(int);
 };
 
 }    // namespace LAMMPS_NS

@@ -48,7 +48,7 @@ class TypeTable {
   std::vector<double> cutsq_;
 };
 
-/* One chunk of consecutive centres in the form that the model takes (DESIGN: contract e3d/1).
+/* One chunk of consecutive centres in the form that the model takes (ARCHITECTURE section 3).
 
    Slots: centres 0..n-1, one padding centre n, then one slot per model type. A neighbour's slot
    matters only through its type, so all neighbours of a type share one and none is copied. */

@@ -15,7 +15,7 @@ namespace E3D {
 
 struct EdgeChunk;
 
-/* What a model file says about itself (contract e3d/1, DESIGN section 3). */
+/* What a model file says about itself (contract e3d/1, ARCHITECTURE section 3). */
 
 struct ModelMetadata {
   std::vector<std::string> type_names;       // (T) names used in pair_coeff

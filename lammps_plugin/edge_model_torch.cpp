@@ -12,6 +12,9 @@
 #include <torch/script.h>
 #include <torch/version.h>
 
+#include <omp.h>
+
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -25,10 +28,11 @@ namespace E3D {
 namespace {
 
   constexpr const char *CONTRACT = "e3d/1";
-  constexpr std::array<const char *, 15> METADATA_KEYS = {
+  constexpr std::array<const char *, 16> METADATA_KEYS = {
       "contract",      "type_names",     "type_elements",          "r_max",         "cutoffs",
       "shifts",        "scales",         "decomposition",          "model_dtype",   "device",
-      "engine",        "torch_version",  "nequip_version",         "source_sha256", "training_data"};
+      "engine",        "torch_version",  "nequip_version",         "nequip_allegro_version",
+      "source_sha256", "training_data"};
 
   using Strings = std::unordered_map<std::string, std::string>;
 
@@ -147,8 +151,10 @@ namespace {
     const auto type = is_cuda ? torch::kCUDA : torch::kXPU;
     const int count =
         static_cast<int>(at::globalContext().getAcceleratorHooksInterface(type).deviceCount());
-    const int index =
-        colon == std::string::npos ? options.local_rank % count : std::stoi(options.device.substr(colon + 1));
+    const std::string number = colon == std::string::npos ? "" : options.device.substr(colon + 1);
+    const int index = number.empty() ? options.local_rank % std::max(count, 1)
+        : number.size() > 6          ? count    // more than any machine has
+                                     : std::stoi(number);
     if (index >= count)
       throw std::runtime_error("device " + options.device + " was asked for, but there are only " +
                                std::to_string(count) + " of them");
@@ -168,10 +174,27 @@ namespace {
 
   /* ---------------------------------------------------------------------- */
 
+  // The number of OpenMP threads belongs to the whole process, and LAMMPS's own threaded styles rely on
+  // theirs: it is ours while a model loads or runs, and what it was before afterwards.
+
+  class ThreadScope {
+   public:
+    explicit ThreadScope(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
+    ~ThreadScope() { omp_set_num_threads(before_); }
+    ThreadScope(const ThreadScope &) = delete;
+    ThreadScope &operator=(const ThreadScope &) = delete;
+
+   private:
+    int before_;
+  };
+
+  /* ---------------------------------------------------------------------- */
+
   class TorchEdgeModel : public EdgeModel {
    public:
-    TorchEdgeModel(const std::string &file, const ModelOptions &options)
+    TorchEdgeModel(const std::string &file, const ModelOptions &options) : threads_(options.threads)
     {
+      const ThreadScope scope(threads_);
       at::set_num_threads(options.threads);
       if (ends_with(file, ".pt2"))
         open_aotinductor(file, options);
@@ -187,6 +210,7 @@ namespace {
 
     ModelOutput evaluate(const EdgeChunk &chunk) override
     {
+      const ThreadScope scope(threads_);
       try {
         run(chunk);
       } catch (const std::exception &e) {
@@ -197,6 +221,7 @@ namespace {
     }
 
    private:
+    int threads_;
     ModelMetadata metadata_;
     std::optional<torch::Device> device_;
     std::unique_ptr<torch::inductor::AOTIModelPackageLoader> package_;

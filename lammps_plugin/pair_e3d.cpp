@@ -5,6 +5,7 @@
 
 #include "pair_e3d.h"
 
+#include "first_message.h"
 #include "node_layout.h"
 
 #include "atom.h"
@@ -73,6 +74,8 @@ PairE3D *PairE3D::find(LAMMPS *lmp, const std::string &requested_by)
 
 void PairE3D::settings(int narg, char **arg)
 {
+  const std::string device_before = device;
+  const int committee_before = committee;
   chunk_centres = 0;
   device = "auto";
   committee = 0;
@@ -101,6 +104,13 @@ void PairE3D::settings(int narg, char **arg)
                    "xpu:K", value);
       device = value;
     }
+  }
+
+  // models that were loaded for other settings are none: init_style() then asks for pair_coeff
+  if (device != device_before || committee != committee_before) {
+    model.reset();
+    members.clear();
+    type_map.clear();
   }
 }
 
@@ -134,6 +144,10 @@ void PairE3D::coeff(int narg, char **arg)
   if (strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
     error->all(FLERR, "pair_coeff for e3d must begin with '* *', not '{} {}'", arg[0], arg[1]);
 
+  if (num_files - 1 > E3D::BondedEdges::MAX_MEMBERS)
+    error->all(FLERR, "pair_coeff for e3d: a committee has at most {} models, not {}",
+               E3D::BondedEdges::MAX_MEMBERS + 1, num_files);
+
   if (!allocated) allocate();
   type_map.clear();    // a caller that catches an error finds nothing set, not half of it
   model.reset();
@@ -162,15 +176,8 @@ std::unique_ptr<E3D::EdgeModel> PairE3D::load_model(const std::string &file)
     message = e.what();
   }
 
-  int failed_rank = message.empty() ? comm->nprocs : comm->me, first_failed;
-  MPI_Allreduce(&failed_rank, &first_failed, 1, MPI_INT, MPI_MIN, world);
-  if (first_failed < comm->nprocs) {
-    int length = static_cast<int>(message.size());
-    MPI_Bcast(&length, 1, MPI_INT, first_failed, world);
-    message.resize(length);
-    MPI_Bcast(&message[0], length, MPI_CHAR, first_failed, world);
-    error->all(FLERR, "pair_style e3d: {}", message);
-  }
+  message = E3D::first_message(world, message);
+  if (!message.empty()) error->all(FLERR, "pair_style e3d: {}", message);
   return loaded;
 }
 
@@ -232,7 +239,8 @@ std::vector<std::string> PairE3D::elements_of_types() const
 void PairE3D::init_style()
 {
   if (type_map.empty())
-    error->all(FLERR, "All pair coeffs are not set: 'pair_coeff * * model.nequip.pt2 C H'");
+    error->all(FLERR, "All pair coeffs are not set: 'pair_coeff * * model.nequip.pt2 C H' (again after a "
+               "pair_style e3d with another device or committee)");
   if (atom->tag_enable == 0)
     error->all(FLERR, "pair_style e3d needs atom IDs: remove 'atom_modify id no'");
   if (force->newton_pair == 0)
@@ -264,6 +272,10 @@ void PairE3D::check_topology()
         error->all(FLERR, "special_bonds of weight 0 hide bonded neighbours from pair_style e3d: use "
                    "'special_bonds lj/coul 1.0 1.0 1.0' (or 1.0e-50 for other styles in a hybrid)");
   }
+  if (utils::strmatch(force->pair_style, "^hybrid/scaled") && !scaled_reported && comm->me == 0)
+    error->warning(FLERR, "hybrid/scaled scales the energy and the forces of pair_style e3d, but not the edge "
+                   "energies that its computes and fixes read");
+  scaled_reported = true;
   // neighbor->exclude itself is set only later, by Neighbor::init()
   const bool exclusions = neighbor->nex_type || neighbor->nex_group || neighbor->nex_mol;
   if (exclusions && !exclusions_reported && comm->me == 0)
@@ -323,6 +335,8 @@ void PairE3D::compute(int eflag, int vflag)
     evaluate_committee();
   } else {
     frame.members = 0;
+    frame.member_eps.clear();
+    frame.force_spread.clear();
     evaluate(*model, [this](const E3D::ModelOutput &output) { scatter(output); });
   }
   frame.step = update->ntimestep;
@@ -367,7 +381,7 @@ void PairE3D::evaluate(E3D::EdgeModel &evaluated, const Receiver &receive)
    add a chunk's energies, forces and virials to those of LAMMPS, and its epsilon to the frame
 
    F_i = sum_j (g_ij - g_ji), and the virial -r_ij (x) g_ij of an edge belongs to its neighbour atom,
-   position index first: with it compute heat/flux is exact (DESIGN section 1)
+   position index first: with it compute heat/flux is exact (ARCHITECTURE section 1)
 ------------------------------------------------------------------------- */
 
 void PairE3D::scatter(const E3D::ModelOutput &output)

@@ -48,6 +48,8 @@ class PairE3D : public Pair {
   std::vector<double> bond_cutoffs_squared(const E3D::BondCutoff &) const;
   // pair labels of the run's types, from the chemical elements of the model
   const E3D::PairLabels &pair_labels() const { return labels; }
+  // file of the model that gives the forces, as in pair_coeff
+  const std::string &model_path() const { return model_file; }
 
   // edges within a bond cutoff, with their reverse edges, and the pairs: once per step for all who
   // use the same cutoff. Subscribe in init(), ask on the step; asking is collective.
@@ -81,7 +83,7 @@ class PairE3D : public Pair {
   int threads = 1;
   double energy_unit = 1.0;    // LAMMPS energy units per eV
   bool banner_shown = false;
-  bool exclusions_reported = false;
+  bool exclusions_reported = false, scaled_reported = false;
 
   // this step
 

@@ -11,6 +11,7 @@
 #include "atom.h"
 #include "comm.h"
 #include "error.h"
+#include "output.h"
 #include "update.h"
 
 #include <algorithm>
@@ -27,18 +28,23 @@ void PairE3D::load_members(int num_files, char **files)
     members.push_back(load_model(files[k]));
     const auto &other = members.back()->metadata();
     if (other.type_names != first.type_names || other.type_elements != first.type_elements ||
-        other.cutoffs != first.cutoffs)
-      error->all(FLERR, "pair_style e3d committee: {} has other types or cutoffs than {}: all models of a "
-                 "committee must have the same ones in the same order ('e3d inspect FILE' shows them)",
-                 files[k], model_file);
+        other.cutoffs != first.cutoffs || other.decomposition != first.decomposition)
+      error->all(FLERR, "pair_style e3d committee: {} has other types, cutoffs or another decomposition than "
+                 "{}: all models of a committee must have the same ('e3d inspect FILE' shows them)", files[k],
+                 model_file);
   }
 }
 
-/* ---------------------------------------------------------------------- */
+/* ----------------------------------------------------------------------
+   multiples of K, and the first and the last step of a run, of which LAMMPS always prints thermo output
+------------------------------------------------------------------------- */
 
 bool PairE3D::is_committee_step() const
 {
-  return committee > 0 && update->ntimestep % committee == 0;
+  if (committee == 0) return false;
+  const bigint step = update->ntimestep;
+  const bool minimized_early = update->whichflag == 2 && output->next_thermo == step;
+  return step % committee == 0 || step == update->firststep || step == update->laststep || minimized_early;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -49,8 +55,8 @@ void PairE3D::require_committee(const std::string &requested_by) const
     error->all(FLERR, "{}: the spread of a committee needs 'pair_style e3d committee K' and more than one "
                "model in pair_coeff", requested_by);
   if (frame.members == 0)
-    error->all(FLERR, "{}: on step {} only the first model ran; the committee runs on multiples of {}: ask "
-               "for its spread on those, or change 'pair_style e3d committee {}'", requested_by,
+    error->all(FLERR, "{}: on step {} only the first model ran; the committee runs on multiples of {}, and on "
+               "the first and the last step of a run: ask for its spread on those, or change 'pair_style e3d committee {}'", requested_by,
                update->ntimestep, committee, committee);
 }
 

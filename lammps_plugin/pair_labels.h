@@ -11,7 +11,7 @@
 
 namespace E3D {
 
-/* The pair labels of a run and which atom of a pair comes first (DESIGN section 1).
+/* The pair labels of a run and which atom of a pair comes first (ARCHITECTURE section 1).
 
    A label is two chemical elements in alphabetical order, H last: C-H, C-N, N-H, O-H, O-Si. Labels
    are numbered in the order of their elements: C-C, C-N, C-O, C-H, N-N, ... */

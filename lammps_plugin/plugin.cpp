@@ -8,6 +8,8 @@
 #include "compute_e3d_atom.h"
 #include "compute_e3d_edge_local.h"
 #include "compute_e3d_pair_local.h"
+#include "fix_e3d_bonds.h"
+#include "fix_e3d_map.h"
 #include "pair_e3d.h"
 
 #include "atom.h"
@@ -81,5 +83,16 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *l
   plugin.name = "e3d/atom";
   plugin.info = "per-atom sums of edge energies, compute e3d/atom";
   plugin.creator.v2 = create_with_arguments<ComputeE3DAtom>;
+  register_plugin(&plugin, lmp);
+
+  plugin.style = "fix";
+  plugin.name = "e3d/bonds";
+  plugin.info = "bonds by energy: events and species, fix e3d/bonds";
+  plugin.creator.v2 = create_with_arguments<FixE3DBonds>;
+  register_plugin(&plugin, lmp);
+
+  plugin.name = "e3d/map";
+  plugin.info = "D-A maps of all bonds during the run, fix e3d/map";
+  plugin.creator.v2 = create_with_arguments<FixE3DMap>;
   register_plugin(&plugin, lmp);
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -165,6 +165,29 @@ MORSE = PairPotential(
     },
     {(0, 1): 0.7},  # an uneven bond: A is 0.4 of D wherever unlike atoms meet
 )
+
+
+MORSE_CHO = PairPotential(
+    "morse",
+    ("C", "H", "O"),
+    {
+        (0, 0): (3.6, 2.0, 1.50, 2.0),
+        (0, 1): (4.3, 1.9, 1.09, 2.0),
+        (0, 2): (3.7, 2.1, 1.40, 2.0),
+        (1, 1): (4.5, 4.0, 0.74, 2.0),
+        (1, 2): (4.8, 2.3, 0.96, 2.0),
+        (2, 2): (1.6, 2.5, 1.40, 2.0),
+    },
+    {(0, 1): 0.6, (1, 2): 0.3, (0, 2): 0.55},
+)
+"""Chemical bonds that can be pulled apart; without angles or saturation."""
+
+_JUST_BONDS = {(0, 0): 2.0, (0, 1): 1.4, (0, 2): 1.85, (1, 1): 0.85, (1, 2): 1.3, (2, 2): 1.75}
+MORSE_CHO_SHORT = replace(
+    MORSE_CHO,
+    by_pair={pair: (*values[:3], _JUST_BONDS[pair]) for pair, values in MORSE_CHO.by_pair.items()},
+)
+"""The same, cut just beyond 1.3 times the covalent radii: atoms that are not bonded feel nothing."""
 
 
 class Tersoff(EdgeModel):

@@ -45,8 +45,9 @@ def _code_hash() -> str:
 def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
     """A function: name, ending and options of a model -> its exported file, written on first use.
 
-    Names: ``lj``, ``morse``, ``tersoff-si``, ``tersoff-sic``, or ``allegro-VARIANT`` with the variants of
-    `random_models.VARIANTS`. Options: ``dtype``; for Allegro also ``contraction``.
+    Names: ``lj``, ``morse``, ``morse-cho``, ``morse-cho-short``, ``tersoff-si``, ``tersoff-sic``, or
+    ``allegro-VARIANT`` with the variants of `random_models.VARIANTS`. Options: ``dtype``; for Allegro also
+    ``contraction``.
     """
     import torch
 
@@ -64,13 +65,22 @@ def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
 
 
 def _export(name: str, path: Path, dtype: str, contraction: bool) -> None:
-    from analytic_models import LENNARD_JONES, MORSE, TERSOFF_SI, TERSOFF_SIC
+    from analytic_models import (
+        LENNARD_JONES,
+        MORSE,
+        MORSE_CHO,
+        MORSE_CHO_SHORT,
+        TERSOFF_SI,
+        TERSOFF_SIC,
+    )
     from e3d_lmp.export import export_model, write_edge_model
     from random_models import random_allegro
 
     analytic = {
         "lj": lambda: LENNARD_JONES.model(dtype),
         "morse": lambda: MORSE.model(dtype),
+        "morse-cho": lambda: MORSE_CHO.model(dtype),
+        "morse-cho-short": lambda: MORSE_CHO_SHORT.model(dtype),
         "tersoff-si": TERSOFF_SI.model,
         "tersoff-sic": TERSOFF_SIC.model,
     }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import itertools
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
-from e3d_lmp.frames import Box, EdgeFrame
+from e3d_lmp.frames import BondFrame, Box, EdgeFrame
 
+BOND_NAMES = ("tag1", "tag2", "type1", "type2", "dist", "dx", "dy", "dz", "e12", "e21", "D", "A")
 NAMES = ("tag1", "tag2", "type1", "type2", "dist", "dx", "dy", "dz", "eps")
 
 
@@ -91,15 +94,28 @@ def plain_pairs(frame: EdgeFrame, elements: tuple[str, ...], bond: np.ndarray | 
     return sorted(pairs)
 
 
+def bonds_of(frame: EdgeFrame, elements: tuple[str, ...], bond: np.ndarray | None = None) -> BondFrame:
+    """The pairs of `plain_pairs` as compute e3d/pair/local gives them, in an order of their own."""
+    rows = plain_pairs(frame, elements, bond)[::-1]
+    types = dict(zip([*frame.i, *frame.j], [*frame.type_i, *frame.type_j], strict=True))
+    i, j = (np.array([row[k] for row in rows], dtype=np.int64) for k in (1, 2))
+    type_i, type_j = (np.array([types[n] for n in ids], dtype=np.int32) for ids in (i, j))
+    vec = np.array([row[3] for row in rows]).reshape(-1, 3)
+    e12, e21 = (np.array([row[k] for row in rows], dtype=np.float64) for k in (4, 5))
+    return BondFrame(frame.step, frame.box, i, j, type_i, type_j, vec, e12, e21)
+
+
 def write_dump(
     path: Path,
-    frames: list[EdgeFrame],
+    frames: Sequence[EdgeFrame | BondFrame],
     float_format: str = "%.17g",
-    columns: tuple[str, ...] = NAMES,
+    columns: tuple[str, ...] | None = None,
     names: tuple[str, ...] | None = None,
 ) -> Path:
     """Write frames as ``dump local`` does: blank after each number, bounding box of a tilted cell."""
     lines = []
+    known = NAMES if isinstance(frames[0], EdgeFrame) else BOND_NAMES
+    columns = columns or known
     for frame in frames:
         cell, low = frame.box.cell, frame.box.origin
         xy, xz, yz = cell[1, 0], cell[2, 0], cell[2, 1]
@@ -114,8 +130,9 @@ def write_dump(
         lines += [" ".join(f"{x:.17g}" for x in row[: 3 if tilted else 2]) for row in bounds]
         lines += ["ITEM: ENTRIES " + " ".join(names or columns) + " "]
         dist = np.linalg.norm(frame.vec, axis=1)
-        values = [frame.i, frame.j, frame.type_i, frame.type_j, dist, *frame.vec.T, frame.eps]
-        table = [dict(zip(NAMES, row, strict=True)) for row in zip(*values, strict=True)]
+        values = [frame.i, frame.j, frame.type_i, frame.type_j, dist, *frame.vec.T]
+        values += [frame.eps] if isinstance(frame, EdgeFrame) else [frame.e12, frame.e21, frame.D, frame.A]
+        table = [dict(zip(known, row, strict=True)) for row in zip(*values, strict=True)]
         lines += ["".join(float_format % row[name] + " " for name in columns) for row in table]
     text = "\n".join(lines) + "\n"
     if path.suffix == ".gz":
@@ -125,9 +142,9 @@ def write_dump(
     return path
 
 
-def assert_same_frame(got: EdgeFrame, expected: EdgeFrame) -> None:
-    """Exactly the same edges in the same order."""
-    assert got.step == expected.step
-    for name in ("i", "j", "type_i", "type_j", "vec", "eps"):
+def assert_same_frame(got: EdgeFrame | BondFrame, expected: EdgeFrame | BondFrame) -> None:
+    """Exactly the same edges or bonds in the same order."""
+    assert got.step == expected.step and type(got) is type(expected)
+    for name in [each.name for each in fields(expected)][2:]:
         np.testing.assert_array_equal(getattr(got, name), getattr(expected, name), err_msg=name)
         assert getattr(got, name).dtype == getattr(expected, name).dtype, name

@@ -62,9 +62,9 @@ class Run:
         """All frames of a text dump (``local`` or ``custom``)."""
         return read_dump(self.folder / name)
 
-    def edges(self, name: str = "edges.dump") -> Frame:
-        """Last frame of an edge dump, in an order that depends on the edges alone."""
-        frame = self.dump(name)[-1]
+    def edges(self, name: str = "edges.dump", index: int = -1) -> Frame:
+        """One frame of an edge dump, the last by default, in an order that depends on the edges alone."""
+        frame = self.dump(name)[index]
         keys = {k: np.round(frame[k] * 1e5) for k in ("dx", "dy", "dz")}
         order = np.lexsort([keys["dz"], keys["dy"], keys["dx"], frame["tag2"], frame["tag1"]])
         return Frame(frame.step, {name: values[order] for name, values in frame.columns.items()})
@@ -116,6 +116,23 @@ def run_lammps(script: str, folder: Path, ranks: int = 1, **options: object) -> 
     tail = "\n".join(run.output.splitlines()[-25:])
     assert run.code == 0, f"lmp ended with {run.code} on {ranks} ranks in {folder}:\n{tail}"
     return run
+
+
+def run_python(script: str, folder: Path) -> str:
+    """Run a Python `script` that drives the ``lammps`` module, in `folder`; what it printed."""
+    (folder / "drive.py").write_text(script)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | plugin_environment()
+    done = subprocess.run(
+        [sys.executable, "drive.py"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def read_dump(path: Path) -> list[Frame]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from ase import Atoms
+from ase.build import molecule
 from ase.neighborlist import neighbor_list
 
 from e3d_lmp.decomposition import EdgeModelWithForces, decompose
@@ -62,10 +63,25 @@ def cluster(n_atoms: int = 16, seed: int = 4) -> Atoms:
 SYSTEMS = {"box": box, "triclinic": triclinic, "thin": thin}
 
 
-def reference_edges(model: torch.nn.Module, atoms: Atoms) -> Frame:
+def molecules() -> Atoms:
+    """57 atoms of small molecules with H, C, N, O, S, F and Cl, slightly shaken, in a triclinic box."""
+    names = ("CH3CH2OH", "CH3CONH2", "CH3NO2", "CH3SH", "CH3Cl", "CF4", "HCN", "C6H6")
+    rng = np.random.default_rng(21)
+    atoms = Atoms(cell=[[10.8, 0, 0], [1.3, 10.6, 0], [-0.9, 1.1, 10.4]], pbc=True)
+    for k, name in enumerate(names):
+        one = molecule(name)
+        corner = np.array([k % 2, k // 2 % 2, k // 4]) / 2.0
+        one.positions += corner @ np.asarray(atoms.cell) - one.positions.mean(axis=0)
+        atoms += one
+    atoms.positions += rng.normal(0.0, 0.05, (len(atoms), 3))
+    atoms.wrap()
+    return atoms
+
+
+def reference_edges(model: torch.nn.Module, atoms: Atoms, elements: Sequence[str] = ELEMENTS) -> Frame:
     """Every directed edge within its cutoff, by ASE's neighbour list, and eps from the eager edge model.
 
-    Columns and order are those of `lammps_runs.Run.edges`; types are those of LAMMPS.
+    Columns and order are those of `lammps_runs.Run.edges`; LAMMPS type k is ``elements[k - 1]``.
     """
     facts = decompose(model)
     n_types = len(facts.type_names)
@@ -80,7 +96,7 @@ def reference_edges(model: torch.nn.Module, atoms: Atoms) -> Frame:
     _, eps, _ = EdgeModelWithForces(facts.edge_model)(
         torch.tensor(vectors), torch.tensor(np.stack([i, j])), torch.tensor(types)
     )
-    lammps_types = np.array([ELEMENTS.index(symbol) + 1 for symbol in atoms.get_chemical_symbols()])
+    lammps_types = np.array([elements.index(symbol) + 1 for symbol in atoms.get_chemical_symbols()])
     return Frame(
         0,
         {

@@ -16,12 +16,11 @@ import numpy as np
 import pytest
 
 from e3d_lmp.cli import main
-from e3d_lmp.dumps import AtomReader, DumpReader
-from e3d_lmp.errors import E3DError
+from e3d_lmp.dumps import AtomReader
 from e3d_lmp.frames import EdgeFrame
 from e3d_lmp.pairs import Pairing
 from e3d_lmp.store import StoreReader
-from edge_frames import assert_same_frame, random_cell, random_frame, take, write_dump
+from edge_frames import assert_same_frame, bonds_of, random_cell, random_frame, take, write_dump
 
 CUTOFFS = np.full((2, 2), 2.5)
 ELEMENTS = ("H", "C")
@@ -33,32 +32,6 @@ def some_frames(n: int = 5, every: int = 10) -> list[EdgeFrame]:
     cell = random_cell(rng, 5.0, 6.0, False)
     base = random_frame(rng, 12, cell, CUTOFFS)
     return [replace(base, step=every * k, eps=rng.normal(-2.0, 0.7, base.i.size)) for k in range(n)]
-
-
-def pair_dump(path: Path, frames: list[EdgeFrame], drop: str = "") -> Path:
-    """What compute e3d/pair/local dumps, with D and A beside."""
-    names = [n for n in ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz", "D", "e12", "e21") if n != drop]
-    lines = []
-    for frame in frames:
-        box = np.diag(frame.box.cell)
-        pairs = Pairing(ELEMENTS).pair(frame)
-        type_of = dict(zip(frame.i, frame.type_i, strict=True))
-        lines += ["ITEM: TIMESTEP", str(frame.step), "ITEM: NUMBER OF ENTRIES", str(pairs.i.size)]
-        lines += ["ITEM: BOX BOUNDS pp pp pp", *(f"0 {side:.17g}" for side in box)]
-        lines += ["ITEM: ENTRIES " + " ".join(names)]
-        for k in range(pairs.i.size):
-            row = {
-                "tag1": pairs.i[k],
-                "tag2": pairs.j[k],
-                "D": pairs.D[k],
-                "e12": pairs.e12[k],
-                "e21": pairs.e21[k],
-            }
-            row |= {"type1": type_of[pairs.i[k]], "type2": type_of[pairs.j[k]]}
-            row |= dict(zip(("dx", "dy", "dz"), pairs.vec[k], strict=True))
-            lines.append(" ".join(f"{float(row[name]):.17g}" for name in names))
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 def atom_dump(
@@ -135,25 +108,21 @@ def test_rank_files_and_step_files(tmp_path: Path) -> None:
 
 def test_a_dump_of_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames = some_frames()
-    assert convert(pair_dump(tmp_path / "d", frames), "-o", tmp_path / "p.h5", "--types", *ELEMENTS) == 0
+    dump = write_dump(tmp_path / "d", [bonds_of(frame, ELEMENTS) for frame in frames])
+    assert convert(dump, "-o", tmp_path / "p.h5", "--types", *ELEMENTS) == 0
     check_pairs(tmp_path / "p.h5", frames)
-    assert "no column e21 among" in error_of(
-        capsys, pair_dump(tmp_path / "x", frames, "e21"), "-o", tmp_path / "x.h5"
-    )
-    said = error_of(capsys, tmp_path / "d", "-o", tmp_path / "y.h5", "--pairs", "--types", *ELEMENTS)
+    said = error_of(capsys, dump, "-o", tmp_path / "y.h5", "--pairs", "--types", *ELEMENTS)
     assert "these are pairs already; leave --pairs out" in said
-    with pytest.raises(E3DError, match=r"this is a dump of pairs .* 'e3d convert'"):
-        list(DumpReader(tmp_path / "d"))
 
 
 def check_pairs(path: Path, frames: list[EdgeFrame]) -> StoreReader:
     reader = StoreReader(path)
     assert reader.kind == "pairs" and len(reader) == len(frames)
-    for rows, edges, frame in zip(reader.rows(), reader, frames, strict=True):
-        wanted, again = Pairing(ELEMENTS).pair(frame), Pairing(ELEMENTS).pair(edges)
-        for name in ("i", "j", "vec", "e12", "e21"):
-            np.testing.assert_array_equal(getattr(rows, name), getattr(wanted, name), err_msg=name)
-            np.testing.assert_array_equal(getattr(again, name), getattr(wanted, name), err_msg=name)
+    pairing = Pairing(ELEMENTS)
+    for bonds, frame in zip(reader, frames, strict=True):
+        got, wanted = pairing.label(bonds), pairing.pair(frame)
+        for name in ("label", "i", "j", "vec", "e12", "e21"):
+            np.testing.assert_array_equal(getattr(got, name), getattr(wanted, name), err_msg=name)
     return reader
 
 

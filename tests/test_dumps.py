@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,16 @@ from e3d_lmp import dump_text
 from e3d_lmp.dumps import DumpReader
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import Box, EdgeFrame
-from edge_frames import NAMES, assert_same_frame, random_cell, random_frame, take, write_dump
+from edge_frames import (
+    BOND_NAMES,
+    NAMES,
+    assert_same_frame,
+    bonds_of,
+    random_cell,
+    random_frame,
+    take,
+    write_dump,
+)
 
 CUTOFFS = np.full((2, 2), 2.5)
 
@@ -291,16 +301,41 @@ def test_empty_and_missing_files(tmp_path):
         list(DumpReader(tmp_path / "false.gz"))
 
 
-def test_zst_without_the_module_says_what_to_type(tmp_path):
-    try:
-        import zstandard
-    except ImportError:
-        (tmp_path / "d.zst").write_bytes(b"\x28\xb5\x2f\xfd")
-        with pytest.raises(E3DError, match="pip install zstandard"):
-            list(DumpReader(tmp_path / "d.zst"))
-    else:
-        frames = some_frames(2)
-        text = write_dump(tmp_path / "d", frames).read_bytes()
-        (tmp_path / "d.zst").write_bytes(zstandard.compress(text))
-        for got, expected in zip(DumpReader(tmp_path / "d.zst"), frames, strict=True):
-            assert_same_frame(got, expected)
+def test_zst(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    frames = some_frames(2)
+    text = write_dump(tmp_path / "d", frames).read_bytes()
+    # two zstd frames, as "cat a.zst b.zst" makes them
+    half = len(text) // 2
+    (tmp_path / "d.zst").write_bytes(zstandard.compress(text[:half]) + zstandard.compress(text[half:]))
+    for got, expected in zip(DumpReader(tmp_path / "d.zst"), frames, strict=True):
+        assert_same_frame(got, expected)
+    whole = (tmp_path / "d.zst").read_bytes()
+    (tmp_path / "d.zst").write_bytes(b"damaged" + whole[7:])
+    with pytest.raises(E3DError, match="compressed data are damaged"):
+        list(DumpReader(tmp_path / "d.zst"))
+
+
+def test_zst_without_the_module_says_what_to_type(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    (tmp_path / "d.zst").write_bytes(b"\x28\xb5\x2f\xfd")
+    with pytest.raises(E3DError, match="pip install zstandard"):
+        list(DumpReader(tmp_path / "d.zst"))
+
+
+def test_dumps_of_bonds(tmp_path):
+    """The columns of compute e3d/pair/local make bonds; rank files are joined."""
+    bonds = [bonds_of(frame, ("C", "H")) for frame in some_frames()]
+    (got,) = [list(DumpReader(write_dump(tmp_path / "b.dump", bonds)))]
+    for one, expected in zip(got, bonds, strict=True):
+        assert_same_frame(one, expected)
+    halves = [
+        replace(bonds[0], **{k: v[at] for k, v in vars(bonds[0]).items() if k not in ("step", "box")})
+        for at in (slice(0, 5), slice(5, None))
+    ]
+    paths = [write_dump(tmp_path / f"r.{k}", [half]) for k, half in enumerate(halves)]
+    (joined,) = DumpReader(paths)
+    assert_same_frame(joined, bonds[0])
+    lacking = tuple(name for name in BOND_NAMES if name != "e21")
+    with pytest.raises(E3DError, match=r"no column e21 among .*e3d/pair/local"):
+        list(DumpReader(write_dump(tmp_path / "c.dump", bonds, columns=lacking)))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.figures import MAX_PANELS, plot_maps, save_figure
-from e3d_lmp.maps import EnergyMap, label_map
+from e3d_lmp.events import Events
+from e3d_lmp.figures import MAX_PANELS, plot_comparison, plot_events, plot_maps, plot_species, save_figure
+from e3d_lmp.maps import EnergyMap, LabelMap, label_map
+from e3d_lmp.species import Species
 
 CENTRES = {"C-C": -4.0, "C-H": -4.6, "C-N": -3.5, "C-O": -4.1, "N-H": -4.9, "O-H": -5.2}
 
@@ -83,3 +87,60 @@ def test_files(tmp_path, name, magic):
     save_figure(plot_maps(organic_map(), ["C-H"]), tmp_path / name, dpi=60)
     assert (tmp_path / name).read_bytes().startswith(magic)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_comparison_draws_the_difference_of_shares():
+    a, b = organic_map(), organic_map()
+    moved = label_map(np.full(50, -4.55), np.full(50, 0.35), 0.1, False, "C-H")
+    b.labels["C-H"] = b.labels["C-H"].merge(moved)
+    b.labels["C-C"] = LabelMap()
+    figure = plot_comparison(a, b)
+    panels = {axis.get_title().split()[0]: axis for axis in figure.axes if axis.get_title()}
+    assert list(panels) == ["O-H", "N-H", "C-O", "C-N", "C-H"]  # C-C is not in both
+    assert "JS = 0.000" in panels["O-H"].get_title() and "JS = 0.000" not in panels["C-H"].get_title()
+    mesh = panels["C-H"].collections[0]
+    drawn = np.ma.filled(mesh.get_array(), 0.0)
+    corners = mesh.get_coordinates()
+    shape = (corners.shape[0] - 1, corners.shape[1] - 1)
+    row, column = np.unravel_index(np.nan_to_num(drawn).argmax(), shape)
+    centre = (corners[row, column] + corners[row + 1, column + 1]) / 2
+    assert tuple(centre) == pytest.approx((-4.55, 0.35))
+    both = (a.labels["C-H"], b.labels["C-H"])
+    before, after = (dict(zip(one.codes, one.halves / 2, strict=True)) for one in both)
+    (code,) = moved.codes
+    share = after[code] / b.labels["C-H"].count - before.get(code, 0) / a.labels["C-H"].count
+    assert np.nanmax(drawn) == pytest.approx(share)
+    assert np.nanmax(np.abs(np.ma.filled(panels["O-H"].collections[0].get_array(), 0.0))) == 0.0
+    with pytest.raises(E3DError, match="no pair to draw: C-C"):
+        plot_comparison(a, b, ["C-C"])
+
+
+def test_species_and_events_are_step_lines():
+    step = np.array([0, 100, 300])
+    counts = {f"X{k}": np.array([k, k, k + 1]) for k in range(1, 12)}
+    total = np.array([1, 1, 1])
+    figure = plot_species(Species(step, total, total, counts), 10, timestep=0.5)
+    lines = figure.axes[0].get_lines()
+    assert [line.get_label() for line in lines] == [f"X{k}" for k in range(11, 1, -1)]
+    assert lines[0].get_drawstyle() == "steps-post" and lines[0].get_xdata().tolist() == [0, 50, 150]
+    assert lines[0].get_ydata().tolist() == [11, 11, 12] and figure.axes[0].get_xlabel() == "time (ps)"
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 10  # all can be told apart
+
+    n = np.ones(3)
+    label, event = np.array(["C-H", "O-H", "C-H"]), np.array(["broken", "formed", "broken"])
+    events = Events(step + 5, n, n, n, n, label, n, n, n, event, "energy", "covalent", "metal")
+    drawn = {line.get_label(): line for line in plot_events(events).axes[0].get_lines()}
+    assert drawn["C-H"].get_xdata().tolist() == [4, 5, 305, 305]
+    assert drawn["C-H"].get_ydata().tolist() == [0, -1, -2, -2]
+    assert drawn["O-H"].get_xdata().tolist() == [5, 105, 305]
+    assert drawn["O-H"].get_ydata().tolist() == [0, 1, 1]
+
+
+def test_unit_on_the_axes():
+    real = replace(organic_map(), provenance={"energy_unit": "kcal/mol"})
+    assert "(kcal/mol)" in plot_maps(real).get_supxlabel()
+
+
+def test_unknown_ending(tmp_path):
+    with pytest.raises(E3DError, match=r"x\.doc: a picture .* \.png, \.pdf, \.svg"):
+        save_figure(plot_maps(organic_map(), ["C-H"]), tmp_path / "x.doc")

@@ -203,3 +203,45 @@ def test_missing_map_file(tmp_path):
         read_map(tmp_path / "nothing.e3d")
     with pytest.raises(E3DError, match="cannot write"):
         write_map(a_map(), tmp_path / "no folder" / "m.e3d")
+
+
+def test_subtract_undoes_merge():
+    a, b = a_map(1), a_map(2)
+    b.labels["C-O"] = label_map(np.array([-5.0, -5.1]), np.array([1.0, 1.3]), 0.1, False, "C-O")
+    rest = a.merge(b).subtract(b)
+    assert (rest.samples, rest.steps, list(rest.labels)) == (3, (10, 40), ["C-C", "C-H", "H-H", "C-O"])
+    for name, one in a.labels.items():
+        left = rest.labels[name]
+        assert left.count == one.count and as_dict(left) == as_dict(one), name
+        assert left.entropy_nats == one.entropy_nats
+        moments = [(x.mean_D, x.std_D, x.mean_A, x.std_A, x.mean_absA) for x in (left, one)]
+        assert moments[0] == pytest.approx(moments[1], abs=1e-12), name
+    empty = rest.labels["C-O"]
+    assert (empty.count, empty.sum_D, empty.sum_D2, empty.sum_absA, empty.codes.size) == (0, 0.0, 0.0, 0.0, 0)
+    nothing = a.subtract(a)
+    assert (nothing.samples, nothing.steps, nothing.by_count()) == (0, None, [])
+
+
+def test_what_was_never_added_cannot_be_subtracted():
+    a, b = a_map(1), a_map(2)
+    with pytest.raises(E3DError, match=r"pair C-C: bin -?\d+ -?\d+ of the map to subtract holds more"):
+        a.subtract(b)
+    with pytest.raises(E3DError, match="4 samples cannot be subtracted from one of 3"):
+        a.subtract(replace(a, samples=4))
+    lone = replace(a, labels={"C-C": a.labels["C-C"]})
+    with pytest.raises(E3DError, match="leaves pairs of C-H"):
+        a.subtract(lone)
+    with pytest.raises(E3DError, match="pair C-H: bin"):
+        lone.subtract(a)
+
+
+def test_units_are_kept_apart(tmp_path):
+    ev = a_map(1)
+    kcal = replace(ev, provenance={"energy_unit": "kcal/mol"})
+    write_map(kcal, tmp_path / "m")
+    assert (ev.unit, read_map(tmp_path / "m").unit) == ("eV", "kcal/mol")
+    for verb, act in (("added", ev.merge), ("subtracted", ev.subtract)):
+        with pytest.raises(E3DError, match=f"bins of 0.1 eV and 0.1 kcal/mol cannot be {verb}"):
+            act(kcal)
+        with pytest.raises(E3DError, match=f"cutoffs 'covalent' and 'paper' cannot be {verb}"):
+            act(replace(ev, cutoff="paper"))

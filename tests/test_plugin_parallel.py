@@ -11,7 +11,7 @@ from ase import Atoms
 
 from lammps_runs import Frame, forces_of, run_lammps, script_of, write_data
 from random_models import random_allegro
-from systems import ELEMENTS, SYSTEMS, cluster, reference_edges
+from systems import ELEMENTS, SYSTEMS, cluster, nequip_calculator, reference_edges
 from test_plugin_allegro import check_edges
 from tolerances import LADDER, close
 
@@ -25,12 +25,11 @@ def _known(system: str) -> tuple[Atoms, Frame]:
 
 
 @cache
-def _forces(system: str) -> np.ndarray:
-    from systems import nequip_calculator
-
+def _totals(system: str) -> tuple[float, np.ndarray]:
+    """Energy and forces by nequip."""
     atoms = _known(system)[0].copy()
     atoms.calc = nequip_calculator(random_allegro("everything", "float64"))
-    return atoms.get_forces()
+    return atoms.get_potential_energy(), atoms.get_forces()
 
 
 TILED = "comm_style tiled"
@@ -73,7 +72,9 @@ def test_same_edges(
     )
     run = run_lammps(script, tmp_path, ranks)
     check_edges(run.edges(), edges, LADDER64)
-    close("forces", forces_of(run.dump("atoms.dump")[-1]), _forces(system), LADDER64.force)
+    energy, forces = _totals(system)
+    close("energy", run.json()["pe"], energy, LADDER64.total_energy)
+    close("forces", forces_of(run.dump("atoms.dump")[-1]), forces, LADDER64.force)
 
 
 def test_same_trajectory_on_any_number_of_ranks(tmp_path: Path, model_files) -> None:

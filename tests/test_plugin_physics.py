@@ -90,9 +90,23 @@ def test_per_atom_numbers_sum_to_the_totals(ranks: int, tmp_path: Path, model_fi
     """Energies, and both per-atom virials, over owned and ghost atoms; forces sum to nothing."""
     write_data(tmp_path / "data.lmp", triclinic(), ELEMENTS)
     model = model_files("allegro-everything", "pth", "float64")
-    run = run_lammps(script_of(model, ELEMENTS), tmp_path, ranks)
+    tail = """compute u all e3d/atom energy coord cutoff model
+dump u all custom 1 u.dump id c_u[*]
+dump_modify u format float %.17g sort id
+run 0"""
+    run = run_lammps(script_of(model, ELEMENTS, tail=tail), tmp_path, ranks)
     result, final = run.json(), run.dump("atoms.dump")[-1]
     close("energy", final["c_pea"].sum(), result["pe"], SUM_RULE * abs(result["pe"]))
+    own = run.dump("u.dump")[-1]
+    close("e3d/atom energy", own["c_u[1]"], final["c_pea"], FLOAT64.atomic_energy)
+    # cutoffs are directed: a bond counts for both atoms, also where only one of them has an edge
+    edges = run.edges()
+    ids = np.stack([edges["tag1"], edges["tag2"]], axis=1)
+    vec = np.stack([edges["dx"], edges["dy"], edges["dz"]], axis=1) * np.sign(ids[:, 1] - ids[:, 0])[:, None]
+    bonds = np.unique(np.hstack([np.sort(ids, axis=1), np.round(vec, 4) + 0.0]), axis=0)
+    assert len(edges) < 2 * len(bonds)
+    count = np.bincount(bonds[:, :2].astype(int).ravel() - 1, minlength=len(own))
+    np.testing.assert_array_equal(own["c_u[2]"], count)
     virial = virial_of(result)
     scale = np.abs(virial).max()
     six = np.array([-final[f"c_stress[{k}]"].sum() for k in range(1, 7)]) / NKTV2P
@@ -220,22 +234,6 @@ def test_rerun_equals_run(tmp_path: Path, model_files) -> None:
     reran = run_lammps(script_of(model, ELEMENTS, tail=tail), again)
     frames, reframes = ran.dump("atoms.dump"), reran.dump("atoms.dump")
     assert [frame.step for frame in reframes] == [frame.step for frame in frames] == [0, 1, 2, 3, 4, 5]
-    for frame, reframe in zip(frames, reframes, strict=True):
+    for k, (frame, reframe) in enumerate(zip(frames, reframes, strict=True)):
         close(f"forces of step {frame.step}", forces_of(reframe), forces_of(frame), FLOAT64.force)
-    check_edges(reran.edges(), ran.edges(), FLOAT64)
-
-
-def test_units_real_are_metal_converted(tmp_path: Path, model_files) -> None:
-    """kcal/mol and kcal/mol/angstrom by LAMMPS's own conversion factor; edges too."""
-    runs = {}
-    for units in ("metal", "real"):
-        folder = tmp_path / units
-        folder.mkdir()
-        write_data(folder / "data.lmp", triclinic(), ELEMENTS)
-        model = model_files("allegro-everything", "pth", "float64")
-        runs[units] = run_lammps(script_of(model, ELEMENTS, units=units), folder)
-    factor = runs["real"].json()["pe"] / runs["metal"].json()["pe"]
-    close("factor", factor, 23.060549, 1e-5)
-    metal, real = (runs[units].dump("atoms.dump")[-1] for units in ("metal", "real"))
-    close("forces", forces_of(real) / factor, forces_of(metal), FLOAT64.force)
-    close("eps", runs["real"].edges()["eps"] / factor, runs["metal"].edges()["eps"], FLOAT64.edge_energy)
+        check_edges(reran.edges(index=k), ran.edges(index=k), FLOAT64)

@@ -1,14 +1,12 @@
 """``e3d analyze``: from directed edge energies to a bond table, D-A maps and their figure.
 
-`EdgeAnalysis` does the same for edges that never were in a file: add each `e3d_lmp.frames.EdgeFrame`, then
-hand the result to `write_analysis`.
+`EdgeAnalysis` does the same for edges that never were in a file: add each `e3d_lmp.frames.EdgeFrame` or
+`BondFrame`, then hand the result to `write_analysis`.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -17,17 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from e3d_lmp import __version__
-from e3d_lmp.atomic import atomic_path
 from e3d_lmp.cutoffs import BondCutoff, check_elements, parse_cutoff
 from e3d_lmp.dumps import DumpReader
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import EdgeFrame
+from e3d_lmp.frames import BondFrame, EdgeFrame
 from e3d_lmp.maps import DEFAULT_BIN, EnergyMap, write_map
 from e3d_lmp.pairs import Pairing, parse_labels
 from e3d_lmp.reducers import MapReducer
-
-TABLE = ("pair", "count", "mean_D_eV", "std_D_eV", "mean_absA_eV", "std_A_eV", "H_2D_nats", "H_2D_bits")
-"""Columns of the bond table."""
+from e3d_lmp.tables import Column, format_table, name_ending, write_csv, write_json
 
 
 @dataclass
@@ -75,9 +70,9 @@ class EdgeAnalysis:
         self._pairing = Pairing(elements, bond, self.model_cutoffs, self.skip_unpaired)
         self._maps = MapReducer(self.cutoff.name, self.width, labels)
 
-    def add(self, frame: EdgeFrame) -> None:
-        """Take in the edges of one time step; raises `E3DError` as `e3d_lmp.pairs.Pairing.pair` does."""
-        pairs = self._pairing.pair(frame)
+    def add(self, frame: EdgeFrame | BondFrame) -> None:
+        """Take in the edges or bonds of one time step; raises `E3DError` as `e3d_lmp.pairs.Pairing` does."""
+        pairs = self._pairing.pair(frame) if isinstance(frame, EdgeFrame) else self._pairing.label(frame)
         self._maps.add(pairs)
         self.beyond += pairs.beyond
         self.unpaired += pairs.unpaired
@@ -96,41 +91,44 @@ class EdgeAnalysis:
         return replace(self._maps.result(), provenance=about)
 
 
+def bond_columns(unit: str = "eV") -> tuple[Column, ...]:
+    """Columns of the bond table; the names of energies end in their unit (``mean_D_eV``)."""
+    ending = name_ending(unit)
+    return (
+        Column("pair", "pair"),
+        Column("count", "count"),
+        Column(f"mean_D_{ending}", "mean D", unit, ".4f"),
+        Column(f"std_D_{ending}", "std D", unit, ".4f"),
+        Column(f"mean_absA_{ending}", "mean |A|", unit, ".4f"),
+        Column(f"std_A_{ending}", "std A", unit, ".4f"),
+        Column("H_2D_nats", "H_2D", "nats", ".4f"),
+        Column("H_2D_bits", "H_2D", "bits", ".4f"),
+    )
+
+
 def bond_table(result: EnergyMap) -> list[dict[str, Any]]:
-    """One row per pair label, the commonest first, with the columns of `TABLE`; standard deviations are
-    population ones."""
+    """One row per pair label, the commonest first, with the columns of `bond_columns`; standard deviations
+    are population ones."""
+    names = [column.name for column in bond_columns(result.unit)]
     rows = []
-    for name in result.by_count():
-        one = result.labels[name]
-        values = (
-            name,
-            one.count,
-            one.mean_D,
-            one.std_D,
-            one.mean_absA,
-            one.std_A,
-            one.entropy_nats,
-            one.entropy_bits,
-        )
-        rows.append(dict(zip(TABLE, values, strict=True)))
+    for label in result.by_count():
+        one = result.labels[label]
+        moments = (one.mean_D, one.std_D, one.mean_absA, one.std_A)
+        values = (label, one.count, *moments, one.entropy_nats, one.entropy_bits)
+        rows.append(dict(zip(names, values, strict=True)))
     return rows
 
 
-def format_table(rows: Sequence[dict[str, Any]]) -> str:
-    """The bond table as aligned text for a terminal."""
-    head = ("pair", "count", "mean D", "std D", "mean |A|", "std A", "H_2D", "H_2D")
-    units = ("", "", "eV", "eV", "eV", "eV", "nats", "bits")
-    body = [
-        [str(row["pair"]), str(row["count"]), *(f"{row[name]:.4f}" for name in TABLE[2:])] for row in rows
-    ]
-    widths = [max(len(line[k]) for line in [head, units, *body]) for k in range(len(head))]
-    lines = []
-    for line in [head, units, *body]:
-        cells = [line[0].ljust(widths[0])] + [
-            cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+def bond_header(result: EnergyMap) -> dict[str, Any]:
+    """What ``pairs.json`` says about a sample beside its bond table."""
+    return {
+        "format": "e3d-pairs/1",
+        "cutoff": result.cutoff,
+        f"bin_{name_ending(result.unit)}": result.width,
+        "samples": result.samples,
+        "steps": result.steps,
+        "provenance": result.provenance,
+    }
 
 
 def write_analysis(
@@ -174,21 +172,9 @@ def write_analysis(
     except OSError as error:
         raise E3DError(f"cannot make the folder {out}: {error.strerror}") from None
     paths = [out / "pairs.csv", out / "pairs.json", out / "map.e3d", out / "maps.png"]
-    with atomic_path(paths[0]) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, TABLE, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    about = {
-        "format": "e3d-pairs/1",
-        "cutoff": result.cutoff,
-        "bin_eV": result.width,
-        "samples": result.samples,
-        "steps": result.steps,
-        "provenance": result.provenance,
-        "pairs": rows,
-    }
-    with atomic_path(paths[1]) as partial:
-        partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    columns = bond_columns(result.unit)
+    write_csv(columns, rows, paths[0])
+    write_json(bond_header(result), "pairs", rows, paths[1])
     write_map(result, paths[2])
     figure = plot_maps(result, labels, f"{result.samples} frames, bond cutoff: {result.cutoff}")
     save_figure(figure, paths[3])
@@ -204,7 +190,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "dumps",
         nargs="+",
         metavar="DUMP",
-        help="'dump local' text of compute e3d/edge/local, plain, .gz or .zst",
+        help="'dump local' text of compute e3d/edge/local or e3d/pair/local, plain, .gz or .zst",
     )
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     add_analysis_arguments(parser)
@@ -279,7 +265,7 @@ def run(args: argparse.Namespace) -> int:
             bar.update(reader.bytes_read - bar.n)
     result = analysis.result()
     paths = write_analysis(result, args.output, args.pairs, args.pdf)
-    print(format_table(bond_table(result)))
+    print(format_table(bond_columns(result.unit), bond_table(result)))
     for text in _remarks(reader, analysis):
         print(f"e3d: warning: {text}", file=sys.stderr)
     print(f"{result.samples} frames, bond cutoff {result.cutoff}; wrote {', '.join(map(str, paths))}")

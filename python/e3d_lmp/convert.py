@@ -13,7 +13,7 @@ import numpy as np
 from e3d_lmp.cutoffs import check_elements
 from e3d_lmp.dumps import AtomReader, DumpReader
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import AtomRows, EdgeFrame, PairRows
+from e3d_lmp.frames import AtomRows, BondFrame, EdgeFrame
 from e3d_lmp.pairs import Pairing
 from e3d_lmp.store_writer import StoreWriter
 
@@ -21,7 +21,7 @@ DEFAULT_FOLLOW = 60.0
 """Seconds without growth after which ``--follow`` takes a run for finished."""
 
 
-def pair_rows(frame: EdgeFrame, pairing: Pairing) -> tuple[PairRows, int, int]:
+def pair_rows(frame: EdgeFrame, pairing: Pairing) -> tuple[BondFrame, int, int]:
     """The pairs of a frame, how many have one edge beyond its cutoff, and how many edges were left out.
 
     Raises
@@ -33,7 +33,7 @@ def pair_rows(frame: EdgeFrame, pairing: Pairing) -> tuple[PairRows, int, int]:
     ids, first = np.unique(np.concatenate([frame.i, frame.j]), return_index=True)
     types = np.concatenate([frame.type_i, frame.type_j])[first]
     type_i, type_j = (types[np.searchsorted(ids, end)] for end in (pairs.i, pairs.j))
-    rows = PairRows(frame.step, frame.box, pairs.i, pairs.j, type_i, type_j, pairs.vec, pairs.e12, pairs.e21)
+    rows = BondFrame(frame.step, frame.box, pairs.i, pairs.j, type_i, type_j, pairs.vec, pairs.e12, pairs.e21)
     return rows, pairs.beyond, pairs.unpaired
 
 
@@ -112,7 +112,7 @@ def convert(
         if before:
             _check_same(reader, before, store)
         values: dict[str, int] = {}
-        rows: EdgeFrame | PairRows = frame
+        rows: EdgeFrame | BondFrame = frame
         if pairing is not None:
             if not isinstance(frame, EdgeFrame):
                 raise E3DError(f"{reader.files[0]}: these are pairs already; leave --pairs out")
@@ -216,9 +216,7 @@ def run(args: argparse.Namespace) -> int:
     pairing = _pairing(args, elements)
     if args.frames is not None and args.frames < 1:
         raise E3DError(f"--frames {args.frames}: expected a whole number of at least 1")
-    reader = DumpReader(
-        args.dumps, args.columns, args.every, args.allow_truncated, pairs=True, follow=args.follow
-    )
+    reader = DumpReader(args.dumps, args.columns, args.every, args.allow_truncated, follow=args.follow)
     atoms = AtomReader(args.atoms, None, 1, args.allow_truncated, follow=args.follow) if args.atoms else None
     request = {
         "command": "convert",

@@ -1,16 +1,14 @@
 """The text of one LAMMPS dump file: headers, and blocks of rows as exact numbers.
 
-Read are ``dump local`` files of directed edges or of pairs and ``dump custom`` files of atoms; plain, or
+Read are ``dump local`` files of directed edges or of bonds and ``dump custom`` files of atoms; plain, or
 compressed (.gz, and .zst with the zstandard module). A file may still be growing: `DumpFile` then asks its
 `wait` what to do at the present end.
 
-Numbers are tokenised by `scipy.io.mmread`, whose parser is exact and the fastest that our dependencies bring:
-each block of rows is handed over as a Matrix Market array.
+`e3d_lmp.tokens` makes numbers of the rows.
 """
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import AtomRows, Box, EdgeFrame, PairRows
+from e3d_lmp.frames import AtomRows, BondFrame, Box, EdgeFrame
+from e3d_lmp.tokens import exact_ids, tokenise, whole_numbers
 
 ENDS = ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz")
 EDGE_COLUMNS = (*ENDS, "eps")
-PAIR_COLUMNS = (*ENDS, "e12", "e21")
+BOND_COLUMNS = (*ENDS, "e12", "e21")
 ATOM_COLUMNS = ("id", "type")
 """Columns that every frame must have; any other is ignored."""
 
@@ -36,16 +34,12 @@ ATOMS = "atoms"
 BLOCK_BYTES = 1 << 20
 """Text read and tokenised at a time."""
 
-MAX_EXACT_ID = 2**53
-"""Atom ids pass through LAMMPS computes as doubles, which are exact up to here."""
-
 _COLUMNS_HINT = (
-    "dump them with 'compute E all e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz eps' and "
-    "'dump_modify ID colname 1 tag1 colname 2 tag2 ...', or name the dump's columns in order with --columns"
+    "dump them with 'compute E all e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz eps' (or "
+    "e3d/pair/local with e12 e21) and 'dump_modify ID colname 1 tag1 colname 2 tag2 ...', or name the dump's "
+    "columns in order with --columns"
 )
 _ATOMS_HINT = "dump them with 'dump ID all custom N FILE id type x y z'"
-_NUMBER_BYTES = b"0123456789+-.eE \t\r\n"
-_ONE_PER_LINE = bytes.maketrans(b" \t\r", b"\n\n\n")
 
 
 @dataclass(frozen=True)
@@ -54,7 +48,7 @@ class Header:
 
     Attributes
     ----------
-    kind : ``edges``, ``pairs`` or ``atoms``, from the columns
+    kind : ``edges``, ``bonds`` or ``atoms``, from the columns
     """
 
     step: int
@@ -182,7 +176,10 @@ class DumpFile:
                 self._need_line()
             elif item.startswith("ITEM: NUMBER OF "):
                 if item.endswith(" ATOMS") != (self._of == ATOMS):
-                    got, expected = "a dump of atoms", "a 'dump local' of compute e3d/edge/local"
+                    got, expected = (
+                        "a dump of atoms",
+                        "a 'dump local' of compute e3d/edge/local or e3d/pair/local",
+                    )
                     if self._of == ATOMS:
                         got, expected = "not a dump of atoms", "a 'dump custom' with id type x y z"
                     raise E3DError(f"{self.path}: this is {got}; expected {expected}")
@@ -199,21 +196,21 @@ class DumpFile:
                 )
             line = self._need_line()
 
-    def read_rows(self, header: Header) -> EdgeFrame | PairRows:
+    def read_rows(self, header: Header) -> EdgeFrame | BondFrame:
         """The edges or pairs of the frame whose header was read last."""
-        energies = EDGE_COLUMNS[7:] if header.kind == "edges" else PAIR_COLUMNS[7:]
+        energies = EDGE_COLUMNS[7:] if header.kind == "edges" else BOND_COLUMNS[7:]
         at = [header.columns.index(name) for name in (*ENDS, *energies)]
         where = f"{self.path}, frame {self.frames} (step {header.step})"
         parts: list[list[np.ndarray]] = [[] for _ in range(5 + len(energies))]
         for text, count in self._blocks(header.rows) if header.rows else [(b"", 0)]:
-            table = _tokenise(text, len(header.columns), count, where)
-            ids = [_exact_ids(table[k], text, k, where) for k in at[:2]]
-            types = [_whole(table[k], header.columns[k], where).astype(np.int32) for k in at[2:4]]
+            table = tokenise(text, len(header.columns), count, where)
+            ids = [exact_ids(table[k], text, k, where) for k in at[:2]]
+            types = [whole_numbers(table[k], header.columns[k], where).astype(np.int32) for k in at[2:4]]
             values = [np.ascontiguousarray(table[at[4:7]].T), *(table[k].copy() for k in at[7:])]
             for part, block in zip(parts, ids + types + values, strict=True):
                 part.append(block)
         whole = [part[0] if len(part) == 1 else np.concatenate(part) for part in parts]
-        frame = EdgeFrame if header.kind == "edges" else PairRows
+        frame = EdgeFrame if header.kind == "edges" else BondFrame
         return frame(header.step, header.box, *whole)
 
     def read_atoms(self, header: Header) -> AtomRows:
@@ -227,12 +224,12 @@ class DumpFile:
             if "element" in columns:
                 text, names = _split_elements(text, columns, count, where)
                 symbols.append(names)
-            table = _tokenise(text, len(columns), count, where)
-            _exact_ids(table[columns.index("id")], text, columns.index("id"), where)
+            table = tokenise(text, len(columns), count, where)
+            exact_ids(table[columns.index("id")], text, columns.index("id"), where)
             parts.append(table[numeric])
         table = np.concatenate(parts, axis=1) if parts else np.zeros((len(numeric), 0))
         rows = dict(zip((columns[k] for k in numeric), table, strict=True))
-        ids = _whole(rows["id"], "id", where)
+        ids = whole_numbers(rows["id"], "id", where)
         order = np.argsort(ids)
         if (np.diff(ids[order]) == 0).any():
             raise E3DError(f"{where}: atom ids occur more than once; expected each atom in one row")
@@ -240,7 +237,7 @@ class DumpFile:
         position = _positions(rows, header.box)
         return AtomRows(
             id=ids[order],
-            type=_whole(rows["type"], "type", where).astype(np.int32)[order],
+            type=whole_numbers(rows["type"], "type", where).astype(np.int32)[order],
             element=element[order],
             position=None if position is None else position[order],
         )
@@ -363,8 +360,8 @@ class DumpFile:
         if self._of == ATOMS:
             kind = "atoms"
         elif "eps" not in names and {"e12", "e21"} & set(names):
-            kind = "pairs"
-        required = {"edges": EDGE_COLUMNS, "pairs": PAIR_COLUMNS, "atoms": ATOM_COLUMNS}[kind]
+            kind = "bonds"
+        required = {"edges": EDGE_COLUMNS, "bonds": BOND_COLUMNS, "atoms": ATOM_COLUMNS}[kind]
         missing = [name for name in required if name not in names]
         if missing:
             hint = _ATOMS_HINT if kind == "atoms" else _COLUMNS_HINT
@@ -373,55 +370,6 @@ class DumpFile:
         if twice:
             raise E3DError(f"{where}: column {', '.join(twice)} occurs more than once in '{' '.join(names)}'")
         return names, kind
-
-
-def _tokenise(text: bytes, columns: int, rows: int, where: str) -> np.ndarray:
-    """(columns, rows) float64 of the numbers in the text of whole rows."""
-    if rows == 0:
-        return np.zeros((columns, 0))
-    stray = text.translate(None, _NUMBER_BYTES)
-    if not stray:
-        size = f"%%MatrixMarket matrix array real general\n{columns} {rows}\n".encode()
-        try:
-            return scipy.io.mmread(io.BytesIO(size + text.translate(_ONE_PER_LINE)))
-        except ValueError:
-            pass
-    for line in text.splitlines():
-        words = line.split()
-        try:
-            if len(words) == columns and np.isfinite([float(word) for word in words]).all():
-                continue
-        except ValueError:
-            pass
-        raise E3DError(
-            f"{where}: expected {columns} finite numbers in a row, got '{line.decode('ascii', 'replace')}'"
-        )
-    raise E3DError(
-        f"{where}: rows that are not {columns} plain numbers; write the dump with format float %.17g"
-    )
-
-
-def _whole(values: np.ndarray, name: str, where: str) -> np.ndarray:
-    ints = values.astype(np.int64)
-    if not np.array_equal(ints, values) or (ints.size and not 1 <= ints.min() <= ints.max() <= MAX_EXACT_ID):
-        bad = values[(ints != values) | (values < 1) | (values > MAX_EXACT_ID)][0]
-        raise E3DError(f"{where}: column {name} must hold whole numbers from 1 to 2^53, got {bad:.17g}")
-    return ints
-
-
-def _exact_ids(values: np.ndarray, text: bytes, column: int, where: str) -> np.ndarray:
-    """(rows,) int64 atom ids; refuses ids that lost digits in print, such as 1.23457e+06 for 1234567."""
-    ids = _whole(values, "tag1 or tag2", where)
-    # A format of p digits prints every id of more than p digits in scientific notation: the largest id tells.
-    if b"+" in text and ids.size:
-        word = text.splitlines()[int(ids.argmax())].split()[column].lower()
-        mantissa, _, exponent = word.partition(b"e")
-        if exponent and sum(digit in b"0123456789" for digit in mantissa) <= int(exponent):
-            raise E3DError(
-                f"{where}: atom id {word.decode()} has lost digits; add 'dump_modify ID format float %.17g' "
-                "after the dump command and run again (by default LAMMPS prints no more than 6 digits)"
-            )
-    return ids
 
 
 _COORDINATES = (("x", "y", "z"), ("xu", "yu", "zu"), ("xs", "ys", "zs"), ("xsu", "ysu", "zsu"))

@@ -46,7 +46,7 @@ def expand_paths(patterns: str | os.PathLike | Sequence[str | os.PathLike]) -> l
 
 @dataclass
 class DumpReader:
-    """Frames (`EdgeFrame`, or `PairRows`) of one or several dump files, in order of time.
+    """Frames (`EdgeFrame`, or `BondFrame`) of one or several dump files, in order of time.
 
     Files whose first frames have the same step are taken as the parts that the ranks of one run wrote
     (``dump ... file.%``): their frames are joined step by step. Other files follow each other by their
@@ -63,8 +63,6 @@ class DumpReader:
         Read one frame out of so many, starting with the first.
     allow_truncated
         Leave out a frame that is cut off (counted in `truncated`) instead of raising.
-    pairs
-        Accept pairs (columns e12, e21) as well as directed edges.
     after
         Pass over the frames up to this step (counted in `passed`), which an earlier reading has dealt with.
     follow
@@ -85,7 +83,6 @@ class DumpReader:
     columns: Sequence[str] | None = None
     every: int = 1
     allow_truncated: bool = False
-    pairs: bool = False
     after: int | None = None
     follow: float | None = None
     on_wait: Callable[[], None] | None = None
@@ -151,11 +148,6 @@ class DumpReader:
         return parts[0] if len(parts) == 1 else join_frames(parts)
 
     def _read(self, file: DumpFile, header: Header) -> Any:
-        if header.kind == "pairs" and not self.pairs:
-            raise E3DError(
-                f"{file.path}: this is a dump of pairs (e12, e21); expected directed edges (a column eps); "
-                "turn it into an edge store with 'e3d convert'"
-            )
         return file.read_rows(header)
 
     def _all_groups(self) -> Iterator[list[Path]]:

@@ -271,7 +271,7 @@ def _evaluate_batch(
         energies = eps[first_edge[k] : first_edge[k + 1]]
         keep: Any = slice(None)
         if bond is not None:
-            keep = np.linalg.norm(edges.vec, axis=1) <= bond[types[edges.i], types[edges.j]]
+            keep = np.linalg.norm(edges.vec, axis=1) < bond[types[edges.i], types[edges.j]]
         i, j = edges.i[keep], edges.j[keep]
         lammps_types = (types + 1).astype(np.int32)
         box = Box(structure.cell, np.zeros(3), structure.pbc)

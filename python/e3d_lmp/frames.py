@@ -1,9 +1,10 @@
-"""One time step's directed edges, as every reader and every running simulation hands them on."""
+"""One time step's directed edges or bonds, as readers and running simulations hand them on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 
@@ -47,23 +48,19 @@ class EdgeFrame:
     vec: np.ndarray
     eps: np.ndarray
 
-    def edges(self) -> EdgeFrame:
-        """Itself; `PairRows` have the same method."""
-        return self
-
 
 @dataclass(frozen=True)
-class PairRows:
-    """The pairs of one time step as they lie in a file, each with both of its energies.
+class BondFrame:
+    """The pairs of one time step, each with both of its edge energies, as compute e3d/pair/local gives them.
 
     Attributes
     ----------
     step              time step
     box               simulation box
-    i, j              (P,) int64, ids of the pair's first and second atom
+    i, j              (P,) int64, ids of the pair's first and second atom, as `e3d_lmp.pairs` says
     type_i, type_j    (P,) int32, their LAMMPS types, from 1
     vec               (P, 3) float64, angstrom, r_j - r_i, image included
-    e12, e21          (P,) float64, eV, energies of the edges first -> second and second -> first
+    e12, e21          (P,) float64, eV, energies of the edges i -> j and j -> i
     """
 
     step: int
@@ -76,18 +73,15 @@ class PairRows:
     e12: np.ndarray
     e21: np.ndarray
 
-    def edges(self) -> EdgeFrame:
-        """Both directed edges of every pair: all first -> second, then all second -> first."""
-        return EdgeFrame(
-            self.step,
-            self.box,
-            np.concatenate([self.i, self.j]),
-            np.concatenate([self.j, self.i]),
-            np.concatenate([self.type_i, self.type_j]),
-            np.concatenate([self.type_j, self.type_i]),
-            np.concatenate([self.vec, -self.vec]),
-            np.concatenate([self.e12, self.e21]),
-        )
+    @property
+    def D(self) -> np.ndarray:
+        """(P,) float64, eV, bond energies e12 + e21."""
+        return self.e12 + self.e21
+
+    @property
+    def A(self) -> np.ndarray:
+        """(P,) float64, eV, asymmetries e12 - e21."""
+        return self.e12 - self.e21
 
 
 @dataclass(frozen=True)
@@ -110,9 +104,12 @@ class AtomRows:
     force: np.ndarray | None = None
 
 
-def join_frames(parts: Sequence[EdgeFrame | PairRows]) -> EdgeFrame | PairRows:
-    """One frame from the parts of the same kind, step and box that several ranks hold, in their order."""
+Frame = TypeVar("Frame", EdgeFrame, BondFrame)
+
+
+def join_frames(parts: Sequence[Frame]) -> Frame:
+    """One frame from the parts of the same step and box that several ranks hold, in their order."""
     first = parts[0]
-    names = [item.name for item in fields(first) if item.name not in ("step", "box")]
+    names = [each.name for each in fields(first)][2:]
     whole = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
     return type(first)(first.step, first.box, *whole)

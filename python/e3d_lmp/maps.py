@@ -5,11 +5,13 @@ The file format
 Lines of words; everything from ``#`` on is a comment; blank lines count nothing. In this order::
 
     e3d-map/1
-    bin 0.1                          width w of the bins in D and A, eV
+    bin 0.1                          width w of the bins in D and A
     cutoff covalent                  bond cutoff, the rest of the line
     samples 21                       time steps that were added
-    steps 0 10000                    first and last of them; left out when samples is 0
-    provenance types C H N O         any number of lines: a key and the rest of the line
+    steps 0 10000                    first and last of them; left out when samples is 0; after a subtraction
+                                     those of the map that was subtracted from
+    provenance types C H N O         any number of lines: a key and the rest of the line; the key energy_unit
+                                     (eV or kcal/mol) is the unit of all energies here, eV where it is absent
     label C-H 4200 SD SDD SA SAA SaA 37
     -48 3 12                         37 lines: bin of D, bin of A, weight
     ...
@@ -138,6 +140,34 @@ class LabelMap:
             halves,
         )
 
+    def subtract(self, part: LabelMap, where: str) -> LabelMap:
+        """The map of the samples that are not in `part`; counts and bins are exact, sums to rounding.
+
+        Raises
+        ------
+        E3DError
+            If a bin, or the number of pairs, of `part` holds more than this map; `where` is in the message.
+        """
+        codes, halves = _add_bins([self, replace(part, halves=-part.halves)])
+        if np.any(halves < 0):
+            k_d, k_a = (int(k[halves < 0][0]) for k in split_codes(codes))
+            raise E3DError(
+                f"{where}: bin {k_d} {k_a} of the map to subtract holds more pairs than the same bin of the "
+                "other; only a part that was added before can be subtracted"
+            )
+        if part.count == self.count:
+            return LabelMap()
+        return LabelMap(
+            self.count - part.count,
+            self.sum_D - part.sum_D,
+            self.sum_D2 - part.sum_D2,
+            self.sum_A - part.sum_A,
+            self.sum_A2 - part.sum_A2,
+            self.sum_absA - part.sum_absA,
+            codes[halves > 0],
+            halves[halves > 0],
+        )
+
 
 def label_map(D: np.ndarray, A: np.ndarray, width: float, like: bool, where: str) -> LabelMap:
     """Map of the pairs of one label.
@@ -228,18 +258,34 @@ class EnergyMap:
         found = [name for name, one in self.labels.items() if one.count]
         return sorted(found, key=lambda name: (-self.labels[name].count, name))
 
+    @property
+    def unit(self) -> str:
+        """Unit of D, A and the bins: what the provenance says as ``energy_unit``, else ``eV``."""
+        return self.provenance.get("energy_unit", "eV")
+
+    def check_comparable(self, other: EnergyMap, verb: str) -> None:
+        """Raise `E3DError`, the maps cannot be `verb`, unless bins, unit and bond cutoff are the same."""
+        if (self.width, self.unit) != (other.width, other.unit):
+            mine, theirs = (f"{one.width!r} {one.unit}" for one in (self, other))
+            raise E3DError(
+                f"maps with bins of {mine} and {theirs} cannot be {verb}; make one of them again with the "
+                "other's 'bin' and units"
+            )
+        if self.cutoff != other.cutoff:
+            raise E3DError(
+                f"maps with the bond cutoffs '{self.cutoff}' and '{other.cutoff}' cannot be {verb}; make one "
+                "of them again with the other's 'cutoff'"
+            )
+
     def merge(self, other: EnergyMap) -> EnergyMap:
         """The map of both samples together; provenance that differs is joined by `` | ``.
 
         Raises
         ------
         E3DError
-            If bin widths or bond cutoffs differ.
+            If bin widths, units or bond cutoffs differ.
         """
-        if self.width != other.width:
-            raise E3DError(f"maps with bins of {self.width!r} eV and {other.width!r} eV cannot be added")
-        if self.cutoff != other.cutoff:
-            raise E3DError(f"maps with the bond cutoffs '{self.cutoff}' and '{other.cutoff}' cannot be added")
+        self.check_comparable(other, "added")
         ends = [end for steps in (self.steps, other.steps) if steps for end in steps]
         labels = dict(self.labels)
         for name, one in other.labels.items():
@@ -255,6 +301,35 @@ class EnergyMap:
             labels=labels,
             provenance=provenance,
         )
+
+    def subtract(self, part: EnergyMap) -> EnergyMap:
+        """The map of the samples that are not in `part`, a map that was added before.
+
+        Counts, bins and entropies are exact; means and standard deviations to rounding. Provenance stays, and
+        so do first and last step, because a map does not say which steps lie between them.
+
+        Raises
+        ------
+        E3DError
+            If bin widths, units or bond cutoffs differ, or `part` holds samples or pairs that this map lacks.
+        """
+        self.check_comparable(part, "subtracted")
+        samples = self.samples - part.samples
+        if samples < 0:
+            raise E3DError(
+                f"a map of {part.samples} samples cannot be subtracted from one of {self.samples}; only a "
+                "part that was added before can be subtracted"
+            )
+        labels = dict(self.labels)
+        for name, one in part.labels.items():
+            labels[name] = labels.get(name, LabelMap()).subtract(one, f"pair {name}")
+        left = [name for name, one in labels.items() if one.count]
+        if samples == 0 and left:
+            raise E3DError(
+                f"subtracting all {part.samples} samples leaves pairs of {', '.join(left)}; only a part that "
+                "was added before can be subtracted"
+            )
+        return replace(self, samples=samples, steps=self.steps if samples else None, labels=labels)
 
 
 def write_map(result: EnergyMap, path: str | os.PathLike) -> None:

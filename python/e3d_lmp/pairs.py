@@ -15,7 +15,7 @@ import numpy as np
 
 from e3d_lmp.cutoffs import check_elements
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import EdgeFrame
+from e3d_lmp.frames import BondFrame, EdgeFrame
 
 TOLERANCE = 1e-3
 """Largest distance, angstrom, between r_ij and -r_ji of one pair."""
@@ -132,6 +132,44 @@ class Pairing:
             if matrix is not None and np.shape(matrix) != (len(elements), len(elements)):
                 raise E3DError(f"{name} cutoffs: expected {len(elements)} x {len(elements)} for {elements}")
 
+    def label(self, frame: BondFrame) -> PairFrame:
+        """The pairs of a frame in which both edges of each already are together, as `pair` returns them.
+
+        Raises
+        ------
+        E3DError
+            If a LAMMPS type has no element, a pair occurs twice, or its first atom is not its label's.
+        """
+        forth = EdgeFrame(
+            frame.step, frame.box, frame.i, frame.j, frame.type_i, frame.type_j, frame.vec, frame.e12
+        )
+        edges = self._orient(forth, frame.e21)
+        assert edges.eps_back is not None
+        is_like = self._rank[edges.type_first] == self._rank[edges.type_second]
+        swapped = np.flatnonzero(~edges.forward & ~is_like)
+        if swapped.size:
+            k = swapped[0]
+            raise E3DError(
+                f"step {frame.step}: atom {edges.second[k]} comes before atom {edges.first[k]}, but their "
+                f"elements have the other order in the pair's label ({swapped.size} such pairs); name the "
+                "elements of the run's own types, in order, with --types"
+            )
+        row, _ = _match(edges, frame.step)
+        row = row[self._distance(edges, row) < self._limit(edges, row)]
+        forward, eps, eps_back = edges.forward[row], edges.eps[row], edges.eps_back[row]
+        e12, e21 = np.where(forward, eps, eps_back), np.where(forward, eps_back, eps)
+        return self._pair_frame(frame.step, edges, row, e12, e21)
+
+    @staticmethod
+    def _distance(edges: _Oriented, row: np.ndarray) -> np.ndarray:
+        return np.sqrt(np.einsum("ij,ij->i", edges.vec[row], edges.vec[row]))
+
+    def _limit(self, edges: _Oriented, row: np.ndarray) -> np.ndarray:
+        """(K,) angstrom, bond cutoffs of these rows."""
+        if self.bond is None:
+            return np.full(row.size, np.inf)
+        return self.bond[edges.type_first[row], edges.type_second[row]]
+
     def pair(self, frame: EdgeFrame) -> PairFrame:
         """The pairs of one frame within the bond cutoff, ordered by ids.
 
@@ -143,10 +181,8 @@ class Pairing:
         """
         edges = self._orient(frame)
         row, partner = _match(edges, frame.step)
-        distance = np.sqrt(np.einsum("ij,ij->i", edges.vec[row], edges.vec[row]))
-        keep = np.ones(row.size, dtype=bool)
-        if self.bond is not None:
-            keep = distance <= self.bond[edges.type_first[row], edges.type_second[row]]
+        distance = self._distance(edges, row)
+        keep = distance < self._limit(edges, row)
         legal, absent = self._without_partner(edges, row, partner, distance, keep)
         if absent.size and not self.skip_unpaired:
             raise E3DError(
@@ -159,8 +195,21 @@ class Pairing:
         other = np.where(partner >= 0, edges.eps[partner], 0.0)
         forward = edges.forward[row]
         e12, e21 = np.where(forward, own, other), np.where(forward, other, own)
+        return self._pair_frame(frame.step, edges, row, e12, e21, legal, absent.size)
+
+    def _pair_frame(
+        self,
+        step: int,
+        edges: _Oriented,
+        row: np.ndarray,
+        e12: np.ndarray,
+        e21: np.ndarray,
+        beyond: int = 0,
+        unpaired: int = 0,
+    ) -> PairFrame:
+        """The pairs whose oriented edges are in these rows, with their two energies."""
         return PairFrame(
-            step=frame.step,
+            step=step,
             labels=self.labels,
             label=self._label_of[edges.type_first[row], edges.type_second[row]],
             i=edges.first[row],
@@ -170,11 +219,11 @@ class Pairing:
             e21=e21,
             D=e12 + e21,
             A=e12 - e21,
-            beyond=legal,
-            unpaired=absent.size,
+            beyond=beyond,
+            unpaired=unpaired,
         )
 
-    def _orient(self, frame: EdgeFrame) -> _Oriented:
+    def _orient(self, frame: EdgeFrame, eps_back: np.ndarray | None = None) -> _Oriented:
         """The edges that may lie within the bond cutoff, each with its pair's first and second atom."""
         n_types = len(self.elements)
         low, high = (frame.type_i.min(), frame.type_i.max()) if frame.i.size else (1, 1)
@@ -187,6 +236,7 @@ class Pairing:
             )
         i, j, vec, eps = frame.i, frame.j, frame.vec, frame.eps
         type_i, type_j = frame.type_i - 1, frame.type_j - 1
+        near: np.ndarray | slice = slice(None)
         if self.bond is not None:
             limit = self.bond[type_i, type_j] + TOLERANCE
             near = np.flatnonzero(np.einsum("ij,ij->i", vec, vec) <= limit * limit)
@@ -205,6 +255,7 @@ class Pairing:
             vec=np.where(forward[:, None], vec, -vec),
             eps=eps,
             forward=forward,
+            eps_back=None if eps_back is None else eps_back[near],
         )
 
     def _without_partner(
@@ -233,6 +284,8 @@ class _Oriented:
     vec: np.ndarray
     eps: np.ndarray
     forward: np.ndarray
+    eps_back: np.ndarray | None = None
+    """Energy of the partner, where it comes along with the edge."""
 
 
 def _pair_keys(first: np.ndarray, second: np.ndarray) -> np.ndarray:

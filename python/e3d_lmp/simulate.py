@@ -28,6 +28,7 @@ import numpy as np
 from e3d_lmp.cli import EXIT_USER_ERROR
 from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.errors import E3DError
+from e3d_lmp.events import ENERGY_UNITS
 from e3d_lmp.frames import Box, EdgeFrame
 
 COMPUTE_ID = "e3d_run_edges"
@@ -98,6 +99,8 @@ class Simulation:
         Bond cutoff as LAMMPS takes it: ``covalent``, ``paper``, ``model``, a number, or ``file F``.
     log
         LAMMPS log file; None for none.
+    before_run
+        LAMMPS commands executed once before the first ``run``; `e3d_lmp.insitu.fix_commands` makes some.
     screen
         Whether LAMMPS prints to standard output.
     communicator
@@ -118,6 +121,7 @@ class Simulation:
         *,
         every: int = 20,
         cutoff: str = "covalent",
+        before_run: Sequence[str] = (),
         log: str | Path | None = None,
         screen: bool = True,
         communicator: Any = None,
@@ -136,6 +140,7 @@ class Simulation:
         self._consumer: FrameConsumer | None = None
         self._last_step: int | None = None
         self._failure: BaseException | None = None
+        self._before_run = list(before_run)
         self._edge_computes: set[str] = set()
         self._left_out: set[str] = set()
 
@@ -187,6 +192,11 @@ class Simulation:
     def model_cutoffs(self) -> np.ndarray | None:
         """(n, n) float64, angstrom, directed cutoffs by LAMMPS type, row: centre; None if unknown."""
         return self._model_cutoffs
+
+    @property
+    def energy_unit(self) -> str:
+        """Unit of all energies, ``eV`` or ``kcal/mol``, by the ``units`` of the input."""
+        return ENERGY_UNITS.get(self.lmp.extract_global("units"), "eV")
 
     def run(self, consumer: FrameConsumer) -> int:
         """Run the whole input.
@@ -283,6 +293,8 @@ class Simulation:
 
     def _sampled(self, line: str) -> None:
         """Execute a ``run`` command with the sampler in place."""
+        while self._before_run:
+            self._lammps(self._before_run.pop(0))
         self._lammps(f"compute {COMPUTE_ID} all e3d/edge/local {' '.join(VALUES)} cutoff {self.cutoff}")
         self._lammps(f"fix {FIX_ID} all external pf/callback {self.every} {_NEVER}")
         self.lmp.set_fix_external_callback(FIX_ID, _callback, self)
@@ -397,6 +409,7 @@ def gather_rows(rows: np.ndarray, communicator: Any) -> np.ndarray | None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d run``."""
     from e3d_lmp.analyze import add_analysis_arguments
+    from e3d_lmp.insitu import add_fix_arguments
 
     parser.add_argument("input", metavar="INPUT", help="LAMMPS input with pair_style e3d")
     parser.add_argument(
@@ -408,19 +421,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--every", type=int, default=20, metavar="N", help="sample each N-th step (default 20)"
     )
+    add_fix_arguments(parser)
     parser.add_argument("--quiet", action="store_true", help="no LAMMPS output on the screen")
     add_analysis_arguments(parser, with_types=False)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what ``e3d run`` was asked, on every rank; returns the exit code."""
-    from e3d_lmp.analyze import EdgeAnalysis, bond_table, format_table, write_analysis
+    from e3d_lmp.analyze import EdgeAnalysis, bond_columns, bond_table, write_analysis
+    from e3d_lmp.insitu import fix_commands, report_fixes
+    from e3d_lmp.tables import format_table
 
     for words in args.var:
         if len(words) < 2:
             raise E3DError(f"-v {words[0]}: expected a name and at least one value, e.g. -v steps 1000")
     cutoff = parse_cutoff(args.cutoff)
     output = Path(args.output)
+    about_bonds = (args.bonds, args.species, args.form, getattr(args, "break"))
+    fixes = fix_commands(output, cutoff.name, args.map, args.bin, args.pairs, *about_bonds)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -431,6 +449,7 @@ def run(args: argparse.Namespace) -> int:
         {name: values for name, *values in args.var},
         every=args.every,
         cutoff=cutoff.name,
+        before_run=fixes,
         log=output / "log.lammps",
         screen=not args.quiet,
     )
@@ -440,6 +459,7 @@ def run(args: argparse.Namespace) -> int:
         nonlocal analysis
         if analysis is None:
             about = {"input": str(args.input), "every": str(args.every)}
+            about["energy_unit"] = simulation.energy_unit
             analysis = EdgeAnalysis(
                 simulation.elements,
                 cutoff,
@@ -463,7 +483,8 @@ def run(args: argparse.Namespace) -> int:
             return 0
         result = analysis.result()
         paths = write_analysis(result, output, args.pairs, args.pdf)
-        print(format_table(bond_table(result)))
+        print(format_table(bond_columns(result.unit), bond_table(result)))
+        paths += report_fixes(output, args.map is not None, args.bonds is not None, args.species)
         if analysis.unpaired:
             print(f"e3d: warning: {analysis.unpaired} edges without a partner left out", file=sys.stderr)
         print(f"{result.samples} frames, bond cutoff {result.cutoff}; wrote {', '.join(map(str, paths))}")

@@ -36,7 +36,7 @@ import h5py
 import numpy as np
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import AtomRows, Box, EdgeFrame, PairRows
+from e3d_lmp.frames import AtomRows, BondFrame, Box, EdgeFrame
 from e3d_lmp.superblock import is_marked
 
 FORMAT = "e3d-edges/1"
@@ -74,9 +74,9 @@ def is_store(path: str | os.PathLike) -> bool:
 class StoreReader:
     """The frames of an edge store, read when they are asked for.
 
-    ``len(store)``, ``store[k]`` and iteration give `EdgeFrame`, also where the file holds pairs: both edges
-    of each. ``store[a:b:c]`` is a part of the store with the same methods. An unfinished file, even one that
-    is being written, is read up to its last whole frame.
+    ``len(store)``, ``store[k]`` and iteration give `EdgeFrame`, or `BondFrame` where the file holds pairs, as
+    `e3d_lmp.dumps.DumpReader` does. ``store[a:b:c]`` is a part of the store with the same methods. An
+    unfinished file, even one that is being written, is read up to its last whole frame.
 
     Parameters
     ----------
@@ -134,14 +134,10 @@ class StoreReader:
             part = copy.copy(self)
             part._range = self._range[key]
             return part
-        return next(self._frames_of(range(self._number(key), self._number(key) + 1))).edges()
+        number = self._number(key)
+        return next(self._frames_of(range(number, number + 1)))
 
-    def __iter__(self) -> Iterator[EdgeFrame]:
-        for rows in self.rows():
-            yield rows.edges()
-
-    def rows(self) -> Iterator[EdgeFrame | PairRows]:
-        """Frames as they are stored: `EdgeFrame` or `PairRows`, by `kind`."""
+    def __iter__(self) -> Iterator[EdgeFrame | BondFrame]:
         self.bytes_read = 0
         for block in self._blocks():
             yield from self._frames_of(block)
@@ -245,7 +241,7 @@ class StoreReader:
             raise E3DError(f"{self.path}: damaged edge store ({error}); make it again") from None
         kinds = (np.int64, np.int64, *[np.float64] * (len(columns) - 2))
         columns = [column.astype(kind, copy=False) for column, kind in zip(columns, kinds, strict=True)]
-        frame = EdgeFrame if self.kind == EDGES else PairRows
+        frame = EdgeFrame if self.kind == EDGES else BondFrame
         for k in range(len(block)):
             step = int(self._step[block[k]])
             rows = slice(int(edges[k, 0]) - first, int(edges[k, 1]) - first)

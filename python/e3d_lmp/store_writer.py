@@ -25,7 +25,7 @@ import numpy as np
 
 from e3d_lmp import __version__
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import AtomRows, EdgeFrame, PairRows
+from e3d_lmp.frames import AtomRows, BondFrame, EdgeFrame
 from e3d_lmp.store import EDGES, FORMAT, FRAME_COLUMNS, PAIRS, PARTIAL, ROW_COLUMNS, StoreReader
 from e3d_lmp.superblock import revive
 
@@ -51,7 +51,7 @@ _REAL = {"cell": np.float64, "origin": np.float64, "pbc": np.uint8}
 class StoreWriter:
     """Appends frames to an edge store; as a context manager it finishes the file when the block ends well.
 
-    The first frame, `EdgeFrame` or `PairRows`, decides what the store holds. Where an unfinished or finished
+    The first frame, `EdgeFrame` or `BondFrame`, decides what the store holds. Where an unfinished or finished
     file is there already and was asked for with the same `request`, writing goes on after its last whole
     frame.
 
@@ -135,7 +135,7 @@ class StoreWriter:
         else:
             self.close()
 
-    def append(self, frame: EdgeFrame | PairRows, atoms: AtomRows | None = None, **values: Any) -> None:
+    def append(self, frame: EdgeFrame | BondFrame, atoms: AtomRows | None = None, **values: Any) -> None:
         """Add a frame.
 
         Parameters
@@ -248,7 +248,7 @@ class StoreWriter:
             self.frames, self.rows = len(reader), int(reader.row_counts.sum())
             return
 
-    def _start(self, frame: EdgeFrame | PairRows | None) -> None:
+    def _start(self, frame: EdgeFrame | BondFrame | None) -> None:
         """Open the file for appending: what is there, or a new one with the columns that `frame` needs."""
         if self.resumed is None:
             self.kind = EDGES if frame is None or isinstance(frame, EdgeFrame) else PAIRS
@@ -467,7 +467,7 @@ class _KnownAtoms:
             and (np.array_equal(now.element, atoms.element) or not np.any(np.asarray(atoms.element) != ""))
         )
 
-    def of(self, frame: EdgeFrame | PairRows) -> AtomRows:
+    def of(self, frame: EdgeFrame | BondFrame) -> AtomRows:
         """The atoms of a frame, from the ends of its edges, and those known from earlier frames."""
         now = self.current
         ids, types = np.concatenate([frame.i, frame.j]), np.concatenate([frame.type_i, frame.type_j])

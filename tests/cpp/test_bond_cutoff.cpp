@@ -42,6 +42,12 @@ void test_table()
     std::ofstream(path) << line << "\n";
     CHECK_MESSAGE(BondCutoff({"file", path}), "is not 'El1 El2 R'");
   }
+  std::ofstream(path) << "c h 1.5\n";
+  CHECK_MESSAGE(BondCutoff({"file", path}), "line 1 of bond cutoff file test_bond_cutoff.txt: 'c' is no");
+  std::ofstream(path) << "C H 1.5\nC H 1.5\nH C 1.6\n";
+  CHECK_MESSAGE(BondCutoff({"file", path}), "line 3 of bond cutoff file test_bond_cutoff.txt: H C has");
+  std::ofstream(path) << "# nothing\n";
+  CHECK_MESSAGE(BondCutoff({"file", path}), "holds no line");
   std::remove(path.c_str());
 }
 

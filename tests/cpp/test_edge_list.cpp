@@ -92,6 +92,8 @@ void test_chunks_cover_all_rows_once()
     while (row < 10) row += rows_in_chunk(frame, row, max_rows, 0);
     CHECK_EQUAL(row, 10);
   }
+  CHECK_EQUAL(rows_in_chunk(frame, 0, 3, 0), 3);
+  CHECK_EQUAL(rows_in_chunk(frame, 8, 3, 0), 2);
   CHECK_EQUAL(rows_in_chunk(frame, 0, 0, 5), 3);    // 1 + 2 + 2 edges
   CHECK_EQUAL(rows_in_chunk(frame, 1, 0, 5), 2);    // 2 + 2
   CHECK_EQUAL(rows_in_chunk(frame, 1, 0, 1), 1);    // at least one row

@@ -1,0 +1,447 @@
+/* ----------------------------------------------------------------------
+   e3d-lmp: edge energies of machine-learned potentials in LAMMPS
+   Distributed under the GNU General Public License, version 2: see LICENSE
+------------------------------------------------------------------------- */
+
+#include "fix_e3d_map.h"
+
+#include "bonded_edges.h"
+#include "compute_arguments.h"
+#include "first_message.h"
+#include "pair_e3d.h"
+#include "restart_state.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "group.h"
+#include "update.h"
+#include "utils.h"
+
+#include <algorithm>
+#include <climits>
+#include <cstdio>
+#include <cstring>
+#include <stdexcept>
+
+#include <unistd.h>
+
+using namespace LAMMPS_NS;
+using namespace FixConst;
+
+static constexpr double DEFAULT_BIN = 0.1;    // eV, whatever the units of the run
+static constexpr const char *MAP_FORMAT = "e3d-map/1";
+static constexpr const char *STATE_FORMAT = "fix e3d/map state 1";
+
+/* ----------------------------------------------------------------------
+   fix ID group e3d/map Nevery Nrepeat Nfreq file F [bin W] [cutoff C] [pairs A-B ...] [ave one|running]
+------------------------------------------------------------------------- */
+
+FixE3DMap::FixE3DMap(LAMMPS *lmp, int narg, char **arg) :
+    Fix(lmp, narg, arg), name("fix " + std::string(arg[0]) + " e3d/map"), cutoff_words{"covalent"}
+{
+  pair = PairE3D::find(lmp, name);
+  if (pair->pair_labels().size() == 0)
+    error->all(FLERR, "{}: the elements are not known yet; put 'pair_coeff * * model.nequip.pt2 C H' before "
+               "this fix", name);
+  parse(narg, arg);
+  check_writable();
+
+  restart_global = 1;
+  time_depend = 1;    // reset_timestep would put the samples at the wrong steps
+  dynamic_group_allow = 1;
+
+  array_flag = 1;
+  extarray = 0;
+  global_freq = 1;    // the values of the last output may be asked for on any step
+  size_array_rows = static_cast<int>(map->labels().size());
+  size_array_cols = NUM_COLUMNS;
+  table.assign(static_cast<std::size_t>(size_array_rows) * NUM_COLUMNS, 0.0);
+
+  next_sample = next_valid();
+
+  if (comm->me == 0) {
+    std::string rows;
+    for (int k = 0; k < size_array_rows; k++)
+      rows += fmt::format(" {} {}", k + 1, map->labels()[k].name);
+    utils::logmesg(lmp, "{} rows:{}\n", name, rows);
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DMap::parse(int narg, char **arg)
+{
+  if (narg < 6) utils::missing_cmd_args(FLERR, name, error);
+  nevery = utils::inumeric(FLERR, arg[3], false, lmp);
+  nrepeat = utils::inumeric(FLERR, arg[4], false, lmp);
+  nfreq = utils::inumeric(FLERR, arg[5], false, lmp);
+  if (nevery < 1 || nrepeat < 1 || nfreq < 1)
+    error->all(FLERR, "{}: Nevery Nrepeat Nfreq must be positive numbers, not {} {} {}", name, nevery, nrepeat,
+               nfreq);
+  if (nfreq % nevery || (nrepeat - 1) * nevery >= nfreq)
+    error->all(FLERR, "{}: Nfreq must be a multiple of Nevery and (Nrepeat - 1) * Nevery less than Nfreq, "
+               "unlike {} {} {}", name, nevery, nrepeat, nfreq);
+
+  const bool is_real = strcmp(update->unit_style, "real") == 0;
+  double width =
+      DEFAULT_BIN * (is_real ? utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL) : 1.0);
+  std::vector<std::string> pair_words;
+
+  static const std::vector<std::string> keywords = {"file", "bin", "cutoff", "pairs", "ave"};
+  const auto is_keyword = [](const std::string &word) {
+    return std::find(keywords.begin(), keywords.end(), word) != keywords.end();
+  };
+  for (int iarg = 6; iarg < narg;) {
+    const std::string keyword = arg[iarg++];
+    if (!is_keyword(keyword))
+      error->all(FLERR, "{}: unknown keyword '{}'; it takes 'file F', 'bin W', 'cutoff C', 'pairs A-B ...' and "
+                 "'ave one|running'", name, keyword);
+    if (iarg >= narg) utils::missing_cmd_args(FLERR, name + " " + keyword, error);
+    const std::string value = arg[iarg];
+    if (keyword == "file") {
+      file = value;
+      iarg++;
+    } else if (keyword == "bin") {
+      width = utils::numeric(FLERR, value, false, lmp);
+      if (width <= 0.0)
+        error->all(FLERR, "{} bin must be a positive energy, not {}", name, value);
+      iarg++;
+    } else if (keyword == "cutoff") {
+      const int count = E3D::BondCutoff::num_words(value);
+      if (iarg + count > narg) utils::missing_cmd_args(FLERR, name + " cutoff " + value, error);
+      cutoff_words.assign(arg + iarg, arg + iarg + count);
+      iarg += count;
+    } else if (keyword == "ave") {
+      if (value != "one" && value != "running")
+        error->all(FLERR, "{} ave must be one or running, not '{}'", name, value);
+      running = value == "running";
+      iarg++;
+    } else {
+      for (; iarg < narg && !is_keyword(arg[iarg]); iarg++) pair_words.emplace_back(arg[iarg]);
+      if (pair_words.empty()) utils::missing_cmd_args(FLERR, name + " pairs", error);
+    }
+  }
+  if (file.empty()) error->all(FLERR, "{}: say where the map goes with 'file F'", name);
+
+  const E3D::PairLabels &labels = pair->pair_labels();
+  for (int k = 0; k < labels.size(); k++) pair_names.push_back(labels.name(k));
+  choose_rows(pair_words.empty() ? pair_names : pair_words);
+  std::vector<std::pair<std::string, bool>> rows(
+      labels.size() - std::count(row_of_label.begin(), row_of_label.end(), E3D::PairLabels::NONE));
+  for (int k = 0; k < labels.size(); k++)
+    if (row_of_label[k] != E3D::PairLabels::NONE) rows[row_of_label[k]] = {labels.name(k), labels.is_like(k)};
+  map = std::make_unique<E3D::EnergyMap>(width, rows);
+
+  settings = fmt::format("{} {} {} group {} bin {} cutoff {} ave {} units {} pairs", nevery, nrepeat, nfreq,
+                         group->names[igroup], E3D::real_text(width), cutoff_text(),
+                         running ? "running" : "one", update->unit_style);
+  for (const auto &row : rows) settings += " " + row.first;
+}
+
+/* ----------------------------------------------------------------------
+   one row of the array for each pair, in the order of the words
+------------------------------------------------------------------------- */
+
+void FixE3DMap::choose_rows(const std::vector<std::string> &words)
+{
+  row_of_label.assign(pair_names.size(), E3D::PairLabels::NONE);
+  int row = 0;
+  for (const auto &word : words) {
+    std::string message;
+    int label = 0;
+    try {
+      label = pair->pair_labels().of_word(word);
+    } catch (const std::runtime_error &e) {
+      message = e.what();
+    }
+    if (!message.empty()) error->all(FLERR, "{}: {}", name, message);
+    if (row_of_label[label] != E3D::PairLabels::NONE)
+      error->all(FLERR, "{}: the pair {} is named twice", name, pair_names[label]);
+    row_of_label[label] = row++;
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+static std::string temporary_name(const std::string &path)
+{
+  return platform::path_join(platform::path_dirname(path),
+                             fmt::format(".{}.{}", platform::path_basename(path), getpid()));
+}
+
+void FixE3DMap::check_writable() const
+{
+  std::string problem;
+  if (comm->me == 0) {
+    const std::string partial = temporary_name(file);
+    FILE *fp = platform::path_is_directory(file) ? nullptr : std::fopen(partial.c_str(), "w");
+    if (fp) {
+      std::fclose(fp);
+      platform::unlink(partial);
+    } else {
+      problem = platform::path_is_directory(file) ? "it is a folder" : utils::getsyserror();
+    }
+  }
+  problem = E3D::first_message(world, problem);
+  if (!problem.empty()) error->all(FLERR, "{}: cannot write the map file {}: {}", name, file, problem);
+}
+
+/* ---------------------------------------------------------------------- */
+
+int FixE3DMap::setmask()
+{
+  return END_OF_STEP;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DMap::init()
+{
+  pair = PairE3D::find(lmp, name);
+  const E3D::PairLabels &labels = pair->pair_labels();
+  std::vector<std::string> now;
+  for (int k = 0; k < labels.size(); k++) now.push_back(labels.name(k));
+  if (now != pair_names)
+    error->all(FLERR, "{}: pair_coeff has changed the elements of the atom types; 'unfix {}' and define it again",
+               name, id);
+  subscription = pair->subscribe_bonds(E3D::bond_cutoffs(lmp, name, *pair, cutoff_words));
+
+  if (next_sample < update->ntimestep) {    // a minimization went by
+    taken = 0;
+    next_sample = next_valid();
+  }
+}
+
+/* ----------------------------------------------------------------------
+   the first step of a run has no end_of_step
+------------------------------------------------------------------------- */
+
+void FixE3DMap::setup(int /*vflag*/)
+{
+  end_of_step();
+}
+
+/* ----------------------------------------------------------------------
+   the steps of fix ave/histo: Nrepeat samples, Nevery steps apart, the last one on a multiple of Nfreq
+------------------------------------------------------------------------- */
+
+bigint FixE3DMap::next_valid() const
+{
+  bigint next = (update->ntimestep / nfreq) * nfreq + nfreq;
+  if (next - nfreq == update->ntimestep && nrepeat == 1) return update->ntimestep;
+  next -= (nrepeat - 1) * nevery;
+  return next < update->ntimestep ? next + nfreq : next;
+}
+
+void FixE3DMap::end_of_step()
+{
+  if (update->ntimestep != next_sample) return;
+  if (taken == 0 && !running) {
+    map->clear();
+    samples = 0;
+  }
+  sample();
+  if (++taken < nrepeat) {
+    next_sample += nevery;
+    return;
+  }
+  taken = 0;
+  next_sample = update->ntimestep + nfreq - (nrepeat - 1) * nevery;
+
+  reduce();
+  if (comm->me == 0) {
+    fill_table();
+    write_map();
+  }
+  MPI_Bcast(table.data(), static_cast<int>(table.size()), MPI_DOUBLE, 0, world);
+}
+
+/* ----------------------------------------------------------------------
+   take in this rank's pairs of this step
+------------------------------------------------------------------------- */
+
+void FixE3DMap::sample()
+{
+  const E3D::BondedEdges &bonds = pair->bonded_edges(subscription, name);
+  const int *mask = atom->mask;
+  for (const auto &bond : bonds.pairs()) {
+    const int row = row_of_label[bond.label];
+    if (row == E3D::PairLabels::NONE) continue;
+    if (!(mask[bond.first] & groupbit) || !(mask[bond.second] & groupbit)) continue;
+    if (!map->add(row, bond.D(), bond.A()))
+      error->one(FLERR, "{} on step {}: D = {} and A = {} of the pair {} of atoms {} and {} are not finite, or "
+                 "too large for bins of {}; has the simulation blown up?", name, update->ntimestep, bond.D(),
+                 bond.A(), map->labels()[row].name, atom->tag[bond.first], atom->tag[bond.second], map->width());
+  }
+  if (samples == 0) first_step = update->ntimestep;
+  last_step = update->ntimestep;
+  samples++;
+}
+
+/* ----------------------------------------------------------------------
+   bring all parts of the map to rank 0, which keeps them; the others begin anew
+   binomial tree: in round k the ranks that are odd multiples of 2^k hand theirs to the rank 2^k before
+------------------------------------------------------------------------- */
+
+void FixE3DMap::reduce()
+{
+  std::vector<int64_t> words;
+  for (int distance = 1; distance < comm->nprocs; distance *= 2) {
+    if (comm->me & distance) {
+      words = map->pack();
+      if (words.size() > INT_MAX)
+        error->one(FLERR, "{}: a map of {} words is larger than one message; use wider bins", name, words.size());
+      int size = static_cast<int>(words.size());
+      MPI_Send(&size, 1, MPI_INT, comm->me - distance, 0, world);
+      MPI_Send(words.data(), size, MPI_LMP_BIGINT, comm->me - distance, 0, world);
+      map->clear();
+      return;
+    }
+    if (comm->me + distance >= comm->nprocs) continue;
+    int size;
+    MPI_Recv(&size, 1, MPI_INT, comm->me + distance, 0, world, MPI_STATUS_IGNORE);
+    words.resize(size);
+    MPI_Recv(words.data(), size, MPI_LMP_BIGINT, comm->me + distance, 0, world, MPI_STATUS_IGNORE);
+    map->merge(words);
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DMap::fill_table()
+{
+  double *row = table.data();
+  for (const auto &label : map->labels()) {
+    row[COUNT] = static_cast<double>(label.count);
+    row[MEAN_D] = label.mean_D();
+    row[STD_D] = label.std_D();
+    row[MEAN_ABS_A] = label.mean_absA();
+    row[STD_A] = label.std_A();
+    row[ENTROPY] = label.entropy();
+    row += NUM_COLUMNS;
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+double FixE3DMap::compute_array(int row, int column)
+{
+  return table[static_cast<std::size_t>(row) * NUM_COLUMNS + column];
+}
+
+/* ----------------------------------------------------------------------
+   the whole file or nothing: written under another name, then renamed
+------------------------------------------------------------------------- */
+
+void FixE3DMap::write_map() const
+{
+  const std::string target = utils::star_subst(file, update->ntimestep, 0);
+  const std::string partial = temporary_name(target);
+  const std::string text = header() + map->text() + "end\n";
+
+  FILE *fp = std::fopen(partial.c_str(), "w");
+  bool good = fp && std::fwrite(text.data(), 1, text.size(), fp) == text.size();
+  if (fp) good = std::fclose(fp) == 0 && good;
+  good = good && std::rename(partial.c_str(), target.c_str()) == 0;
+  if (!good) {
+    const std::string problem = utils::getsyserror();
+    platform::unlink(partial);
+    error->one(FLERR, "{} on step {}: cannot write the map file {}: {}", name, update->ntimestep, target, problem);
+  }
+}
+
+/* ---------------------------------------------------------------------- */
+
+static std::string one_line(std::string text)
+{
+  std::replace(text.begin(), text.end(), '#', ' ');    // would begin a comment
+  return utils::join_words(utils::split_words(text), " ");
+}
+
+std::string FixE3DMap::cutoff_text() const
+{
+  const std::string &word = cutoff_words[0];    // a number as Python has it, so that maps can be added
+  return utils::is_double(word) ? E3D::real_text(utils::numeric(FLERR, word, false, lmp))
+                                : utils::join_words(cutoff_words, " ");
+}
+
+std::string FixE3DMap::header() const
+{
+  std::string types;
+  for (int t = 1; t <= atom->ntypes; t++) {
+    const std::string &element = pair->pair_labels().element(t);
+    types += " " + (element.empty() ? "NULL" : element);
+  }
+  const bool is_real = strcmp(update->unit_style, "real") == 0;
+  return fmt::format("{}\nbin {}\ncutoff {}\nsamples {}\nsteps {} {}\n", MAP_FORMAT,
+                     E3D::real_text(map->width()), one_line(cutoff_text()), samples, first_step, last_step) +
+      fmt::format("provenance e3d {}\nprovenance lammps {}\nprovenance model {}\nprovenance types{}\n"
+                  "provenance units {}\nprovenance energy_unit {}\nprovenance group {}\n"
+                  "provenance sampling {} {} {} ave {}\n",
+                  E3D_VERSION, lmp->version, one_line(pair->model_path()), types, update->unit_style,
+                  is_real ? "kcal/mol" : "eV", one_line(group->names[igroup]), nevery, nrepeat, nfreq,
+                  running ? "running" : "one");
+}
+
+/* ----------------------------------------------------------------------
+   state: format, settings, step, sampling, table and packed map; all ranks call both routines
+------------------------------------------------------------------------- */
+
+void FixE3DMap::write_restart(FILE *fp)
+{
+  reduce();
+  if (comm->me != 0) return;
+
+  E3D::RestartWriter state;
+  state.put(STATE_FORMAT);
+  state.put(settings);
+  for (const bigint number : {update->ntimestep, next_sample, taken, samples, first_step, last_step})
+    state.put(number);
+  state.put(table);
+  state.put(map->pack());
+  if (!state.write(fp))
+    error->one(FLERR, "{}: a map of {} bytes is larger than a restart file holds; use wider bins", name,
+               state.size());
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DMap::restart(char *buf)
+{
+  std::string problem;
+  try {
+    E3D::RestartReader state(buf);
+    if (state.text() != STATE_FORMAT) throw std::runtime_error("it is of another version of e3d");
+    const std::string stored = state.text();
+    if (stored != settings)
+      throw std::runtime_error("it is of other settings, '" + stored + "' instead of '" + settings + "'");
+    const bigint step = state.number();
+    for (bigint *number : {&next_sample, &taken, &samples, &first_step, &last_step}) *number = state.number();
+    table = state.list<double>();
+    map->merge(state.list<int64_t>());
+    if (comm->me != 0) map->clear();
+    if (step != update->ntimestep) {    // reset_timestep has come between
+      taken = 0;
+      next_sample = next_valid();
+    }
+  } catch (const std::runtime_error &e) {
+    problem = e.what();
+  }
+  if (problem.empty()) return;
+
+  map->clear();
+  table.assign(static_cast<std::size_t>(size_array_rows) * NUM_COLUMNS, 0.0);
+  taken = samples = 0;
+  next_sample = next_valid();
+  if (comm->me == 0)
+    error->warning(FLERR, "{} begins with an empty map and does not use the one in the restart file: {}", name,
+                   problem);
+}
+
+/* ---------------------------------------------------------------------- */
+
+double FixE3DMap::memory_usage()
+{
+  return map->memory_usage() + static_cast<double>(table.capacity()) * sizeof(double);
+}

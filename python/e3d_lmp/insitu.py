@@ -1,0 +1,131 @@
+"""What the fixes of the plugin gather while LAMMPS runs: their commands for ``e3d run``, and what they found.
+
+The fixes stay from the first ``run`` of an input to its end, so that a ``reset_timestep`` between two runs
+is an error of LAMMPS; define the fixes in the input itself where one is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from e3d_lmp.errors import E3DError
+from e3d_lmp.events import event_columns, event_table, read_events
+from e3d_lmp.figures import plot_species, save_figure
+from e3d_lmp.maps import DEFAULT_BIN
+from e3d_lmp.species import DEFAULT_SHOWN, SUMMARY, read_species, species_table
+from e3d_lmp.tables import format_table
+
+FIX_ID = "e3d_run"
+MAP_FILE, EVENTS_FILE, SPECIES_FILE = "insitu.e3d", "bonds.txt", "species.txt"
+"""Files of fix e3d/map and fix e3d/bonds in the output folder of ``e3d run``."""
+
+
+def fix_commands(
+    output: Path,
+    cutoff: str,
+    sampling: Sequence[int] | None = None,
+    width: float = DEFAULT_BIN,
+    labels: Sequence[str] | None = None,
+    bonds_every: int | None = None,
+    species: bool = False,
+    form: Sequence[Sequence[str]] = (),
+    break_off: Sequence[Sequence[str]] = (),
+) -> list[str]:
+    """The fix e3d/map and fix e3d/bonds that write into the folder `output` while LAMMPS runs.
+
+    Parameters
+    ----------
+    cutoff
+        Bond cutoff as LAMMPS takes it.
+    sampling
+        Nevery, Nrepeat and Nfreq of the map ``insitu.e3d``, which holds all samples of the run; None: no map.
+    width, labels
+        Width of its bins, in the energy unit of the run, and its pairs (all by default).
+    bonds_every
+        Steps between two looks at the bonds, whose events go to ``bonds.txt``; None: no look.
+    species
+        Whether the molecules of each look go to ``species.txt``.
+    form, break_off
+        Thresholds of bonds in the words of fix e3d/bonds, e.g. ``[["-1.0"]]`` or ``[["C-H", "-2"], ["-1"]]``;
+        its own by default.
+
+    Raises
+    ------
+    E3DError
+        If a number is below 1, or species are asked for without bonds.
+    """
+    numbers = [*(sampling or ()), *([] if bonds_every is None else [bonds_every])]
+    if any(number < 1 for number in numbers):
+        raise E3DError(f"--map and --bonds: expected whole numbers of steps from 1, got {min(numbers)}")
+    if bonds_every is None and (species or form or break_off):
+        raise E3DError("--species, --form and --break need --bonds: give it too, e.g. --bonds 100 --species")
+    commands = []
+    if sampling:
+        every = " ".join(map(str, sampling))
+        pairs = f" pairs {' '.join(labels)}" if labels else ""
+        commands.append(
+            f'fix {FIX_ID}_map all e3d/map {every} file "{output / MAP_FILE}" bin {width!r} cutoff {cutoff}'
+            f"{pairs} ave running"
+        )
+    if bonds_every is not None:
+        also = f' species "{output / SPECIES_FILE}"' if species else ""
+        thresholds = [("form", *words) for words in form] + [("break", *words) for words in break_off]
+        more = "".join(" " + " ".join(words) for words in thresholds) + also
+        file = f'file "{output / EVENTS_FILE}"'
+        commands.append(f"fix {FIX_ID}_bonds all e3d/bonds {bonds_every} {file} cutoff {cutoff}{more}")
+    return commands
+
+
+def report_fixes(output: Path, has_map: bool, has_bonds: bool, has_species: bool) -> list[Path]:
+    """Print what the fixes of `fix_commands` found; returns their files, and a picture of the species."""
+    paths = [output / MAP_FILE] if has_map and (output / MAP_FILE).exists() else []
+    if has_bonds:
+        paths.append(output / EVENTS_FILE)
+        events = read_events(paths[-1])
+        print(f"{len(events)} bonds formed or broke")
+        if len(events):
+            print(format_table(event_columns(events.unit), event_table(events)))
+    if has_species:
+        paths += [output / SPECIES_FILE, output / "species.png"]
+        species = read_species(paths[-2])
+        print(f"{len(species.formulas)} different molecules")
+        print(format_table(SUMMARY, species_table(species, DEFAULT_SHOWN)))
+        save_figure(plot_species(species, DEFAULT_SHOWN), paths[-1])
+    return paths
+
+
+def add_fix_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``e3d run`` that ask for fixes."""
+    parser.add_argument(
+        "--map",
+        type=int,
+        nargs=3,
+        metavar=("NEVERY", "NREPEAT", "NFREQ"),
+        help="let fix e3d/map take NREPEAT samples NEVERY steps apart before each multiple of NFREQ, from "
+        f"the first 'run' on, and then write the map of all of them, {MAP_FILE}",
+    )
+    parser.add_argument(
+        "--bonds",
+        type=int,
+        metavar="N",
+        help="let fix e3d/bonds note each N-th step which bonds formed and broke by their energy, in "
+        f"{EVENTS_FILE} (see e3d events)",
+    )
+    for name, what in (("form", "below which a bond forms"), ("break", "above which a bond breaks")):
+        parser.add_argument(
+            f"--{name}",
+            nargs="+",
+            action="append",
+            default=[],
+            metavar="D",
+            help=f"with --bonds: energy {what}: a number for all pairs, or a pair and a number (may be "
+            "repeated), or 'map FILE'; by default that of fix e3d/bonds",
+        )
+    parser.add_argument(
+        "--species",
+        action="store_true",
+        help=f"with --bonds: count molecules by formula too, in {SPECIES_FILE} and species.png (see "
+        "e3d species)",
+    )
