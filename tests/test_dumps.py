@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from e3d_lmp import dumps
+from e3d_lmp import dump_text
 from e3d_lmp.dumps import DumpReader
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import Box, EdgeFrame
@@ -65,7 +65,7 @@ def test_round_trip_is_exact(tmp_path, name, triclinic):
 def test_block_boundaries_change_nothing(tmp_path, monkeypatch, block):
     frames = some_frames()
     path = write_dump(tmp_path / "d", frames)
-    monkeypatch.setattr(dumps, "BLOCK_BYTES", block)
+    monkeypatch.setattr(dump_text, "BLOCK_BYTES", block)
     for got, expected in zip(DumpReader(path), frames, strict=True):
         assert_same_frame(got, expected)
 
