@@ -152,6 +152,31 @@ def test_units_time_and_label_lines(tmp_path):
     assert_same_frame(got, frames[0])
 
 
+def test_energies_are_in_ev_whatever_the_units(tmp_path):
+    frames = some_frames(2)
+    path = write_dump(tmp_path / "d", frames)
+    for got in (list(DumpReader(path, units="real")), list(_with_units(path, "real"))):
+        for one, expected in zip(got, frames, strict=True):
+            np.testing.assert_allclose(one.eps, expected.eps / 23.060549, rtol=1e-15)
+            np.testing.assert_array_equal(one.vec, expected.vec)
+    assert_same_frame(next(iter(_with_units(path, "metal", units="metal"))), frames[0])
+    with pytest.raises(E3DError, match="says units real, not metal; leave --units out"):
+        list(_with_units(path, "real", units="metal"))
+    with pytest.raises(E3DError, match="units lj; expected units metal or real"):
+        list(_with_units(path, "lj"))
+    bonds = [bonds_of(frame, ("C", "H")) for frame in frames]
+    (first, _) = DumpReader(write_dump(tmp_path / "b", bonds), units="real")
+    for name in ("e12", "e21"):
+        np.testing.assert_allclose(getattr(first, name), getattr(bonds[0], name) / 23.060549, rtol=1e-15)
+
+
+def _with_units(path, said, **options):
+    """A reader of the same dump with ITEM: UNITS at its beginning, where LAMMPS writes it once."""
+    other = path.with_name(f"{path.name}-{said}")
+    other.write_text(f"ITEM: UNITS\n{said}\n" + path.read_text())
+    return DumpReader(other, **options)
+
+
 @pytest.mark.parametrize("xy", [-2.0, 1.5])
 @pytest.mark.parametrize("xz", [-1.0, 2.5])
 @pytest.mark.parametrize("yz", [-1.5, 0.5])

@@ -262,6 +262,25 @@ def test_real_units_are_electronvolts_in_python(run_folder: Path) -> None:
     assert got["mean_D_eV"] == pytest.approx(wanted["mean_D_eV"], rel=1e-5)
 
 
+def test_dumps_of_units_real_say_so(run_folder: Path) -> None:
+    """LAMMPS's own ITEM: UNITS is read; a dump without it needs --units real."""
+    real = INPUT.replace("units metal", "units real").replace("timestep 0.002", "timestep 2.0")
+    said = real.replace("dump_modify edges", "dump_modify edges units yes")
+    model = ["-v", "model", "lj.nequip.pth", "-v", "steps", "5"]
+    tables = []
+    for name, text, words in (("said", said, []), ("unsaid", real, ["--units", "real"]), ("wrong", real, [])):
+        (run_folder / f"in.{name}").write_text(text)
+        done = _run(run_folder, str(BIN / "lmp"), "-in", f"in.{name}", *model)
+        assert done.returncode == 0, done.stdout
+        assert ("ITEM: UNITS\nreal" in (run_folder / "edges.dump").read_text()) == (name == "said")
+        words = ["edges.dump", "-o", name, "--types", "Ar", "--cutoff", CUTOFF, "--bin", "0.01", *words]
+        done = _e3d(run_folder, "analyze", *words)
+        assert done.returncode == 0, done.stderr
+        tables.append(json.loads((run_folder / name / "pairs.json").read_text())["pairs"])
+    assert tables[0] == tables[1] and tables[0][0]["mean_D_eV"] == pytest.approx(-0.0102, rel=0.05)
+    assert tables[2][0]["mean_D_eV"] == pytest.approx(tables[0][0]["mean_D_eV"] * 23.060549, rel=1e-9)
+
+
 @pytest.mark.parametrize("place", ["_frame", "_local_rows"])
 def test_a_rank_that_fails_in_a_sample_does_not_leave_the_others(run_folder: Path, place: str) -> None:
     drive = f"""

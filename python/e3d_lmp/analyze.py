@@ -25,6 +25,7 @@ from e3d_lmp.maps import DEFAULT_BIN, EnergyMap, write_map
 from e3d_lmp.pairs import Pairing, parse_labels
 from e3d_lmp.reducers import MapReducer
 from e3d_lmp.tables import Column, format_table, name_ending, write_csv, write_json
+from e3d_lmp.units import LAMMPS_UNITS
 
 
 @dataclass
@@ -196,6 +197,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     add_analysis_arguments(parser)
+    add_units_argument(parser)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use each N-th frame (default 1)")
     parser.add_argument("--allow-truncated", action="store_true", help="leave out frames that are cut off")
     parser.add_argument(
@@ -203,6 +205,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME",
         help="names of the dump's columns in order, for dumps that call them c_ID[1] c_ID[2] ...",
+    )
+
+
+def add_units_argument(parser: argparse.ArgumentParser) -> None:
+    """The argument of every command that reads edge dumps about the units of their energies."""
+    parser.add_argument(
+        "--units",
+        choices=LAMMPS_UNITS,
+        help="units of the LAMMPS run, for dumps that do not say it (default: what the dump says with "
+        "'dump_modify units yes', else metal); results are in eV always",
     )
 
 
@@ -248,7 +260,7 @@ def run(args: argparse.Namespace) -> int:
     """Do what ``e3d analyze`` was asked; returns the exit code."""
     from tqdm import tqdm
 
-    reader = DumpReader(args.dumps, args.columns, args.every, args.allow_truncated)
+    reader = DumpReader(args.dumps, args.columns, args.every, args.allow_truncated, units=args.units)
     elements, model_cutoffs = model_types(args.model, args.types) if args.model else (args.types, None)
     analysis = EdgeAnalysis(
         elements,
@@ -257,7 +269,7 @@ def run(args: argparse.Namespace) -> int:
         args.pairs,
         model_cutoffs,
         args.skip_unpaired,
-        {"dumps": " ".join(map(str, reader.files)), "every": str(args.every)},
+        {"dumps": " ".join(map(str, reader.files)), "every": str(args.every), "energy_unit": "eV"},
     )
     bar = tqdm(
         total=reader.bytes_total, unit="B", unit_scale=True, desc="e3d analyze", disable=None, leave=False

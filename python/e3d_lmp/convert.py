@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from e3d_lmp.analyze import add_units_argument, model_types
 from e3d_lmp.cutoffs import check_elements
 from e3d_lmp.dumps import AtomReader, DumpReader
 from e3d_lmp.errors import E3DError
@@ -176,6 +177,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --pairs: leave out and count edges whose partner is missing",
     )
+    add_units_argument(parser)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="keep each N-th frame (default 1)")
     parser.add_argument("--frames", type=int, metavar="N", help="stop when the store has N frames")
     parser.add_argument(
@@ -216,7 +218,9 @@ def run(args: argparse.Namespace) -> int:
     pairing = _pairing(args, elements)
     if args.frames is not None and args.frames < 1:
         raise E3DError(f"--frames {args.frames}: expected a whole number of at least 1")
-    reader = DumpReader(args.dumps, args.columns, args.every, args.allow_truncated, follow=args.follow)
+    reader = DumpReader(
+        args.dumps, args.columns, args.every, args.allow_truncated, follow=args.follow, units=args.units
+    )
     atoms = AtomReader(args.atoms, None, 1, args.allow_truncated, follow=args.follow) if args.atoms else None
     request = {
         "command": "convert",
@@ -276,9 +280,7 @@ def _pairing(args: argparse.Namespace, elements: Sequence[str]) -> Pairing | Non
         raise E3DError("--pairs needs the element of every LAMMPS type: add --types, e.g. --types C H N O")
     cutoffs = None
     if args.model:
-        from e3d_lmp.analyze import _model_cutoffs
-
-        cutoffs = _model_cutoffs(args.model, elements)
+        _, cutoffs = model_types(args.model, elements)
     return Pairing(tuple(elements), None, cutoffs, args.skip_unpaired)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import AtomRows, BondFrame, Box, EdgeFrame
 from e3d_lmp.tokens import exact_ids, tokenise, whole_numbers
+from e3d_lmp.units import ev_per_unit
 
 ENDS = ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz")
 EDGE_COLUMNS = (*ENDS, "eps")
@@ -125,6 +126,7 @@ class DumpFile:
     columns : names of the columns in order, instead of those in the file
     of : ``local`` or ``atoms``
     wait : called with this object at the present end of the file; True if there is more to read by now
+    units : LAMMPS units of the energies, ``metal`` or ``real``; None: as the file says, else metal
 
     Attributes
     ----------
@@ -138,12 +140,15 @@ class DumpFile:
         columns: Sequence[str] | None = None,
         of: str = LOCAL,
         wait: Callable[[DumpFile], bool] | None = None,
+        units: str | None = None,
     ):
         self.path = path
         self.frames = 0
         self.between_frames = True
         self._of = of
         self._wait = wait
+        self._units = units
+        self._ev = ev_per_unit(units or "metal", "--units")
         self._columns = tuple(columns) if columns else None
         self._raw, self._stream = _open(path)
         self._text = b""
@@ -172,7 +177,9 @@ class DumpFile:
             item = line.strip()
             if item == "ITEM: TIMESTEP":
                 step = self._int(item)
-            elif item in ("ITEM: UNITS", "ITEM: TIME"):
+            elif item == "ITEM: UNITS":
+                self._set_units(self._need_line().strip())
+            elif item == "ITEM: TIME":
                 self._need_line()
             elif item.startswith("ITEM: NUMBER OF "):
                 if item.endswith(" ATOMS") != (self._of == ATOMS):
@@ -197,7 +204,7 @@ class DumpFile:
             line = self._need_line()
 
     def read_rows(self, header: Header) -> EdgeFrame | BondFrame:
-        """The edges or pairs of the frame whose header was read last."""
+        """The edges or pairs of the frame whose header was read last, energies in eV."""
         energies = EDGE_COLUMNS[7:] if header.kind == "edges" else BOND_COLUMNS[7:]
         at = [header.columns.index(name) for name in (*ENDS, *energies)]
         where = f"{self.path}, frame {self.frames} (step {header.step})"
@@ -206,7 +213,7 @@ class DumpFile:
             table = tokenise(text, len(header.columns), count, where)
             ids = [exact_ids(table[k], text, k, where) for k in at[:2]]
             types = [whole_numbers(table[k], header.columns[k], where).astype(np.int32) for k in at[2:4]]
-            values = [np.ascontiguousarray(table[at[4:7]].T), *(table[k].copy() for k in at[7:])]
+            values = [np.ascontiguousarray(table[at[4:7]].T), *(table[k] * self._ev for k in at[7:])]
             for part, block in zip(parts, ids + types + values, strict=True):
                 part.append(block)
         whole = [part[0] if len(part) == 1 else np.concatenate(part) for part in parts]
@@ -323,6 +330,12 @@ class DumpFile:
                 f"{self.path}, frame {self.frames}: expected a whole number after '{item}', got '{text}'"
             )
         return int(text)
+
+    def _set_units(self, units: str) -> None:
+        """Take over what the file says about its units, once at its beginning."""
+        self._ev = ev_per_unit(units, str(self.path))
+        if self._units not in (None, units):
+            raise E3DError(f"{self.path}: the dump says units {units}, not {self._units}; leave --units out")
 
     def _box(self, words: list[str]) -> Box:
         lines = [self._need_line() for _ in range(3)]

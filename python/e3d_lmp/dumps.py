@@ -71,6 +71,9 @@ class DumpReader:
         there.
     on_wait
         Called again and again while waiting for more.
+    units
+        LAMMPS units of the run, ``metal`` or ``real``; None: what the dump says (``dump_modify units yes``),
+        else metal. Frames are in eV always.
 
     Raises
     ------
@@ -86,6 +89,7 @@ class DumpReader:
     after: int | None = None
     follow: float | None = None
     on_wait: Callable[[], None] | None = None
+    units: str | None = None
     files: list[Path] = field(init=False)
     bytes_total: int = field(init=False)
     bytes_read: int = field(init=False, default=0)
@@ -141,7 +145,7 @@ class DumpReader:
             raise E3DError(f"{self.files[0]}: the dump is empty; did the run reach its first dump step?")
 
     def _file(self, path: Path, wait: Callable[[DumpFile], bool] | None = None) -> DumpFile:
-        return DumpFile(path, self.columns, self.of, wait)
+        return DumpFile(path, self.columns, self.of, wait, self.units)
 
     def _join(self, step: int, parts: list[Any]) -> Any:
         """One frame from what the files of one group hold of it."""
