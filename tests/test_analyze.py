@@ -73,7 +73,8 @@ def test_command_line(frames, dump, tmp_path, capsys):
         assert float(row["H_2D_bits"]) == pytest.approx(float(row["H_2D_nats"]) / np.log(2), abs=1e-12)
     about = json.loads((out / "pairs.json").read_text())
     assert about["samples"] == 3 and about["steps"] == [0, 200] and about["cutoff"] == "covalent"
-    assert about["provenance"] == {"e3d": __version__, "types": "C H O", "dumps": str(dump), "every": "1"}
+    expected = {"e3d": __version__, "types": "C H O", "dumps": str(dump), "every": "1", "energy_unit": "eV"}
+    assert about["provenance"] == expected
     assert [row["pair"] for row in about["pairs"]] == [row["pair"] for row in rows]
     written = read_map(out / "map.e3d")
     assert bond_table(written) == about["pairs"]
