@@ -134,9 +134,8 @@ def _large_cluster(
 
     `radii` are those of the types, (n,) angstrom.
     """
-    spacing = min(
-        3.5 * float(np.mean(radii)), 0.8 * r_max
-    )  # about a molecular liquid, and never without edges
+    # about a molecular liquid, and never without edges
+    spacing = min(3.5 * float(np.mean(radii)), 0.8 * r_max)
     side = 4
     while True:
         grid = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
