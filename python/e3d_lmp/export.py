@@ -162,7 +162,7 @@ def export_model(
     graphs = gate_structures(type_elements, r_max)
 
     widened = original if source_dtype == "float64" else as_double(original)
-    # The large graph, last of all, is for the widest arithmetic here and for the finished file: it takes seconds.
+    # The large graph, the last one, takes seconds: it is for the widest arithmetic and for the finished file.
     own_graphs = graphs if widened is original else graphs[:-1]
     reports = [_check_decomposition(label, original, facts, own_graphs)]
     if widened is not original:
