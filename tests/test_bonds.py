@@ -198,6 +198,7 @@ def test_cutoff_decides_what_is_bonded():
 def test_no_bonds_at_all():
     assert bonded_pairs(["H", "H"], np.array([[0.0, 0, 0], [5.0, 0, 0]])).shape == (0, 2)
     assert bond_orders(["H", "H"], np.zeros((0, 2))).shape == (0,)
+    assert bond_orders([], np.zeros((0, 2))).shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +213,13 @@ def test_no_bonds_at_all():
 def test_bad_bonds(bonds, kind):
     with pytest.raises(E3DError, match=kind):
         bond_orders(["C", "O"], np.array(bonds))
+
+
+def test_unknown_elements():
+    with pytest.raises(E3DError, match="'X' is not a chemical element"):
+        bonded_pairs(["C", "X"], np.zeros((2, 3)))
+    with pytest.raises(E3DError, match="'Q' is not a chemical element"):
+        bond_orders(["Q", "C"], np.array([[0, 1]]))
 
 
 def test_missing_programs_say_what_to_type(monkeypatch):

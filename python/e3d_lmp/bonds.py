@@ -33,7 +33,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from e3d_lmp.cutoffs import BondCutoff, check_elements, parse_cutoff
+from e3d_lmp.cutoffs import BondCutoff, parse_cutoff, unknown_elements
 from e3d_lmp.errors import E3DError
 from e3d_lmp.pairs import pair_label
 
@@ -81,7 +81,7 @@ def bonded_pairs(
     """
     from ase.neighborlist import primitive_neighbor_list
 
-    elements = check_elements(elements, "bonds")
+    _check_elements(elements)
     cutoff = parse_cutoff(cutoff) if isinstance(cutoff, str) else cutoff
     kinds, kind = np.unique(elements, return_inverse=True)
     limits = cutoff.matrix(kinds.tolist())
@@ -127,10 +127,12 @@ def bond_orders(
         If the bonds are malformed, or the program that perceives them is not installed.
     """
     perceive = rdkit_orders if perceive is None else perceive
-    elements = check_elements(elements, "bonds")
+    _check_elements(elements)
     bonds = np.asarray(bonds, dtype=np.int64).reshape(-1, 2)
+    if not bonds.size:
+        return np.zeros(0)
     n = len(elements)
-    if bonds.size and (bonds.min() < 0 or bonds.max() >= n or np.any(bonds[:, 0] == bonds[:, 1])):
+    if bonds.min() < 0 or bonds.max() >= n or np.any(bonds[:, 0] == bonds[:, 1]):
         raise E3DError(f"bonds: expected pairs of different atoms counted from 0 to {n - 1}")
     if np.unique(np.sort(bonds, axis=1), axis=0).shape != bonds.shape:
         raise E3DError("bonds: a pair of atoms occurs more than once; list each bond once")
@@ -273,6 +275,12 @@ def gaff_orders(elements: Sequence[str], bonds: np.ndarray, charge: int = 0) -> 
 
 
 _GAFF_ORDER = {1: 1.0, 2: 2.0, 3: 3.0, 6: 1.5, 7: 1.5, 8: 1.5, 9: 1.5, 10: 1.5}
+
+
+def _check_elements(elements: Sequence[str]) -> None:
+    unknown = unknown_elements(elements)
+    if unknown:
+        raise E3DError(f"bonds: '{unknown[0]}' is not a chemical element from H to Cm")
 
 
 def _orders_of(molecule: Any) -> np.ndarray:

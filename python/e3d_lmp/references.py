@@ -24,7 +24,7 @@ from importlib import resources
 from pathlib import Path
 
 from e3d_lmp.bonds import bond_type
-from e3d_lmp.cutoffs import check_elements
+from e3d_lmp.cutoffs import unknown_elements
 from e3d_lmp.errors import E3DError
 
 KJ_PER_MOL = 0.010364269656262174
@@ -122,7 +122,9 @@ def _entry(row: dict[str, str], place: str) -> tuple[str, ReferenceEnergy]:
     pair = row["pair"].split("-")
     if len(pair) != 2:
         raise E3DError(f"{place}: expected a pair of elements such as C-N, got '{row['pair']}'")
-    check_elements(pair, place)
+    unknown = unknown_elements(pair)
+    if unknown:
+        raise E3DError(f"{place}: '{unknown[0]}' is not a chemical element from H to Cm")
     energy = _positive(row["kJ_per_mol"], "an energy in kJ/mol", place) * KJ_PER_MOL
     low, high = (
         _positive(row[key], "an energy in kJ/mol", place) * KJ_PER_MOL if row.get(key) else math.nan
