@@ -7,6 +7,7 @@
 
 #include "compute_e3d_atom.h"
 #include "compute_e3d_edge_local.h"
+#include "compute_e3d_heat.h"
 #include "compute_e3d_pair_local.h"
 #include "fix_e3d_bonds.h"
 #include "fix_e3d_map.h"
@@ -83,6 +84,11 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *l
   plugin.name = "e3d/atom";
   plugin.info = "per-atom sums of edge energies, compute e3d/atom";
   plugin.creator.v2 = create_with_arguments<ComputeE3DAtom>;
+  register_plugin(&plugin, lmp);
+
+  plugin.name = "e3d/heat";
+  plugin.info = "heat current and its split by pair label, compute e3d/heat";
+  plugin.creator.v2 = create_with_arguments<ComputeE3DHeat>;
   register_plugin(&plugin, lmp);
 
   plugin.style = "fix";
