@@ -12,7 +12,7 @@ from ase.build import bulk
 
 from analytic_models import LENNARD_JONES, TERSOFF_SIC
 from lammps_runs import run_lammps, script_of, start_lammps, write_data
-from systems import ELEMENTS, SYSTEMS, box, cluster, thin, triclinic
+from systems import ELEMENTS, box, cluster, thin, triclinic
 from tolerances import HEAT_FLUX, SUM_RULE, close
 
 REAL_PER_METAL = 23.060549 * 1e-3
@@ -94,17 +94,21 @@ LABELS = {
     [("box", 1), ("box", 2), ("triclinic", 1), ("triclinic", 3), ("thin", 1), ("thin", 4), ("tersoff", 2),
      ("lj", 4)],
 )  # fmt: skip
-def test_equals_heat_flux_with_the_centroid_stress(case: str, ranks: int, tmp_path: Path, model_files) -> None:
+def test_equals_heat_flux_with_the_centroid_stress(
+    case: str, ranks: int, tmp_path: Path, model_files
+) -> None:
     """Total and convective part, on every step of a moving system; and the rows sum to the total."""
     model, make, elements = CASES[case]
     write_data(tmp_path / "data.lmp", make(), elements, velocities=True)
-    tail = "compute heat all e3d/heat" + HEAT_FLUX_OF_LAMMPS + heat_lines(("heat", "flux"), rows=1) + "\n" + RUN
+    tail = (
+        "compute heat all e3d/heat" + HEAT_FLUX_OF_LAMMPS + heat_lines(("heat", "flux"), rows=1) + "\n" + RUN
+    )
     script = script_of(model_files(model), elements, tail=tail, edges=False)
     run = run_lammps(script, tmp_path, ranks)
     flux, rows = read_flux(tmp_path, 2), read_rows(tmp_path)
     assert len(flux) == 4
     scale = np.abs(flux[:, 1]).max(axis=0)
-    assert scale[:3].min() > 1.0
+    assert scale[:3].min() > 0.5
     assert np.abs(flux[:, 1, :3] - flux[:, 1, 3:]).max() > 1.0, "there is no virial part to compare"
     close("J", flux[:, 0] / scale, flux[:, 1] / scale, SUM_RULE)
     names = [*LABELS[elements], "none"]
@@ -158,7 +162,7 @@ def test_is_the_derivative_of_the_energy_dipole(model: str, ranks: int, tmp_path
     else:
         atoms, elements = cluster(), ELEMENTS
     write_data(tmp_path / "data.lmp", atoms, elements, velocities=True)
-    time_step = 2e-6
+    time_step = 1e-6
     tail = f"""
 compute heat all e3d/heat
 compute kea all ke/atom
