@@ -315,7 +315,10 @@ def test_split_sees_which_bonds_move(tmp_path: Path, model_files) -> None:
             "variable j equal c_heat[1]\nprint '$(v_j)'",
             "type 'run 0' first",
         ),
-        ("run 0\ncompute heat all e3d/heat\nvariable j equal c_heat[1]\nprint '$(v_j)'", "initialization by a run"),
+        (
+            "run 0\ncompute heat all e3d/heat\nvariable j equal c_heat[1]\nprint '$(v_j)'",
+            "initialization by a run",
+        ),
     ],
 )  # fmt: skip
 def test_errors(lines: str, message: str, tmp_path: Path, model_files) -> None:
