@@ -10,6 +10,7 @@
 #include "compute_e3d_heat.h"
 #include "compute_e3d_pair_local.h"
 #include "fix_e3d_bonds.h"
+#include "fix_e3d_hnemd.h"
 #include "fix_e3d_map.h"
 #include "pair_e3d.h"
 
@@ -95,6 +96,11 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *l
   plugin.name = "e3d/bonds";
   plugin.info = "bonds by energy: events and species, fix e3d/bonds";
   plugin.creator.v2 = create_with_arguments<FixE3DBonds>;
+  register_plugin(&plugin, lmp);
+
+  plugin.name = "e3d/hnemd";
+  plugin.info = "driving force of homogeneous non-equilibrium heat transport, fix e3d/hnemd";
+  plugin.creator.v2 = create_with_arguments<FixE3DHnemd>;
   register_plugin(&plugin, lmp);
 
   plugin.name = "e3d/map";
