@@ -349,7 +349,7 @@ void FixE3DBonds::gather_events()
   MPI_Type_contiguous(static_cast<int>(sizeof(E3D::BondEvent)), MPI_BYTE, &record);
   MPI_Type_commit(&record);
 
-  const int mine = static_cast<int>(events.size());
+  int mine = static_cast<int>(events.size());
   std::vector<int> counts(comm->nprocs), offsets(comm->nprocs);
   MPI_Gather(&mine, 1, MPI_INT, counts.data(), 1, MPI_INT, 0, world);
   for (int rank = 1; rank < comm->nprocs; rank++) offsets[rank] = offsets[rank - 1] + counts[rank - 1];

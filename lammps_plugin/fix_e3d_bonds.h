@@ -43,6 +43,7 @@ class FixE3DBonds : public Fix {
   int maxsize_restart() override;
   void write_restart(FILE *) override;
   void restart(char *) override;
+  void set_molecule(int, tagint, int, double *, double *, double *) override {}    // see fix_e3d_map.h
 
   int pack_forward_comm(int, int *, double *, int, int *) override;
   void unpack_forward_comm(int, int, double *) override;

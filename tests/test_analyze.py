@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from e3d_lmp import __version__, cli
-from e3d_lmp.analyze import EdgeAnalysis, bond_columns, bond_table, write_analysis
+from e3d_lmp.analyze import EdgeAnalysis, bond_columns, bond_table, model_types, write_analysis
 from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import EdgeFrame
@@ -73,7 +73,8 @@ def test_command_line(frames, dump, tmp_path, capsys):
         assert float(row["H_2D_bits"]) == pytest.approx(float(row["H_2D_nats"]) / np.log(2), abs=1e-12)
     about = json.loads((out / "pairs.json").read_text())
     assert about["samples"] == 3 and about["steps"] == [0, 200] and about["cutoff"] == "covalent"
-    assert about["provenance"] == {"e3d": __version__, "types": "C H O", "dumps": str(dump), "every": "1"}
+    expected = {"e3d": __version__, "types": "C H O", "dumps": str(dump), "every": "1", "energy_unit": "eV"}
+    assert about["provenance"] == expected
     assert [row["pair"] for row in about["pairs"]] == [row["pair"] for row in rows]
     written = read_map(out / "map.e3d")
     assert bond_table(written) == about["pairs"]
@@ -138,7 +139,29 @@ def test_model_cutoffs_make_one_sided_pairs_legal(tmp_path, monkeypatch, capsys)
     assert (
         cli.main(["analyze", str(path), "-o", str(tmp_path), "--types", "C", "H", "S", "--model", "any"]) == 2
     )
-    assert "no type of element S" in capsys.readouterr().err
+    assert "no type or element S" in capsys.readouterr().err
+
+
+def test_types_that_share_an_element_have_their_own_cutoffs(monkeypatch):
+    from e3d_lmp import contract
+
+    class Model:
+        type_names = ("Hw", "O", "Hc")
+        type_elements = ("H", "O", "H")
+        cutoffs = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
+
+    monkeypatch.setattr(contract, "read_metadata", lambda path: Model)
+    elements, cutoffs = model_types("any", ["Hc", "O", "Hw", "O"])
+    assert elements == ("H", "O", "H", "O")
+    assert cutoffs.tolist() == [[9, 8, 7, 8], [6, 5, 4, 5], [3, 2, 1, 2], [6, 5, 4, 5]]
+    for words in (["H", "O"], ["O", "H"]):
+        with pytest.raises(E3DError, match="H is the element of its types Hw Hc, whose cutoffs differ"):
+            model_types("any", words)
+    assert model_types("any", ["O"])[1].tolist() == [[5.0]]
+    Model.cutoffs = (1.0, 2.0, 1.0, 4.0, 5.0, 4.0, 1.0, 2.0, 1.0)  # both kinds of H alike
+    assert model_types("any", ["H", "O"])[1].tolist() == [[1, 2], [4, 5]]
+    with pytest.raises(E3DError, match="no type or element C, N, it has H O Hw Hc"):
+        model_types("any", ["C", "N"])
 
 
 def test_what_did_not_count_is_said(frames, tmp_path, capsys):

@@ -15,6 +15,7 @@ from nequip.utils.dtype import torch_default_dtype
 from nequip.utils.global_state import set_global_state
 
 from e3d_lmp.contraction import CentreContracter, contract_centres
+from e3d_lmp.errors import E3DError
 
 RELATIVE = {torch.float64: 1e-12, torch.float32: 2e-5}
 """Largest deviation allowed, relative to the largest value of the quantity."""
@@ -234,5 +235,5 @@ def test_state_dict_fits_both() -> None:
 
 
 def test_refuses_a_model_without_allegro() -> None:
-    with pytest.raises(ValueError, match=r"found none in Linear.*--no-contraction"):
+    with pytest.raises(E3DError, match=r"found none in Linear.*--no-contraction"):
         contract_centres(torch.nn.Linear(2, 2))

@@ -64,7 +64,7 @@ def test_bad_words_name_the_grammar(words):
     [
         ("C H\n", "line 1: expected 'El1 El2 R', got 'C H'"),
         ("C H 1\nC H two\n", "line 2: expected"),
-        ("C Q 1.0\n", "'Q' is not a chemical element"),
+        ("C Q 1.0\n", "line 1: 'Q' is not a chemical element from H to Cm; expected 'El1 El2 R'$"),
         ("C H 0\n", "finite number of angstrom > 0"),
         ("C H 1.0\nH C 1.1\n", "earlier line"),
         ("# nothing\n", "no line 'El1 El2 R'"),

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from e3d_lmp import dumps
+from e3d_lmp import dump_text
 from e3d_lmp.dumps import DumpReader
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import Box, EdgeFrame
@@ -65,7 +65,7 @@ def test_round_trip_is_exact(tmp_path, name, triclinic):
 def test_block_boundaries_change_nothing(tmp_path, monkeypatch, block):
     frames = some_frames()
     path = write_dump(tmp_path / "d", frames)
-    monkeypatch.setattr(dumps, "BLOCK_BYTES", block)
+    monkeypatch.setattr(dump_text, "BLOCK_BYTES", block)
     for got, expected in zip(DumpReader(path), frames, strict=True):
         assert_same_frame(got, expected)
 
@@ -150,6 +150,31 @@ def test_units_time_and_label_lines(tmp_path):
     path.write_text(text.replace("ITEM: NUMBER", "ITEM: TIME\n0.5\nITEM: NUMBER"))
     (got,) = DumpReader(path)
     assert_same_frame(got, frames[0])
+
+
+def test_energies_are_in_ev_whatever_the_units(tmp_path):
+    frames = some_frames(2)
+    path = write_dump(tmp_path / "d", frames)
+    for got in (list(DumpReader(path, units="real")), list(_with_units(path, "real"))):
+        for one, expected in zip(got, frames, strict=True):
+            np.testing.assert_allclose(one.eps, expected.eps / 23.060549, rtol=1e-15)
+            np.testing.assert_array_equal(one.vec, expected.vec)
+    assert_same_frame(next(iter(_with_units(path, "metal", units="metal"))), frames[0])
+    with pytest.raises(E3DError, match="says units real, not metal; leave --units out"):
+        list(_with_units(path, "real", units="metal"))
+    with pytest.raises(E3DError, match="units lj; expected units metal or real"):
+        list(_with_units(path, "lj"))
+    bonds = [bonds_of(frame, ("C", "H")) for frame in frames]
+    (first, _) = DumpReader(write_dump(tmp_path / "b", bonds), units="real")
+    for name in ("e12", "e21"):
+        np.testing.assert_allclose(getattr(first, name), getattr(bonds[0], name) / 23.060549, rtol=1e-15)
+
+
+def _with_units(path, said, **options):
+    """A reader of the same dump with ITEM: UNITS at its beginning, where LAMMPS writes it once."""
+    other = path.with_name(f"{path.name}-{said}")
+    other.write_text(f"ITEM: UNITS\n{said}\n" + path.read_text())
+    return DumpReader(other, **options)
 
 
 @pytest.mark.parametrize("xy", [-2.0, 1.5])

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from analytic_models import LENNARD_JONES, TERSOFF_SI, TERSOFF_SIC
-from e3d_lmp import export, gate
+from e3d_lmp import export, gate, model_file
 from e3d_lmp.cli import main
 from e3d_lmp.contract import read_metadata
 from e3d_lmp.decomposition import AllegroEdgeModel, EdgeModel, EdgeModelWithForces, as_double, decompose
 from e3d_lmp.errors import E3DError
 from e3d_lmp.export import export_model, verify_file, write_edge_model
 from e3d_lmp.extension import MODIFIER, register
-from e3d_lmp.model_file import open_model_file
+from e3d_lmp.model_file import check_compiler, open_model_file
 from random_models import R_MAX, TYPE_NAMES, random_allegro, random_nequip
 from tolerances import LADDER, close
 
@@ -293,6 +293,59 @@ def test_command_line_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert main(["export", str(bad), str(tmp_path / "o.nequip.pt2"), "--device", "cuda"]) == 2
         assert "sees no such device" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["bad.ckpt"]
+
+
+def test_exported_files_and_packages_are_told_apart(
+    model_files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = model_files("lj")
+    assert main(["export", str(path), str(tmp_path / "o.nequip.pth")]) == 2
+    assert f"'{path}' is already exported" in capsys.readouterr().err
+    (tmp_path / "m.nequip.zip").write_bytes(b"a package")
+    for name in ("m.nequip.zip", "m.ckpt"):
+        assert main(["inspect", str(tmp_path / name)]) == 2
+        assert f"make one with 'e3d export {tmp_path / name} OUT.nequip.pt2'" in capsys.readouterr().err
+
+
+def test_compiler_is_checked_before_anything_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch._inductor.config as inductor
+
+    monkeypatch.setattr(export, "gate_structures", lambda *words: pytest.fail("the gate came first"))
+    for compiler in ("/no/such/g++", "true"):  # absent, or no compiler at all
+        reason = "working C\\+\\+ compiler.*write a .nequip.pth"
+        with inductor.patch({"cpp.cxx": (compiler,)}), pytest.raises(E3DError, match=reason) as failure:
+            check_compiler()
+        assert failure.value.__cause__ is not None
+    with inductor.patch({"cpp.cxx": ("/no/such/g++",)}):
+        with pytest.raises(E3DError, match="working"):
+            export_model(random_allegro("plain"), tmp_path / "o.nequip.pt2")
+        with pytest.raises(E3DError, match="working"):
+            write_edge_model(*LENNARD_JONES.model(), tmp_path / "o.nequip.pt2")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_of_torch_are_one_line_with_their_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*words: object) -> None:
+        raise NotImplementedError("not to be scripted\nmany lines")
+
+    monkeypatch.setattr(model_file, "_write_torchscript", fail)
+    with pytest.raises(
+        E3DError, match=r"^torch .* cannot write 'o.nequip.pth' \(NotImplementedError: not to be scripted\)$"
+    ) as failure:
+        write_edge_model(*LENNARD_JONES.model(), tmp_path / "o.nequip.pth")
+    assert isinstance(failure.value.__cause__, NotImplementedError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """/proc takes no files, whoever asks."""
+    with pytest.raises(E3DError, match=r"cannot write .*o\.nequip\.pth"):
+        write_edge_model(*LENNARD_JONES.model(), "/proc/o.nequip.pth")
+    monkeypatch.setattr(export.os, "access", lambda *words: False)
+    with pytest.raises(E3DError, match=r"into the folder .*: permission denied"):
+        export_model(random_allegro("plain"), tmp_path / "o.nequip.pth")
 
 
 def test_modifier_is_registered_with_nequip() -> None:

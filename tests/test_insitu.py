@@ -12,6 +12,7 @@ from e3d_lmp.events import read_events
 from e3d_lmp.insitu import fix_commands
 from e3d_lmp.maps import read_map
 from e3d_lmp.species import read_species
+from e3d_lmp.units import KCAL_MOL_PER_EV
 from test_simulate import CUTOFF, _e3d, run_folder  # noqa: F401, a fixture
 
 
@@ -61,7 +62,6 @@ def test_command_line_refuses_before_the_run(tmp_path, capsys):
 def test_map_of_the_fix_is_the_map_of_the_samples(run_folder, ranks):  # noqa: F811
     words = ["run", "in.lj", "-v", "model", "lj.nequip.pth", "--every", "5", "--cutoff", CUTOFF, "-o", "r"]
     done = _e3d(run_folder, *words, "--quiet", "--map", "5", "1", "5", ranks=ranks)
-    _skip_without("e3d/map", done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
     sampled, insitu = read_map(run_folder / "r/map.e3d"), read_map(run_folder / "r/insitu.e3d")
     assert (insitu.samples, insitu.steps, insitu.cutoff) == (sampled.samples, sampled.steps, sampled.cutoff)
@@ -75,7 +75,6 @@ def test_map_of_the_fix_is_the_map_of_the_samples(run_folder, ranks):  # noqa: F
 def test_bonds_and_species_of_the_fix(run_folder):  # noqa: F811
     words = ["run", "in.lj", "-v", "model", "lj.nequip.pth", "--every", "5", "--cutoff", CUTOFF, "-o", "r"]
     done = _e3d(run_folder, *words, "--quiet", *BONDS)
-    _skip_without("e3d/bonds", done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr
     events, species = read_events(run_folder / "r/bonds.txt"), read_species(run_folder / "r/species.txt")
     assert (events.criterion, events.units) == ("energy", "metal")
@@ -88,6 +87,15 @@ def test_bonds_and_species_of_the_fix(run_folder):  # noqa: F811
     assert (run_folder / "r/species.png").read_bytes().startswith(b"\x89PNG")
 
 
-def _skip_without(style: str, error: str) -> None:
-    if "Unrecognized fix style" in error:
-        pytest.skip(f"this plugin has no fix {style}")
+def test_bins_of_the_fix_are_those_of_the_samples_in_units_real(run_folder):  # noqa: F811
+    text = (run_folder / "in.lj").read_text().replace("units metal", "units real")
+    (run_folder / "in.lj").write_text(text.replace("timestep 0.002", "timestep 2.0"))
+    words = ["run", "in.lj", "-v", "model", "lj.nequip.pth", "-v", "steps", "5", "--every", "5", "-o", "r"]
+    done = _e3d(run_folder, *words, "--cutoff", CUTOFF, "--bin", "0.002", "--quiet", "--map", "5", "1", "5")
+    assert done.returncode == 0, done.stdout + done.stderr
+    sampled, insitu = read_map(run_folder / "r/map.e3d"), read_map(run_folder / "r/insitu.e3d")
+    assert (sampled.unit, sampled.width, insitu.unit) == ("eV", 0.002, "kcal/mol")
+    assert insitu.width == pytest.approx(0.002 * KCAL_MOL_PER_EV, rel=1e-15)
+    one, other = sampled.labels["Ar-Ar"], insitu.labels["Ar-Ar"]
+    assert one.count == other.count > 100
+    assert other.mean_D == pytest.approx(one.mean_D * KCAL_MOL_PER_EV, rel=1e-12)

@@ -277,10 +277,18 @@ STUBS_MPI_H = """
 #define MPI_INT 1
 #define MPI_DOUBLE 3
 #define MPI_CHAR 4
+#define MPI_BYTE 5
 #define MPI_LONG_LONG 7
 #define MPI_SUM 1
 #define MPI_MAX 2
 #define MPI_MIN 3
+int MPI_Comm_rank(MPI_Comm, int *);
+int MPI_Comm_size(MPI_Comm, int *);
+int MPI_Type_contiguous(int, MPI_Datatype, MPI_Datatype *);
+int MPI_Type_commit(MPI_Datatype *);
+int MPI_Type_free(MPI_Datatype *);
+int MPI_Gather(void *, int, MPI_Datatype, void *, int, MPI_Datatype, int, MPI_Comm);
+int MPI_Gatherv(void *, int, MPI_Datatype, void *, int *, int *, MPI_Datatype, int, MPI_Comm);
 int MPI_Bcast(void *, int, MPI_Datatype, int, MPI_Comm);
 int MPI_Allreduce(void *, void *, int, MPI_Datatype, int, MPI_Comm);
 int MPI_Reduce(void *, void *, int, MPI_Datatype, int, int, MPI_Comm);

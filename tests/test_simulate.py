@@ -14,7 +14,7 @@ import pytest
 from ase import Atoms
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.simulate import Simulation, gather_rows, read_commands
+from e3d_lmp.simulate import Simulation, read_commands
 from lammps_runs import BIN, plugin_environment, write_data
 
 ModelFiles = Callable[..., Path]
@@ -59,7 +59,7 @@ def run_folder(tmp_path: Path, model_files: ModelFiles) -> Path:
     return tmp_path
 
 
-def _run(folder: Path, *command: str, ranks: int = 1) -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, *command: str, ranks: int = 1, timeout: int = 300) -> subprocess.CompletedProcess[str]:
     start = [str(BIN / "mpirun"), "-np", str(ranks)] if ranks > 1 else []
     return subprocess.run(
         [*start, *command],
@@ -67,7 +67,7 @@ def _run(folder: Path, *command: str, ranks: int = 1) -> subprocess.CompletedPro
         env=os.environ | {"OMP_NUM_THREADS": "1"} | plugin_environment(),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
         check=False,
     )
 
@@ -185,12 +185,121 @@ def test_no_sample_is_an_error(run_folder: Path) -> None:
         (["in.lj", "--every", "0"], "every: expected a whole number of steps from 1, got 0"),
         (["in.lj", "--cutoff", "short"], "cutoff 'short'"),
         (["in.lj", "-v", "steps"], "-v steps: expected a name and at least one value"),
+        (["in.lj", "-v", "bad-name", "3"], "-v bad-name: expected a name of letters, digits and underscores"),
     ],
 )
 def test_bad_arguments(run_folder: Path, words: list[str], message: str) -> None:
     done = _e3d(run_folder, "run", *words, "-o", "r")
     assert done.returncode == 2
-    assert message in done.stderr
+    assert message in done.stderr and done.stderr.count("\n") == 1
+    assert not (run_folder / "r").exists()
+
+
+def test_mistakes_are_said_once_by_all_ranks(run_folder: Path) -> None:
+    done = _e3d(run_folder, "run", "absent.in", "-o", "r", ranks=2)
+    assert done.returncode != 0
+    assert done.stderr.count("e3d: error: no input 'absent.in'") == 1, done.stderr
+    assert not (run_folder / "r").exists()
+
+
+def test_folder_that_cannot_be_made(run_folder: Path) -> None:
+    (run_folder / "file").write_text("")
+    done = _e3d(run_folder, "run", "in.lj", "-o", "file/r")
+    assert done.returncode == 2
+    assert "cannot make the folder file/r" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("line", ["include", "include a b"])
+def test_include_without_one_file(run_folder: Path, line: str) -> None:
+    (run_folder / "in.include").write_text(f"units metal\n{line}\n")
+    done = _e3d(run_folder, "run", "in.include", "-o", "r", "--quiet")
+    assert done.returncode == 2
+    assert f"e3d: error: '{line}': expected 'include FILE'" in done.stderr
+
+
+def _steps(folder: Path, script: str) -> list[int]:
+    """Steps that are sampled in the 27 atoms with these commands at the end."""
+    (folder / "in.steps").write_text(INPUT.split("run ${steps}")[0] + script)
+    drive = f"""
+from e3d_lmp.simulate import Simulation
+options = dict(every=5, cutoff="{CUTOFF}", screen=False)
+with Simulation("in.steps", {{"model": "lj.nequip.pth"}}, **options) as simulation:
+    simulation.run(lambda frame: print("step", frame.step, flush=True))
+"""
+    done = _run(folder, sys.executable, "-c", drive)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("step ")]
+
+
+def test_undump_of_a_dump_that_is_left_out(run_folder: Path) -> None:
+    again = "dump edges all custom 5 atoms.dump id\n"
+    assert _steps(run_folder, f"run 5\nundump edges\n{again}run 5\nundump edges\nrun 5\n") == [0, 5, 10, 15]
+    assert (run_folder / "atoms.dump").exists()
+
+
+def test_a_step_that_comes_again_with_other_atoms(run_folder: Path) -> None:
+    assert _steps(run_folder, "run 0\nminimize 0 0 2 4\nreset_timestep 0\nrun 5\n") == [0, 0, 5]
+    assert _steps(run_folder, "run 0\nrun 0\nreset_timestep 0\nrun 5\n") == [0, 0, 5]
+
+
+def test_real_units_are_electronvolts_in_python(run_folder: Path) -> None:
+    """The same atoms in units real: the plugin hands on kcal/mol, frames and files are in eV."""
+    metal = INPUT.replace("minimize 0 0 2 4", "")
+    real = metal.replace("units metal", "units real").replace("timestep 0.002", "timestep 2.0")
+    (run_folder / "in.metal").write_text(metal)
+    (run_folder / "in.real").write_text(real)
+    model = ["-v", "model", "lj.nequip.pth", "-v", "steps", "5"]
+    tables = []
+    for name in ("in.metal", "in.real"):
+        words = ["run", name, *model, "--every", "5", "--bin", "0.01", "--cutoff", CUTOFF, "--quiet"]
+        done = _e3d(run_folder, *words, "-o", f"out-{name}")
+        assert done.returncode == 0, done.stderr
+        tables.append(json.loads((run_folder / f"out-{name}/pairs.json").read_text()))
+    (wanted,), (got,) = (table["pairs"] for table in tables)
+    assert tables[1]["provenance"]["energy_unit"] == "eV" and tables[1]["bin_eV"] == 0.01
+    assert got["count"] == wanted["count"] > 100 and wanted["mean_D_eV"] < -0.005
+    # The constants of LAMMPS in the two systems differ in the sixth digit.
+    assert got["mean_D_eV"] == pytest.approx(wanted["mean_D_eV"], rel=1e-5)
+
+
+def test_dumps_of_units_real_say_so(run_folder: Path) -> None:
+    """LAMMPS's own ITEM: UNITS is read; a dump without it needs --units real."""
+    real = INPUT.replace("units metal", "units real").replace("timestep 0.002", "timestep 2.0")
+    said = real.replace("dump_modify edges", "dump_modify edges units yes")
+    model = ["-v", "model", "lj.nequip.pth", "-v", "steps", "5"]
+    tables = []
+    for name, text, words in (("said", said, []), ("unsaid", real, ["--units", "real"]), ("wrong", real, [])):
+        (run_folder / f"in.{name}").write_text(text)
+        done = _run(run_folder, str(BIN / "lmp"), "-in", f"in.{name}", *model)
+        assert done.returncode == 0, done.stdout
+        assert ("ITEM: UNITS\nreal" in (run_folder / "edges.dump").read_text()) == (name == "said")
+        words = ["edges.dump", "-o", name, "--types", "Ar", "--cutoff", CUTOFF, "--bin", "0.01", *words]
+        done = _e3d(run_folder, "analyze", *words)
+        assert done.returncode == 0, done.stderr
+        tables.append(json.loads((run_folder / name / "pairs.json").read_text())["pairs"])
+    assert tables[0] == tables[1] and tables[0][0]["mean_D_eV"] == pytest.approx(-0.0102, rel=0.05)
+    assert tables[2][0]["mean_D_eV"] == pytest.approx(tables[0][0]["mean_D_eV"] * 23.060549, rel=1e-9)
+
+
+@pytest.mark.parametrize("place", ["_frame", "_local_rows"])
+def test_a_rank_that_fails_in_a_sample_does_not_leave_the_others(run_folder: Path, place: str) -> None:
+    drive = f"""
+from e3d_lmp.simulate import Simulation
+def fail(*words):
+    raise FloatingPointError("of one rank")
+options = dict(every=5, cutoff="{CUTOFF}", screen=False)
+with Simulation("in.lj", {{"model": "lj.nequip.pth"}}, **options) as simulation:
+    if simulation.rank == 0:
+        simulation.{place} = fail
+    try:
+        simulation.run(print)
+    except Exception as error:
+        print("ended:", simulation.rank, error, flush=True)
+"""
+    done = _run(run_folder, sys.executable, "-c", drive, ranks=2, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ended: 0 of one rank" in done.stdout
+    assert "ended: 1 step 0: of one rank" in done.stdout
 
 
 def test_jump_is_refused(run_folder: Path) -> None:
@@ -209,44 +318,6 @@ def test_read_commands_joins_and_skips(tmp_path: Path) -> None:
         list(read_commands(path))
     with pytest.raises(E3DError, match="expected a LAMMPS input file"):
         list(read_commands(tmp_path / "absent"))
-
-
-class _TwoRanks:
-    """Two ranks in one process: rank 1 sends first, rank 0 receives in the same order."""
-
-    def __init__(self) -> None:
-        self.rank = 1
-        self.counts: list[int] = []
-        self.messages: list[np.ndarray] = []
-
-    def Get_rank(self) -> int:
-        return self.rank
-
-    def Get_size(self) -> int:
-        return 2
-
-    def gather(self, value: int, root: int) -> list[int] | None:
-        self.counts.insert(0, value)
-        return self.counts if self.rank == root else None
-
-    def Send(self, buffer: np.ndarray, dest: int, tag: int) -> None:
-        self.messages.append(buffer.copy())
-
-    def Recv(self, buffer: np.ndarray, source: int, tag: int) -> None:
-        message = self.messages.pop(0)
-        assert buffer.shape == message.shape
-        buffer[:] = message
-
-
-@pytest.mark.parametrize(("first", "second"), [(0, 0), (3, 0), (0, 4), (2, 9)])
-def test_gather_rows_in_several_messages(monkeypatch: pytest.MonkeyPatch, first: int, second: int) -> None:
-    monkeypatch.setattr("e3d_lmp.simulate._ROWS_PER_MESSAGE", 4)
-    ranks = _TwoRanks()
-    mine, other = np.random.default_rng(1).random((first, 8)), np.random.default_rng(2).random((second, 8))
-    assert gather_rows(other, ranks) is None
-    ranks.rank = 0
-    assert np.array_equal(gather_rows(mine, ranks), np.concatenate([mine, other]))
-    assert not ranks.messages
 
 
 def test_simulation_refuses_before_lammps_starts(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from e3d_lmp import __version__
 from e3d_lmp.cutoffs import BondCutoff, check_elements, parse_cutoff
 from e3d_lmp.dumps import DumpReader
@@ -23,6 +25,7 @@ from e3d_lmp.maps import DEFAULT_BIN, EnergyMap, write_map
 from e3d_lmp.pairs import Pairing, parse_labels
 from e3d_lmp.reducers import MapReducer
 from e3d_lmp.tables import Column, format_table, name_ending, write_csv, write_json
+from e3d_lmp.units import LAMMPS_UNITS
 
 
 @dataclass
@@ -194,6 +197,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     add_analysis_arguments(parser)
+    add_units_argument(parser)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use each N-th frame (default 1)")
     parser.add_argument("--allow-truncated", action="store_true", help="leave out frames that are cut off")
     parser.add_argument(
@@ -201,6 +205,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME",
         help="names of the dump's columns in order, for dumps that call them c_ID[1] c_ID[2] ...",
+    )
+
+
+def add_units_argument(parser: argparse.ArgumentParser) -> None:
+    """The argument of every command that reads edge dumps about the units of their energies."""
+    parser.add_argument(
+        "--units",
+        choices=LAMMPS_UNITS,
+        help="units of the LAMMPS run, for dumps that do not say it (default: what the dump says with "
+        "'dump_modify units yes', else metal); results are in eV always",
     )
 
 
@@ -216,7 +230,7 @@ def add_analysis_arguments(parser: argparse.ArgumentParser, with_types: bool = T
             nargs="+",
             required=True,
             metavar="El",
-            help="element of each LAMMPS type, e.g. C H N O",
+            help="element of each LAMMPS type, e.g. C H N O; with --model also its names of types",
         )
         parser.add_argument(
             "--model",
@@ -246,15 +260,16 @@ def run(args: argparse.Namespace) -> int:
     """Do what ``e3d analyze`` was asked; returns the exit code."""
     from tqdm import tqdm
 
-    reader = DumpReader(args.dumps, args.columns, args.every, args.allow_truncated)
+    reader = DumpReader(args.dumps, args.columns, args.every, args.allow_truncated, units=args.units)
+    elements, model_cutoffs = model_types(args.model, args.types) if args.model else (args.types, None)
     analysis = EdgeAnalysis(
-        args.types,
+        elements,
         parse_cutoff(args.cutoff),
         args.bin,
         args.pairs,
-        _model_cutoffs(args.model, args.types) if args.model else None,
+        model_cutoffs,
         args.skip_unpaired,
-        {"dumps": " ".join(map(str, reader.files)), "every": str(args.every)},
+        {"dumps": " ".join(map(str, reader.files)), "every": str(args.every), "energy_unit": "eV"},
     )
     bar = tqdm(
         total=reader.bytes_total, unit="B", unit_scale=True, desc="e3d analyze", disable=None, leave=False
@@ -286,16 +301,47 @@ def _remarks(reader: DumpReader, analysis: EdgeAnalysis) -> list[str]:
     return remarks
 
 
-def _model_cutoffs(path: str, elements: Sequence[str]) -> Any:
-    """(n, n) angstrom, directed cutoffs of a model file by LAMMPS type."""
-    import numpy as np
+def model_types(path: str | Path, words: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Elements and cutoffs of the LAMMPS types of a run, from its model file.
 
+    Parameters
+    ----------
+    words
+        One for each LAMMPS type: its name in the model, as in ``pair_coeff``, or its element.
+
+    Returns
+    -------
+    elements
+        Chemical symbol of each LAMMPS type.
+    cutoffs
+        (n, n) float64, angstrom, directed cutoffs by LAMMPS type, row: centre.
+
+    Raises
+    ------
+    E3DError
+        A word is neither, or an element is that of several types of the model whose cutoffs differ.
+    """
     from e3d_lmp.contract import read_metadata
 
     model = read_metadata(path)
-    missing = [symbol for symbol in elements if symbol not in model.type_elements]
-    if missing:
-        raise E3DError(f"{path}: the model has no type of element {', '.join(missing)}; check --types")
-    at = [model.type_elements.index(symbol) for symbol in elements]
     n_types = len(model.type_names)
-    return np.array(model.cutoffs).reshape(n_types, n_types)[np.ix_(at, at)]
+    cutoffs = np.array(model.cutoffs).reshape(n_types, n_types)
+    kinds = model.type_names if set(words) <= set(model.type_names) else model.type_elements
+    fitting = [np.flatnonzero(np.array(kinds) == word) for word in words]
+    missing = [word for word, types in zip(words, fitting, strict=True) if types.size == 0]
+    if missing:
+        names = " ".join(dict.fromkeys((*model.type_elements, *model.type_names)))
+        raise E3DError(
+            f"{path}: the model has no type or element {', '.join(missing)}, it has {names}; check --types"
+        )
+    for first in fitting:
+        for second in fitting:
+            if np.ptp(cutoffs[np.ix_(first, second)]) > 0.0:
+                several = first if first.size > 1 else second
+                names = " ".join(model.type_names[k] for k in several)
+                raise E3DError(
+                    f"{path}: {model.type_elements[several[0]]} is the element of its types {names}, whose "
+                    f"cutoffs differ; name the types as in pair_coeff, --types {' '.join(model.type_names)}"
+                )
+    at = [types[0] for types in fitting]
+    return tuple(model.type_elements[k] for k in at), cutoffs[np.ix_(at, at)]

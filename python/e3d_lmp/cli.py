@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("e3d_lmp.contract", "print what a model file says about itself"),
     "doctor": ("e3d_lmp.doctor", "check the installation and say what to do where something is missing"),
     "run": ("e3d_lmp.simulate", "run a LAMMPS input and analyse its bond energies, with no dump in between"),
+    "convert": ("e3d_lmp.convert", "turn dumped edge energies into a compact edge store (HDF5)"),
+    "evaluate": ("e3d_lmp.evaluate", "make an edge store from structures and a model, with no MD"),
     "analyze": ("e3d_lmp.analyze", "turn dumped edge energies into a bond table, maps and a figure"),
     "map": ("e3d_lmp.map_files", "show, add, subtract and compare D-A maps"),
     "events": ("e3d_lmp.events", "count the bonds that formed and broke in a run with fix e3d/bonds"),

@@ -48,6 +48,8 @@ OUTPUTS = (ATOMIC_ENERGY, EDGE_ENERGY, EDGE_FORCES)
 AOTINDUCTOR = "aotinductor"
 TORCHSCRIPT = "torchscript"
 ENGINE_BY_ENDING = {".nequip.pt2": AOTINDUCTOR, ".nequip.pth": TORCHSCRIPT}
+SOURCE_ENDINGS = (".nequip.zip", ".ckpt")
+"""Endings of what nequip itself writes and ``e3d export`` reads."""
 
 COHESIVE = "cohesive"
 RESCALED = "rescaled"
@@ -204,6 +206,11 @@ def read_strings(path: str | Path) -> dict[str, str]:
         No such file, not an archive (truncated or foreign), or an archive of another kind than its name says.
     """
     path = Path(path)
+    if path.name.endswith(SOURCE_ENDINGS):
+        raise E3DError(
+            f"'{path}' is a nequip model, not a model file for LAMMPS yet; make one with 'e3d export {path} "
+            "OUT.nequip.pt2'"
+        )
     engine = engine_of(path)
     if not path.is_file():
         raise E3DError(f"no model file '{path}'; check the path, or make one with 'e3d export'")

@@ -23,6 +23,8 @@ from __future__ import annotations
 import torch
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
+from e3d_lmp.errors import E3DError
+
 _GATHER_LIMIT = 16
 """Largest i * k (entries of M per centre and channel) that is always read by edge."""
 
@@ -46,12 +48,10 @@ class CentreContracter(torch.nn.Module):
         Promise that edges come sorted by centre, and so allow the ``blocked`` kernel where a graph is traced.
     """
 
-    def __init__(
-        self, stock: torch.nn.Module, padded: bool = True, sorted_by_centre: bool = False
-    ) -> None:
+    def __init__(self, stock: torch.nn.Module, padded: bool = True, sorted_by_centre: bool = False) -> None:
         super().__init__()
         if stock.scatter_factor is not None:
-            raise ValueError(
+            raise E3DError(
                 "expected a Contracter without a fused scatter, got scatter_factor="
                 f"{stock.scatter_factor}; build the model with nequip-allegro 0.8"
             )
@@ -205,7 +205,7 @@ def contract_centres(
 
     Raises
     ------
-    ValueError
+    E3DError
         The model holds no Allegro tensor product.
     """
     found = False
@@ -218,7 +218,7 @@ def contract_centres(
                 setattr(parent, name, new)
                 found = True
     if not found:
-        raise ValueError(
+        raise E3DError(
             "expected a model with allegro.nn Contracter modules, found none in "
             f"{type(model).__name__}; only Allegro models can be contracted "
             "(leave it out with --no-contraction)"

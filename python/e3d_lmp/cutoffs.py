@@ -41,19 +41,20 @@ def covalent_radii() -> dict[str, float]:
     return {row[0]: float(row[1]) for row in rows if row}
 
 
-def check_elements(elements: Sequence[str], where: str = "--types") -> tuple[str, ...]:
+def check_elements(elements: Sequence[str]) -> tuple[str, ...]:
     """The same symbols as a tuple; raises `E3DError` if there are none or one is no chemical element."""
+    advice = "name the element of each LAMMPS type in order, e.g. --types C H N O"
     if not elements:
-        raise E3DError(
-            f"{where}: no element given; name the element of each LAMMPS type, e.g. {where} C H N O"
-        )
-    for symbol in elements:
-        if symbol not in covalent_radii():
-            raise E3DError(
-                f"{where}: '{symbol}' is not a chemical element from H to Cm; "
-                f"name the element of each LAMMPS type in order, e.g. {where} C H N O"
-            )
+        raise E3DError(f"--types: no element given; {advice}")
+    unknown = unknown_elements(elements)
+    if unknown:
+        raise E3DError(f"--types: '{unknown[0]}' is not a chemical element from H to Cm; {advice}")
     return tuple(elements)
+
+
+def unknown_elements(symbols: Sequence[str]) -> list[str]:
+    """Those of the words that are not the symbol of an element from H to Cm."""
+    return [symbol for symbol in symbols if symbol not in covalent_radii()]
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,11 @@ def _read_table(path: Path) -> dict[frozenset[str], float]:
             radius = float(text)
         except ValueError:
             raise E3DError(f"{where}: expected 'El1 El2 R', got '{line.strip()}'") from None
-        check_elements([first, second], where)
+        unknown = unknown_elements([first, second])
+        if unknown:
+            raise E3DError(
+                f"{where}: '{unknown[0]}' is not a chemical element from H to Cm; expected 'El1 El2 R'"
+            )
         if not (math.isfinite(radius) and radius > 0.0):
             raise E3DError(f"{where}: the distance must be a finite number of angstrom > 0, got {text}")
         pair = frozenset((first, second))

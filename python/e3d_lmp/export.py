@@ -11,6 +11,7 @@ import copy
 import hashlib
 import importlib.metadata
 import logging
+import os
 import shutil
 import tempfile
 import warnings
@@ -25,6 +26,7 @@ from e3d_lmp.contract import (
     AOTINDUCTOR,
     COHESIVE,
     DTYPES,
+    ENGINE_BY_ENDING,
     RESCALED,
     UNKNOWN,
     ModelMetadata,
@@ -43,7 +45,7 @@ from e3d_lmp.gate import (
     gate_structures,
     nequip_reference,
 )
-from e3d_lmp.model_file import open_model_file, write_model_file
+from e3d_lmp.model_file import check_compiler, open_model_file, write_model_file
 from e3d_lmp.training.provenance import COHESIVE_TARGET, training_provenance
 
 
@@ -71,6 +73,11 @@ def load_model(source: str | Path) -> torch.nn.Module:
     source = Path(source)
     if not source.is_file():
         raise E3DError(f"no model '{source}'; give a nequip checkpoint (.ckpt) or package (.nequip.zip)")
+    if source.name.endswith(tuple(ENGINE_BY_ENDING)):
+        raise E3DError(
+            f"'{source}' is already exported: give it to pair_coeff as it is (see 'e3d inspect {source}'), "
+            "or export the nequip checkpoint (.ckpt) or package (.nequip.zip) that it came from"
+        )
     set_global_state(allow_tf32=False)
     try:
         with warnings.catch_warnings():
@@ -128,6 +135,9 @@ def export_model(
     output = Path(output)
     engine = engine_of(output)
     _check_device(device, engine)
+    _check_folder(output)
+    if engine == AOTINDUCTOR:
+        check_compiler()  # now, not after a minute of checks
     provenance: dict[str, str] = {}
     sha256 = UNKNOWN
     if isinstance(source, torch.nn.Module):
@@ -151,8 +161,10 @@ def export_model(
     r_max = max(facts.cutoffs)
     graphs = gate_structures(type_elements, r_max)
 
-    reports = [_check_decomposition(label, original, facts, graphs)]
     widened = original if source_dtype == "float64" else as_double(original)
+    # The large graph, the last one, takes seconds: it is for the widest arithmetic and for the finished file.
+    own_graphs = graphs if widened is original else graphs[:-1]
+    reports = [_check_decomposition(label, original, facts, own_graphs)]
     if widened is not original:
         # The same algebra without float32 rounding in the way: an error of 1e-7 cannot hide.
         reports.append(_check_decomposition(f"{label}, widened", widened, decompose(widened), graphs))
@@ -231,12 +243,16 @@ def write_edge_model(
         nequip_version=_version("nequip"),
         nequip_allegro_version=_version("nequip-allegro"),
     )
-    if not output.parent.is_dir():
-        raise E3DError(f"no folder '{output.parent}' to write '{output.name}' into; make it first")
+    _check_folder(output)
+    if engine == AOTINDUCTOR:
+        check_compiler()
     eager = EdgeModelWithForces(edge_model).eval()
     oracle = edge_reference(copy.deepcopy(eager))
     graphs = gate_structures(metadata.type_elements, metadata.r_max)
-    folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    except OSError as error:
+        raise E3DError(f"cannot write {output}: {error.strerror or error}; choose another folder") from None
     try:
         written = folder / output.name
         write_model_file(eager, metadata.to_strings(), written, _example(metadata), device)
@@ -367,6 +383,13 @@ def _check_device(device: str, engine: str) -> None:
                 ".nequip.pt2 is compiled on the device it will run on; export there, or write a "
                 ".nequip.pth, which runs anywhere"
             )
+
+
+def _check_folder(output: Path) -> None:
+    if not output.parent.is_dir():
+        raise E3DError(f"no folder '{output.parent}' to write '{output.name}' into; make it first")
+    if not os.access(output.parent, os.W_OK | os.X_OK):
+        raise E3DError(f"cannot write '{output.name}' into the folder '{output.parent}': permission denied")
 
 
 def _sha256(path: Path) -> str:

@@ -84,6 +84,26 @@ class BondFrame:
         return self.e12 - self.e21
 
 
+@dataclass(frozen=True)
+class AtomRows:
+    """Atoms of one frame.
+
+    Attributes
+    ----------
+    id          (N,) int64
+    type        (N,) int32, LAMMPS types, from 1
+    element     (N,) str, chemical symbols, '' where unknown
+    position    (N, 3) float64, angstrom; None where not known
+    force       (N, 3) float64, eV/angstrom; None where not known
+    """
+
+    id: np.ndarray
+    type: np.ndarray
+    element: np.ndarray
+    position: np.ndarray | None = None
+    force: np.ndarray | None = None
+
+
 Frame = TypeVar("Frame", EdgeFrame, BondFrame)
 
 

@@ -33,6 +33,8 @@ FORCE_FLOOR = 1e-3
 """eV/angstrom, likewise."""
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 """U itself is a float64 near mu: it cannot be compared more closely than to its last digits."""
+LARGE_EDGES = 3000
+"""Edges of the gate's large graph, at least: a chunk of LAMMPS has thousands of them."""
 _SUM_ROUNDING = {"float32": 2.0**-24, "float64": 2.0**-53}
 """A sum of n terms that nequip makes in the model's dtype is itself uncertain by about sqrt(n) of these."""
 
@@ -98,7 +100,8 @@ def gate_structures(type_elements: Sequence[str], r_max: float, seed: int = 2024
     """Random clusters and real molecules and crystals in the elements of a model.
 
     Elements that the model lacks are replaced in turn by those it has, and lengths follow the covalent radii.
-    Every cluster also holds an atom without neighbours.
+    Every small cluster also holds an atom without neighbours. A large one has `LARGE_EDGES` edges, and in it
+    every type is a centre and a neighbour.
     """
     rng = np.random.default_rng(seed)
     radii = np.array([covalent_radii[atomic_numbers[element]] for element in type_elements])
@@ -120,7 +123,30 @@ def gate_structures(type_elements: Sequence[str], r_max: float, seed: int = 2024
     ]
     for name, atoms in originals:
         graphs.append(Graph.from_atoms(name, *_in_elements(atoms, type_elements, rng), r_max))
+    graphs.append(_large_cluster(rng, type_elements, radii, r_max))
     return graphs
+
+
+def _large_cluster(
+    rng: np.random.Generator, type_elements: Sequence[str], radii: np.ndarray, r_max: float
+) -> Graph:
+    """A rattled cube of atoms with at least `LARGE_EDGES` edges, in which every type has neighbours.
+
+    `radii` are those of the types, (n,) angstrom.
+    """
+    # about a molecular liquid, and never without edges
+    spacing = min(3.5 * float(np.mean(radii)), 0.8 * r_max)
+    side = 4
+    while True:
+        grid = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+        positions = spacing * (grid + rng.uniform(-0.2, 0.2, grid.shape))
+        types = rng.permutation(np.arange(len(grid)) % len(type_elements))
+        atoms = Atoms([type_elements[t] for t in types], positions=positions)
+        graph = Graph.from_atoms(f"cluster of {len(grid)} atoms", atoms, types, r_max)
+        with_neighbours = torch.unique(graph.types[graph.edge_index[0]])
+        if len(with_neighbours) == len(type_elements) and graph.edge_index.shape[1] >= LARGE_EDGES:
+            return graph
+        side += 1
 
 
 def _random_positions(rng: np.random.Generator, radii: np.ndarray) -> np.ndarray:
@@ -336,12 +362,18 @@ def check_file(
     dtype: str,
     device: str = "cpu",
 ) -> GateReport:
-    """Gate of a written file: `reference` knows atoms and forces, `edges` the edge energies."""
+    """Gate of a written file: `reference` knows atoms and forces, `edges` the edge energies.
+
+    Small graphs come in small chunks of different sizes, large ones in two: one of thousands of edges, and a
+    rest.
+    """
     padding = Check("padding edges", 1e-14)
     chunks = iter([1, 7, 3, 10**6, 2, 5, 4] * len(graphs))
 
     def evaluate(graph: Graph) -> Energies:
-        energies, pads = evaluate_in_chunks(candidate, graph, cutoffs, next(chunks), device)
+        is_large = graph.edge_index.shape[1] >= LARGE_EDGES
+        chunk = len(graph.types) * 3 // 4 if is_large else next(chunks)
+        energies, pads = evaluate_in_chunks(candidate, graph, cutoffs, chunk, device)
         padding.take(torch.tensor([pads]), torch.ones(1), graph.name)
         return energies
 

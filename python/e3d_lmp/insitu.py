@@ -104,7 +104,8 @@ def add_fix_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=3,
         metavar=("NEVERY", "NREPEAT", "NFREQ"),
         help="let fix e3d/map take NREPEAT samples NEVERY steps apart before each multiple of NFREQ, from "
-        f"the first 'run' on, and then write the map of all of them, {MAP_FILE}",
+        f"the first 'run' on, and then write the map of all of them, {MAP_FILE} (in the run's own unit: "
+        "kcal/mol in units real)",
     )
     parser.add_argument(
         "--bonds",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +30,37 @@ class _ByName(torch.nn.Module):
         return {"atomic_energy": atomic_energy, "edge_energy": edge_energy, "edge_forces": edge_forces}
 
 
+def check_compiler() -> None:
+    """Compile a small program with the C++ compiler that torch takes for AOTInductor files.
+
+    Raises
+    ------
+    E3DError
+        There is no such compiler, or it does not work.
+    """
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    try:
+        compiler = get_cpp_compiler()
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "try.cpp"
+            source.write_text("#include <vector>\nint main() { return std::vector<int>().size(); }\n")
+            command = [compiler, str(source), "-o", str(source.with_suffix(""))]
+            subprocess.run(command, check=True, capture_output=True, timeout=60)
+            if not source.with_suffix("").exists():
+                raise OSError(f"{compiler} wrote no program")
+    except Exception as error:  # of torch, of the system, or of the compiler
+        raise E3DError(
+            f"a .nequip.pt2 needs a working C++ compiler, and there is none ({_first_line(error)}); type "
+            "'sudo apt-get install g++', set CXX to yours, or write a .nequip.pth, which needs none"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
 def write_model_file(
     model: EdgeModelWithForces,
     strings: dict[str, str],
@@ -43,18 +76,32 @@ def write_model_file(
         Inputs of the contract to trace with; sizes well above 2 and different from each other.
     device
         ``cpu``, ``cuda`` or ``xpu``: where an AOTInductor file will run. TorchScript files run anywhere.
+
+    Raises
+    ------
+    E3DError
+        torch cannot trace, compile or write the model; its own exception is the cause.
     """
     model.eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    with warnings.catch_warnings():
-        # Deprecation notes of torch about its own insides; nothing a caller could act on.
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.simplefilter("ignore", DeprecationWarning)
-        if engine_of(path) == AOTINDUCTOR:
-            _write_aotinductor(model.to(device), strings, path, [tensor.to(device) for tensor in example])
-        else:
-            _write_torchscript(model.to("cpu"), strings, path)
+    engine = engine_of(path)
+    try:
+        with warnings.catch_warnings():
+            # Deprecation notes of torch about its own insides; nothing a caller could act on.
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            if engine == AOTINDUCTOR:
+                _write_aotinductor(model.to(device), strings, path, [tensor.to(device) for tensor in example])
+            else:
+                _write_torchscript(model.to("cpu"), strings, path)
+    except E3DError:
+        raise
+    except Exception as error:  # torch, its compilers and the system each raise their own
+        advice = "; a .nequip.pth needs no compiler" if engine == AOTINDUCTOR else ""
+        raise E3DError(
+            f"torch {torch.__version__} cannot write '{path.name}' ({_first_line(error)}){advice}"
+        ) from error
 
 
 def _write_aotinductor(

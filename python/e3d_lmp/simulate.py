@@ -16,6 +16,8 @@ edge energies are those of the step, nothing is computed twice, and the trajecto
 from __future__ import annotations
 
 import argparse
+import contextlib
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,8 +30,9 @@ import numpy as np
 from e3d_lmp.cli import EXIT_USER_ERROR
 from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.errors import E3DError
-from e3d_lmp.events import ENERGY_UNITS
 from e3d_lmp.frames import Box, EdgeFrame
+from e3d_lmp.ranks import gather_rows, import_lammps, shared
+from e3d_lmp.units import ev_per_unit
 
 COMPUTE_ID = "e3d_run_edges"
 FIX_ID = "e3d_run_sampler"
@@ -39,8 +42,8 @@ VALUES = ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz", "eps")
 # fix external adds its forces, here zeros, every so many steps: practically never.
 _NEVER = 2**31 - 1
 
-# Rows of one message between ranks; 8 doubles each, so far below MPI's limit of 2^31 bytes.
-_ROWS_PER_MESSAGE = 2**22
+# Commands after which the step of the last sample may come again with other atoms.
+_RESTART_STEPS = ("clear", "minimize", "reset_timestep")
 
 FrameConsumer = Callable[[EdgeFrame], Any]
 
@@ -98,9 +101,10 @@ class Simulation:
     cutoff
         Bond cutoff as LAMMPS takes it: ``covalent``, ``paper``, ``model``, a number, or ``file F``.
     log
-        LAMMPS log file; None for none.
+        LAMMPS log file; None for none. Its folder is made if it is not there.
     before_run
-        LAMMPS commands executed once before the first ``run``; `e3d_lmp.insitu.fix_commands` makes some.
+        LAMMPS commands executed once before the first ``run``, or a function that makes them from the
+        ``units`` of the input; `e3d_lmp.insitu.fix_commands` makes some.
     screen
         Whether LAMMPS prints to standard output.
     communicator
@@ -112,6 +116,11 @@ class Simulation:
         The ``lammps.lammps`` object, for everything that is not here.
     samples
         Frames taken so far.
+
+    Raises
+    ------
+    E3DError
+        An argument is not as described, or LAMMPS does not start; on every rank alike.
     """
 
     def __init__(
@@ -121,17 +130,14 @@ class Simulation:
         *,
         every: int = 20,
         cutoff: str = "covalent",
-        before_run: Sequence[str] = (),
+        before_run: Sequence[str] | Callable[[str], Sequence[str]] = (),
         log: str | Path | None = None,
         screen: bool = True,
         communicator: Any = None,
     ) -> None:
-        if every < 1:
-            raise E3DError(f"every: expected a whole number of steps from 1, got {every}")
-        parse_cutoff(cutoff)  # a mistake in it is said before LAMMPS starts
+        lammps, communicator = import_lammps(communicator)
+        self.communicator = communicator
         self.input_file = Path(input_file)
-        if not self.input_file.is_file():
-            raise E3DError(f"no input '{input_file}'; give the path of a LAMMPS input file")
         self.every = every
         self.cutoff = cutoff
         self.samples = 0
@@ -140,19 +146,36 @@ class Simulation:
         self._consumer: FrameConsumer | None = None
         self._last_step: int | None = None
         self._failure: BaseException | None = None
-        self._before_run = list(before_run)
+        self._before_run = before_run
         self._edge_computes: set[str] = set()
         self._left_out: set[str] = set()
-
-        lammps, communicator = _import_lammps(communicator)
-        self.communicator = communicator
+        with shared(communicator):  # a mistake is said before LAMMPS starts
+            self._check(variables or {})
+            if log:
+                _make_folder(Path(log).parent)
         arguments = ["-nocite", "-log", str(log) if log else "none"]
         if not screen:
             arguments += ["-screen", "none"]
         for name, value in (variables or {}).items():
             arguments += ["-var", name, *([value] if isinstance(value, str) else value)]
         self._constants = lammps
-        self.lmp = lammps.lammps(cmdargs=arguments, comm=communicator)
+        try:
+            self.lmp = lammps.lammps(cmdargs=arguments, comm=communicator)
+        except Exception as error:  # the module raises RuntimeError or plain Exception
+            raise E3DError(f"LAMMPS does not start: {_message(error)} (see its message above)") from None
+
+    def _check(self, variables: Mapping[str, str | Sequence[str]]) -> None:
+        """`E3DError` for arguments that LAMMPS would refuse, or read later."""
+        if self.every < 1:
+            raise E3DError(f"every: expected a whole number of steps from 1, got {self.every}")
+        for name in variables:
+            if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+                raise E3DError(
+                    f"-v {name}: expected a name of letters, digits and underscores, e.g. -v steps 1000"
+                )
+        parse_cutoff(self.cutoff)
+        if not self.input_file.is_file():
+            raise E3DError(f"no input '{self.input_file}'; give the path of a LAMMPS input file")
 
     def __enter__(self) -> Simulation:
         return self
@@ -193,11 +216,6 @@ class Simulation:
         """(n, n) float64, angstrom, directed cutoffs by LAMMPS type, row: centre; None if unknown."""
         return self._model_cutoffs
 
-    @property
-    def energy_unit(self) -> str:
-        """Unit of all energies, ``eV`` or ``kcal/mol``, by the ``units`` of the input."""
-        return ENERGY_UNITS.get(self.lmp.extract_global("units"), "eV")
-
     def run(self, consumer: FrameConsumer) -> int:
         """Run the whole input.
 
@@ -233,13 +251,18 @@ class Simulation:
         if words[0] == "run":
             self._sampled(line)
         elif words[0] == "include":
-            self._execute(Path(self._expand(line)[1]))
+            files = self._expand(line)[1:]
+            if len(files) != 1:
+                raise E3DError(f"'{line.strip()}': expected 'include FILE', the name of one LAMMPS input")
+            self._execute(Path(files[0]))
         elif words[0] == "jump":
             raise E3DError("'jump' cannot be run line by line; loop in Python, or use lmp and e3d analyze")
-        elif words[0] in ("dump", "dump_modify") and self._leaves_out(words):
+        elif words[0] in ("dump", "dump_modify", "undump") and self._leaves_out(words):
             return
         else:
             self._lammps(line)
+            if words[0] in _RESTART_STEPS:
+                self._last_step = None
             if words[0] == "compute" and len(words) > 3 and words[3] == "e3d/edge/local":
                 self._edge_computes.add(words[1])
             elif words[0] == "pair_coeff":
@@ -267,13 +290,16 @@ class Simulation:
         return _words(self.lmp.expand(line) or "")
 
     def _leaves_out(self, words: Sequence[str]) -> bool:
-        """Whether a dump or dump_modify is of the edges that are sampled here."""
+        """Whether a dump, dump_modify or undump is of the edges that are sampled here."""
         if len(words) < 2:
             return False
         references = {word[2:].split("[")[0] for word in words if word.startswith("c_")}
         if words[0] == "dump" and len(words) > 3 and words[3] == "local" and references & self._edge_computes:
             self._left_out.add(words[1])
-        return words[1] in self._left_out
+        is_left_out = words[1] in self._left_out
+        if words[0] == "undump":
+            self._left_out.discard(words[1])
+        return is_left_out
 
     def _read_elements(self, words: Sequence[str]) -> None:
         """Elements of the types from ``pair_coeff * * [e3d] MODEL NAME...``."""
@@ -293,8 +319,9 @@ class Simulation:
 
     def _sampled(self, line: str) -> None:
         """Execute a ``run`` command with the sampler in place."""
-        while self._before_run:
-            self._lammps(self._before_run.pop(0))
+        before, self._before_run = self._before_run, ()
+        for command in before(self.lmp.extract_global("units")) if callable(before) else before:
+            self._lammps(command)
         self._lammps(f"compute {COMPUTE_ID} all e3d/edge/local {' '.join(VALUES)} cutoff {self.cutoff}")
         self._lammps(f"fix {FIX_ID} all external pf/callback {self.every} {_NEVER}")
         self.lmp.set_fix_external_callback(FIX_ID, _callback, self)
@@ -314,11 +341,14 @@ class Simulation:
         frame = None
         try:
             rows = self._local_rows()
-        except Exception as error:
+        except BaseException as error:
             problem, rows = error, np.empty((0, len(VALUES)))
-        gathered = gather_rows(rows, self.communicator)
-        if gathered is not None:
-            frame = self._frame(step, gathered)
+        try:
+            gathered = gather_rows(rows, self.communicator)
+            if gathered is not None and problem is None:
+                frame = self._frame(step, gathered)
+        except BaseException as error:
+            problem = problem or error
         problems = self.communicator.allgather(None if problem is None else _message(problem))
         if not any(problems):
             try:
@@ -351,7 +381,8 @@ class Simulation:
         box = Box(cell, np.array(low, dtype=np.float64), np.array(periodic, dtype=bool))
         i, j = (np.rint(rows[:, k]).astype(np.int64) for k in (0, 1))
         type_i, type_j = (np.rint(rows[:, k]).astype(np.int32) for k in (2, 3))
-        return EdgeFrame(step, box, i, j, type_i, type_j, rows[:, 4:7].copy(), rows[:, 7].copy())
+        eps = rows[:, 7] * ev_per_unit(self.lmp.extract_global("units"), f"'{self.input_file}'")
+        return EdgeFrame(step, box, i, j, type_i, type_j, rows[:, 4:7].copy(), eps)
 
 
 def _callback(simulation: Simulation, step: int, nlocal: int, tag: Any, x: Any, force: np.ndarray) -> None:
@@ -366,44 +397,11 @@ def _message(error: BaseException) -> str:
     return text.removeprefix("ERROR: ")
 
 
-def _import_lammps(communicator: Any) -> tuple[Any, Any]:
-    """The lammps module and a communicator; mpi4py first, because it brings the MPI library of the module."""
+def _make_folder(folder: Path) -> None:
     try:
-        from mpi4py import MPI  # noqa: I001
-
-        import lammps
-    except (ImportError, OSError) as error:
-        raise E3DError(
-            f"'e3d run' needs the Python modules mpi4py and lammps ({error}); "
-            "type: pip install lammps mpich mpi4py"
-        ) from None
-    return lammps, MPI.COMM_WORLD if communicator is None else communicator
-
-
-def gather_rows(rows: np.ndarray, communicator: Any) -> np.ndarray | None:
-    """The rows of all ranks, in the order of ranks, on rank 0; None elsewhere.
-
-    Parameters
-    ----------
-    rows
-        (n, k) float64, the same k on every rank. Counts are 64-bit: long arrays go in several messages.
-    """
-    rank, size = communicator.Get_rank(), communicator.Get_size()
-    width = rows.shape[1]
-    counts = communicator.gather(int(rows.shape[0]), root=0)
-    if rank != 0:
-        contiguous = np.ascontiguousarray(rows, dtype=np.float64)
-        for start in range(0, len(contiguous), _ROWS_PER_MESSAGE):
-            communicator.Send(contiguous[start : start + _ROWS_PER_MESSAGE], dest=0, tag=0)
-        return None
-    offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-    out = np.empty((int(offsets[-1]), width))
-    out[: counts[0]] = rows
-    for source in range(1, size):
-        for start in range(offsets[source], offsets[source + 1], _ROWS_PER_MESSAGE):
-            stop = min(start + _ROWS_PER_MESSAGE, offsets[source + 1])
-            communicator.Recv(out[start:stop], source=source, tag=0)
-    return out
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise E3DError(f"cannot make the folder {folder}: {error.strerror}") from None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -428,22 +426,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what ``e3d run`` was asked, on every rank; returns the exit code."""
+    _, communicator = import_lammps(None)
+    output = Path(args.output)
+    is_new = not output.exists()
+    try:
+        return _run_and_analyse(args, output, communicator)
+    except E3DError:
+        if is_new:
+            with contextlib.suppress(OSError):
+                output.rmdir()  # only where nothing is in it
+        if communicator.Get_rank() != 0:  # the same on every rank; said once
+            return EXIT_USER_ERROR
+        raise
+
+
+def _run_and_analyse(args: argparse.Namespace, output: Path, communicator: Any) -> int:
     from e3d_lmp.analyze import EdgeAnalysis, bond_columns, bond_table, write_analysis
     from e3d_lmp.insitu import fix_commands, report_fixes
     from e3d_lmp.tables import format_table
 
-    for words in args.var:
-        if len(words) < 2:
-            raise E3DError(f"-v {words[0]}: expected a name and at least one value, e.g. -v steps 1000")
-    cutoff = parse_cutoff(args.cutoff)
-    output = Path(args.output)
-    about_bonds = (args.bonds, args.species, args.form, getattr(args, "break"))
-    fixes = fix_commands(output, cutoff.name, args.map, args.bin, args.pairs, *about_bonds)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise E3DError(f"cannot make the folder {output}: {error.strerror}") from None
+    with shared(communicator):
+        for words in args.var:
+            if len(words) < 2:
+                raise E3DError(f"-v {words[0]}: expected a name and at least one value, e.g. -v steps 1000")
+        cutoff = parse_cutoff(args.cutoff)
+        about_bonds = (args.bonds, args.species, args.form, getattr(args, "break"))
 
+        def fixes(units: str) -> list[str]:
+            width = args.bin / ev_per_unit(units, f"'{args.input}'")
+            return fix_commands(output, cutoff.name, args.map, width, args.pairs, *about_bonds)
+
+        fixes("metal")  # a mistake in the words is said before LAMMPS starts
     simulation = Simulation(
         args.input,
         {name: values for name, *values in args.var},
@@ -452,14 +465,13 @@ def run(args: argparse.Namespace) -> int:
         before_run=fixes,
         log=output / "log.lammps",
         screen=not args.quiet,
+        communicator=communicator,
     )
     analysis: EdgeAnalysis | None = None
 
     def consume(frame: EdgeFrame) -> None:
         nonlocal analysis
         if analysis is None:
-            about = {"input": str(args.input), "every": str(args.every)}
-            about["energy_unit"] = simulation.energy_unit
             analysis = EdgeAnalysis(
                 simulation.elements,
                 cutoff,
@@ -467,18 +479,12 @@ def run(args: argparse.Namespace) -> int:
                 args.pairs,
                 simulation.model_cutoffs,
                 args.skip_unpaired,
-                about,
+                {"input": str(args.input), "every": str(args.every), "energy_unit": "eV"},
             )
         analysis.add(frame)
 
     with simulation:
-        try:
-            simulation.run(consume)
-        except E3DError:
-            # The same on every rank; said once.
-            if simulation.rank != 0:
-                return EXIT_USER_ERROR
-            raise
+        simulation.run(consume)
         if analysis is None:  # every rank but the first
             return 0
         result = analysis.result()

@@ -21,9 +21,9 @@ from ase.units import Bohr, Hartree
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.isolated_atoms import cohesive_energy
 
-_LENGTH = {"bohr": Bohr, "angstrom": 1.0}
-_ENERGY = {"hartree": Hartree, "ev": 1.0}
-_GRADIENT = {"hartree/bohr": Hartree / Bohr, "hartree/angstrom": Hartree, "ev/angstrom": 1.0}
+LENGTH_UNITS = {"bohr": Bohr, "angstrom": 1.0}
+ENERGY_UNITS = {"hartree": Hartree, "ev": 1.0}
+GRADIENT_UNITS = {"hartree/bohr": Hartree / Bohr, "hartree/angstrom": Hartree, "ev/angstrom": 1.0}
 _FIELDS = ("atomic_numbers", "conformations", "dft_total_energy", "dft_total_gradient")
 
 
@@ -150,7 +150,7 @@ def _check_group(path: str | Path, name: str, group: h5py.Group | h5py.Dataset) 
             )
 
 
-def _factor(dataset: h5py.Dataset, factors: Mapping[str, float], default: str) -> float:
+def unit_factor(dataset: h5py.Dataset, factors: Mapping[str, float], default: str) -> float:
     """Conversion of a data set to eV and angstrom, from its `units` attribute."""
     units = dataset.attrs.get("units", default)
     units = units.decode() if isinstance(units, bytes) else str(units)
@@ -177,15 +177,15 @@ def _convert(
     position = group["conformations"]
     energy = group["dft_total_energy"]
     gradient = group["dft_total_gradient"]
-    total = energy[()].astype(np.float64) * _factor(energy, _ENERGY, "hartree")
+    total = energy[()].astype(np.float64) * unit_factor(energy, ENERGY_UNITS, "hartree")
     return Molecule(
         name=name,
         subset=_text(group, "subset"),
         smiles=_text(group, "smiles"),
         atomic_numbers=numbers,
-        positions=position[()].astype(np.float64) * _factor(position, _LENGTH, "bohr"),
+        positions=position[()].astype(np.float64) * unit_factor(position, LENGTH_UNITS, "bohr"),
         energy=cohesive_energy(total, numbers, atoms),
-        forces=-gradient[()].astype(np.float64) * _factor(gradient, _GRADIENT, "hartree/bohr"),
+        forces=-gradient[()].astype(np.float64) * unit_factor(gradient, GRADIENT_UNITS, "hartree/bohr"),
         frames=np.arange(len(total)),
     )
 

@@ -1,0 +1,466 @@
+"""``e3d evaluate``: edge energies of structures, from a model file and nothing else.
+
+A model of the contract ``e3d/1`` knows edges, not structures: those of many molecules go into one call, and a
+structure that is larger than a call is taken some centres at a time, as the plugin does it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from e3d_lmp.contract import AOTINDUCTOR, PADDING_LENGTH, ModelMetadata, read_metadata
+from e3d_lmp.convert import add_store_arguments, summary
+from e3d_lmp.cutoffs import BondCutoff, parse_cutoff
+from e3d_lmp.errors import E3DError
+from e3d_lmp.frames import AtomRows, Box, EdgeFrame
+from e3d_lmp.store_writer import StoreWriter
+from e3d_lmp.structures import SPICE_ENERGY, TRANSITION1X_ENERGY, Structure, Structures
+
+DEFAULT_BATCH = {"cpu": 256, "cuda": 8192, "xpu": 8192}
+"""Atoms in one call of the model."""
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Directed edges of one or several structures, ordered by their centres.
+
+    Attributes
+    ----------
+    i, j    (E,) int64, centre and neighbour, counted from 0
+    vec     (E, 3) float64, angstrom, r_j - r_i, image included
+    """
+
+    i: np.ndarray
+    j: np.ndarray
+    vec: np.ndarray
+
+
+class UnknownElement(E3DError):
+    """A structure holds an element that the model does not know."""
+
+
+class EdgeEvaluator:
+    """A model file, ready to be asked for edge energies.
+
+    Parameters
+    ----------
+    path
+        Model file, .nequip.pth or .nequip.pt2.
+    device
+        ``cpu``, ``cuda``, ``cuda:K``, ``xpu``; ``auto``: a GPU where the file and this machine allow it.
+    batch
+        Atoms in one call; by device as a default.
+
+    Raises
+    ------
+    E3DError
+        The file keeps no contract, or does not run on the device.
+    """
+
+    def __init__(self, path: str | Path, device: str = "auto", batch: int | None = None):
+        from e3d_lmp.model_file import open_model_file
+
+        self.path = Path(path)
+        self.model: ModelMetadata = read_metadata(self.path)
+        self.device = _device(self.path, self.model, device)
+        if batch is not None and batch < 1:
+            raise E3DError(f"--batch {batch}: expected a whole number of at least 1")
+        self.batch = batch or DEFAULT_BATCH[torch.device(self.device).type]
+        self._call = open_model_file(self.path, self.device)
+        n_types = len(self.model.type_names)
+        self._cutoffs = np.array(self.model.cutoffs).reshape(n_types, n_types)
+        self._type_of = _types_by_number(self.model)
+
+    def types(self, structure: Structure) -> np.ndarray:
+        """(N,) int64 model types; `UnknownElement` where there is none."""
+        from ase.data import chemical_symbols
+
+        types = self._type_of[structure.numbers]
+        if (types < 0).any():
+            symbols = sorted({chemical_symbols[z] for z in structure.numbers[types < 0]})
+            raise UnknownElement(
+                f"{structure.name}: the model knows {' '.join(self.model.type_elements)}, not "
+                f"{' '.join(symbols)}; add --skip-unknown to leave such structures out"
+            )
+        return types
+
+    def edges(self, structure: Structure, types: np.ndarray) -> Edges:
+        """All directed edges of a structure within the model's cutoffs."""
+        from ase.geometry import complete_cell
+        from matscipy.neighbours import neighbour_list
+
+        if not np.isfinite(structure.positions).all():
+            raise E3DError(f"{structure.name}: positions that are not finite; mend the file")
+        if len(types) == 0:
+            return Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))
+        if structure.pbc.any():
+            if not np.linalg.norm(structure.cell[structure.pbc], axis=1).all():
+                raise E3DError(f"{structure.name}: periodic, but without a cell vector; mend the file")
+            box = {"cell": complete_cell(structure.cell), "pbc": structure.pbc}
+        else:
+            low, high = structure.positions.min(axis=0) - 1.0, structure.positions.max(axis=0) + 1.0
+            box = {"cell": np.diag(high - low), "cell_origin": low, "pbc": structure.pbc}
+        i, j, vec, distance = neighbour_list(
+            "ijDd", positions=structure.positions, cutoff=float(self._cutoffs.max()), **box
+        )
+        near = distance < self._cutoffs[types[i], types[j]]
+        return Edges(i[near].astype(np.int64), j[near].astype(np.int64), vec[near])
+
+    def evaluate(self, edges: Edges, types: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Energies of all atoms, and energies and gradients of all edges.
+
+        Parameters
+        ----------
+        edges
+            Ordered by centres.
+        types
+            (N,) int64 model types.
+
+        Returns
+        -------
+        atomic_energy : (N,) float64, eV, mu included
+        eps : (E,) float64, eV
+        gradient : (E, 3) float64, eV/angstrom, dU_i/dr_ij
+        """
+        n_atoms = len(types)
+        atomic, eps, gradient = np.zeros(n_atoms), np.zeros(edges.i.size), np.zeros((edges.i.size, 3))
+        for first in range(0, n_atoms, self.batch):
+            last = min(first + self.batch, n_atoms)
+            begin, end = np.searchsorted(edges.i, [first, last])
+            rows = slice(int(begin), int(end))
+            results = self._centres(
+                edges.i[rows] - first, types[edges.j[rows]], edges.vec[rows], types[first:last]
+            )
+            atomic[first:last], eps[rows], gradient[rows] = results
+        return atomic, eps, gradient
+
+    def _centres(
+        self, centre: np.ndarray, neighbour_type: np.ndarray, vec: np.ndarray, types: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One call. Slots: the centres, one for padding, one for neighbours of each type (contract)."""
+        n, n_types, n_edges = len(types), len(self.model.type_names), len(centre)
+        pad = max(0, 2 - n_edges)
+        index = np.full((2, n_edges + pad), n, dtype=np.int64)
+        index[0, :n_edges] = centre
+        index[1, :n_edges] = n + 1 + neighbour_type
+        vectors = np.zeros((n_edges + pad, 3))
+        vectors[:n_edges] = vec
+        vectors[n_edges:, 0] = PADDING_LENGTH * self.model.r_max
+        slots = np.concatenate([types, [0], np.arange(n_types)]).astype(np.int64)
+        tensors = [torch.from_numpy(array).to(self.device) for array in (vectors, index, slots)]
+        try:
+            atomic, eps, gradient = (tensor.detach().cpu().numpy() for tensor in self._call(*tensors))
+        except RuntimeError as error:
+            advice = "choose a smaller --batch" if "memory" in str(error) else "try --device cpu"
+            raise E3DError(
+                f"{self.path}: the model failed on {n} atoms and {n_edges} edges on {self.device} "
+                f"({str(error).strip().splitlines()[-1]}); {advice}"
+            ) from error
+        return atomic[:n, 0], eps[:n_edges, 0], gradient[:n_edges]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What the model says of one structure.
+
+    Attributes
+    ----------
+    frame : its edges within the bond cutoff; ids from 1, types as in the model, from 1
+    atoms : its atoms
+    energy : eV, all edges and mu of all atoms
+    reference_energy : eV, as the source has it
+    name : of the structure
+    """
+
+    frame: EdgeFrame
+    atoms: AtomRows
+    energy: float
+    reference_energy: float
+    name: str
+
+
+def evaluate_structures(
+    evaluator: EdgeEvaluator,
+    structures: Iterator[Structure],
+    start: int = 0,
+    cutoff: BondCutoff | None = None,
+    forces: bool = False,
+    skip_unknown: bool = False,
+) -> Iterator[Evaluated]:
+    """Each structure's edges and energies, in order; as many at a time as one call takes.
+
+    Parameters
+    ----------
+    start
+        Number of the first structure; the frames' steps count from there.
+    cutoff
+        Bond cutoff of the edges to keep; None: the model's.
+    forces
+        Give the atoms their forces.
+    skip_unknown
+        Leave out structures with elements that the model does not know; their numbers are left out too.
+
+    Raises
+    ------
+    E3DError
+        A structure cannot be evaluated.
+    """
+    bond = None
+    if cutoff is not None and cutoff.name != "model":
+        bond = cutoff.matrix(evaluator.model.type_elements)
+    batch: list[tuple[int, Structure, np.ndarray]] = []
+    waiting = 0
+    for number, structure in enumerate(structures, start):
+        try:
+            types = evaluator.types(structure)
+        except UnknownElement:
+            if skip_unknown:
+                continue
+            raise
+        batch.append((number, structure, types))
+        waiting += len(types)
+        if waiting >= evaluator.batch:
+            yield from _evaluate_batch(evaluator, batch, bond, forces)
+            batch, waiting = [], 0
+    yield from _evaluate_batch(evaluator, batch, bond, forces)
+
+
+def _evaluate_batch(
+    evaluator: EdgeEvaluator,
+    batch: Sequence[tuple[int, Structure, np.ndarray]],
+    bond: np.ndarray | None,
+    forces: bool,
+) -> Iterator[Evaluated]:
+    if not batch:
+        return
+    lists = [evaluator.edges(structure, types) for _, structure, types in batch]
+    sizes = [len(types) for _, _, types in batch]
+    first_atom = np.concatenate([[0], np.cumsum(sizes)])
+    first_edge = np.concatenate([[0], np.cumsum([edges.i.size for edges in lists])])
+    whole = Edges(
+        np.concatenate([edges.i + at for edges, at in zip(lists, first_atom, strict=False)]),
+        np.concatenate([edges.j + at for edges, at in zip(lists, first_atom, strict=False)]),
+        np.concatenate([edges.vec for edges in lists]),
+    )
+    all_types = np.concatenate([types for _, _, types in batch])
+    atomic, eps, gradient = evaluator.evaluate(whole, all_types)
+    force = None
+    if forces:
+        # F_i = sum_j (g_ij - g_ji)
+        force = np.stack(
+            [
+                np.bincount(whole.i, gradient[:, k], len(all_types))
+                - np.bincount(whole.j, gradient[:, k], len(all_types))
+                for k in range(3)
+            ],
+            axis=1,
+        )
+    symbols = np.array(evaluator.model.type_elements)
+    for k, (number, structure, types) in enumerate(batch):
+        edges, own = lists[k], slice(first_atom[k], first_atom[k + 1])
+        energies = eps[first_edge[k] : first_edge[k + 1]]
+        keep: Any = slice(None)
+        if bond is not None:
+            keep = np.linalg.norm(edges.vec, axis=1) < bond[types[edges.i], types[edges.j]]
+        i, j = edges.i[keep], edges.j[keep]
+        lammps_types = (types + 1).astype(np.int32)
+        box = Box(structure.cell, np.zeros(3), structure.pbc)
+        yield Evaluated(
+            EdgeFrame(
+                number, box, i + 1, j + 1, lammps_types[i], lammps_types[j], edges.vec[keep], energies[keep]
+            ),
+            AtomRows(
+                np.arange(1, len(types) + 1),
+                lammps_types,
+                symbols[types],
+                structure.positions,
+                None if force is None else force[own],
+            ),
+            float(atomic[own].sum()),
+            structure.energy,
+            structure.name,
+        )
+
+
+def _types_by_number(model: ModelMetadata) -> np.ndarray:
+    """(120,) model type of each atomic number, -1 where there is none."""
+    from ase.data import atomic_numbers
+
+    if len(set(model.type_elements)) < len(model.type_elements):
+        raise E3DError(
+            f"the model has several types of one element ({' '.join(model.type_names)} are "
+            f"{' '.join(model.type_elements)}): structures do not say which is meant"
+        )
+    types = np.full(120, -1, dtype=np.int64)
+    for k, symbol in enumerate(model.type_elements):
+        types[atomic_numbers[symbol]] = k
+    return types
+
+
+def _device(path: Path, model: ModelMetadata, wanted: str) -> str:
+    """The device to run on; raises if the file or this machine cannot."""
+    kind = wanted.split(":")[0]
+    if kind not in ("auto", "cpu", "cuda", "xpu"):
+        raise E3DError(f"--device {wanted}: expected auto, cpu, cuda, cuda:K or xpu")
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "xpu": torch.xpu.is_available()}
+    if model.engine == AOTINDUCTOR and kind not in ("auto", model.device):
+        raise E3DError(
+            f"{path}: compiled for {model.device}, not for {kind}; use the portable .nequip.pth, or export "
+            f"the model with --device {kind}"
+        )
+    if kind == "auto":
+        if model.engine == AOTINDUCTOR:
+            wanted = kind = model.device
+        else:
+            wanted = kind = next(name for name in ("cuda", "xpu", "cpu") if there[name])
+    if not there[kind]:
+        raise E3DError(
+            f"{path}: no {kind} device that this torch ({torch.__version__}) can use; try --device cpu"
+        )
+    return wanted
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``e3d evaluate``."""
+    parser.add_argument("model", metavar="MODEL", help="model file (.nequip.pth or .nequip.pt2)")
+    parser.add_argument(
+        "structures",
+        nargs="+",
+        metavar="STRUCTURES",
+        help="file that ASE reads, or SPICE or Transition1x HDF5",
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="STORE", help="file to write, e.g. edges.h5")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N structures")
+    parser.add_argument(
+        "--cutoff",
+        nargs="+",
+        default=["model"],
+        metavar="C",
+        help="edges to keep: model (default, all), covalent, paper (2.2 angstrom), a number of angstrom, "
+        "'file F'",
+    )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:K, xpu")
+    parser.add_argument(
+        "--batch",
+        type=int,
+        metavar="N",
+        help=f"atoms in one call of the model (default {DEFAULT_BATCH['cpu']} on a CPU, "
+        f"{DEFAULT_BATCH['cuda']} on a GPU)",
+    )
+    parser.add_argument("--forces", action="store_true", help="keep the forces on the atoms too")
+    parser.add_argument(
+        "--skip-unknown", action="store_true", help="leave out and count structures with unknown elements"
+    )
+    parser.add_argument(
+        "--energy",
+        metavar="FIELD",
+        help="HDF5: energy to note as reference_energy "
+        f"(default: {SPICE_ENERGY} in SPICE, {TRANSITION1X_ENERGY} in Transition1x)",
+    )
+    parser.add_argument(
+        "--part",
+        default="data",
+        choices=("data", "train", "val", "test"),
+        help="Transition1x: part of the file (default data: all)",
+    )
+    parser.add_argument(
+        "--path-images",
+        action="store_true",
+        help="Transition1x: the images of each path instead of reactant, transition state and product",
+    )
+    add_store_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """``e3d evaluate``: write the store, or go on with one that was begun."""
+    from tqdm import tqdm
+
+    if args.limit is not None and args.limit < 1:
+        raise E3DError(f"--limit {args.limit}: expected a whole number of at least 1")
+    structures = Structures(args.structures, args.energy, args.part, args.path_images)
+    cutoff = parse_cutoff(args.cutoff)
+    evaluator = EdgeEvaluator(args.model, args.device, args.batch)
+    model = evaluator.model
+    digest = hashlib.sha256(evaluator.path.read_bytes()).hexdigest()
+    request = {
+        "command": "evaluate",
+        "model": digest,
+        "structures": [os.path.abspath(path) for path in args.structures],
+        "cutoff": cutoff.name,
+        "forces": args.forces,
+        "energy": args.energy,
+        "part": args.part,
+        "path_images": args.path_images,
+        "single": args.single,
+    }
+    with StoreWriter(
+        args.output,
+        request=request,
+        elements=model.type_elements,
+        provenance={
+            "structures": " ".join(map(str, structures.paths)),
+            "model": str(evaluator.path),
+            "model_sha256": digest,
+            "decomposition": model.decomposition,
+            "training_data": model.training_data,
+            "cutoff": cutoff.name,
+            "device": evaluator.device,
+            "torch": torch.__version__,
+        },
+        frame_columns=("energy", "reference_energy", "name"),
+        atom_columns=("position", "force") if args.forces else ("position",),
+        single=args.single,
+        long_ids=args.long_ids,
+        overwrite=args.overwrite,
+    ) as store:
+        before = store.frames
+        start = int(store.resumed.steps[-1]) + 1 if store.resumed is not None and before else 0
+        if before:
+            print(f"e3d: {before} frames are in {args.output} already; going on after them", file=sys.stderr)
+        total = _least(structures.count(), args.limit)
+        bar = tqdm(
+            total=total, initial=start, unit="structure", desc="e3d evaluate", disable=None, leave=False
+        )
+        taken = _Counted(structures.since(start), start, args.limit)
+        with bar:
+            for one in evaluate_structures(evaluator, taken, start, cutoff, args.forces, args.skip_unknown):
+                energies = {"energy": one.energy, "reference_energy": one.reference_energy}
+                store.append(one.frame, one.atoms, name=one.name, **energies)
+                bar.update(one.frame.step + 1 - bar.n)
+        skipped = taken.number - store.frames
+    if skipped:
+        print(f"e3d: warning: {skipped} structures with unknown elements left out", file=sys.stderr)
+    print(summary(store, before))
+    return 0
+
+
+class _Counted:
+    """Structures up to a limit; `number` is that of the next one."""
+
+    def __init__(self, structures: Iterator[Structure], start: int, limit: int | None):
+        self.number = start
+        self._structures, self._limit = structures, limit
+
+    def __iter__(self) -> Iterator[Structure]:
+        return self
+
+    def __next__(self) -> Structure:
+        if self._limit is not None and self.number >= self._limit:
+            raise StopIteration
+        structure = next(self._structures)
+        self.number += 1
+        return structure
+
+
+def _least(*numbers: int | None) -> int | None:
+    return min((number for number in numbers if number is not None), default=None)

