@@ -29,6 +29,8 @@ struct EdgeFrame {
   std::vector<int> neighbour;     // (edges)   local index of the neighbour atom, may be a ghost
   std::vector<double> eps;        // (edges)   epsilon_ij, LAMMPS energy units
   std::vector<double> energy;     // (rows)    U_i = sum_j epsilon_ij + mu_i, LAMMPS energy units
+  std::vector<double> g;          // (edges, 3) g_ij = dU_i/dr_ij, LAMMPS force units; empty unless a
+                                  // style has subscribed to it (PairE3D::subscribe_edge_forces)
 
   // of a committee step, empty on others
   int members = 0;                       // models beside the first
@@ -47,7 +49,7 @@ struct EdgeFrame {
   {
     return static_cast<double>(centre.capacity() + neighbour.capacity()) * sizeof(int) +
         static_cast<double>(offset.capacity()) * sizeof(int64_t) +
-        static_cast<double>(eps.capacity() + energy.capacity() + member_eps.capacity() +
+        static_cast<double>(eps.capacity() + energy.capacity() + g.capacity() + member_eps.capacity() +
                             force_spread.capacity()) * sizeof(double);
   }
 };

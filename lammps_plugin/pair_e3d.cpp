@@ -219,6 +219,17 @@ const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by) const
 
 /* ---------------------------------------------------------------------- */
 
+const E3D::EdgeFrame &PairE3D::edge_frame_with_forces(const std::string &requested_by) const
+{
+  const E3D::EdgeFrame &current = edge_frame(requested_by);
+  if (current.g.size() != 3 * static_cast<std::size_t>(current.edges()))
+    error->one(FLERR, "{}: the forces of the edges were not kept on step {}; type 'run 0' first", requested_by,
+               current.step);
+  return current;
+}
+
+/* ---------------------------------------------------------------------- */
+
 std::vector<double> PairE3D::bond_cutoffs_squared(const E3D::BondCutoff &cutoff) const
 {
   return E3D::bond_cutoffs_squared(cutoff, elements_of_types(), types);
@@ -255,7 +266,8 @@ void PairE3D::init_style()
   check_topology();
 
   neighbor->add_request(this, NeighConst::REQ_FULL);
-  bonds.clear();
+  bonds.clear();    // computes and fixes, whose init() follows, subscribe again
+  keeps_edge_forces = false;
   seconds = Seconds();
   show_banner();
 }
@@ -329,6 +341,7 @@ void PairE3D::compute(int eflag, int vflag)
   frame.nlocal = atom->nlocal;
   frame.nghost = atom->nghost;
   frame.evaluation++;
+  frame.g.resize(keeps_edge_forces ? 3 * static_cast<std::size_t>(frame.edges()) : 0);
   seconds.edges += platform::walltime() - t0;
 
   if (is_committee_step()) {
@@ -378,7 +391,7 @@ void PairE3D::evaluate(E3D::EdgeModel &evaluated, const Receiver &receive)
 }
 
 /* ----------------------------------------------------------------------
-   add a chunk's energies, forces and virials to those of LAMMPS, and its epsilon to the frame
+   add a chunk's energies, forces and virials to those of LAMMPS, and its epsilon (and g) to the frame
 
    F_i = sum_j (g_ij - g_ji), and the virial -r_ij (x) g_ij of an edge belongs to its neighbour atom,
    position index first: with it compute heat/flux is exact (ARCHITECTURE section 1)
@@ -411,6 +424,7 @@ void PairE3D::scatter(const E3D::ModelOutput &output)
         fi[d] += g[d];
         f[j][d] -= g[d];
       }
+      if (keeps_edge_forces) std::copy_n(g, 3, &frame.g[3 * static_cast<std::size_t>(k)]);
       if (!vflag_either) continue;
 
       const double v[6] = {-r[0] * g[0],

@@ -43,6 +43,9 @@ class PairE3D : public Pair {
 
   // the edges of this step; error->one if the model has not run on the atoms as they are now
   const E3D::EdgeFrame &edge_frame(const std::string &requested_by) const;
+  // g_ij of the edges: subscribe in init(), and ask for the frame with them on the step
+  void subscribe_edge_forces() { keeps_edge_forces = true; }
+  const E3D::EdgeFrame &edge_frame_with_forces(const std::string &requested_by) const;
   // squared bond cutoffs by LAMMPS type, row = centre, (ntypes+1)^2 entries; throws
   // std::runtime_error where a bond cutoff is longer than the model's
   std::vector<double> bond_cutoffs_squared(const E3D::BondCutoff &) const;
@@ -88,6 +91,7 @@ class PairE3D : public Pair {
   // this step
 
   E3D::EdgeFrame frame;
+  bool keeps_edge_forces = false;    // some style of this run reads frame.g
   E3D::EdgeChunk chunk;
   struct Bonds {
     std::vector<double> cutsq;    // (ntypes+1)^2

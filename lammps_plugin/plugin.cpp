@@ -7,8 +7,10 @@
 
 #include "compute_e3d_atom.h"
 #include "compute_e3d_edge_local.h"
+#include "compute_e3d_heat.h"
 #include "compute_e3d_pair_local.h"
 #include "fix_e3d_bonds.h"
+#include "fix_e3d_hnemd.h"
 #include "fix_e3d_map.h"
 #include "pair_e3d.h"
 
@@ -85,10 +87,20 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *l
   plugin.creator.v2 = create_with_arguments<ComputeE3DAtom>;
   register_plugin(&plugin, lmp);
 
+  plugin.name = "e3d/heat";
+  plugin.info = "heat current and its split by pair label, compute e3d/heat";
+  plugin.creator.v2 = create_with_arguments<ComputeE3DHeat>;
+  register_plugin(&plugin, lmp);
+
   plugin.style = "fix";
   plugin.name = "e3d/bonds";
   plugin.info = "bonds by energy: events and species, fix e3d/bonds";
   plugin.creator.v2 = create_with_arguments<FixE3DBonds>;
+  register_plugin(&plugin, lmp);
+
+  plugin.name = "e3d/hnemd";
+  plugin.info = "driving force of homogeneous non-equilibrium heat transport, fix e3d/hnemd";
+  plugin.creator.v2 = create_with_arguments<FixE3DHnemd>;
   register_plugin(&plugin, lmp);
 
   plugin.name = "e3d/map";

@@ -1,0 +1,231 @@
+/* ----------------------------------------------------------------------
+   e3d-lmp: edge energies of machine-learned potentials in LAMMPS
+   Distributed under the GNU General Public License, version 2: see LICENSE
+------------------------------------------------------------------------- */
+
+#include "fix_e3d_hnemd.h"
+
+#include "pair_e3d.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "domain.h"
+#include "error.h"
+#include "force.h"
+#include "group.h"
+#include "modify.h"
+#include "update.h"
+#include "utils.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+using namespace LAMMPS_NS;
+using namespace FixConst;
+
+// W/m/K of one eV/(ps Angstrom K) and of one kcal/mol/(fs Angstrom K)
+static constexpr double WATT_METAL = 1.602176634e-19 / (1e-12 * 1e-10);
+static constexpr double WATT_REAL = 4184.0 / 6.02214076e23 / (1e-15 * 1e-10);
+
+/* ----------------------------------------------------------------------
+   fix ID group e3d/hnemd Fx Fy Fz
+------------------------------------------------------------------------- */
+
+FixE3DHnemd::FixE3DHnemd(LAMMPS *lmp, int narg, char **arg) :
+    Fix(lmp, narg, arg), name("fix " + std::string(arg[0]) + " e3d/hnemd")
+{
+  if (narg != 6)
+    error->all(FLERR, "{} takes three numbers, the driving force Fx Fy Fz in 1/Angstrom, but {} words follow", name,
+               narg - 3);
+  for (int d = 0; d < 3; d++) drive[d] = utils::numeric(FLERR, arg[3 + d], false, lmp);
+  magnitude = std::sqrt(drive[0] * drive[0] + drive[1] * drive[1] + drive[2] * drive[2]);
+  if (magnitude == 0.0)
+    error->all(FLERR, "{}: the driving force is 0; typical is 1e-5 to 1e-3 per Angstrom", name);
+
+  vector_flag = 1;
+  size_vector = NUM_ENTRIES;
+  extvector = 0;
+  global_freq = 1;
+  nevery = 1;
+  time_depend = 0;
+  dynamic_group_allow = 1;
+  comm_reverse = 9;
+}
+
+/* ---------------------------------------------------------------------- */
+
+int FixE3DHnemd::setmask()
+{
+  return POST_FORCE | END_OF_STEP;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DHnemd::init()
+{
+  pair = PairE3D::find(lmp, name);
+  pair->subscribe_edge_forces();
+  if (utils::strmatch(update->integrate_style, "^respa"))
+    error->all(FLERR, "{} does not work with run_style respa; use 'run_style verlet'", name);
+  watt_per_m_k = strcmp(update->unit_style, "real") == 0 ? WATT_REAL : WATT_METAL;
+  check_thermostats();
+}
+
+/* ----------------------------------------------------------------------
+   friction and noise on single atoms carry heat and momentum away by a way that J does not know
+------------------------------------------------------------------------- */
+
+void FixE3DHnemd::check_thermostats()
+{
+  if (thermostat_reported) return;
+  static const std::vector<std::string> patterns = {"langevin", "^brownian", "^gle", "^gld", "^temp/csld",
+                                                    "^dpd",     "^viscous",  "^ttm"};
+  for (const auto &other : modify->get_fix_list())
+    if (std::any_of(patterns.begin(), patterns.end(), [other](const std::string &pattern) {
+          return utils::strmatch(other->style, pattern);
+        })) {
+      thermostat_reported = true;
+      if (comm->me == 0)
+        error->warning(FLERR, "{}: fix {} {} acts on single atoms: it scatters phonons and makes the "
+                       "conductivity too low; use a global thermostat (fix nvt, fix temp/csvr)", name, other->id,
+                       other->style);
+    }
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DHnemd::setup(int vflag)
+{
+  post_force(vflag);
+}
+
+/* ----------------------------------------------------------------------
+   U_i and the virial W_i = -sum_c r_ci (x) g_ci of owned atoms (ARCHITECTURE section 1)
+------------------------------------------------------------------------- */
+
+void FixE3DHnemd::gather_virials()
+{
+  const E3D::EdgeFrame &frame = pair->edge_frame_with_forces(name);
+  const double *const *x = atom->x;
+  energy.assign(atom->nlocal, 0.0);
+  virial.assign(9 * static_cast<std::size_t>(atom->nlocal + atom->nghost), 0.0);
+  for (std::size_t k = 0; k < frame.rows(); k++) {
+    const int i = frame.centre[k];
+    energy[i] = frame.energy[k];
+    for (int64_t e = frame.offset[k]; e < frame.offset[k + 1]; e++) {
+      const int j = frame.neighbour[e];
+      const double *g = &frame.g[3 * static_cast<std::size_t>(e)];
+      double *w = &virial[9 * static_cast<std::size_t>(j)];
+      for (int a = 0; a < 3; a++)
+        for (int b = 0; b < 3; b++) w[3 * a + b] -= (x[j][a] - x[i][a]) * g[b];
+    }
+  }
+  comm->reverse_comm(this);
+}
+
+/* ---------------------------------------------------------------------- */
+
+int FixE3DHnemd::pack_reverse_comm(int n, int first, double *buf)
+{
+  std::copy_n(&virial[9 * static_cast<std::size_t>(first)], 9 * n, buf);
+  return 9 * n;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DHnemd::unpack_reverse_comm(int n, int *list, double *buf)
+{
+  for (int k = 0; k < n; k++)
+    for (int d = 0; d < 9; d++) virial[9 * static_cast<std::size_t>(list[k]) + d] += buf[9 * k + d];
+}
+
+/* ---------------------------------------------------------------------- */
+
+double FixE3DHnemd::kinetic_energy(int i) const
+{
+  const double *v = atom->v[i];
+  const double mass = atom->rmass ? atom->rmass[i] : atom->mass[atom->type[i]];
+  return 0.5 * force->mvv2e * mass * (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
+}
+
+/* ----------------------------------------------------------------------
+   F^e_ib = (U_i + K_i) F_b + sum_a F_a W_i,ab, less (m_i/M) sum_k F^e_k: with it sum_i F^e_i.v_i = F.J at
+   zero total momentum (Fan et al., Phys. Rev. B 99, 064308, 2019)
+------------------------------------------------------------------------- */
+
+void FixE3DHnemd::post_force(int /*vflag*/)
+{
+  gather_virials();
+
+  double **f = atom->f;
+  const auto mass_of = [this](int i) {
+    return atom->rmass ? atom->rmass[i] : atom->mass[atom->type[i]];
+  };
+  double mine[4] = {0.0, 0.0, 0.0, 0.0}, all[4];    // total driving force, and the mass
+  for (int i = 0; i < atom->nlocal; i++) {
+    if (!(atom->mask[i] & groupbit)) continue;
+    const double *w = &virial[9 * static_cast<std::size_t>(i)];
+    const double total = energy[i] + kinetic_energy(i);
+    for (int b = 0; b < 3; b++) {
+      const double added = total * drive[b] + drive[0] * w[b] + drive[1] * w[3 + b] + drive[2] * w[6 + b];
+      f[i][b] += added;
+      mine[b] += added;
+    }
+    mine[3] += mass_of(i);
+  }
+  MPI_Allreduce(mine, all, 4, MPI_DOUBLE, MPI_SUM, world);
+  if (all[3] <= 0.0) error->all(FLERR, "{}: there are no atoms in group {}", name, group->names[igroup]);
+  for (int i = 0; i < atom->nlocal; i++)
+    if (atom->mask[i] & groupbit)
+      for (int b = 0; b < 3; b++) f[i][b] -= mass_of(i) / all[3] * all[b];
+}
+
+/* ----------------------------------------------------------------------
+   J of the group with the velocities of the end of the step
+------------------------------------------------------------------------- */
+
+void FixE3DHnemd::end_of_step()
+{
+  pair->edge_frame(name);    // stops where atoms have come or gone since post_force
+  double mine[5] = {0.0, 0.0, 0.0, 0.0, 0.0}, all[5];    // J, kinetic energy, atoms
+  for (int i = 0; i < atom->nlocal; i++) {
+    if (!(atom->mask[i] & groupbit)) continue;
+    const double *v = atom->v[i];
+    const double *w = &virial[9 * static_cast<std::size_t>(i)];
+    const double kinetic = kinetic_energy(i);
+    for (int a = 0; a < 3; a++)
+      mine[a] += (energy[i] + kinetic) * v[a] + w[3 * a] * v[0] + w[3 * a + 1] * v[1] + w[3 * a + 2] * v[2];
+    mine[3] += kinetic;
+    mine[4] += 1.0;
+  }
+  MPI_Allreduce(mine, all, 5, MPI_DOUBLE, MPI_SUM, world);
+
+  const double volume = domain->xprd * domain->yprd * domain->zprd;
+  for (int a = 0; a < 3; a++) {
+    current[a] = all[a];
+    sum_flux[a] += all[a] / volume;
+  }
+  if (all[4] > 1.5) sum_temperature += 2.0 * all[3] / (3.0 * (all[4] - 1.0) * force->boltz);
+  samples++;
+}
+
+/* ----------------------------------------------------------------------
+   1-3: running <J>/(V <T> |F|), W/m/K; 4-6: J of this step; 7: mean temperature; 8: samples
+------------------------------------------------------------------------- */
+
+double FixE3DHnemd::compute_vector(int k)
+{
+  if (k == SAMPLES) return static_cast<double>(samples);
+  if (samples == 0) return 0.0;
+  if (k == TEMPERATURE) return sum_temperature / static_cast<double>(samples);
+  if (k >= CURRENT) return current[k - CURRENT];
+  return sum_temperature > 0.0 ? watt_per_m_k * sum_flux[k - KAPPA] / (sum_temperature * magnitude) : 0.0;
+}
+
+/* ---------------------------------------------------------------------- */
+
+double FixE3DHnemd::memory_usage()
+{
+  return static_cast<double>(energy.capacity() + virial.capacity()) * sizeof(double);
+}
