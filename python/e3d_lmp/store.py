@@ -113,7 +113,7 @@ class StoreReader:
             raise
         self._range = range(0, self._frames, every)
         self.files = [self.path]
-        self.bytes_total = self.path.stat().st_size
+        self.bytes_total = int(self._file.id.get_filesize())  # the name may be another by now
         self.bytes_read = 0
         self.repeated = self.truncated = 0
 
