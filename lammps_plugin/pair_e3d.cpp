@@ -230,13 +230,6 @@ const E3D::EdgeFrame &PairE3D::edge_frame_with_forces(const std::string &request
 
 /* ---------------------------------------------------------------------- */
 
-std::vector<double> PairE3D::bond_cutoffs_squared(const E3D::BondCutoff &cutoff) const
-{
-  return E3D::bond_cutoffs_squared(cutoff, elements_of_types(), types);
-}
-
-/* ---------------------------------------------------------------------- */
-
 std::vector<std::string> PairE3D::elements_of_types() const
 {
   std::vector<std::string> elements(atom->ntypes + 1);

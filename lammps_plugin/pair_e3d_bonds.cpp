@@ -17,6 +17,13 @@ using namespace LAMMPS_NS;
 
 /* ---------------------------------------------------------------------- */
 
+std::vector<double> PairE3D::bond_cutoffs_squared(const E3D::BondCutoff &cutoff) const
+{
+  return E3D::bond_cutoffs_squared(cutoff, elements_of_types(), types);
+}
+
+/* ---------------------------------------------------------------------- */
+
 int PairE3D::subscribe_bonds(const std::vector<double> &cutsq)
 {
   for (std::size_t k = 0; k < bonds.size(); k++)
