@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from e3d_lmp.analyze import EdgeAnalysis, _model_cutoffs
+from e3d_lmp.analyze import EdgeAnalysis, model_types
 from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.dumps import DumpReader
 from e3d_lmp.frames import EdgeFrame
@@ -47,7 +47,7 @@ def from_dump(
 ) -> EnergyMap:
     """The package's own map of the edges of some steps; `keep` chooses edges."""
     analysis = EdgeAnalysis(
-        ELEMENTS, parse_cutoff(cutoff), width, labels, _model_cutoffs(str(model), ELEMENTS)
+        ELEMENTS, parse_cutoff(cutoff), width, labels, model_types(model, ELEMENTS)[1]
     )
     wanted = set(steps)
     for frame in DumpReader(dump):
