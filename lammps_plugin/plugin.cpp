@@ -71,40 +71,22 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *l
   plugin.creator.v1 = create_pair<PairE3D>;
   register_plugin(&plugin, lmp);
 
-  plugin.style = "compute";
-  plugin.name = "e3d/edge/local";
-  plugin.info = "directed edge energies, compute e3d/edge/local";
-  plugin.creator.v2 = create_with_arguments<ComputeE3DEdgeLocal>;
-  register_plugin(&plugin, lmp);
-
-  plugin.name = "e3d/pair/local";
-  plugin.info = "bond energies D and asymmetries A, compute e3d/pair/local";
-  plugin.creator.v2 = create_with_arguments<ComputeE3DPairLocal>;
-  register_plugin(&plugin, lmp);
-
-  plugin.name = "e3d/atom";
-  plugin.info = "per-atom sums of edge energies, compute e3d/atom";
-  plugin.creator.v2 = create_with_arguments<ComputeE3DAtom>;
-  register_plugin(&plugin, lmp);
-
-  plugin.name = "e3d/heat";
-  plugin.info = "heat current and its split by pair label, compute e3d/heat";
-  plugin.creator.v2 = create_with_arguments<ComputeE3DHeat>;
-  register_plugin(&plugin, lmp);
-
-  plugin.style = "fix";
-  plugin.name = "e3d/bonds";
-  plugin.info = "bonds by energy: events and species, fix e3d/bonds";
-  plugin.creator.v2 = create_with_arguments<FixE3DBonds>;
-  register_plugin(&plugin, lmp);
-
-  plugin.name = "e3d/hnemd";
-  plugin.info = "driving force of homogeneous non-equilibrium heat transport, fix e3d/hnemd";
-  plugin.creator.v2 = create_with_arguments<FixE3DHnemd>;
-  register_plugin(&plugin, lmp);
-
-  plugin.name = "e3d/map";
-  plugin.info = "D-A maps of all bonds during the run, fix e3d/map";
-  plugin.creator.v2 = create_with_arguments<FixE3DMap>;
-  register_plugin(&plugin, lmp);
+  // computes and fixes
+  const auto add = [&](const char *style, const char *name, const char *info, auto creator) {
+    plugin.style = style;
+    plugin.name = name;
+    plugin.info = info;
+    plugin.creator.v2 = creator;
+    register_plugin(&plugin, lmp);
+  };
+  add("compute", "e3d/atom", "per-atom sums of edge energies", create_with_arguments<ComputeE3DAtom>);
+  add("compute", "e3d/edge/local", "directed edge energies", create_with_arguments<ComputeE3DEdgeLocal>);
+  add("compute", "e3d/heat", "heat current and its split by pair label",
+      create_with_arguments<ComputeE3DHeat>);
+  add("compute", "e3d/pair/local", "bond energies D and asymmetries A",
+      create_with_arguments<ComputeE3DPairLocal>);
+  add("fix", "e3d/bonds", "bonds by energy: events and species", create_with_arguments<FixE3DBonds>);
+  add("fix", "e3d/hnemd", "driving force of homogeneous non-equilibrium heat transport",
+      create_with_arguments<FixE3DHnemd>);
+  add("fix", "e3d/map", "D-A maps of all bonds during the run", create_with_arguments<FixE3DMap>);
 }

@@ -374,13 +374,14 @@ def test_configure_refuses_two_builds_of_different_sizes(tmp_path: Path) -> None
     assert "-DLAMMPS_SIZES=bigbig" in run.stderr
 
 
-def test_covalent_radii_header_is_the_python_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "least"), [("covalent_radii", 80), ("bond_energies", 40)])
+def test_header_is_the_python_table(name: str, least: int, tmp_path: Path) -> None:
     run = _configure(tmp_path)
     assert run.returncode == 0, run.stderr
-    header = (tmp_path / "build/generated/covalent_radii.h").read_text()
-    got = {name: float(radius) for name, radius in re.findall(r'\{"(\w+)", ([0-9.]+)\}', header)}
-    table = resources.files("e3d_lmp").joinpath("data/covalent_radii.txt").read_text()
+    header = (tmp_path / f"build/generated/{name}.h").read_text()
+    got = {key: float(value) for key, value in re.findall(r'\{"([\w-]+)", ([0-9.]+)\}', header)}
+    table = resources.files("e3d_lmp").joinpath(f"data/{name}.txt").read_text()
     rows = (line.split("#")[0].split() for line in table.splitlines())
     expected = {row[0]: float(row[1]) for row in rows if row}
-    assert len(expected) > 80
+    assert len(expected) > least
     assert got == expected
