@@ -41,6 +41,7 @@ FixE3DBonds::FixE3DBonds(LAMMPS *lmp, int narg, char **arg) :
   restart_global = 1;
   restart_peratom = 1;
   stores_ids = 1;
+  create_attribute = 1;    // new atoms begin without bonds
   time_depend = 1;    // reset_timestep would put the rows of the files out of order
   comm_forward = comm_reverse = 1;
   maxexchange = 1;
@@ -151,7 +152,8 @@ void FixE3DBonds::init()
   cutsq = E3D::bond_cutoffs(lmp, name, *pair, cutoff_words);
   subscription = pair->subscribe_bonds(cutsq);
   set_elements();
-  set_thresholds();
+  // once: a map that the run goes on writing may change; but other labels need others
+  if (static_cast<int>(thresholds.form.size()) != pair->pair_labels().size()) set_thresholds();
   open_files();
 }
 
@@ -207,6 +209,9 @@ void FixE3DBonds::set_thresholds()
   }
   message = E3D::first_message(world, message);    // a map that one node does not see
   if (!message.empty()) error->all(FLERR, "{}: {}", name, message);
+  // a map that is written meanwhile may not be the same for all ranks
+  MPI_Bcast(thresholds.form.data(), static_cast<int>(thresholds.form.size()), MPI_DOUBLE, 0, world);
+  MPI_Bcast(thresholds.break_off.data(), static_cast<int>(thresholds.break_off.size()), MPI_DOUBLE, 0, world);
 }
 
 /* ----------------------------------------------------------------------
@@ -233,6 +238,10 @@ void FixE3DBonds::open_files()
     return;
   }
   events_header = header;
+  if (restart_step >= 0 && restart_step != update->ntimestep)
+    error->all(FLERR, "{}: its files stop at step {} of the restart file, and this run starts at step {}: remove "
+               "'reset_timestep', or give the fix another ID and other files", name, restart_step,
+               update->ntimestep);
   on_rank_0([&] {
     const std::string species_header = "e3d-species/1\ncolumns step molecules species formulas...\n";
     if (restart_step >= 0) {
@@ -287,6 +296,10 @@ void FixE3DBonds::end_of_step()
 
 void FixE3DBonds::sample()
 {
+  if (update->ntimestep < newest_step)    // only rerun can do it
+    error->all(FLERR, "{}: step {} comes after step {}: for a rerun, 'unfix', then 'reset_timestep' to the dump's "
+               "first step, and define the fix again with another file", name, update->ntimestep, newest_step);
+  newest_step = update->ntimestep;
   const E3D::BondedEdges &edges = pair->bonded_edges(subscription, name);
 
   events.clear();
@@ -393,8 +406,7 @@ double FixE3DBonds::compute_vector(int n)
   if (n >= 2 && !species_wanted) {    // from now on at every sample
     species_wanted = true;
     if (begun) {
-      if (!pair) error->all(FLERR, "{}: molecules and species are not known yet; type 'run 0' first", name);
-      pair->edge_frame(name);    // stops where the ghost atoms are not those of now
+      PairE3D::find(lmp, name)->edge_frame(name);    // stops where the ghost atoms are not those of now
       count_species();
     }
   }

@@ -75,6 +75,7 @@ class FixE3DBonds : public Fix {
   bigint num_bonds = 0, num_events = 0;
   bool species_wanted = false;    // by a file, or because a number of the vector was read
   bigint num_molecules = 0, num_species = 0;
+  bigint newest_step = -1;        // sampled so far
   bigint restart_step = -1;       // of the restart file that the state comes from
 
   // files, on rank 0

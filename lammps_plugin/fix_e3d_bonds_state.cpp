@@ -64,7 +64,9 @@ int FixE3DBonds::maxsize_restart()
 {
   int most = 0;
   for (int i = 0; i < atom->nlocal; i++) most = std::max(most, bonds.doubles(i));
-  return 1 + most;
+  int most_of_all;    // rank 0 writes it into the file
+  MPI_Allreduce(&most, &most_of_all, 1, MPI_INT, MPI_MAX, world);
+  return 1 + most_of_all;
 }
 
 int FixE3DBonds::pack_restart(int i, double *buf)
@@ -93,7 +95,7 @@ void FixE3DBonds::write_restart(FILE *fp)
   for (const bigint number : {update->ntimestep, static_cast<bigint>(begun), num_bonds, num_events,
                               static_cast<bigint>(species_wanted), num_molecules, num_species})
     state.put(number);
-  state.write(fp);
+  if (!state.write(fp)) error->one(FLERR, "{}: its state is larger than a restart file holds", name);
 }
 
 void FixE3DBonds::restart(char *buf)

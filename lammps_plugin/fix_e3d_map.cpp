@@ -59,6 +59,7 @@ FixE3DMap::FixE3DMap(LAMMPS *lmp, int narg, char **arg) :
   table.assign(static_cast<std::size_t>(size_array_rows) * NUM_COLUMNS, 0.0);
 
   next_sample = next_valid();
+  newest_step = update->ntimestep;
 
   if (comm->me == 0) {
     std::string rows;
@@ -236,6 +237,12 @@ bigint FixE3DMap::next_valid() const
 
 void FixE3DMap::end_of_step()
 {
+  // only rerun can do either: its steps are those of the dump
+  if (update->ntimestep < newest_step || update->ntimestep > next_sample)
+    error->all(FLERR, "{}: step {} comes after step {}, and the next sample is due at step {}: for a rerun, "
+               "'unfix', then 'reset_timestep' to the dump's first step, and define the fix again with Nevery "
+               "a multiple of the dump's interval", name, update->ntimestep, newest_step, next_sample);
+  newest_step = update->ntimestep;
   if (update->ntimestep != next_sample) return;
   if (taken == 0 && !running) {
     map->clear();

@@ -52,6 +52,7 @@ class FixE3DMap : public Fix {
   // sampling, the same on all ranks
 
   bigint next_sample;     // step of the next sample
+  bigint newest_step;     // seen so far
   bigint taken = 0;       // samples since the last output
   bigint samples = 0, first_step = 0, last_step = 0;    // what the map holds
 

@@ -46,9 +46,7 @@ def from_dump(
     keep: Keep | None = None,
 ) -> EnergyMap:
     """The package's own map of the edges of some steps; `keep` chooses edges."""
-    analysis = EdgeAnalysis(
-        ELEMENTS, parse_cutoff(cutoff), width, labels, model_types(model, ELEMENTS)[1]
-    )
+    analysis = EdgeAnalysis(ELEMENTS, parse_cutoff(cutoff), width, labels, model_types(model, ELEMENTS)[1])
     wanted = set(steps)
     for frame in DumpReader(dump):
         if frame.step in wanted:
@@ -169,7 +167,7 @@ def test_samples_at_the_steps_of_ave_histo(start: int, tmp_path: Path, model_fil
 
 
 def test_a_minimization_between_runs(tmp_path: Path, model_files) -> None:
-    """Its steps are no samples but for the first, and sampling goes on after it."""
+    """Its steps are no samples, and sampling goes on after it."""
     body = f"{NVE}fix m all e3d/map 1 3 6 file m.*.e3d\nrun 5\nminimize 0.0 0.0 4 20\nrun 12\n"
     morse_run(tmp_path, model_files, body)
     found = {path.name: read_map(path) for path in tmp_path.glob("m.*.e3d")}
@@ -471,3 +469,16 @@ def test_errors_that_end_a_run(body: str, message: str, tmp_path: Path, model_fi
     assert run.code > 0 and message in text, run.output[-1500:]
     assert not list(tmp_path.glob("*.e3d"))
     check_no_leftovers(tmp_path)
+
+
+@pytest.mark.parametrize("again", ["rerun after the run", "rerun twice"])
+def test_a_rerun_that_would_take_no_sample(again: str, tmp_path: Path, model_files) -> None:
+    """Steps that go back are an error, and not a map that never comes."""
+    write_data(tmp_path / "data.lmp", gas(), METALS)
+    rerun = "rerun atoms.dump dump x y z\n"
+    fix = "fix m all e3d/map 2 2 4 file m.*.e3d\n"
+    body = f"{NVE}dump atoms all custom 2 atoms.dump id type x y z\nrun 8\nundump atoms\n"
+    body += fix + rerun if again == "rerun after the run" else f"reset_timestep 0\n{fix}{rerun}{rerun}"
+    run = start_lammps(metal_script(model_files("morse"), body), tmp_path)
+    assert run.code != 0
+    assert "step 0 comes after step 8" in run.output

@@ -72,10 +72,15 @@ def fix_commands(
     if bonds_every is not None:
         also = f' species "{output / SPECIES_FILE}"' if species else ""
         thresholds = [("form", *words) for words in form] + [("break", *words) for words in break_off]
-        more = "".join(" " + " ".join(words) for words in thresholds) + also
+        more = "".join(" " + " ".join(map(_quoted, words)) for words in thresholds) + also
         file = f'file "{output / EVENTS_FILE}"'
         commands.append(f"fix {FIX_ID}_bonds all e3d/bonds {bonds_every} {file} cutoff {cutoff}{more}")
     return commands
+
+
+def _quoted(word: str) -> str:
+    """A word as LAMMPS reads it as one."""
+    return f'"{word}"' if " " in word else word
 
 
 def report_fixes(output: Path, has_map: bool, has_bonds: bool, has_species: bool) -> list[Path]:

@@ -442,7 +442,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_and_analyse(args: argparse.Namespace, output: Path, communicator: Any) -> int:
     from e3d_lmp.analyze import EdgeAnalysis, bond_columns, bond_table, write_analysis
-    from e3d_lmp.insitu import fix_commands, report_fixes
+    from e3d_lmp.insitu import MAP_FILE, fix_commands, report_fixes
     from e3d_lmp.tables import format_table
 
     with shared(communicator):
@@ -457,6 +457,8 @@ def _run_and_analyse(args: argparse.Namespace, output: Path, communicator: Any) 
             return fix_commands(output, cutoff.name, args.map, width, args.pairs, *about_bonds)
 
         fixes("metal")  # a mistake in the words is said before LAMMPS starts
+        if communicator.Get_rank() == 0:
+            (output / MAP_FILE).unlink(missing_ok=True)  # that of an earlier run is not ours
     simulation = Simulation(
         args.input,
         {name: values for name, *values in args.var},
