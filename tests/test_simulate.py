@@ -294,7 +294,8 @@ with Simulation("in.lj", {{"model": "lj.nequip.pth"}}, **options) as simulation:
     try:
         simulation.run(print)
     except Exception as error:
-        print("ended:", simulation.rank, error, flush=True)
+        # one write: two ranks share the pipe
+        print(f"ended: {{simulation.rank}} {{error}}\\n", end="", flush=True)
 """
     done = _run(run_folder, sys.executable, "-c", drive, ranks=2, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr

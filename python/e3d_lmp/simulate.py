@@ -457,8 +457,8 @@ def _run_and_analyse(args: argparse.Namespace, output: Path, communicator: Any) 
             return fix_commands(output, cutoff.name, args.map, width, args.pairs, *about_bonds)
 
         fixes("metal")  # a mistake in the words is said before LAMMPS starts
-        if communicator.Get_rank() == 0:
-            (output / MAP_FILE).unlink(missing_ok=True)  # that of an earlier run is not ours
+        if communicator.Get_rank() == 0 and (output / MAP_FILE).is_file():
+            (output / MAP_FILE).unlink()  # that of an earlier run is not ours
     simulation = Simulation(
         args.input,
         {name: values for name, *values in args.var},
