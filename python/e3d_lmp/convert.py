@@ -22,22 +22,6 @@ DEFAULT_FOLLOW = 60.0
 """Seconds without growth after which ``--follow`` takes a run for finished."""
 
 
-def pair_rows(frame: EdgeFrame, pairing: Pairing) -> tuple[BondFrame, int, int]:
-    """The pairs of a frame, how many have one edge beyond its cutoff, and how many edges were left out.
-
-    Raises
-    ------
-    E3DError
-        As `Pairing.pair` does.
-    """
-    pairs = pairing.pair(frame)
-    ids, first = np.unique(np.concatenate([frame.i, frame.j]), return_index=True)
-    types = np.concatenate([frame.type_i, frame.type_j])[first]
-    type_i, type_j = (types[np.searchsorted(ids, end)] for end in (pairs.i, pairs.j))
-    rows = BondFrame(frame.step, frame.box, pairs.i, pairs.j, type_i, type_j, pairs.vec, pairs.e12, pairs.e21)
-    return rows, pairs.beyond, pairs.unpaired
-
-
 class _AtomsOfSteps:
     """Atoms of one step after the other."""
 
@@ -117,7 +101,7 @@ def convert(
         if pairing is not None:
             if not isinstance(frame, EdgeFrame):
                 raise E3DError(f"{reader.files[0]}: these are pairs already; leave --pairs out")
-            rows, values["beyond"], values["unpaired"] = pair_rows(frame, pairing)
+            rows, values["beyond"], values["unpaired"] = pairing.bonds(frame)
             unpaired += values["unpaired"]
         own = None
         if positions is not None:
