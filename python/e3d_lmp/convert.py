@@ -8,8 +8,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from e3d_lmp.analyze import add_units_argument, model_types
 from e3d_lmp.cutoffs import check_elements
 from e3d_lmp.dumps import AtomReader, DumpReader

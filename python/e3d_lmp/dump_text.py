@@ -19,7 +19,7 @@ import numpy as np
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import AtomRows, BondFrame, Box, EdgeFrame
-from e3d_lmp.tokens import DONE, DTYPES, END, HEADER, ID, NUMBER, REAL, SYMBOL, TYPE, WORD, RowReader
+from e3d_lmp.tokens import DONE, END, HEADER, ID, NUMBER, REAL, SYMBOL, TYPE, WORD, RowReader
 from e3d_lmp.units import ev_per_unit
 
 ENDS = ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz")
@@ -32,7 +32,7 @@ LOCAL = "local"
 ATOMS = "atoms"
 """What a file is expected to be a dump of."""
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 18
 """Text read at a time."""
 
 _COLUMNS_HINT = (
@@ -155,6 +155,7 @@ class DumpFile:
         self._at = 0
         self._ended = False
         self._header: Header | None = None
+        self._reader: tuple[tuple[str, ...], RowReader] | None = None
         self._box_of: tuple[list[str], Box] | None = None
         self._columns_of: dict[str, tuple[tuple[str, ...], str]] = {}
 
@@ -215,34 +216,18 @@ class DumpFile:
     def read_rows(self, header: Header) -> EdgeFrame | BondFrame:
         """The edges or pairs of the frame whose header was read last, energies in eV."""
         energies = EDGE_COLUMNS[7:] if header.kind == "edges" else BOND_COLUMNS[7:]
-        rows = max(header.rows, 0)
-        ids = [self._room(rows, ID) for _ in range(2)]
-        types = [self._room(rows, TYPE) for _ in range(2)]
-        vec = self._room(rows, REAL, 3)
-        values = [self._room(rows, REAL) for _ in energies]
-        kept = (*ids, *types, vec[:, 0], vec[:, 1], vec[:, 2], *values)
-        kinds = (ID, ID, TYPE, TYPE, *[REAL] * (3 + len(energies)))
-        places = {
-            name: (kind, array)
-            for name, kind, array in zip((*ENDS, *energies), kinds, kept, strict=True)
-        }
-        self._read(header, places, NUMBER)
+        arrays = self._read(header, (*_END_SLOTS, *(((name,), REAL) for name in energies)), NUMBER)
         if self._ev != 1.0:
-            for each in values:
-                each *= self._ev
+            for values in arrays[len(_END_SLOTS) :]:
+                values *= self._ev
         frame = EdgeFrame if header.kind == "edges" else BondFrame
-        return frame(header.step, header.box, *ids, *types, vec, *values)
+        return frame(header.step, header.box, *arrays)
 
     def read_atoms(self, header: Header) -> AtomRows:
         """The atoms of the frame whose header was read last, in the order of their ids."""
-        kinds = {"id": ID, "type": TYPE, "element": SYMBOL, **dict.fromkeys(_COORDINATE_NAMES, REAL)}
-        places = {
-            name: (kinds[name], self._room(max(header.rows, 0), kinds[name]))
-            for name in header.columns
-            if name in kinds
-        }
-        self._read(header, places, WORD)
-        rows = {name: array for name, (_, array) in places.items()}
+        names = [name for name in header.columns if name in _ATOM_KINDS]
+        arrays = self._read(header, tuple(((name,), _ATOM_KINDS[name]) for name in names), WORD)
+        rows = dict(zip(names, arrays, strict=True))
         order = np.argsort(rows["id"])
         if (np.diff(rows["id"][order]) == 0).any():
             raise E3DError(f"{self._where(header)}: atom ids occur more than once; expected each in one row")
@@ -260,25 +245,27 @@ class DumpFile:
 
     def skip_rows(self, header: Header) -> None:
         """Pass over the frame whose header was read last without reading its numbers."""
-        self._take(header, RowReader((), (), ()))
+        self._take(header, RowReader((), (), WORD))
 
     def _where(self, header: Header) -> str:
         return f"{self.path}, frame {self.frames} (step {header.step})"
 
-    def _room(self, rows: int, kind: int, width: int = 0) -> np.ndarray:
-        """(rows,) or (rows, width) of a kind of column, not set to anything."""
+    def _read(
+        self, header: Header, slots: tuple[tuple[tuple[str, ...], int], ...], other: int
+    ) -> list[np.ndarray]:
+        """The rows of a frame: an array for each slot of a `RowReader`."""
+        if self._reader is None or self._reader[0] != header.columns:
+            self._reader = (header.columns, RowReader(header.columns, slots, other))
+        reader = self._reader[1]
         try:
-            return np.empty((rows, width) if width else rows, dtype=DTYPES[kind])
-        except (MemoryError, ValueError):
+            arrays = reader.room(max(header.rows, 0))
+        except (MemoryError, ValueError, OverflowError):
             raise E3DError(
-                f"{self.path}, frame {self.frames}: no memory for the {rows} rows its header says; is the file "
-                "damaged?"
+                f"{self.path}, frame {self.frames}: no memory for the {header.rows} rows its header says; is "
+                "the file damaged?"
             ) from None
-
-    def _read(self, header: Header, places: dict[str, tuple[int, np.ndarray]], other: int) -> None:
-        """Read the rows of a frame: named columns into the arrays of their kind, the others as kind `other`."""
-        kept = [places.get(name, (other, None)) for name in header.columns]
-        self._take(header, RowReader(header.columns, [kind for kind, _ in kept], [to for _, to in kept]))
+        self._take(header, reader)
+        return arrays
 
     def _take(self, header: Header, reader: RowReader) -> None:
         """Hand the rows of a frame to a reader; raises `Truncated` if some are missing."""
@@ -419,7 +406,19 @@ class DumpFile:
 
 
 _COORDINATES = (("x", "y", "z"), ("xu", "yu", "zu"), ("xs", "ys", "zs"), ("xsu", "ysu", "zsu"))
-_COORDINATE_NAMES = tuple(name for names in _COORDINATES for name in names)
+_ATOM_KINDS = {
+    "id": ID,
+    "type": TYPE,
+    "element": SYMBOL,
+    **{name: REAL for names in _COORDINATES for name in names},
+}
+_END_SLOTS = (
+    (("tag1",), ID),
+    (("tag2",), ID),
+    (("type1",), TYPE),
+    (("type2",), TYPE),
+    (("dx", "dy", "dz"), REAL),
+)
 
 
 def _positions(rows: dict[str, np.ndarray], box: Box) -> np.ndarray | None:

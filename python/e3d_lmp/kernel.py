@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+from collections.abc import Sequence
 from ctypes import c_double, c_int32, c_int64, c_void_p
 from typing import Any
 
@@ -20,6 +21,9 @@ from e3d_lmp.errors import E3DError
 LIBRARY = "libe3d_edges.so"
 VERSION = 1
 """``e3d_kernel_version`` of edge_kernel/edge_kernel.h, whose structs those below repeat."""
+
+
+_ALIGNMENT = 64
 
 
 class Columns(ctypes.Structure):
@@ -111,3 +115,26 @@ def library() -> Any:
 def address(array: np.ndarray | None) -> int | None:
     """Where the numbers of an array lie; None for none."""
     return None if array is None else array.__array_interface__["data"][0]
+
+
+def room(rows: int, columns: Sequence[tuple[np.dtype, int]]) -> tuple[list[np.ndarray], list[int]]:
+    """Arrays in one piece of memory, not set to anything, and where each of them lies.
+
+    Parameters
+    ----------
+    rows
+        Length of the arrays.
+    columns
+        Type and width of each: 0 for (rows,), else (rows, width).
+    """
+    offsets, end = [], 0
+    for dtype, width in columns:
+        offsets.append(end)
+        end += -(-rows * dtype.itemsize * (width or 1) // _ALIGNMENT) * _ALIGNMENT
+    memory = np.empty(end, dtype=np.uint8)
+    arrays = [
+        np.ndarray((rows, width) if width else rows, dtype, memory, offset)
+        for (dtype, width), offset in zip(columns, offsets, strict=True)
+    ]
+    first = memory.__array_interface__["data"][0]
+    return arrays, [first + offset for offset in offsets]

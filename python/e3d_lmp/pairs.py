@@ -25,14 +25,14 @@ TOLERANCE = 1e-3
 BAD_TYPE, TWICE, SWAPPED, NO_MEMORY = range(1, 5)
 """``e3d_pair_error`` of edge_kernel.h."""
 
-_PAIR_COLUMNS = {
-    "label": np.int32,
-    "i": np.int64,
-    "j": np.int64,
-    "type_i": np.int32,
-    "type_j": np.int32,
-    **dict.fromkeys(("vec", "e12", "e21", "D", "A"), np.float64),
+_PAIR_COLUMNS: dict[str, tuple[np.dtype, int]] = {
+    "label": (np.dtype(np.int32), 0),
+    **dict.fromkeys(("i", "j"), (np.dtype(np.int64), 0)),
+    **dict.fromkeys(("type_i", "type_j"), (np.dtype(np.int32), 0)),
+    "vec": (np.dtype(np.float64), 3),
+    **dict.fromkeys(("e12", "e21", "D", "A"), (np.dtype(np.float64), 0)),
 }
+"""Arrays of `e3d_pairs`: type, and width as `e3d_lmp.kernel.room` has it."""
 
 
 def element_order(elements: Sequence[str]) -> list[str]:
@@ -208,18 +208,18 @@ class Pairing:
         # Every edge has a partner, but for those beyond a cutoff: then there may be more.
         capacity = frame.i.size if eps_back is not None else frame.i.size // 2
         while True:
-            columns = {
-                name: np.empty((capacity, 3) if name == "vec" else capacity, dtype=dtype)
-                for name, dtype in _PAIR_COLUMNS.items()
-            }
-            pairs = kernel.Pairs(capacity, *map(kernel.address, columns.values()))
+            columns, addresses = kernel.room(capacity, tuple(_PAIR_COLUMNS.values()))
+            pairs = kernel.Pairs(capacity, *addresses)
             kernel.library().e3d_pair_edges(edges, self._rules, pairs, report)
             if report.error or report.pairs <= capacity:
                 break
             capacity = report.pairs
         if report.error or (report.unpaired and not self.skip_unpaired):
             raise E3DError(f"step {frame.step}: {self._problem(report)}")
-        return _Found({name: each[: report.pairs] for name, each in columns.items()}, report)
+        # A copy where most of the memory would be held for nothing.
+        keep = np.copy if report.pairs < capacity // 2 else np.asarray
+        found = {name: keep(each[: report.pairs]) for name, each in zip(_PAIR_COLUMNS, columns, strict=True)}
+        return _Found(found, report)
 
     def _problem(self, report: kernel.PairReport) -> str:
         """What is wrong with a frame."""
@@ -237,17 +237,19 @@ class Pairing:
         if report.error == SWAPPED:
             return (
                 f"atom {report.bad_j} comes before atom {report.bad_i}, but their "
-                f"elements have the other order in the pair's label ({report.bad_count} such pairs); name the "
-                "elements of the run's own types, in order, with --types"
+                f"elements have the other order in the pair's label ({report.bad_count} such pairs); name "
+                "the elements of the run's own types, in order, with --types"
             )
         if report.error:
             return "no memory for its pairs; give fewer ranks of this machine, or a smaller --cutoff"
         is_given = self.model is not None
-        advice = "" if is_given else "if the model's cutoffs differ for the two directions, add --model FILE; "
+        advice = (
+            "" if is_given else "if the model's cutoffs differ for the two directions, add --model FILE; "
+        )
         return (
             f"{report.unpaired} edges have no partner, the first one {report.bad_i} -> "
-            f"{report.bad_j} at {report.bad_distance:.4f} angstrom; dump the edges of all atoms (compute E all "
-            f"e3d/edge/local) and give all files of the run; {advice}or leave such edges out and count them "
+            f"{report.bad_j} at {report.bad_distance:.4f} angstrom; dump the edges of all atoms (compute E "
+            f"all e3d/edge/local) and give all files of the run; {advice}or leave such edges out and count them "
             "with --skip-unpaired"
         )
 
