@@ -36,7 +36,7 @@ enum e3d_stop : std::int32_t {
   e3d_stop_end = 1,          // the text ends; what follows the last whole row may become a row
   e3d_stop_header = 2,       // "ITEM:" comes before the last row; `used` is where it stands
   e3d_stop_row = 3,          // a row does not hold `count` words of these kinds; it starts at `used`
-  e3d_stop_not_whole = 4,    // a column of ids or types holds `value` there
+  e3d_stop_not_whole = 4,    // a column of ids or types holds another number there
   e3d_stop_lost_digits = 5,  // an id is printed with fewer digits than it has, as 1.23457e+06
 };
 
@@ -44,8 +44,7 @@ struct e3d_row_report {
   std::int64_t rows;    // whole rows read
   std::int64_t used;    // bytes up to the end of the last of them, or as `stop` says
   std::int32_t stop;
-  std::int32_t column;  // column of `value`
-  double value;
+  std::int32_t column;  // of the word that is wrong
 };
 
 // Reads up to `rows` rows from the text and writes them from row `first` of the targets on.

@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr double max_exact_id = 9007199254740992.0;  // 2^53: LAMMPS hands ids on as doubles
+constexpr std::int64_t max_exact_id = std::int64_t(1) << 53;  // LAMMPS hands ids on as doubles
 constexpr int symbol_bytes = 8;
 
 inline bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
@@ -115,11 +115,10 @@ struct Whole {
   const char *end;
   std::int64_t number;
   e3d_stop problem;
-  double value;
 };
 
 // A whole number from 1 to `largest`.
-inline Whole read_whole(const char *p, const char *limit, double largest, bool is_id)
+inline Whole read_whole(const char *p, const char *limit, std::int64_t largest, bool is_id)
 {
   const char *const start = p;
   std::int64_t number = 0;
@@ -128,15 +127,16 @@ inline Whole read_whole(const char *p, const char *limit, double largest, bool i
     if (++p - start > 18) break;
   }
   if (p > start && ends_word(*p) && p - start <= 18) {
-    if (number < 1 || number > largest) return {p, 0, e3d_stop_not_whole, static_cast<double>(number)};
-    return {p, number, e3d_stop_done, 0.0};
+    if (number < 1 || number > largest) return {p, 0, e3d_stop_not_whole};
+    return {p, number, e3d_stop_done};
   }
   double value = 0.0;  // as %f and %e print it
   p = read_real(start, limit, value);
-  if (!p) return {nullptr, 0, e3d_stop_row, 0.0};
-  if (!(value >= 1.0 && value <= largest && value == std::floor(value))) return {p, 0, e3d_stop_not_whole, value};
-  if (is_id && has_lost_digits(start, p)) return {p, 0, e3d_stop_lost_digits, value};
-  return {p, static_cast<std::int64_t>(value), e3d_stop_done, 0.0};
+  if (!p) return {nullptr, 0, e3d_stop_row};
+  if (!(value >= 1.0 && value <= static_cast<double>(largest) && value == std::floor(value)))
+    return {p, 0, e3d_stop_not_whole};
+  if (is_id && has_lost_digits(start, p)) return {p, 0, e3d_stop_lost_digits};
+  return {p, static_cast<std::int64_t>(value), e3d_stop_done};
 }
 
 // End of any word; null if a header starts inside it, as where a killed run was gone on with.
@@ -165,15 +165,14 @@ void e3d_read_rows(const char *text, std::int64_t size, std::int64_t first, std:
   while (limit > text && limit[-1] != '\n') --limit;
 
   const char *line = text;
-  *report = {0, 0, e3d_stop_done, -1, 0.0};
-  const auto stop = [&](e3d_stop why, std::int32_t column, double value) {
+  *report = {0, 0, e3d_stop_done, -1};
+  const auto stop = [&](e3d_stop why, std::int32_t column) {
     // A row that is cut off by the header of another frame is no damaged row.
     const char *const end = static_cast<const char *>(std::memchr(line, '\n', limit - line));
     const char *const header = find_header(line, end);
     report->used = (header ? header : line) - text;
     report->stop = header ? e3d_stop_header : why;
     report->column = column;
-    report->value = value;
   };
 
   std::int64_t row = 0;
@@ -191,7 +190,7 @@ void e3d_read_rows(const char *text, std::int64_t size, std::int64_t first, std:
       p = static_cast<const char *>(std::memchr(line, '\n', limit - line));
       if (find_header(line, p)) {
         report->rows = row;
-        return stop(e3d_stop_header, -1, 0.0);
+        return stop(e3d_stop_header, -1);
       }
       line = p + 1;
       continue;
@@ -222,7 +221,7 @@ void e3d_read_rows(const char *text, std::int64_t size, std::int64_t first, std:
               read_whole(p, limit, is_id ? max_exact_id : std::numeric_limits<std::int32_t>::max(), is_id);
           if (whole.problem != e3d_stop_done) {
             report->rows = row;
-            return stop(whole.problem, k, whole.value);
+            return stop(whole.problem, k);
           }
           end = whole.end;
           if (is_id) {
@@ -244,14 +243,14 @@ void e3d_read_rows(const char *text, std::int64_t size, std::int64_t first, std:
       }
       if (!end) {
         report->rows = row;
-        return stop(e3d_stop_row, k, 0.0);
+        return stop(e3d_stop_row, k);
       }
       p = end;
     }
     while (is_blank(*p)) ++p;
     if (*p != '\n') {
       report->rows = row;
-      return stop(e3d_stop_row, count, 0.0);
+      return stop(e3d_stop_row, count);
     }
     line = p + 1;
   }

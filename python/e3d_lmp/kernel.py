@@ -40,7 +40,6 @@ class RowReport(ctypes.Structure):
         ("used", c_int64),
         ("stop", c_int32),
         ("column", c_int32),
-        ("value", c_double),
     )
 
 

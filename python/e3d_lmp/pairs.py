@@ -249,8 +249,8 @@ class Pairing:
         return (
             f"{report.unpaired} edges have no partner, the first one {report.bad_i} -> "
             f"{report.bad_j} at {report.bad_distance:.4f} angstrom; dump the edges of all atoms (compute E "
-            f"all e3d/edge/local) and give all files of the run; {advice}or leave such edges out and count them "
-            "with --skip-unpaired"
+            f"all e3d/edge/local) and give all files of the run; {advice}or leave such edges out and count "
+            "them with --skip-unpaired"
         )
 
 

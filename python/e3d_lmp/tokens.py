@@ -97,14 +97,14 @@ class RowReader:
         """What is wrong with the row at this place, after `read` stopped there."""
         row = text[at : text.find(b"\n", at)]
         found: Any = self._report
+        word = ""
+        if self.stop in (NOT_WHOLE, LOST_DIGITS):
+            word = row.split()[found.column].decode()
         if self.stop == NOT_WHOLE:
             largest = _LARGEST[self._kind[found.column]]
             name = self._names[found.column]
-            return E3DError(
-                f"{where}: column {name} must hold whole numbers from 1 to {largest}, got {found.value:.17g}"
-            )
+            return E3DError(f"{where}: column {name} must hold whole numbers from 1 to {largest}, got {word}")
         if self.stop == LOST_DIGITS:
-            word = row.split()[found.column].decode()
             return E3DError(
                 f"{where}: atom id {word} has lost digits; add 'dump_modify ID format float %.17g' "
                 "after the dump command and run again (by default LAMMPS prints no more than 6 digits)"
