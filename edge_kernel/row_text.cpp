@@ -122,11 +122,8 @@ inline Whole read_whole(const char *p, const char *limit, std::int64_t largest, 
 {
   const char *const start = p;
   std::int64_t number = 0;
-  while (is_digit(*p)) {
-    number = 10 * number + (*p - '0');
-    if (++p - start > 18) break;
-  }
-  if (p > start && ends_word(*p) && p - start <= 18) {
+  while (is_digit(*p) && p - start < 18) number = 10 * number + (*p++ - '0');
+  if (p > start && ends_word(*p)) {
     if (number < 1 || number > largest) return {p, 0, e3d_stop_not_whole};
     return {p, number, e3d_stop_done};
   }
