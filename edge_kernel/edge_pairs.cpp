@@ -133,7 +133,7 @@ class Pairer {
     if (i != j) return i < j;
     int sign = 0;  // an atom and its own image
     for (int axis = 0; axis < 3; ++axis)
-      if (!(std::fabs(r[axis]) <= rules_.tolerance)) sign += (r[axis] > 0.0 ? 1 : -1) << axis;
+      if (!(std::fabs(r[axis]) <= rules_.tolerance)) sign += r[axis] > 0.0 ? 1 << axis : -(1 << axis);
     return sign > 0;
   }
 
