@@ -58,6 +58,8 @@ class MapReducer:
             raise E3DError(f"bin width {width}: expected a positive number of eV")
         self._only = tuple(labels) if labels else None
         self._sum = EnergyMap(float(width), cutoff)
+        self._samples = 0
+        self._steps: tuple[int, int] | None = None
         self._labels: tuple[str, ...] = ()
         self._waiting = 0
         self._label = np.empty(_WAITING_PAIRS, dtype=np.int32)
@@ -84,14 +86,14 @@ class MapReducer:
             at = slice(self._waiting, self._waiting + count)
             self._label[at], self._D[at], self._A[at] = frame.label, frame.D, frame.A
             self._waiting += count
-        first, last = self._sum.steps or (frame.step, frame.step)
-        steps = (min(first, frame.step), max(last, frame.step))
-        self._sum = replace(self._sum, samples=self._sum.samples + 1, steps=steps)
+        first, last = self._steps or (frame.step, frame.step)
+        self._steps = (min(first, frame.step), max(last, frame.step))
+        self._samples += 1
 
     def _is_harmless(self, frame: PairFrame) -> bool:
         """Whether the energies of a frame are finite and far from the last bin."""
         limit = self._sum.width * (BIN_LIMIT // 2)
-        return all(not x.size or (-limit < x.min() and x.max() < limit) for x in (frame.D, frame.A))
+        return frame.D @ frame.D < limit * limit and frame.A @ frame.A < limit * limit
 
     def _sort_waiting(self) -> None:
         """Sort the pairs that wait into bins."""
@@ -119,6 +121,7 @@ class MapReducer:
     def merge(self, other: MapReducer) -> None:
         """Take in what another reducer of the same bins and cutoff has gathered."""
         self._sum = self.result().merge(other.result())
+        self._samples, self._steps = self._sum.samples, self._sum.steps
 
     def result(self) -> EnergyMap:
         """The maps of all frames so far."""
@@ -130,6 +133,6 @@ class MapReducer:
         labels = dict(self._sum.labels)
         for name, parts in self._pending.items():
             labels[name] = labels.get(name, LabelMap()).merge(*parts)
-        self._sum = replace(self._sum, labels=labels)
+        self._sum = replace(self._sum, samples=self._samples, steps=self._steps, labels=labels)
         self._pending = {}
         self._pending_bins = 0
