@@ -32,7 +32,8 @@ _PAIR_COLUMNS: dict[str, tuple[np.dtype, int]] = {
     "vec": (np.dtype(np.float64), 3),
     **dict.fromkeys(("e12", "e21", "D", "A"), (np.dtype(np.float64), 0)),
 }
-"""Arrays of `e3d_pairs`: type, and width as `e3d_lmp.kernel.room` has it."""
+"""Arrays of ``e3d_pairs``: type, and width as `e3d_lmp.kernel.room` has it."""
+_PAIR_SHAPES = tuple(_PAIR_COLUMNS.values())
 
 
 def element_order(elements: Sequence[str]) -> list[str]:
@@ -208,7 +209,7 @@ class Pairing:
         # Every edge has a partner, but for those beyond a cutoff: then there may be more.
         capacity = frame.i.size if eps_back is not None else frame.i.size // 2
         while True:
-            columns, addresses = kernel.room(capacity, tuple(_PAIR_COLUMNS.values()))
+            columns, addresses = kernel.room(capacity, _PAIR_SHAPES)
             pairs = kernel.Pairs(capacity, *addresses)
             kernel.library().e3d_pair_edges(edges, self._rules, pairs, report)
             if report.error or report.pairs <= capacity:
@@ -216,10 +217,11 @@ class Pairing:
             capacity = report.pairs
         if report.error or (report.unpaired and not self.skip_unpaired):
             raise E3DError(f"step {frame.step}: {self._problem(report)}")
-        # A copy where most of the memory would be held for nothing.
-        keep = np.copy if report.pairs < capacity // 2 else np.asarray
-        found = {name: keep(each[: report.pairs]) for name, each in zip(_PAIR_COLUMNS, columns, strict=True)}
-        return _Found(found, report)
+        if report.pairs < capacity:
+            columns = [each[: report.pairs] for each in columns]
+        if report.pairs < capacity // 2:  # most of the memory would be held for nothing
+            columns = [each.copy() for each in columns]
+        return _Found(dict(zip(_PAIR_COLUMNS, columns, strict=True)), report)
 
     def _problem(self, report: kernel.PairReport) -> str:
         """What is wrong with a frame."""

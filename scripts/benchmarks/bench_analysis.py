@@ -11,8 +11,9 @@ the size that was asked for (``--mb``):
 ``e3d`` reads the dump itself, headers and all: to frames (``rows``), to pairs, to maps. The others get the
 easiest honest job: a file of the rows alone, no pairing, the names of columns and their types given where
 they take them, the blank at the end of LAMMPS's rows as one more column that is not kept. OVITO reads the
-dump, headers included, because it knows the format; it too makes no pairs. What is not installed is left
-out, and the last line says what to type. ``pandas`` appears twice, with its default and with the round-trip
+dump, headers included, because it knows the format; it too makes no pairs. ``polars, headers`` reads the dump
+too, takes headers for rows and throws those away (which frame a row belongs to is lost). What is not
+installed is left out, and the last line says what to type. ``pandas`` appears twice, with its default and with the round-trip
 converter; e3d, polars and numpy are exact to the last bit always.
 
 Every row is a process of its own on one core, so that its peak memory is its own. Times are CPU times (user
@@ -68,10 +69,13 @@ PEERS = {
     "pandas": "pandas",
     "pandas, round trip": "pandas",
     "polars": "polars",
+    "polars, headers": "polars",
     "OVITO": "ovito",
     "numpy.loadtxt": "numpy",
 }
 """Readers that are not ours, and the module of each."""
+WITH_HEADERS = ("polars, headers", "OVITO")
+"""Those that read the dump as it is."""
 
 
 # ---- files
@@ -198,6 +202,30 @@ def polars_job(path: str) -> Callable[[], int]:
     return call
 
 
+def polars_headers_job(path: str) -> Callable[[], int]:
+    """The dump as it is: headers become rows of nothing, which are thrown away."""
+    import polars
+
+    schema = {name: polars.Int64 if name[0] == "t" else polars.Float64 for name in NAMES}
+    schema["blank"] = polars.String
+
+    def call() -> int:
+        table = polars.read_csv(
+            path,
+            separator=" ",
+            has_header=False,
+            schema=schema,
+            missing_columns="insert",
+            quote_char=None,
+            comment_prefix="ITEM:",
+            ignore_errors=True,
+            truncate_ragged_lines=True,
+        )
+        return table.filter(polars.col("eps").is_not_null()).height
+
+    return call
+
+
 def ovito_job(path: str) -> Callable[[], int]:
     from ovito.io import import_file
 
@@ -225,6 +253,7 @@ JOBS: dict[str, Callable[[str], Callable[[], int]]] = {
     "pandas": pandas_job,
     "pandas, round trip": lambda path: pandas_job(path, float_precision="round_trip"),
     "polars": polars_job,
+    "polars, headers": polars_headers_job,
     "OVITO": ovito_job,
     "numpy.loadtxt": loadtxt_job,
 }
@@ -323,7 +352,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         rows_alone(dump, bare)
         size = dump.stat().st_size
         whats = ("e3d: rows", "e3d: pairs", "e3d: maps", *peers)
-        jobs = [(what, bare if what in PEERS and what != "OVITO" else dump) for what in whats]
+        jobs = [(what, bare if what in PEERS and what not in WITH_HEADERS else dump) for what in whats]
         rows = rounds(jobs, args)
         assert len({row["rows"] for row in rows}) == 1, f"readers disagree about the rows of {dump}"
         title = f"dump '{name}': {size / MB:.0f} MB, {rows[0]['rows'] / frames:.0f} rows a frame"
