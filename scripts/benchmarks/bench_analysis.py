@@ -13,8 +13,8 @@ easiest honest job: a file of the rows alone, no pairing, the names of columns a
 they take them, the blank at the end of LAMMPS's rows as one more column that is not kept. OVITO reads the
 dump, headers included, because it knows the format; it too makes no pairs. ``polars, headers`` reads the dump
 too, takes headers for rows and throws those away (which frame a row belongs to is lost). What is not
-installed is left out, and the last line says what to type. ``pandas`` appears twice, with its default and with the round-trip
-converter; e3d, polars and numpy are exact to the last bit always.
+installed is left out, and the last line says what to type. ``pandas`` appears twice, with its default and
+with the round-trip converter; e3d, polars and numpy are exact to the last bit always.
 
 Every row is a process of its own on one core, so that its peak memory is its own. Times are CPU times (user
 and system) of the best of some repeats, because the machine may be busy; the wall time of the same repeat
