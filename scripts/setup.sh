@@ -59,8 +59,8 @@ fi
 
 # ---- 2. this package with the plugin
 sources_hash=$({
-  find CMakeLists.txt pyproject.toml cmake lammps_plugin python -type f \
-    -not -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum
+  find CMakeLists.txt pyproject.toml cmake edge_kernel lammps_plugin python -type f \
+    -not -path "*/__pycache__/*" -print0 | sort -z | xargs -0 sha256sum
   echo "$packages_hash"
 } | hash_of)
 if ! done_already package "$sources_hash" || [[ ! -x $bin/e3d ]]; then
