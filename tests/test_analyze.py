@@ -8,17 +8,24 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
+from ase.build import molecule
 
 from e3d_lmp import __version__, cli
-from e3d_lmp.analyze import EdgeAnalysis, bond_columns, bond_table, model_types, write_analysis
+from e3d_lmp.analysis_tables import AnalysisTables
+from e3d_lmp.bond_files import read_bond_energies
 from e3d_lmp.cutoffs import parse_cutoff
+from e3d_lmp.edge_analysis import EdgeAnalysis
+from e3d_lmp.edge_sources import model_types
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import EdgeFrame
 from e3d_lmp.maps import read_map
+from e3d_lmp.pair_table import pair_columns, pair_table
 from e3d_lmp.tables import format_table
-from edge_frames import bonds_of, plain_pairs, random_cell, random_frame, take, write_dump
+from edge_frames import bonds_of, molecule_frame, plain_pairs, random_cell, random_frame, take, write_dump
+from lammps_runs import BIN
 
 ELEMENTS = ("C", "H", "O")
 
@@ -52,6 +59,8 @@ def test_command_line(frames, dump, tmp_path, capsys):
     out = tmp_path / "new" / "OUT"
     assert cli.main(["analyze", str(dump), "-o", str(out), "--types", *ELEMENTS, "--pdf"]) == 0
     assert sorted(path.name for path in out.iterdir()) == [
+        "bonds.csv",
+        "bonds.json",
         "map.e3d",
         "maps.pdf",
         "maps.png",
@@ -62,7 +71,7 @@ def test_command_line(frames, dump, tmp_path, capsys):
     assert set(expected) >= {"C-C", "C-H", "C-O"}
     with open(out / "pairs.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == tuple(column.name for column in bond_columns())
+    assert tuple(rows[0])[:8] == tuple(column.name for column in pair_columns())
     assert {row["pair"] for row in rows} == set(expected)
     assert [int(row["count"]) for row in rows] == sorted((int(row["count"]) for row in rows), reverse=True)
     for row in rows:
@@ -74,13 +83,14 @@ def test_command_line(frames, dump, tmp_path, capsys):
     about = json.loads((out / "pairs.json").read_text())
     assert about["samples"] == 3 and about["steps"] == [0, 200] and about["cutoff"] == "covalent"
     expected = {"e3d": __version__, "types": "C H O", "dumps": str(dump), "every": "1", "energy_unit": "eV"}
-    assert about["provenance"] == expected
+    assert about["provenance"] == {**expected, "bond_orders": "rdkit"}
     assert [row["pair"] for row in about["pairs"]] == [row["pair"] for row in rows]
     written = read_map(out / "map.e3d")
-    assert bond_table(written) == about["pairs"]
+    narrow = [{column.name: row[column.name] for column in pair_columns()} for row in about["pairs"]]
+    assert pair_table(written) == narrow
     assert written.provenance["types"] == "C H O"
     printed = capsys.readouterr()
-    assert format_table(bond_columns(), about["pairs"]) in printed.out
+    assert format_table(pair_columns(), narrow) in printed.out
     assert "3 frames, bond cutoff covalent" in printed.out
     assert printed.err == ""
 
@@ -109,7 +119,7 @@ def test_merged_analyses_are_the_whole(frames):
         whole.add(frame)
         (first, second)[k % 2].add(frame)
     first.merge(second)
-    a, b = bond_table(first.result()), bond_table(whole.result())
+    a, b = pair_table(first.result()), pair_table(whole.result())
     assert [(row["pair"], row["count"]) for row in a] == [(row["pair"], row["count"]) for row in b]
     assert [row["H_2D_nats"] for row in a] == [row["H_2D_nats"] for row in b]
     assert [row["mean_D_eV"] for row in a] == pytest.approx([row["mean_D_eV"] for row in b], abs=1e-12)
@@ -225,10 +235,10 @@ def test_failed_write_leaves_nothing_half_written(frames, tmp_path):
     analysis.add(frames[0])
     (tmp_path / "file").write_text("")
     with pytest.raises(E3DError, match="cannot make the folder"):
-        write_analysis(analysis.result(), tmp_path / "file" / "o")
+        AnalysisTables(analysis).write(tmp_path / "file" / "o")
     (tmp_path / "o" / "map.e3d").mkdir(parents=True)
     with pytest.raises(E3DError, match=r"cannot write .*map\.e3d"):
-        write_analysis(analysis.result(), tmp_path / "o")
+        AnalysisTables(analysis).write(tmp_path / "o")
     assert not [path for path in (tmp_path / "o").iterdir() if path.name.startswith(".")]
 
 
@@ -260,3 +270,135 @@ def test_dump_of_bonds_gives_the_same_files(frames, dump, tmp_path):
         other = b.labels[label]
         assert one.count == other.count and one.sum_D == pytest.approx(other.sum_D, abs=1e-9)
         assert np.array_equal(one.codes, other.codes) and np.array_equal(one.halves, other.halves), label
+
+
+def hot_run(path, n: int = 9, breaks: int = 4):
+    """A run of two molecules with gaps between its ids: a C-H bond of the first one breaks at a frame."""
+    molecules = [molecule("CH3CN"), molecule("CO2")]
+    molecules[1].positions += [0.0, 0.0, 7.0]
+    both = molecules[0] + molecules[1]
+    rng = np.random.default_rng(2)
+    ids = rng.permutation(np.arange(7, 7 + 3 * len(both), 3))
+    out = []
+    for k in range(n):
+        atoms = both.copy()
+        atoms.positions += rng.normal(0, 0.01, atoms.positions.shape)
+        if k >= breaks:
+            atoms.positions[3] += [0.0, 3.0, 0.0]
+        out.append(molecule_frame(atoms, MD_ELEMENTS, ids, 10 * k))
+    return write_dump(path, out), out
+
+
+MD_ELEMENTS = ("C", "H", "N", "O")
+
+
+def types_of(folder) -> dict[str, int]:
+    energies = read_bond_energies(folder / "bonds.json").energies
+    return dict(zip(energies.types, energies.count.tolist(), strict=True))
+
+
+def test_store_of_a_run_gives_what_its_dump_gives(tmp_path, capsys):
+    """Edges and pairs, with and without elements and positions; molecules typed by the first frame."""
+    pytest.importorskip("rdkit", reason="no RDKit; type: pip install 'e3d-lmp[bonds]'")
+    dump, _ = hot_run(tmp_path / "d")
+    types = ["--types", *MD_ELEMENTS]
+    assert cli.main(["analyze", str(dump), "-o", str(tmp_path / "d_out"), "--every", "2", *types]) == 0
+    want = {"C-C 1": 5, "C-H 1": 2 * 3 + 3 * 2, "C-N 3": 5, "C-O 2": 10}
+    assert types_of(tmp_path / "d_out") == want
+    for name, more in (("edges", []), ("pairs", ["--pairs"])):
+        store = tmp_path / f"{name}.h5"
+        assert cli.main(["convert", str(dump), "-o", str(store), *types, *more]) == 0
+        capsys.readouterr()
+        assert cli.main(["analyze", str(store), "-o", str(tmp_path / name), "--every", "2"]) == 0
+        assert capsys.readouterr().err == ""
+        assert types_of(tmp_path / name) == want
+        a, b = (read_map(tmp_path / folder / "map.e3d") for folder in ("d_out", name))
+        assert (a.samples, a.steps, a.labels.keys()) == (b.samples, b.steps, b.labels.keys())
+        for label, one in a.labels.items():
+            assert np.array_equal(one.codes, b.labels[label].codes)
+            assert np.array_equal(one.halves, b.labels[label].halves)
+        assert b.provenance["store"] == str(store) and "request" not in b.provenance
+    bare = tmp_path / "bare.h5"
+    assert cli.main(["convert", str(dump), "-o", str(bare)]) == 0
+    assert cli.main(["analyze", str(bare), "-o", str(tmp_path / "b")]) == 2
+    assert "it does not name the elements; add --types" in capsys.readouterr().err
+    assert cli.main(["analyze", str(bare), "-o", str(tmp_path / "b"), "--every", "2", *types]) == 0
+    assert types_of(tmp_path / "b") == want
+
+
+def test_types_from_a_topology(tmp_path):
+    """A data file names the broken bond too; the other H is bonded to nothing in it."""
+    pytest.importorskip("rdkit", reason="no RDKit; type: pip install 'e3d-lmp[bonds]'")
+    dump, run = hot_run(tmp_path / "d", 3)
+    ids = sorted({*run[0].i.tolist(), *run[0].j.tolist()})
+    kind = dict(zip(run[0].i.tolist(), run[0].type_i.tolist(), strict=True))
+    near = np.linalg.norm(run[0].vec, axis=1) < 1.7
+    bonds = sorted({tuple(sorted(pair)) for pair in zip(run[0].i[near], run[0].j[near], strict=True)})
+    bonds = [pair for pair in bonds if 4 in (kind[pair[0]], kind[pair[1]])]  # of CO2 alone
+    lines = ["run", "", f"{len(ids)} atoms", "4 atom types", f"{len(bonds)} bonds", "1 bond types", ""]
+    lines += ["0 9 xlo xhi", "0 9 ylo yhi", "0 9 zlo zhi", "", "Masses", ""]
+    lines += [f"{k} {mass}" for k, mass in enumerate((12.011, 1.008, 14.007, 15.999), 1)]
+    lines += ["", "Atoms # bond", "", *(f"{a} 1 {kind[a]} 0 0 0" for a in ids), "", "Bonds", ""]
+    lines += [f"{k} 1 {a} {b}" for k, (a, b) in enumerate(bonds, 1)]
+    (tmp_path / "run.data").write_text("\n".join(lines) + "\n")
+    words = ["analyze", str(dump), "-o", str(tmp_path / "o"), "--types", *MD_ELEMENTS]
+    assert cli.main([*words, "--topology", str(tmp_path / "run.data")]) == 0
+    assert types_of(tmp_path / "o") == {"C-C": 3, "C-H": 9, "C-N": 3, "C-O 2": 6}
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_ranks_share_the_frames_of_a_dump(tmp_path, ranks):
+    """Counts, bins, entropies and intervals of one process; the run's first frame types all molecules."""
+    pytest.importorskip("rdkit", reason="no RDKit; type: pip install 'e3d-lmp[bonds]'")
+    dump, _ = hot_run(tmp_path / "d", 9 if ranks == 2 else 2, breaks=1)
+    words = ["analyze", str(dump), "--types", *MD_ELEMENTS, "-o"]
+    assert cli.main([*words, str(tmp_path / "one")]) == 0
+    command = [str(BIN / "mpirun"), "-np", str(ranks), sys.executable, "-m", "e3d_lmp", *words]
+    done = subprocess.run([*command, str(tmp_path / "many")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("frames, bond cutoff") == 1
+    assert types_of(tmp_path / "one") == types_of(tmp_path / "many") != {}
+    assert types_of(tmp_path / "many")["C-N 3"] == (9 if ranks == 2 else 2)
+    a, b = (read_map(tmp_path / name / "map.e3d") for name in ("one", "many"))
+    assert (a.samples, a.steps, list(a.labels)) == (b.samples, b.steps, list(b.labels))
+    for label, one in a.labels.items():
+        assert np.array_equal(one.codes, b.labels[label].codes)
+        assert np.array_equal(one.halves, b.labels[label].halves)
+    rows, others = (
+        json.loads((tmp_path / name / "pairs.json").read_text())["pairs"] for name in ("one", "many")
+    )
+    for row, other in zip(rows, others, strict=True):
+        for name in row:
+            same = row[name] == other[name]
+            assert same or (not name.startswith("H_") and row[name] == pytest.approx(other[name], rel=1e-12))
+    if ranks == 2:
+        dump.write_text(dump.read_text()[:-80])  # only the rank of the last frame, and then all, must end
+        done = subprocess.run([*command, str(tmp_path / "x")], capture_output=True, text=True)
+        assert done.returncode == 2 and done.stderr.count("e3d: error") == 1, done.stderr
+        assert "is cut off; add --allow-truncated" in done.stderr and not (tmp_path / "x").exists()
+        done = subprocess.run(
+            [*command, str(tmp_path / "x"), "--allow-truncated"], capture_output=True, text=True
+        )
+        assert done.returncode == 0 and "warning: 1 cut-off frames" in done.stderr
+
+
+def test_stores_that_are_no_source(tmp_path, capsys):
+    dump, _ = hot_run(tmp_path / "d", 3)
+    store = tmp_path / "e.h5"
+    assert cli.main(["convert", str(dump), "-o", str(store), "--types", *MD_ELEMENTS]) == 0
+    out = ["-o", str(tmp_path / "o")]
+    assert cli.main(["analyze", str(store), str(dump), *out]) == 2
+    assert "expected dumps or one edge store, got 2 files" in capsys.readouterr().err
+    assert cli.main(["analyze", str(store), *out, "--isolated-atoms", "none"]) == 2
+    assert "is for stores of 'e3d evaluate'" in capsys.readouterr().err
+    assert cli.main(["analyze", str(dump), *out]) == 2
+    assert "--types: name the element of each LAMMPS type" in capsys.readouterr().err
+    partial = store.with_name("e.h5.partial")
+    store.rename(partial)
+    assert cli.main(["analyze", str(store), *out]) == 2
+    assert "not finished yet" in capsys.readouterr().err
+    with h5py.File(partial, "r+") as file:
+        file["frames/state"][:] = [2, 0]
+    assert cli.main(["analyze", str(partial), *out]) == 0
+    assert "is not finished: only the 2 frames" in capsys.readouterr().err
+    assert read_map(tmp_path / "o" / "map.e3d").samples == 2
