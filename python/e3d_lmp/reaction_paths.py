@@ -144,12 +144,13 @@ def read_path(
         for pair, is_formed in changed
     ]
     names = store.values("name")[frames]
-    energies = [
+    energy, reference_energy = (
         store.values(column)[frames] if store.has(column) else np.full(len(frames), np.nan)
         for column in ("energy", "reference_energy")
-    ]
+    )
     labels = tuple(_split(str(one))[1] for one in names)
-    return ReactionPath(name, labels, *energies, tuple(bonds), sum(one.unpaired for one in pairs))
+    unpaired = sum(one.unpaired for one in pairs)
+    return ReactionPath(name, labels, energy, reference_energy, tuple(bonds), unpaired)
 
 
 def first_changing(store: StoreReader, cutoff: BondCutoff | str = "covalent", most: int = 50) -> str:
@@ -190,7 +191,5 @@ def _bonds(
     limits = cutoff.matrix(kinds)
     at = {symbol: k for k, symbol in enumerate(kinds)}
     return {
-        (i, j)
-        for (i, j), (distance, _) in table.items()
-        if distance < limits[at[element[i]], at[element[j]]]
+        (i, j) for (i, j), (distance, _) in table.items() if distance < limits[at[element[i]], at[element[j]]]
     }

@@ -17,6 +17,9 @@ from e3d_lmp.sampling import entropy_change
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+STATES = ("reactant", "transition state", "product")
+"""States that have the same colour and pattern in every figure; others follow."""
+
 HATCHES = ("", "////", "....", "xxxx")
 """Patterns of bars, so that they are known without their colours."""
 
@@ -63,10 +66,11 @@ def plot_entropy_bars(
             found[name] = found.get(name, 0) + references[state].labels[name].count
     order = sorted(found, key=lambda name: (-found[name], name))
     shown = chosen_labels(labels, order, references[states[0]].cutoff, MAX_PANELS)
+    look = {state: k for k, state in enumerate(dict.fromkeys([*STATES, *states]))}
     rng = np.random.default_rng(_SEED)
     width = 0.8 / len(states)
     figure = new_figure(1.6 + 0.62 * max(len(shown), 5) + 0.8, 0.9 + 1.9 * len(samples))
-    axes = figure.subplots(len(samples), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    axes = list(figure.subplots(len(samples), 1, sharex=True, sharey=True, squeeze=False)[:, 0])
     for axis, (sample, maps) in zip(axes, samples.items(), strict=True):
         for k, state in enumerate(states):
             if state not in maps:
@@ -94,8 +98,8 @@ def plot_entropy_bars(
                 heights,
                 width,
                 label=state,
-                color=COLOURS[k % len(COLOURS)],
-                hatch=HATCHES[k % len(HATCHES)],
+                color=COLOURS[look[state] % len(COLOURS)],
+                hatch=HATCHES[look[state] % len(HATCHES)],
                 edgecolor="white",
                 linewidth=0.5,
             )
@@ -109,6 +113,7 @@ def plot_entropy_bars(
     axes[-1].set_xlim(-0.6, len(shown) - 0.4)
     for axis in axes:
         axis.tick_params(axis="x", length=0)
+        axis.spines["bottom"].set_visible(False)
     open_axes(axes)
     figure.supylabel(f"$H_{{2D}}$ − $H_{{2D}}$({versus}) (nats)")
     handles, names = axes[0].get_legend_handles_labels()

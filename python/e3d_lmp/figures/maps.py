@@ -167,9 +167,7 @@ def plot_map_grid(
             image = axis.pcolormesh(x, y, grid / part.count, norm=norm, cmap=MAP_COLOURS, rasterized=True)
             text = f"H = {part.entropy_nats:.2f}"
             axis.text(0.03, 0.95, text, transform=axis.transAxes, fontsize=7.5, va="top")
-        row[0].annotate(
-            name, (0.03, 0.06), xycoords="axes fraction", fontweight="bold", fontsize=10, va="bottom"
-        )
+        row[0].set_ylabel(name, fontweight="bold")
     for axis, (name, _) in zip(panels[0], maps, strict=True):
         axis.set_title(name)
     bar = f"share of the pairs per ({first.width:g} {first.unit})² bin"
@@ -291,4 +289,4 @@ def _draw_overview(
             )
         patches.append(Patch(color=colour, label=name))
     axis.set_title(f"all ({SOLID_WEIGHT:.0%} of each strong)", fontsize=10)
-    axis.legend(handles=patches, fontsize=6, ncols=2, loc="best", handlelength=1.0, columnspacing=0.8)
+    axis.legend(handles=patches, fontsize=7, ncols=2, loc="best", handlelength=1.0, columnspacing=0.8)

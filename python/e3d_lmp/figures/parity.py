@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.figures.style import COLOURS, GUIDE, letter, new_figure, styled
+from e3d_lmp.figures.style import COLOURS, GUIDE, letter, minus, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,9 +67,8 @@ def plot_parity(panels: Sequence[Parity], title: str | None = None) -> Figure:
     for panel in panels:
         if np.shape(panel.reference) != np.shape(panel.model) or not panel.error.size:
             raise E3DError(
-                f"no parity plot of '{panel.name}': expected the same number of values, at least one known to "
-                f"both, got {np.shape(panel.reference)} by the reference and {np.shape(panel.model)} by the "
-                "model"
+                f"no parity plot of '{panel.name}': expected as many values by both, one or more of them "
+                f"known, got {np.shape(panel.reference)} by the reference, {np.shape(panel.model)} by the model"
             )
     figure = new_figure(0.3 + 3.0 * len(panels), 3.3)
     axes = list(figure.subplots(1, len(panels), squeeze=False)[0])
@@ -92,12 +91,25 @@ def _draw(figure: Figure, axis: Axes, panel: Parity) -> None:
     ends = (float(low - margin), float(high + margin))
     if x.size >= MANY:
         image: Any = axis.hexbin(
-            x, y, gridsize=HEXAGONS, extent=(*ends, *ends), bins="log", mincnt=1, cmap="viridis_r", linewidths=0.1
+            x,
+            y,
+            gridsize=HEXAGONS,
+            extent=(*ends, *ends),
+            bins="log",
+            mincnt=1,
+            cmap="viridis_r",
+            linewidths=0.1,
         )
         figure.colorbar(image, ax=axis, label="number", shrink=0.75, pad=0.02)
     else:
         axis.scatter(
-            x, y, s=14, color=COLOURS[0], alpha=0.6 if x.size > 50 else 0.9, linewidth=0, rasterized=x.size > 500
+            x,
+            y,
+            s=14,
+            color=COLOURS[0],
+            alpha=0.6 if x.size > 50 else 0.9,
+            linewidth=0,
+            rasterized=x.size > 500,
         )
     axis.plot(ends, ends, color=GUIDE, linewidth=0.9, zorder=0)
     axis.set(xlim=ends, ylim=ends, aspect="equal")
@@ -113,11 +125,12 @@ def _draw(figure: Figure, axis: Axes, panel: Parity) -> None:
         f"n = {error.size:,}\nMAE {_number(np.abs(error).mean())} {unit}\n"
         f"RMSE {_number(np.sqrt(np.mean(error**2)))} {unit}\nmean {_number(error.mean(), '+')} {unit}"
     )
-    axis.text(0.04, 0.96, text, transform=axis.transAxes, fontsize=7.5, va="top", linespacing=1.35)
+    box = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1.5}
+    axis.text(0.04, 0.96, text, transform=axis.transAxes, fontsize=7.5, va="top", linespacing=1.35, bbox=box)
 
 
 def _number(value: float, sign: str = "") -> str:
     """Three digits, no exponent."""
     size = abs(value)
     digits = 1 if size >= 10.0 else 2 if size >= 1.0 else 3
-    return f"{value:{sign}.{digits}f}"
+    return minus(value, f"{sign}.{digits}f")

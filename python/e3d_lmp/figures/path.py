@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def _draw_energy(axis: Axes, x: np.ndarray, path: ReactionPath) -> None:
     axis.plot(x, path.energy - path.energy[0], color=COLOURS[0], marker="o", label="model")
     reference = path.reference_energy - path.reference_energy[0]
     if np.isfinite(reference).any():
-        style = {"color": "black", "marker": "o", "markerfacecolor": "none", "linestyle": ":"}
+        style: dict[str, Any] = {"color": "black", "marker": "o", "markerfacecolor": "none", "linestyle": ":"}
         axis.plot(x, reference, label="reference", markersize=8, zorder=1.5, **style)
 
 

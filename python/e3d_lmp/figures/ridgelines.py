@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.figures.style import COLOURS, GUIDE, colours, new_figure, open_axes, styled
+from e3d_lmp.figures.style import COLOURS, colours, minus, new_figure, open_axes, styled
 from e3d_lmp.references import ReferenceEnergy
 from e3d_lmp.statistics import BondEnergies, BondEnergyError, bond_energy_error
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 0.05
-"""Width of the drawn bins, eV."""
+"""Width of the narrowest drawn bins, eV."""
+
+WIDEST = 5
+"""Width of the widest, for types with few bonds, in those of the narrowest."""
 
 OVERLAP = 1.3
 """Height of the highest bin of each type, in distances of rows."""
@@ -64,8 +67,9 @@ def plot_ridgelines(
     shown = np.isin(np.arange(len(energies.types)), rows)
     energies = replace(energies, count=np.where(shown, energies.count, 0))
     sign = -1.0 if as_bond_energy else 1.0
-    figure = new_figure(7.6, 1.3 + 0.3 * max(len(rows), 9))
-    grid = figure.add_gridspec(2, 2, width_ratios=(2.4, 1.0), height_ratios=(1.0, 1.0))
+    height = 0.9 + 0.3 * max(len(rows), 11)
+    figure = new_figure(7.6, height)
+    grid = figure.add_gridspec(2, 2, width_ratios=(2.4, 1.0), height_ratios=(1.9, height - 2.6))
     left, right = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1])
     words = figure.add_subplot(grid[1, 1])
     pairs = list(dict.fromkeys(energies.types[k].split()[0] for k in rows))
@@ -112,6 +116,14 @@ def pooled_errors(
     return _bins(np.concatenate(values), np.concatenate(weights), width)
 
 
+def bin_width(energies: BondEnergies, k: int) -> float:
+    """Width of the drawn bins of a type, eV: by the rule of Freedman and Diaconis, 2 IQR / N^(1/3), in whole
+    multiples of `WIDTH`, 1 to `WIDEST` of them."""
+    low, high = energies.quantiles(k, (0.25, 0.75))
+    rule = 2.0 * (high - low) / float(energies.count[k]) ** (1.0 / 3.0)
+    return float(np.clip(round(rule / WIDTH), 1, WIDEST)) * WIDTH
+
+
 def _bins(values: np.ndarray, weights: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
     """Edges (K + 1,) at multiples of the width, and the weight (K,) between them."""
     bins = np.floor(values / width).astype(np.int64)
@@ -140,9 +152,9 @@ def type_key(name: str) -> tuple[tuple[bool, str], tuple[bool, str], float]:
 
 def _draw_ridge(axis: Axes, energies: BondEnergies, k: int, row: int, sign: float, colour: str) -> None:
     centres, weights = energies.histogram(k)
-    edges, count = _bins(sign * centres, weights, WIDTH)
+    edges, count = _bins(sign * centres, weights, bin_width(energies, k))
     height = OVERLAP * count / count.max()
-    style = {"baseline": row, "color": colour, "zorder": 2.0 + 0.01 * row}
+    style: dict[str, Any] = {"baseline": row, "color": colour, "zorder": 2.0 + 0.01 * row}
     axis.stairs(row - height, edges, fill=True, alpha=0.55, linewidth=0.0, **style)
     axis.stairs(row - height, edges, linewidth=0.9, **style)
     mean = sign * energies.mean[k]
@@ -225,10 +237,10 @@ def _write_numbers(axis: Axes, error: BondEnergyError) -> None:
     lines = ["no bond type with a reference"]
     if error.bonds:
         lines = [
-            f"Δ = {error.mean_over_types:.2f} eV   mean over {error.types} types",
-            f"mean = {error.pooled_signed:+.2f} eV   over {error.bonds:,} bonds",
-            f"1σ = {error.sigma_pooled:.2f} eV   within types {error.sigma_within:.2f}",
-            f"3σ = {3.0 * error.sigma_pooled:.2f} eV   within types {3.0 * error.sigma_within:.2f}",
+            f"Δ$_{{BDE}}$ = {error.mean_over_types:.2f} eV, over {error.types} types",
+            f"mean = {minus(error.pooled_signed, '+.2f')} eV, over {error.bonds:,} bonds",
+            f"1σ = {error.sigma_pooled:.2f} eV, within types {error.sigma_within:.2f}",
+            f"3σ = {3.0 * error.sigma_pooled:.2f} eV, within types {3.0 * error.sigma_within:.2f}",
         ]
     if error.left_out:
         lines += [f"{sum(error.left_out.values()):,} bonds without reference"]
@@ -238,8 +250,7 @@ def _write_numbers(axis: Axes, error: BondEnergyError) -> None:
         Line2D([], [], color="black", linewidth=1.2, marker="|", linestyle="none", markersize=8),
         Line2D([], [], marker="*", markersize=9, linestyle="none", markerfacecolor="#F0E442", color="black"),
         Line2D([], [], color="black", linewidth=2.6),
-        Line2D([], [], color=GUIDE, linewidth=0.0),
     ]
     marks[1].set_markeredgewidth(0.7)
     names = ["mean of D", "reference, enthalpy at 298 K", "its range over tables"]
-    axis.legend(marks[:3], names, loc="lower left", fontsize=7.5, borderaxespad=0.0, handlelength=1.2)
+    axis.legend(marks, names, loc="lower left", fontsize=7.5, borderaxespad=0.0, handlelength=1.2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.figures.maps import MAX_PANELS, chosen_labels
+from e3d_lmp.figures.maps import chosen_labels
 from e3d_lmp.figures.style import COLOURS, GUIDE, LINES, MARKERS, letter, new_figure, open_axes, styled
 from e3d_lmp.maps import EnergyMap, LabelMap
 from e3d_lmp.pairs import is_like
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 N_DATA = "training structures $N$"
+
+ENTROPY_CURVES = 6
+"""Pairs in a figure of entropies unless told which."""
 
 CORRECTED = "grassberger"
 """Entropy estimator of the panel of corrected entropies."""
@@ -111,17 +115,17 @@ def plot_bond_scaling(series: Series[BondEnergyError], title: str | None = None)
         _draw_curve(axes[1], {n: 3.0 * sigma for n, sigma in within[name].items()}, k, hollow=True)
         _draw_curve(axes[2], mean[name], k)
         n = sorted(mean[name])
-        ends = [[mean[name][one] + side * pooled[name][one] for one in n] for side in (-3.0, 3.0)]
-        axes[2].fill_between(n, *ends, color=COLOURS[k % len(COLOURS)], alpha=0.15, linewidth=0)
+        low, high = ([mean[name][one] + side * pooled[name][one] for one in n] for side in (-3.0, 3.0))
+        axes[2].fill_between(n, low, high, color=COLOURS[k % len(COLOURS)], alpha=0.15, linewidth=0)
     axes[2].axhline(0.0, color=GUIDE, linewidth=0.8, zorder=0)
     for axis in axes[:2]:
         axis.set_ylim(0.0, 1.15 * axis.dataLim.y1)
     heads = ("Δ$_{BDE}$", "3σ$_{BDE}$", "mean error, band ±3σ$_{BDE}$")
-    names = ("mean over types of |−D − ref.| (eV)", "3σ of −D − ref. (eV)", "mean of −D − ref. (eV)")
+    names = ("mean over types |−D − ref.| (eV)", "3σ of −D − ref. (eV)", "mean −D − ref. (eV)")
     for axis, head, name in zip(axes, heads, names, strict=True):
         axis.set_title(head)
         axis.set_ylabel(name)
-    samples = [_sample("0.3", "o", "-"), _sample("0.3", "o", "--", hollow=True)]
+    samples = [_sample("0.3", "o", "-"), _sample("0.3", "o", "-", hollow=True)]
     axes[1].legend(samples, ["all bonds", "within types"], loc="lower left", handlelength=2.8)
     return _finish(figure, axes, series, title)
 
@@ -146,7 +150,7 @@ def plot_entropy_scaling(
     reference
         Map to compare with; by default that of the largest number of structures of each series.
     labels
-        Pairs to show; the `MAX_PANELS` commonest of the reference by default.
+        Pairs to show; the `ENTROPY_CURVES` commonest of the reference by default.
 
     Raises
     ------
@@ -157,18 +161,18 @@ def plot_entropy_scaling(
     if not bases:
         raise E3DError("no entropy to draw: there is no map")
     first = next(iter(bases.values()))
-    shown = chosen_labels(labels, first.by_count(), first.cutoff, MAX_PANELS)
-    figure, axes = _panels(2, height=3.6)
+    shown = chosen_labels(labels, first.by_count(), first.cutoff, ENTROPY_CURVES)
+    figure, axes = _panels(2, height=3.6, width=3.2)
     rng = np.random.default_rng(_SEED)
     for k, (name, base) in enumerate(bases.items()):
         for at, label in enumerate(shown):
             plain, corrected = {}, {}
             for n, one in sorted(series[name].items()):
                 base.check_comparable(one, "compared")
-                parts = [each.labels.get(label, LabelMap()) for each in (one, base)]
-                if all(part.count for part in parts):
-                    plain[n] = parts[0].entropy_nats - parts[1].entropy_nats
-                    corrected[n] = entropy_change(*parts, is_like(label), rng, CORRECTED)
+                part, whole = (each.labels.get(label, LabelMap()) for each in (one, base))
+                if part.count and whole.count:
+                    plain[n] = part.entropy_nats - whole.entropy_nats
+                    corrected[n] = entropy_change(part, whole, is_like(label), rng, CORRECTED)
             _draw_curve(axes[0], plain, k, colour=at)
             _draw_changes(axes[1], corrected, k, at)
     for axis in axes:
@@ -176,8 +180,8 @@ def plot_entropy_scaling(
     axes[1].sharey(axes[0])
     axes[1].autoscale_view()
     base_name = "reference" if reference else "largest $N$"
-    axes[0].set_title("as counted (plug-in)")
-    axes[1].set_title("corrected, at equal number of pairs")
+    axes[0].set_title("plug-in")
+    axes[1].set_title("corrected, equal size")
     axes[0].set_ylabel(f"$H_{{2D}}$ − $H_{{2D}}$({base_name}) (nats)")
     marks = [_sample(COLOURS[at % len(COLOURS)], "", "-") for at in range(len(shown))]
     figure.legend(marks, shown, loc="outside right upper", title="pair")
@@ -193,11 +197,11 @@ def _numbers(series: Series[Any], key: str) -> dict[str, dict[int, float]]:
     return found
 
 
-def _panels(n: int, height: float = 3.0) -> tuple[Figure, list[Axes]]:
+def _panels(n: int, height: float = 3.0, width: float = 2.75) -> tuple[Figure, list[Axes]]:
     """n panels beside each other, or in two rows if there are four."""
     n_rows = 2 if n == 4 else 1
     n_columns = n // n_rows
-    figure = new_figure(0.4 + 2.75 * max(n_columns, 1.5), height if n_rows == 1 else 1.8 * height)
+    figure = new_figure(0.4 + width * max(n_columns, 1.5), height if n_rows == 1 else 1.8 * height)
     axes = list(figure.subplots(n_rows, n_columns, sharex=True, squeeze=False).flat)
     open_axes(axes)
     letter(axes)
@@ -226,27 +230,31 @@ def _style(k: int, colour: int, hollow: bool = False) -> dict[str, Any]:
     return {
         "color": shade,
         "marker": MARKERS[k % len(MARKERS)],
-        "linestyle": "--" if hollow else LINES[k % len(LINES)],
+        "linestyle": LINES[k % len(LINES)],
+        "linewidth": 0.8 if hollow else 1.5,
         "markerfacecolor": "white" if hollow else shade,
     }
 
 
-def _sample(colour: str, marker: str, line: str, hollow: bool = False) -> Any:
+def _sample(colour: str, marker: str, line: Any, hollow: bool = False) -> Any:
     """A line for a legend."""
     from matplotlib.lines import Line2D
 
     face = "white" if hollow else colour
-    return Line2D([], [], color=colour, marker=marker, linestyle=line, markerfacecolor=face)
+    width = 0.8 if hollow else 1.5
+    return Line2D([], [], color=colour, marker=marker, linestyle=line, linewidth=width, markerfacecolor=face)
 
 
 def _few_decades(axis: Axes) -> None:
-    """Ticks of a logarithmic axis that has less than a decade in it: 20, 30, 50 instead of 2 x 10^1."""
-    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+    """Ticks of a logarithmic axis of less than two decades: 20, 50, 100 instead of 10^2 alone."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = axis.get_ylim()
     if high < 100.0 * low:
-        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 4.0 * low else range(1, 10)))
-        axis.yaxis.set_major_formatter(ScalarFormatter())
+        near = high < 10.0 * low
+        subs = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if near else (1.0, 2.0, 5.0)
+        axis.yaxis.set_major_locator(LogLocator(subs=subs))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
         axis.yaxis.set_minor_formatter(NullFormatter())
 
 
@@ -264,8 +272,8 @@ def _finish(figure: Figure, axes: Sequence[Axes], series: Series[Any], title: st
             _sample(shade or COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)], LINES[k % len(LINES)])
             for k in range(len(series))
         ]
-        place = "outside upper center"
-        figure.legend(marks, list(series), loc=place, ncols=min(len(series), 6), handlelength=2.8)
+        columns = min(len(series), 6)
+        figure.legend(marks, list(series), loc="outside upper center", ncols=columns, handlelength=2.8)
     if title:
         figure.suptitle(title)
     return figure
@@ -275,7 +283,7 @@ def _label_counts(axis: Axes, n: Sequence[int]) -> None:
     """The numbers themselves as ticks, where they are few and apart; powers of ten otherwise."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    apart = all(b > 1.6 * a for a, b in zip(n, n[1:], strict=False))
+    apart = all(b > 1.6 * a for a, b in itertools.pairwise(n))
     if len(n) <= 7 and apart:
         axis.xaxis.set_major_locator(FixedLocator(list(n)))
         axis.xaxis.set_minor_locator(NullLocator())

@@ -32,7 +32,7 @@ LINES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3
 GUIDE = "0.6"
 """Grey of zero lines, diagonals and other guides."""
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {
     "font.family": "sans-serif",
     "font.size": 9.0,
     "axes.labelsize": 9.5,
@@ -105,6 +105,11 @@ def letter(axes: Sequence[Axes]) -> None:
     if len(axes) > 1:
         for k, axis in enumerate(axes):
             axis.set_title(f"({chr(ord('a') + k)})", loc="left", fontweight="bold")
+
+
+def minus(value: float, text_format: str) -> str:
+    """A number as text with the sign − of print, as matplotlib writes it on axes."""
+    return format(value, text_format).replace("-", "−")
 
 
 def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 200) -> None:
