@@ -68,7 +68,7 @@ def plot_parity(panels: Sequence[Parity], title: str | None = None) -> Figure:
         if np.shape(panel.reference) != np.shape(panel.model) or not panel.error.size:
             raise E3DError(
                 f"no parity plot of '{panel.name}': expected as many values by both, one or more of them "
-                f"known, got {np.shape(panel.reference)} by the reference, {np.shape(panel.model)} by the model"
+                f"known, got {np.shape(panel.reference)} and {np.shape(panel.model)}"
             )
     figure = new_figure(0.3 + 3.0 * len(panels), 3.3)
     axes = list(figure.subplots(1, len(panels), squeeze=False)[0])
