@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 
 from e3d_lmp import __version__, cli
-from e3d_lmp.analyze import EdgeAnalysis, bond_columns, bond_table, model_types, write_analysis
+from e3d_lmp.analysis_tables import AnalysisTables
 from e3d_lmp.cutoffs import parse_cutoff
+from e3d_lmp.edge_analysis import EdgeAnalysis
+from e3d_lmp.edge_sources import model_types
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import EdgeFrame
 from e3d_lmp.maps import read_map
+from e3d_lmp.pair_table import pair_columns, pair_table
 from e3d_lmp.tables import format_table
 from edge_frames import bonds_of, plain_pairs, random_cell, random_frame, take, write_dump
 
@@ -52,6 +55,8 @@ def test_command_line(frames, dump, tmp_path, capsys):
     out = tmp_path / "new" / "OUT"
     assert cli.main(["analyze", str(dump), "-o", str(out), "--types", *ELEMENTS, "--pdf"]) == 0
     assert sorted(path.name for path in out.iterdir()) == [
+        "bonds.csv",
+        "bonds.json",
         "map.e3d",
         "maps.pdf",
         "maps.png",
@@ -62,7 +67,7 @@ def test_command_line(frames, dump, tmp_path, capsys):
     assert set(expected) >= {"C-C", "C-H", "C-O"}
     with open(out / "pairs.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == tuple(column.name for column in bond_columns())
+    assert tuple(rows[0])[:8] == tuple(column.name for column in pair_columns())
     assert {row["pair"] for row in rows} == set(expected)
     assert [int(row["count"]) for row in rows] == sorted((int(row["count"]) for row in rows), reverse=True)
     for row in rows:
@@ -74,13 +79,14 @@ def test_command_line(frames, dump, tmp_path, capsys):
     about = json.loads((out / "pairs.json").read_text())
     assert about["samples"] == 3 and about["steps"] == [0, 200] and about["cutoff"] == "covalent"
     expected = {"e3d": __version__, "types": "C H O", "dumps": str(dump), "every": "1", "energy_unit": "eV"}
-    assert about["provenance"] == expected
+    assert about["provenance"] == {**expected, "bond_orders": "rdkit"}
     assert [row["pair"] for row in about["pairs"]] == [row["pair"] for row in rows]
     written = read_map(out / "map.e3d")
-    assert bond_table(written) == about["pairs"]
+    narrow = [{column.name: row[column.name] for column in pair_columns()} for row in about["pairs"]]
+    assert pair_table(written) == narrow
     assert written.provenance["types"] == "C H O"
     printed = capsys.readouterr()
-    assert format_table(bond_columns(), about["pairs"]) in printed.out
+    assert format_table(pair_columns(), narrow) in printed.out
     assert "3 frames, bond cutoff covalent" in printed.out
     assert printed.err == ""
 
@@ -109,7 +115,7 @@ def test_merged_analyses_are_the_whole(frames):
         whole.add(frame)
         (first, second)[k % 2].add(frame)
     first.merge(second)
-    a, b = bond_table(first.result()), bond_table(whole.result())
+    a, b = pair_table(first.result()), pair_table(whole.result())
     assert [(row["pair"], row["count"]) for row in a] == [(row["pair"], row["count"]) for row in b]
     assert [row["H_2D_nats"] for row in a] == [row["H_2D_nats"] for row in b]
     assert [row["mean_D_eV"] for row in a] == pytest.approx([row["mean_D_eV"] for row in b], abs=1e-12)
@@ -225,10 +231,10 @@ def test_failed_write_leaves_nothing_half_written(frames, tmp_path):
     analysis.add(frames[0])
     (tmp_path / "file").write_text("")
     with pytest.raises(E3DError, match="cannot make the folder"):
-        write_analysis(analysis.result(), tmp_path / "file" / "o")
+        AnalysisTables(analysis).write(tmp_path / "file" / "o")
     (tmp_path / "o" / "map.e3d").mkdir(parents=True)
     with pytest.raises(E3DError, match=r"cannot write .*map\.e3d"):
-        write_analysis(analysis.result(), tmp_path / "o")
+        AnalysisTables(analysis).write(tmp_path / "o")
     assert not [path for path in (tmp_path / "o").iterdir() if path.name.startswith(".")]
 
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and the folders for them."""
 
 from __future__ import annotations
 
@@ -30,3 +30,11 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         raise E3DError(f"cannot write {target}: {error.strerror or error}") from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing; raises `E3DError` if that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise E3DError(f"cannot make the folder {folder}: {error.strerror}") from None

@@ -102,7 +102,11 @@ def bonded_pairs(
 
 
 def bond_orders(
-    elements: Sequence[str], bonds: np.ndarray, perceive: Perception | None = None, charge: int = 0
+    elements: Sequence[str],
+    bonds: np.ndarray,
+    perceive: Perception | None = None,
+    charge: int = 0,
+    known: dict[tuple, np.ndarray] | None = None,
 ) -> np.ndarray:
     """(B,) float64, order of each bond: 1, 1.5, 2, 2.5 or 3, nan where none was found.
 
@@ -120,6 +124,9 @@ def bond_orders(
         `rdkit_orders` (default) or `gaff_orders`.
     charge
         Of each molecule, in units of e.
+    known
+        Orders of molecules of earlier calls with the same `perceive` and `charge`; those of new ones are
+        added.
 
     Raises
     ------
@@ -145,7 +152,7 @@ def bond_orders(
     rows_of = np.argsort(molecule[bonds[:, 0]], kind="stable")
     row_start = np.searchsorted(molecule[bonds[rows_of, 0]], np.arange(len(start)))
     orders = np.full(len(bonds), math.nan)
-    known: dict[tuple, np.ndarray] = {}
+    known = {} if known is None else known
     for k in range(len(start) - 1):
         rows = rows_of[row_start[k] : row_start[k + 1]]
         if rows.size == 0:

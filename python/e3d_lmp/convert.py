@@ -15,7 +15,7 @@ from e3d_lmp.cutoffs import check_elements
 from e3d_lmp.dumps import AtomReader, DumpReader
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import AtomRows, BondFrame, EdgeFrame
-from e3d_lmp.pairs import Pairing
+from e3d_lmp.pairs import Pairing, unpaired_remarks
 from e3d_lmp.store_writer import StoreWriter
 
 DEFAULT_FOLLOW = 60.0
@@ -255,7 +255,7 @@ def run(args: argparse.Namespace) -> int:
             bar.update(reader.bytes_read - bar.n)
 
         unpaired = convert(reader, store, atoms, pairing, args.frames, progress)
-    for text in _remarks(reader, unpaired):
+    for text in reader.remarks() + unpaired_remarks(unpaired):
         print(f"e3d: warning: {text}", file=sys.stderr)
     print(summary(store, before))
     return 0
@@ -286,17 +286,3 @@ def _pairing(args: argparse.Namespace, elements: Sequence[str]) -> Pairing | Non
 
 def _absolute(paths: Sequence[Any]) -> list[str]:
     return [os.path.abspath(path) for path in paths]
-
-
-def _remarks(reader: DumpReader, unpaired: int) -> list[str]:
-    """What the user must know about frames and edges that are not in the store."""
-    remarks = []
-    if reader.truncated:
-        remarks.append(f"{reader.truncated} cut-off frames left out")
-    if reader.repeated:
-        remarks.append(
-            f"{reader.repeated} frames left out whose step is not beyond that of the frame before them"
-        )
-    if unpaired:
-        remarks.append(f"{unpaired} edges without a partner left out")
-    return remarks

@@ -61,6 +61,8 @@ class DumpReader:
         Names of the dump's columns in order, for dumps whose own names are ``c_ID[1] c_ID[2] ...``.
     every
         Read one frame out of so many, starting with the first.
+    share
+        (rank, ranks): of the frames that `every` leaves, read those whose turn is that of this rank.
     allow_truncated
         Leave out a frame that is cut off (counted in `truncated`) instead of raising.
     after
@@ -90,6 +92,7 @@ class DumpReader:
     follow: float | None = None
     on_wait: Callable[[], None] | None = None
     units: str | None = None
+    share: tuple[int, int] = (0, 1)
     files: list[Path] = field(init=False)
     bytes_total: int = field(init=False)
     bytes_read: int = field(init=False, default=0)
@@ -126,7 +129,9 @@ class DumpReader:
                     step = headers[0].step
                     repeated = last is not None and step <= last
                     old = self.after is not None and step <= self.after
-                    wanted = not repeated and not old and seen % self.every == 0
+                    turn, off = divmod(seen, self.every)
+                    mine = off == 0 and turn % self.share[1] == self.share[0]
+                    wanted = not repeated and not old and mine
                     parts = self._rows(files, headers, wanted)
                     self.bytes_read = done + sum(file.bytes_read for file in files)
                     self.repeated += repeated
@@ -143,6 +148,17 @@ class DumpReader:
             self.bytes_read = done + sum(path.stat().st_size for path in group)
         if seen == 0 and self.truncated == 0:
             raise E3DError(f"{self.files[0]}: the dump is empty; did the run reach its first dump step?")
+
+    def remarks(self) -> list[str]:
+        """What the user must know about frames of the last reading that were left out."""
+        remarks = []
+        if self.truncated:
+            remarks.append(f"{self.truncated} cut-off frames left out")
+        if self.repeated:
+            remarks.append(
+                f"{self.repeated} frames left out whose step is not beyond that of the frame before them"
+            )
+        return remarks
 
     def _file(self, path: Path, wait: Callable[[DumpFile], bool] | None = None) -> DumpFile:
         return DumpFile(path, self.columns, self.of, wait, self.units)

@@ -12,11 +12,11 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from e3d_lmp.analyze import bond_columns, bond_header, bond_table
 from e3d_lmp.comparison import compare_maps
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import PICTURES, plot_comparison, plot_maps, save_figure
 from e3d_lmp.maps import EnergyMap, read_map, write_map
+from e3d_lmp.pair_table import pair_columns, pair_header, pair_table
 from e3d_lmp.tables import Column, format_table, name_ending, write_table
 
 OUTPUT_HELP = "file to write, by its ending: .csv or .json the table, .png, .pdf or .svg the picture"
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     result = read_map(args.map)
-    columns, rows = bond_columns(result.unit), bond_table(result)
+    columns, rows = pair_columns(result.unit), pair_table(result)
     steps = "no steps" if result.steps is None else f"steps {result.steps[0]} to {result.steps[1]}"
     bins = f"bins of {result.width} {result.unit}"
     print(f"{result.samples} samples, {steps}, bond cutoff {result.cutoff}, {bins}")
@@ -115,7 +115,7 @@ def _show(args: argparse.Namespace) -> int:
             title = f"{result.samples} samples, bond cutoff: {result.cutoff}"
             save_figure(plot_maps(result, args.pairs, title), path)
         else:
-            write_table(bond_header(result), "pairs", columns, rows, path)
+            write_table(pair_header(result), "pairs", columns, rows, path)
     return _wrote(args.output)
 
 

@@ -41,6 +41,11 @@ def is_like(label: str) -> bool:
     return first == second
 
 
+def unpaired_remarks(count: int) -> list[str]:
+    """What the user must know where so many edges were left out for want of a partner; nothing for none."""
+    return [f"{count} edges without a partner left out"] if count else []
+
+
 def parse_labels(words: Sequence[str], elements: Sequence[str]) -> tuple[str, ...]:
     """Labels that the words mean (``H-C`` is ``C-H``), in their order.
 

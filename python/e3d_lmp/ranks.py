@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +15,72 @@ from e3d_lmp.errors import E3DError
 
 # Rows of one message between ranks; 8 doubles each, so far below MPI's limit of 2^31 bytes.
 _ROWS_PER_MESSAGE = 2**22
+
+
+_SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+_RANK_VARIABLES = (*_SIZE_VARIABLES, "PMI_RANK", "PMIX_RANK")
+"""What the launchers of MPICH, Intel MPI, MVAPICH, Open MPI and Slurm set for each of their processes."""
+
+
+class Alone:
+    """The communicator of a process that no MPI launcher started."""
+
+    def Get_rank(self) -> int:
+        return 0
+
+    def Get_size(self) -> int:
+        return 1
+
+    def allgather(self, value: Any) -> list[Any]:
+        return [value]
+
+    def reduce(self, value: Any, op: Any = None) -> Any:
+        return value
+
+
+def world() -> Any:
+    """All ranks of this MPI run; `Alone` where it is none, so that MPI is not started for a single process.
+
+    Raises
+    ------
+    E3DError
+        If a launcher started this process, but mpi4py is missing or belongs to another MPI.
+    """
+    if not any(name in os.environ for name in _RANK_VARIABLES):
+        return Alone()
+    sizes = [int(os.environ[name]) for name in _SIZE_VARIABLES if os.environ.get(name, "").isdecimal()]
+    if sizes and max(sizes) == 1:
+        return Alone()
+    try:
+        from mpi4py import MPI
+    except (ImportError, OSError, RuntimeError) as error:
+        raise E3DError(
+            f"started by an MPI launcher, but mpi4py cannot be used ({error}); type: pip install mpi4py "
+            "mpich, or start one process without mpirun"
+        ) from None
+    size = MPI.COMM_WORLD.Get_size()
+    if sizes and size != max(sizes):
+        raise E3DError(
+            f"the launcher started {max(sizes)} processes, but mpi4py knows of {size}: they belong to "
+            "different MPI libraries; type 'e3d doctor', and use the mpirun of mpi4py's MPI"
+        )
+    return MPI.COMM_WORLD
+
+
+@contextlib.contextmanager
+def together(communicator: Any) -> Iterator[None]:
+    """A block that all ranks leave, or none: an error that is no `E3DError` ends the whole run."""
+    try:
+        yield
+    except E3DError:
+        raise
+    except BaseException as error:
+        if communicator.Get_size() > 1:
+            if not isinstance(error, KeyboardInterrupt):
+                traceback.print_exc()
+            sys.stderr.flush()
+            communicator.Abort(1)
+        raise
 
 
 def import_lammps(communicator: Any) -> tuple[Any, Any]:

@@ -27,10 +27,12 @@ from typing import Any
 
 import numpy as np
 
+from e3d_lmp.atomic import make_folder
 from e3d_lmp.cli import EXIT_USER_ERROR
 from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import Box, EdgeFrame
+from e3d_lmp.pairs import unpaired_remarks
 from e3d_lmp.ranks import gather_rows, import_lammps, shared
 from e3d_lmp.units import ev_per_unit
 
@@ -152,7 +154,7 @@ class Simulation:
         with shared(communicator):  # a mistake is said before LAMMPS starts
             self._check(variables or {})
             if log:
-                _make_folder(Path(log).parent)
+                make_folder(Path(log).parent)
         arguments = ["-nocite", "-log", str(log) if log else "none"]
         if not screen:
             arguments += ["-screen", "none"]
@@ -397,16 +399,9 @@ def _message(error: BaseException) -> str:
     return text.removeprefix("ERROR: ")
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise E3DError(f"cannot make the folder {folder}: {error.strerror}") from None
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d run``."""
-    from e3d_lmp.analyze import add_analysis_arguments
+    from e3d_lmp.analyze import add_analysis_arguments, add_bond_arguments
     from e3d_lmp.insitu import add_fix_arguments
 
     parser.add_argument("input", metavar="INPUT", help="LAMMPS input with pair_style e3d")
@@ -422,6 +417,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_fix_arguments(parser)
     parser.add_argument("--quiet", action="store_true", help="no LAMMPS output on the screen")
     add_analysis_arguments(parser, with_types=False)
+    add_bond_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -441,11 +437,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_and_analyse(args: argparse.Namespace, output: Path, communicator: Any) -> int:
-    from e3d_lmp.analyze import EdgeAnalysis, bond_columns, bond_table, write_analysis
+    from e3d_lmp.analysis_tables import AnalysisTables
+    from e3d_lmp.analyze import bond_options
+    from e3d_lmp.bond_typing import PERCEPTIONS, BondTyping
+    from e3d_lmp.edge_analysis import EdgeAnalysis
     from e3d_lmp.insitu import MAP_FILE, fix_commands, report_fixes
-    from e3d_lmp.tables import format_table
 
     with shared(communicator):
+        orders, references, remarks = bond_options(args)
         for words in args.var:
             if len(words) < 2:
                 raise E3DError(f"-v {words[0]}: expected a name and at least one value, e.g. -v steps 1000")
@@ -469,7 +468,8 @@ def _run_and_analyse(args: argparse.Namespace, output: Path, communicator: Any) 
         screen=not args.quiet,
         communicator=communicator,
     )
-    analysis: EdgeAnalysis | None = None
+    analysis = None
+    about = {"input": str(args.input), "every": str(args.every), "bond_orders": orders}
 
     def consume(frame: EdgeFrame) -> None:
         nonlocal analysis
@@ -481,7 +481,8 @@ def _run_and_analyse(args: argparse.Namespace, output: Path, communicator: Any) 
                 args.pairs,
                 simulation.model_cutoffs,
                 args.skip_unpaired,
-                {"input": str(args.input), "every": str(args.every), "energy_unit": "eV"},
+                about | {"energy_unit": "eV"},
+                BondTyping(PERCEPTIONS[orders]),
             )
         analysis.add(frame)
 
@@ -489,11 +490,11 @@ def _run_and_analyse(args: argparse.Namespace, output: Path, communicator: Any) 
         simulation.run(consume)
         if analysis is None:  # every rank but the first
             return 0
-        result = analysis.result()
-        paths = write_analysis(result, output, args.pairs, args.pdf)
-        print(format_table(bond_columns(result.unit), bond_table(result)))
+        tables = AnalysisTables(analysis, references, args.equal_size, cutoff.name == "model" or None)
+        paths = tables.write(output, args.pdf)
+        print(tables.text())
         paths += report_fixes(output, args.map is not None, args.bonds is not None, args.species)
-        if analysis.unpaired:
-            print(f"e3d: warning: {analysis.unpaired} edges without a partner left out", file=sys.stderr)
-        print(f"{result.samples} frames, bond cutoff {result.cutoff}; wrote {', '.join(map(str, paths))}")
+        for text in remarks + unpaired_remarks(analysis.unpaired):
+            print(f"e3d: warning: {text}", file=sys.stderr)
+        print(tables.last_line(paths))
     return 0

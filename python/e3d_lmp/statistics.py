@@ -63,6 +63,31 @@ class BondEnergies:
         """(T,) eV, population standard deviation of D; 0 for a type without bonds."""
         return np.sqrt(self.squares / np.maximum(self.count, 1))
 
+    def aligned(self, types: Sequence[str]) -> BondEnergies:
+        """The same sample with its types in another order, and types without bonds added or left out.
+
+        Raises
+        ------
+        E3DError
+            If a type that has bonds is not among `types`, or one occurs twice.
+        """
+        place = {name: k for k, name in enumerate(types)}
+        lost = [name for name, n in zip(self.types, self.count, strict=True) if n and name not in place]
+        if lost or len(place) < len(types):
+            raise E3DError(f"bond energies: no place for {', '.join(lost) or 'a type that is named twice'}")
+        old = [k for k, name in enumerate(self.types) if name in place]
+        new = np.array([place[self.types[k]] for k in old], dtype=np.int64)
+        columns = {}
+        for name in ("count", "mean", "squares"):
+            mine = getattr(self, name)
+            columns[name] = np.zeros(len(types), dtype=mine.dtype)
+            columns[name][new] = mine[old]
+        moved = np.zeros(max(len(self.types), 1), dtype=np.int64)
+        moved[old] = new
+        codes = (moved[self.codes >> _SHIFT] << _SHIFT) + (self.codes & ((np.int64(1) << _SHIFT) - 1))
+        order = np.argsort(codes, kind="stable")
+        return BondEnergies(tuple(types), codes=codes[order], weights=self.weights[order], **columns)
+
     def merge(self, other: BondEnergies) -> BondEnergies:
         """Both samples together; counts and quantiles exactly, means and deviations to rounding.
 
@@ -95,9 +120,15 @@ class BondEnergies:
 
     def histogram(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Centres of the non-empty bins of D, (K,) eV, ascending, and the bonds in each, (K,) int64."""
+        bins, weights = self.bins(index)
+        return (bins + 0.5) * RESOLUTION, weights
+
+    def bins(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers floor(D / `RESOLUTION`) of the non-empty bins, (K,) int64, ascending, and the bonds in
+        each, (K,) int64.
+        """
         mine = (self.codes >> _SHIFT) == index
-        bins = (self.codes[mine] & ((np.int64(1) << _SHIFT) - 1)) - _HALF
-        return (bins + 0.5) * RESOLUTION, self.weights[mine]
+        return (self.codes[mine] & ((np.int64(1) << _SHIFT) - 1)) - _HALF, self.weights[mine]
 
     def quantiles(self, index: int, shares: Sequence[float] = QUANTILES) -> np.ndarray:
         """(len(shares),) eV, the smallest D that this share of a type's bonds does not exceed; or nan."""
@@ -145,6 +176,37 @@ def bond_energies(types: Sequence[str], type_index: np.ndarray, D: np.ndarray) -
     squares = np.bincount(index, weights=(D - mean[index]) ** 2, minlength=n_types)
     codes, weights = np.unique((index << _SHIFT) + (bins.astype(np.int64) + _HALF), return_counts=True)
     return BondEnergies(tuple(types), count, mean, squares, codes, weights)
+
+
+def from_histograms(
+    types: Sequence[str],
+    count: np.ndarray,
+    mean: np.ndarray,
+    squares: np.ndarray,
+    bins: Sequence[tuple[Sequence[int], Sequence[int]]],
+) -> BondEnergies:
+    """The sample whose parts are known, as a file holds them.
+
+    Parameters
+    ----------
+    count, mean, squares
+        (T,) as in `BondEnergies`.
+    bins
+        (T,) numbers of bins and bonds in each, as `BondEnergies.bins` gives them.
+
+    Raises
+    ------
+    ValueError
+        If bins do not ascend, or do not add up to the count of their type.
+    """
+    codes, weights = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for k, (numbers, bonds) in enumerate(bins):
+        number, bond = np.array(numbers, dtype=np.int64), np.array(bonds, dtype=np.int64)
+        if number.shape != bond.shape or bond.sum() != count[k] or np.any(np.diff(number) <= 0):
+            raise ValueError(f"{types[k]}: bins must ascend and their bonds add up to {count[k]}")
+        codes.append((np.int64(k) << _SHIFT) + (number + _HALF))
+        weights.append(bond)
+    return BondEnergies(tuple(types), count, mean, squares, np.concatenate(codes), np.concatenate(weights))
 
 
 @dataclass(frozen=True)

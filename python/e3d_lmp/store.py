@@ -174,6 +174,16 @@ class StoreReader:
         picked = whole[np.asarray(self._range, dtype=np.int64)]
         return np.char.decode(picked, "utf-8") if picked.dtype.kind == "S" else picked
 
+    def remarks(self) -> list[str]:
+        """What the user must know about a store that its writer has not finished, or that lacks edges."""
+        remarks = []
+        if not self.is_complete:
+            remarks.append(f"{self.path} is not finished: only the {self._frames} frames that it has so far")
+        unpaired = int(self.values("unpaired").sum()) if self.has("unpaired") else 0
+        if unpaired:
+            remarks.append(f"{unpaired} edges without a partner were left out when {self.path} was made")
+        return remarks
+
     @property
     def steps(self) -> np.ndarray:
         """(F,) int64 time steps."""

@@ -24,6 +24,7 @@ SPICE_ENERGY = "dft_total_energy"
 TRANSITION1X_ENERGY = "wB97x_6-31G(d).energy"
 ENDS = ("reactant", "transition_state", "product")
 """Groups of a Transition1x reaction, in the order in which they are taken."""
+TRANSITION_STATE = ENDS[1]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,158 @@
+"""What an analysis gives: its tables as text, and its files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from e3d_lmp.atomic import make_folder
+from e3d_lmp.bond_files import bond_columns, bond_table, describe_error, write_bond_energies
+from e3d_lmp.edge_analysis import EdgeAnalysis
+from e3d_lmp.errors import E3DError
+from e3d_lmp.maps import EnergyMap, write_map
+from e3d_lmp.pair_table import LEVEL, entropy_columns, entropy_table, pair_columns, pair_header, pair_table
+from e3d_lmp.references import ReferenceEnergy
+from e3d_lmp.statistics import BondEnergies, bond_energy_error, cohesive_share
+from e3d_lmp.tables import Column, format_table, write_csv, write_json
+
+
+class AnalysisTables:
+    """Tables of a finished analysis.
+
+    Parameters
+    ----------
+    analysis
+        All frames.
+    references
+        Reference energies of bond types.
+    equal_size
+        Number of pairs for entropies at equal size; None: none of them.
+    holds_all_edges
+        Whether the frames held all edges of the model; None where that is not known.
+
+    Raises
+    ------
+    E3DError
+        If there is no pair at all.
+    """
+
+    def __init__(
+        self,
+        analysis: EdgeAnalysis,
+        references: Mapping[str, ReferenceEnergy] | None = None,
+        equal_size: int | None = None,
+        holds_all_edges: bool | None = None,
+    ):
+        self.analysis = analysis
+        self.references = references or {}
+        self.result: EnergyMap = analysis.result()
+        self.pairs = pair_table(self.result)
+        if not self.pairs:
+            raise E3DError(
+                f"no pair within the bond cutoff '{self.result.cutoff}' in {self.result.samples} frames; "
+                "check the order of --types, or choose another --cutoff"
+            )
+        blocks = analysis.blocks()
+        self._blocks = len(blocks)
+        self._equal_size = equal_size
+        self.entropies = entropy_table(self.result, blocks, analysis.offsets(), equal_size)
+        self.bonds: BondEnergies | None = analysis.bonds()
+        self._holds_all_edges = holds_all_edges
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """Columns of ``pairs.csv``."""
+        first = pair_columns(self.result.unit)
+        names = {column.name for column in first}
+        return (*first, *(one for one in entropy_columns(self._equal_size) if one.name not in names))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows of ``pairs.csv``."""
+        return [one | two for one, two in zip(self.pairs, self.entropies, strict=True)]
+
+    def text(self) -> str:
+        """The tables for a terminal."""
+        parts = [format_table(pair_columns(self.result.unit), self.pairs)]
+        parts.append(
+            "H_2D in nats: plug-in and its interval, corrected for the sample's size, with shifted bins\n"
+            + format_table(entropy_columns(self._equal_size), self.entropies)
+        )
+        if self.bonds is not None:
+            parts.append(format_table(bond_columns(), bond_table(self.bonds, self.references)))
+            if self.references:
+                parts.append(describe_error(bond_energy_error(self.bonds, self.references)))
+        share = self.share_text()
+        return "\n\n".join([*parts, share] if share else parts)
+
+    def last_line(self, paths: Sequence[Path]) -> str:
+        """What was analysed, and the files of it."""
+        frames = f"{self.result.samples} frames, bond cutoff {self.result.cutoff}"
+        return f"{frames}; wrote {', '.join(map(str, paths))}"
+
+    def share_text(self) -> str:
+        """The sum of D over bonds as a share of E_coh; nothing where the source holds no more than bonds."""
+        sums = self.analysis.sums
+        cutoff = self.analysis.cutoff.matrix(self.analysis.elements).max()
+        if not sums.edges or sums.longest <= cutoff:
+            return ""
+        share = cohesive_share(sums.bonded, sums.edges)
+        edges = f"the energy of all edges (up to {sums.longest:.2f} angstrom)"
+        if self._holds_all_edges is None:
+            edges += ", which is E_coh if the source holds all edges of a cohesive model"
+        elif self.analysis.provenance.get("decomposition") == "cohesive":
+            edges = "E_coh"
+        return f"bonds (pairs within the cutoff) hold {share:.2%} of {edges}"
+
+    def write(self, folder: str | os.PathLike, pdf: bool = False) -> list[Path]:
+        """Write ``pairs.csv``, ``pairs.json``, ``map.e3d``, ``maps.png``, with bond types ``bonds.csv`` and
+        ``bonds.json``, and a map of each role; each whole or not at all.
+
+        Parameters
+        ----------
+        folder
+            Folder to write to; made if it is not there.
+        pdf
+            Write ``maps.pdf`` (vector graphics) as well.
+
+        Returns
+        -------
+        list of Path
+            The files written.
+
+        Raises
+        ------
+        E3DError
+            If the folder cannot be written.
+        """
+        from e3d_lmp.figures import plot_maps, save_figure
+
+        out, result = Path(folder), self.result
+        make_folder(out)
+        rows = self.rows()
+        about = pair_header(result) | {"interval": {"level": LEVEL, "blocks": self._blocks}}
+        if self._equal_size is not None:
+            about["equal_size"] = self._equal_size
+        paths = [out / "pairs.csv", out / "pairs.json", out / "map.e3d", out / "maps.png"]
+        write_csv(self.columns, rows, paths[0])
+        write_json(about, "pairs", rows, paths[1])
+        write_map(result, paths[2])
+        figure = plot_maps(
+            result, self.analysis.labels, f"{result.samples} frames, bond cutoff: {result.cutoff}"
+        )
+        save_figure(figure, paths[3])
+        if pdf:
+            paths.append(out / "maps.pdf")
+            save_figure(figure, paths[-1])
+        if self.bonds is not None:
+            about_bonds = {**self.analysis.about, "cutoff": result.cutoff, "samples": str(result.samples)}
+            used = {name: self.references[name] for name in self.bonds.types if name in self.references}
+            for name in ("bonds.csv", "bonds.json"):
+                paths.append(out / name)
+                write_bond_energies(self.bonds, used, about_bonds, paths[-1], self.analysis.sums)
+        for role, maps in self.analysis.roles().items():
+            paths.append(out / f"map.{role}.e3d")
+            write_map(maps, paths[-1])
+        return paths
