@@ -157,8 +157,8 @@ class FolderReport:
         if kind == "rescaled":
             found.append(
                 "The model's decomposition is 'rescaled': its edge energies are a partition of the energy, "
-                "not bond energies. To compare D with references, train with shifts 0 and scales 1 on cohesive "
-                "energies."
+                "not bond energies. To compare D with references, train with shifts 0 and scales 1 on "
+                "cohesive energies."
             )
         elif not kind:
             found.append(

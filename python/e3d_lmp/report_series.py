@@ -166,7 +166,7 @@ def _maps(names: Mapping[str, AnalysisFolder], warnings: list[str]) -> Section:
     section = Section("maps", "D–A maps by training structures")
     maps = [(name, folder.map()) for name, folder in names.items() if folder.has("map.e3d")]
     if maps:
-        caption = "A row for each pair, a column for each model, on the same axes; H is the plug-in H_2D in nats."
+        caption = "A row for each pair, a column for each model, on the same axes; H is the plug-in H_2D."
         _draw(section, lambda: plot_map_grid(maps), caption, "Grid of D–A maps", warnings, "png")
     return section
 
