@@ -251,7 +251,9 @@ def bars_figure(
     }
     if reference is not None:
         references = {state.replace("_", " "): one for state, one in reference.states().items()}
-        return plot_entropy_bars(samples, references, labels, title, reference.path.name)
+        names = [name for name, folder in folders.items() if folder == reference]
+        versus = names[0] if names else reference.path.name
+        return plot_entropy_bars(samples, references, labels, title, versus)
     ((name, states),) = samples.items()
     if len(states) < 2 or "reactant" not in states:
         path = folders[name].path

@@ -377,8 +377,9 @@ def provenance_section(provenance: Mapping[str, str]) -> Section:
     import matplotlib
 
     section = Section("provenance", "Provenance")
-    order = [key for key in _PROVENANCE_FIRST if key in provenance]
-    order += [key for key in sorted(provenance) if key not in order]
+    first = {key: k for k, key in enumerate(_PROVENANCE_FIRST)}
+    base = {key: key.split(", ")[0] for key in provenance}  # "model, N = 920" in a series, in the order of N
+    order = sorted(provenance, key=lambda key: (first.get(base[key], len(first)), base[key]))
     rows = [[key.replace("_", " "), _readable(provenance[key])] for key in order]
     versions = f"e3d {__version__}, Python {platform.python_version()}, NumPy {np.__version__}, "
     rows.append(["this page written by", versions + f"matplotlib {matplotlib.__version__}"])

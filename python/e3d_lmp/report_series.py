@@ -27,10 +27,7 @@ def series_sections(series: Series) -> tuple[list[Section], list[str]]:
     """
     names = sample_names(series)
     reports = {name: FolderReport(folder) for name, folder in names.items()}
-    warnings: list[str] = []
-    for name, report in reports.items():
-        for text in report.check():
-            _add(warnings, name, text)
+    warnings = _common_warnings(reports)
     sections = [_models(names), _errors(series), _bonds(series)]
     sections += [_entropies(series, warnings), _maps(names, warnings), _states(series, warnings)]
     if all(section.is_empty for section in sections[1:]):
@@ -40,7 +37,7 @@ def series_sections(series: Series) -> tuple[list[Section], list[str]]:
     rows = [[section.title, _NEEDS[section.anchor]] for section in sections if section.is_empty]
     if rows:
         missing.tables.append(Table([("figure", ""), ("needs, in each folder", "")], rows))
-    return [*sections, _provenance(reports), missing], [text for text in warnings]
+    return [*sections, _provenance(reports), missing], warnings
 
 
 _NEEDS = {
@@ -53,14 +50,16 @@ _NEEDS = {
 }
 
 
-def _add(warnings: list[str], name: str, text: str) -> None:
-    """A warning of one model; the same one of several models is said once, with all their names."""
-    for k, old in enumerate(warnings):
-        where, _, rest = old.partition(": ")
-        if rest == text:
-            warnings[k] = f"{where}; {name}: {text}"
-            return
-    warnings.append(f"{name}: {text}")
+def _common_warnings(reports: Mapping[str, FolderReport]) -> list[str]:
+    """The warnings of all models; one that several have is said once, with their names."""
+    found: dict[str, list[str]] = {}
+    for name, report in reports.items():
+        for text in report.check():
+            found.setdefault(text, []).append(name)
+    return [
+        f"{'All models' if len(names) == len(reports) else '; '.join(names)}: {text}"
+        for text, names in found.items()
+    ]
 
 
 def _models(names: Mapping[str, AnalysisFolder]) -> Section:

@@ -29,6 +29,9 @@ MAP_COLOURS = "viridis_r"
 SHOWN_WEIGHT = 0.998
 """Share of each panel's pairs that the common axes must hold; the panel says how many lie outside."""
 
+GRID_WEIGHT = 0.9998
+"""The same in the grid of several samples."""
+
 SOLID_WEIGHT = 0.9
 """Share of each pair's weight that the overview shows in full colour; the rest is pale."""
 
@@ -37,7 +40,7 @@ SOLID_WEIGHT = 0.9
 def plot_maps(result: EnergyMap, labels: Sequence[str] | None = None, title: str | None = None) -> Figure:
     """Figure of the D-A maps: an overview of all pairs shown, and one panel per pair.
 
-    All panels have the same axes, D to the right and A upwards, in the map's unit. Colour is the number of
+    The square above a panel has the pair's colour in the overview. All panels have the same axes, D to the right and A upwards, in the map's unit. Colour is the number of
     pairs per bin and sample on a common logarithmic scale.
 
     Parameters
@@ -66,8 +69,9 @@ def plot_maps(result: EnergyMap, labels: Sequence[str] | None = None, title: str
 
     _draw_overview(panels[0], result, shown, x_range, y_range)
     image: Any = None
-    for axis, name in zip(panels[1:], shown, strict=True):
+    for axis, name, colour in zip(panels[1:], shown, colours(len(shown)), strict=True):
         image = _draw_map(axis, result, name, x_range, y_range, norm, scale)
+        _draw_swatch(axis, colour)
     bar = f"pairs per sample and ({result.width:g} {result.unit})² bin"
     _name_axes(figure, panels, x_range, y_range, result.unit, image, bar, title)
     return figure
@@ -151,7 +155,7 @@ def plot_map_grid(
     shown = chosen_labels(labels, found, first.cutoff, GRID_ROWS)
     parts = [one.labels[name] for name in shown for _, one in maps if name in one.labels]
     parts = [part for part in parts if part.count]
-    x_range, y_range = _common_range(parts, first.width)
+    x_range, y_range = _common_range(parts, first.width, GRID_WEIGHT)
     shares = [part.halves / 2.0 / part.count for part in parts]
     norm = LogNorm(min(share.min() for share in shares), max(share.max() for share in shares))
     figure = new_figure(1.5 + 1.9 * len(maps), 0.9 + 1.6 * len(shown))
@@ -163,9 +167,9 @@ def plot_map_grid(
             if not part.count:
                 axis.text(0.5, 0.5, "none", transform=axis.transAxes, ha="center", color="0.4")
                 continue
-            x, y, grid, _ = _grid(part, x_range, y_range, one.width)
+            x, y, grid, outside = _grid(part, x_range, y_range, one.width)
             image = axis.pcolormesh(x, y, grid / part.count, norm=norm, cmap=MAP_COLOURS, rasterized=True)
-            text = f"H = {part.entropy_nats:.2f}"
+            text = f"H = {part.entropy_nats:.2f}" + (f"\n{outside:g} outside" if outside else "")
             axis.text(0.03, 0.95, text, transform=axis.transAxes, fontsize=7.5, va="top")
         row[0].set_ylabel(name, fontweight="bold")
     for axis, (name, _) in zip(panels[0], maps, strict=True):
@@ -210,8 +214,10 @@ def _name_axes(
         figure.suptitle(title, fontsize=10)
 
 
-def _common_range(maps: Sequence[LabelMap], width: float) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Limits of D and A, in the maps' unit, that hold `SHOWN_WEIGHT` of each map."""
+def _common_range(
+    maps: Sequence[LabelMap], width: float, shown: float = SHOWN_WEIGHT
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Limits of D and A, in the maps' unit, that hold this share of each map."""
     ranges = []
     for axis in (0, 1):
         ends = []
@@ -219,7 +225,7 @@ def _common_range(maps: Sequence[LabelMap], width: float) -> tuple[tuple[float, 
             k, weight = one.bins[axis], one.bins[2]
             order = np.argsort(k)
             share = np.cumsum(weight[order]) / weight.sum()
-            tail = (1.0 - SHOWN_WEIGHT) / 2.0
+            tail = (1.0 - shown) / 2.0
             ends += [k[order][np.searchsorted(share, tail)], k[order][np.searchsorted(share, 1.0 - tail)] + 1]
         low, high = min(ends) * width, max(ends) * width
         margin = max(0.04 * (high - low), width)
@@ -263,6 +269,14 @@ def _draw_map(
     return image
 
 
+def _draw_swatch(axis: Axes, colour: str) -> None:
+    """A square of the pair's colour above the panel, instead of a legend that would hide data."""
+    from matplotlib.lines import Line2D
+
+    style: dict[str, Any] = {"marker": "s", "markersize": 8, "linestyle": "none", "color": colour}
+    axis.add_artist(Line2D([0.03], [1.05], transform=axis.transAxes, clip_on=False, **style))
+
+
 def _draw_overview(
     axis: Axes,
     result: EnergyMap,
@@ -272,9 +286,7 @@ def _draw_overview(
 ) -> None:
     """All pairs in one plane, each in its colour: pale where it goes, strong where most of it is."""
     from matplotlib.colors import ListedColormap
-    from matplotlib.patches import Patch
 
-    patches = []
     for name, colour in zip(shown, colours(len(shown)), strict=True):
         x, y, grid, _ = _grid(result.labels[name], x_range, y_range, result.width)
         weight = np.nan_to_num(grid)
@@ -287,6 +299,4 @@ def _draw_overview(
             axis.pcolormesh(
                 x, y, np.where(cells, 1.0, np.nan), cmap=one_colour, alpha=alpha, rasterized=True, linewidth=0
             )
-        patches.append(Patch(color=colour, label=name))
     axis.set_title(f"all ({SOLID_WEIGHT:.0%} of each strong)", fontsize=10)
-    axis.legend(handles=patches, fontsize=7, ncols=2, loc="best", handlelength=1.0, columnspacing=0.8)

@@ -27,6 +27,9 @@ N_DATA = "training structures $N$"
 ENTROPY_CURVES = 6
 """Pairs in a figure of entropies unless told which."""
 
+LEAST_SPAN = 2.5
+"""Smallest ratio of the ends of a logarithmic axis of errors, so that noise does not fill it."""
+
 CORRECTED = "grassberger"
 """Entropy estimator of the panel of corrected entropies."""
 
@@ -250,6 +253,10 @@ def _few_decades(axis: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = axis.get_ylim()
+    if high < LEAST_SPAN * low:
+        middle, half = math.sqrt(low * high), math.sqrt(LEAST_SPAN)
+        low, high = middle / half, middle * half
+        axis.set_ylim(low, high)
     if high < 100.0 * low:
         near = high < 10.0 * low
         subs = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if near else (1.0, 2.0, 5.0)
