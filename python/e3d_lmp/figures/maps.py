@@ -40,8 +40,9 @@ SOLID_WEIGHT = 0.9
 def plot_maps(result: EnergyMap, labels: Sequence[str] | None = None, title: str | None = None) -> Figure:
     """Figure of the D-A maps: an overview of all pairs shown, and one panel per pair.
 
-    The square above a panel has the pair's colour in the overview. All panels have the same axes, D to the right and A upwards, in the map's unit. Colour is the number of
-    pairs per bin and sample on a common logarithmic scale.
+    All panels have the same axes, D to the right and A upwards, in the map's unit. Colour is the number of
+    pairs per bin and sample on a common logarithmic scale; the square above a panel has the pair's colour in
+    the overview.
 
     Parameters
     ----------
