@@ -14,6 +14,7 @@ from e3d_lmp.edge_analysis import EdgeAnalysis
 from e3d_lmp.errors import E3DError
 from e3d_lmp.maps import EnergyMap, write_map
 from e3d_lmp.pair_table import LEVEL, entropy_columns, entropy_table, pair_columns, pair_header, pair_table
+from e3d_lmp.reactions import role_columns, role_table
 from e3d_lmp.references import ReferenceEnergy
 from e3d_lmp.statistics import BondEnergies, bond_energy_error, cohesive_share
 from e3d_lmp.tables import Column, format_table, write_csv, write_json
@@ -61,6 +62,8 @@ class AnalysisTables:
         self.entropies = entropy_table(self.result, blocks, analysis.offsets(), equal_size)
         self.bonds: BondEnergies | None = analysis.bonds()
         self._holds_all_edges = holds_all_edges
+        self._maps_of_roles = analysis.roles()
+        self.roles = role_table(self._maps_of_roles)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -84,6 +87,12 @@ class AnalysisTables:
             parts.append(format_table(bond_columns(), bond_table(self.bonds, self.references)))
             if self.references:
                 parts.append(describe_error(bond_energy_error(self.bonds, self.references)))
+        if self.roles:
+            narrow = [column for column in role_columns() if not column.name.endswith("_std_nats")]
+            parts.append(
+                "H_2D by role: r reactant, ts transition state, p product\n"
+                + format_table(narrow, self.roles)
+            )
         share = self.share_text()
         return "\n\n".join([*parts, share] if share else parts)
 
@@ -152,7 +161,10 @@ class AnalysisTables:
             for name in ("bonds.csv", "bonds.json"):
                 paths.append(out / name)
                 write_bond_energies(self.bonds, used, about_bonds, paths[-1], self.analysis.sums)
-        for role, maps in self.analysis.roles().items():
+        for role, maps in self._maps_of_roles.items():
             paths.append(out / f"map.{role}.e3d")
             write_map(maps, paths[-1])
+        if self.roles:
+            paths.append(out / "roles.csv")
+            write_csv(role_columns(), self.roles, paths[-1])
         return paths

@@ -12,6 +12,16 @@ import argparse
 import sys
 from typing import Any
 
+from e3d_lmp.accuracy import (
+    IsolatedAtoms,
+    Structures,
+    describe_errors,
+    errors_of,
+    isolated_atoms,
+    join_structures,
+    read_structures,
+    write_errors,
+)
 from e3d_lmp.analysis_tables import AnalysisTables
 from e3d_lmp.bond_typing import PERCEPTIONS, BondTyping, default_perception, read_topology
 from e3d_lmp.cli import EXIT_USER_ERROR
@@ -23,6 +33,7 @@ from e3d_lmp.maps import DEFAULT_BIN
 from e3d_lmp.pairs import unpaired_remarks
 from e3d_lmp.ranks import shared, together, world
 from e3d_lmp.references import ReferenceEnergy, reference_energies
+from e3d_lmp.store import StoreReader
 from e3d_lmp.units import LAMMPS_UNITS
 
 __all__ = [
@@ -51,6 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--topology",
         metavar="FILE",
         help="LAMMPS data file with the section Bonds: type molecules by it, not by the first frame",
+    )
+    parser.add_argument(
+        "--isolated-atoms",
+        metavar="ATOMS",
+        help="what to take off the reference energies of an edge store, to compare them with the model's: a "
+        "level of theory that this package knows, a .json file of eV by element, or none (default: by the "
+        "name of the energy in the source)",
     )
     add_units_argument(parser)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use each N-th frame (default 1)")
@@ -196,12 +214,19 @@ def _analyse(args: argparse.Namespace, communicator: Any) -> int:
         if ranks > 1:
             analysis.learn(source.first())
         _add_frames(source, analysis, rank)
+        zero, mine = _structures(args, source)
+    structures = communicator.gather(mine)
     whole = communicator.reduce(analysis, op=_merged)
     with shared(communicator):
         if rank == 0:
             tables = AnalysisTables(whole, references, args.equal_size, source.holds_all_edges)
             paths = tables.write(args.output, args.pdf)
             print(tables.text())
+            errors = errors_of(join_structures(structures), zero) if mine is not None else None
+            if errors is not None:
+                paths += write_errors(errors, whole.about, args.output)
+                remarks += errors.remarks
+                print("\n" + describe_errors(errors))
             for text in remarks + source.reader.remarks() + unpaired_remarks(whole.unpaired):
                 print(f"e3d: warning: {text}", file=sys.stderr)
             print(tables.last_line(paths))
@@ -217,6 +242,19 @@ def _typing(args: argparse.Namespace, source: EdgeSource, orders: str) -> BondTy
             )
         topology = read_topology(args.topology, source.elements)
     return BondTyping(PERCEPTIONS[orders], source.is_set, topology)
+
+
+def _structures(
+    args: argparse.Namespace, source: EdgeSource
+) -> tuple[IsolatedAtoms | str, Structures | None]:
+    """What to take off reference energies, and the energies of this rank's structures, if it has any."""
+    store = source.reader
+    if not (isinstance(store, StoreReader) and store.has("reference_energy") and store.has("energy")):
+        if args.isolated_atoms is not None:
+            raise E3DError("--isolated-atoms is for stores of 'e3d evaluate', which have reference energies")
+        return "", None
+    zero = isolated_atoms(args.isolated_atoms, store)
+    return zero, read_structures(store, source.numbers, zero)
 
 
 def _add_frames(source: EdgeSource, analysis: EdgeAnalysis, rank: int) -> None:

@@ -285,11 +285,19 @@ def _evaluate_batch(
                 symbols[types],
                 structure.positions,
                 None if force is None else force[own],
+                _reference_force(structure) if forces else None,
             ),
             float(atomic[own].sum()),
             structure.energy,
             structure.name,
         )
+
+
+def _reference_force(structure: Structure) -> np.ndarray:
+    """(N, 3) eV/angstrom, nan where the source has none."""
+    if structure.forces is None:
+        return np.full(structure.positions.shape, np.nan)
+    return structure.forces
 
 
 def _types_by_number(model: ModelMetadata) -> np.ndarray:
@@ -357,7 +365,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"atoms in one call of the model (default {DEFAULT_BATCH['cpu']} on a CPU, "
         f"{DEFAULT_BATCH['cuda']} on a GPU)",
     )
-    parser.add_argument("--forces", action="store_true", help="keep the forces on the atoms too")
+    parser.add_argument(
+        "--forces",
+        action="store_true",
+        help="keep the forces on the atoms too, the model's and, where there are any, those of STRUCTURES",
+    )
     parser.add_argument(
         "--skip-unknown", action="store_true", help="leave out and count structures with unknown elements"
     )
@@ -387,7 +399,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.limit is not None and args.limit < 1:
         raise E3DError(f"--limit {args.limit}: expected a whole number of at least 1")
-    structures = Structures(args.structures, args.energy, args.part, args.path_images)
+    structures = Structures(args.structures, args.energy, args.part, args.path_images, args.forces)
     cutoff = parse_cutoff(args.cutoff)
     evaluator = EdgeEvaluator(args.model, args.device, args.batch)
     model = evaluator.model
@@ -403,6 +415,9 @@ def run(args: argparse.Namespace) -> int:
         "path_images": args.path_images,
         "single": args.single,
     }
+    columns: tuple[str, ...] = ("position", "force") if args.forces else ("position",)
+    if args.forces and structures.have_forces():
+        columns += ("reference_force",)
     with StoreWriter(
         args.output,
         request=request,
@@ -416,9 +431,10 @@ def run(args: argparse.Namespace) -> int:
             "cutoff": cutoff.name,
             "device": evaluator.device,
             "torch": torch.__version__,
+            "reference_energy": structures.energy_fields(),
         },
         frame_columns=("energy", "reference_energy", "name"),
-        atom_columns=("position", "force") if args.forces else ("position",),
+        atom_columns=columns,
         single=args.single,
         long_ids=args.long_ids,
         overwrite=args.overwrite,

@@ -94,7 +94,9 @@ class AtomRows:
     type        (N,) int32, LAMMPS types, from 1
     element     (N,) str, chemical symbols, '' where unknown
     position    (N, 3) float64, angstrom; None where not known
-    force       (N, 3) float64, eV/angstrom; None where not known
+    force       (N, 3) float64, eV/angstrom, of the model; None where not known
+    reference_force
+                (N, 3) float64, eV/angstrom, as the source has it; None where not known
     """
 
     id: np.ndarray
@@ -102,6 +104,7 @@ class AtomRows:
     element: np.ndarray
     position: np.ndarray | None = None
     force: np.ndarray | None = None
+    reference_force: np.ndarray | None = None
 
 
 Frame = TypeVar("Frame", EdgeFrame, BondFrame)

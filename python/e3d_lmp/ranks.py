@@ -34,6 +34,9 @@ class Alone:
     def allgather(self, value: Any) -> list[Any]:
         return [value]
 
+    def gather(self, value: Any, root: int = 0) -> list[Any]:
+        return [value]
+
     def reduce(self, value: Any, op: Any = None) -> Any:
         return value
 

@@ -18,6 +18,7 @@ Columns are flat, and the rows of frame k are ``first:end = edge_offset[k]``:
 /pairs/i, j, vec, e12, e21  as above           instead of /edges: each pair once, with both energies
 /atoms/id, type, element    (N,)               in the order of ids; type from 1; '' where not known
 /atoms/position, force      (N, 3) float64     angstrom, eV/angstrom; where known
+/atoms/reference_force      (N, 3) float64     eV/angstrom, as the source has it; nan where it has none
 ==========================  =================  ===========================================================
 
 Rows beyond the whole frames are what a killed writer left; they are no part of the store.
@@ -159,6 +160,7 @@ class StoreReader:
             element=group["element"][first:end].astype(str),
             position=group["position"][first:end] if "position" in group else None,
             force=group["force"][first:end] if "force" in group else None,
+            reference_force=group["reference_force"][first:end] if "reference_force" in group else None,
         )
 
     def has(self, name: str) -> bool:

@@ -69,7 +69,7 @@ class StoreWriter:
     frame_columns
         Names of `FRAME_COLUMNS` that every frame has.
     atom_columns
-        ``position``, ``force``: which of the two every frame's atoms have.
+        ``position``, ``force``, ``reference_force``: which of them every frame's atoms have.
     single
         Keep vectors and energies in float32; else float64.
     long_ids

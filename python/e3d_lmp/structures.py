@@ -21,7 +21,10 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.store import is_store
 
 SPICE_ENERGY = "dft_total_energy"
+SPICE_FORMATION = "formation_energy"
+SPICE_GRADIENT = "dft_total_gradient"
 TRANSITION1X_ENERGY = "wB97x_6-31G(d).energy"
+ASE_ENERGY = "energy"
 ENDS = ("reactant", "transition_state", "product")
 """Groups of a Transition1x reaction, in the order in which they are taken."""
 TRANSITION_STATE = ENDS[1]
@@ -39,6 +42,7 @@ class Structure:
     cell        (3, 3) float64, angstrom, zeros where there is none
     pbc         (3,) bool
     energy      eV, as the source has it; nan where it has none
+    forces      (N, 3) float64, eV/angstrom, as the source has them; None where it has none, or not asked for
     """
 
     name: str
@@ -47,6 +51,7 @@ class Structure:
     cell: np.ndarray
     pbc: np.ndarray
     energy: float
+    forces: np.ndarray | None = None
 
 
 class Structures:
@@ -62,6 +67,8 @@ class Structures:
         Transition1x: ``data``, ``train``, ``val`` or ``test``.
     path_images
         Transition1x: the images of each reaction's path instead of its two ends and transition state.
+    forces
+        Read the forces that belong to the energy too.
 
     Raises
     ------
@@ -75,9 +82,11 @@ class Structures:
         energy: str | None = None,
         part: str = "data",
         path_images: bool = False,
+        forces: bool = False,
     ):
         self.paths = [Path(path) for path in paths]
         self._energy, self._part, self._path_images = energy, part, path_images
+        self._forces = forces
         missing = [path for path in self.paths if not path.is_file()]
         if missing:
             raise E3DError(f"{missing[0]}: no such file; expected structures (ASE-readable or HDF5)")
@@ -92,6 +101,34 @@ class Structures:
                 total += sum(count for _, _, count in self._groups(path, file))
         return total
 
+    def energy_fields(self) -> str:
+        """What the energies are called where they come from: of each layout once."""
+        fields = []
+        for path in self.paths:
+            if not is_store(path):
+                fields.append(ASE_ENERGY)
+                continue
+            with _open(path) as file:
+                first = next(self._groups(path, file), None)
+                if first is not None:
+                    fields.append(self._fields(first[1])[0])
+        return " ".join(dict.fromkeys(fields))
+
+    def have_forces(self) -> bool:
+        """Whether the first structure has forces."""
+        first = next(self.since(), None)
+        return first is not None and first.forces is not None
+
+    def _fields(self, group: h5py.Group) -> tuple[str, str]:
+        """Names of the energy and of the forces, or gradient, that belong to it, in a group."""
+        if "conformations" in group:
+            field = self._energy or SPICE_ENERGY
+            own = field in (SPICE_ENERGY, SPICE_FORMATION)
+            return field, SPICE_GRADIENT if own else f"{field.removesuffix('energy')}gradient"
+        field = self._energy or TRANSITION1X_ENERGY
+        level = field.removesuffix("energy").removesuffix("atomization_")
+        return field, f"{level}forces"
+
     def since(self, start: int = 0) -> Iterator[Structure]:
         """The structures from number `start` on."""
         for path in self.paths:
@@ -103,7 +140,7 @@ class Structures:
                         start = max(0, start - count)
                 continue
             is_begun = False
-            for structure in _ase_structures(path, start):
+            for structure in _ase_structures(path, start, self._forces):
                 is_begun = True
                 yield structure
             start = 0 if is_begun or start == 0 else start - _ase_count(path)
@@ -135,7 +172,7 @@ class Structures:
                     yield f"{formula}/{reaction}/{name}", member, member["positions"].shape[0]
 
     def _frames(self, path: Path, name: str, group: h5py.Group, start: int) -> Iterator[Structure]:
-        from e3d_lmp.training.spice import ENERGY_UNITS, LENGTH_UNITS, unit_factor
+        from e3d_lmp.training.spice import ENERGY_UNITS, GRADIENT_UNITS, LENGTH_UNITS, unit_factor
 
         numbers = group["atomic_numbers"][()].astype(np.int64).reshape(-1)
         is_spice = "conformations" in group
@@ -147,7 +184,7 @@ class Structures:
             )
         scale = unit_factor(data, LENGTH_UNITS, "bohr" if is_spice else "angstrom")
         positions = data[start:].astype(np.float64) * scale
-        field = self._energy or (SPICE_ENERGY if is_spice else TRANSITION1X_ENERGY)
+        field, force_field = self._fields(group)
         if field in group:
             unit = unit_factor(group[field], ENERGY_UNITS, "hartree" if is_spice else "ev")
             energies = group[field][start:].astype(np.float64).reshape(-1) * unit
@@ -156,10 +193,20 @@ class Structures:
             raise E3DError(f"{path}: '{name}' has no '{field}'; energies there: {there}")
         else:
             energies = np.full(len(positions), np.nan)
+        forces = None
+        if self._forces and force_field in group:
+            if group[force_field].shape != data.shape:
+                raise E3DError(f"{path}: '{name}' has {force_field} of another shape; the file is damaged")
+            unit = unit_factor(
+                group[force_field], GRADIENT_UNITS, "hartree/bohr" if is_spice else "ev/angstrom"
+            )
+            # A gradient has the other sign.
+            forces = group[force_field][start:].astype(np.float64) * (-unit if is_spice else unit)
         for k, position in enumerate(positions):
             # One structure of its kind needs no number.
             full = name if data.shape[0] == 1 else f"{name}/{start + k}"
-            yield Structure(full, numbers, position, np.zeros((3, 3)), np.zeros(3, bool), float(energies[k]))
+            energy, force = float(energies[k]), None if forces is None else forces[k]
+            yield Structure(full, numbers, position, np.zeros((3, 3)), np.zeros(3, bool), energy, force)
 
 
 def _open(path: Path) -> h5py.File:
@@ -169,16 +216,13 @@ def _open(path: Path) -> h5py.File:
         raise E3DError(f"{path}: HDF5 cannot open it ({error}); fetch it again") from None
 
 
-def _ase_structures(path: Path, start: int) -> Iterator[Structure]:
+def _ase_structures(path: Path, start: int, forces: bool) -> Iterator[Structure]:
     """The structures of a file that ASE reads, from `start` on."""
     import ase.io
-    from ase.calculators.calculator import Calculator
 
-    def energy(atoms: Any) -> float:
+    def brought(atoms: Any) -> dict[str, Any]:
         # Only what the file brought along: a calculator of ASE's own would have to work.
-        if atoms.calc is None or (isinstance(atoms.calc, Calculator) and "energy" not in atoms.calc.results):
-            return float("nan")
-        return float(atoms.calc.results.get("energy", np.nan))
+        return getattr(atoms.calc, "results", {})
 
     try:
         for k, atoms in enumerate(ase.io.iread(path, index=f"{start}:"), start):
@@ -188,7 +232,10 @@ def _ase_structures(path: Path, start: int) -> Iterator[Structure]:
                 np.asarray(atoms.positions, dtype=np.float64),
                 np.asarray(atoms.cell, dtype=np.float64).reshape(3, 3),
                 np.asarray(atoms.pbc, dtype=bool),
-                energy(atoms),
+                float(brought(atoms).get("energy", np.nan)),
+                np.asarray(brought(atoms)["forces"], dtype=np.float64)
+                if forces and "forces" in brought(atoms)
+                else None,
             )
     except E3DError:
         raise
