@@ -229,6 +229,12 @@ class FolderReport:
             "the error of all bonds together, with 1σ and 3σ.",
             "Ridgelines of D by bond type",
         )
+        sums = bonds.sums
+        if sums is not None and sums.edges:
+            section.notes.append(
+                f"ΣD over the bonds is {sums.bonded / sums.edges:.1%} of the energy of all edges of the source, "
+                f"which go up to {sums.longest:.2f} Å."
+            )
         if error.bonds:
             values: list[tuple[str, float]] = [
                 ("Δ_BDE: mean over types of |mean(−D) − reference|", error.mean_over_types),
@@ -279,6 +285,8 @@ class FolderReport:
                 "too small for the bar.",
                 "Bars of the change of the entropy",
             )
+        if self.folder.has("roles.csv"):
+            section.tables.append(csv_table(self.folder.table("roles.csv"), caption="Entropies by state."))
         if self.folder.has("reactions.csv"):
             columns = self.folder.table("reactions.csv")
             names = ("barrier_eV", "reference_barrier_eV")
