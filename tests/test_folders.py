@@ -55,7 +55,7 @@ def test_what_is_missing_or_damaged(tmp_path):
     folder = AnalysisFolder(tmp_path)
     with pytest.raises(E3DError, match=r"no bonds\.json there; type: e3d analyze SOURCE -o"):
         folder.bonds()
-    with pytest.raises(E3DError, match=r"no map\.reactant\.e3d there; type: e3d evaluate MODEL REACTIONS\.h5"):
+    with pytest.raises(E3DError, match=r"no map\.reactant\.e3d there; type: e3d evaluate MODEL REAC"):
         folder.states()
     (tmp_path / "errors.json").write_text('{"format": "e3d-errors/2"}')
     with pytest.raises(E3DError, match="expected the format e3d-errors/1, got 'e3d-errors/2'"):
