@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
 
-from e3d_lmp.frames import BondFrame, Box, EdgeFrame
+from e3d_lmp.frames import AtomRows, BondFrame, Box, EdgeFrame
 
 BOND_NAMES = ("tag1", "tag2", "type1", "type2", "dist", "dx", "dy", "dz", "e12", "e21", "D", "A")
 NAMES = ("tag1", "tag2", "type1", "type2", "dist", "dx", "dy", "dz", "eps")
@@ -148,3 +149,36 @@ def assert_same_frame(got: EdgeFrame | BondFrame, expected: EdgeFrame | BondFram
     for name in [each.name for each in fields(expected)][2:]:
         np.testing.assert_array_equal(getattr(got, name), getattr(expected, name), err_msg=name)
         assert getattr(got, name).dtype == getattr(expected, name).dtype, name
+
+
+def molecule_frame(
+    atoms: Atoms,
+    elements: tuple[str, ...],
+    ids: np.ndarray | None = None,
+    step: int = 0,
+    energy: Callable[[str, str, float], float] = lambda a, b, r: -1.0 / r,
+    cutoff: float = 4.0,
+) -> EdgeFrame:
+    """All edges of an open structure; ``energy(centre, neighbour, distance)`` gives that of each, eV."""
+    symbols = atoms.get_chemical_symbols()
+    ids = np.arange(1, len(atoms) + 1) if ids is None else ids
+    vecs = atoms.positions[None, :] - atoms.positions[:, None]
+    distance = np.linalg.norm(vecs, axis=2)
+    i, j = np.nonzero((distance < cutoff) & ~np.eye(len(atoms), dtype=bool))
+    types = np.array([elements.index(symbol) + 1 for symbol in symbols], dtype=np.int32)
+    eps = [energy(symbols[a], symbols[b], distance[a, b]) for a, b in zip(i, j, strict=True)]
+    box = Box(np.zeros((3, 3)), np.zeros(3), np.zeros(3, dtype=bool))
+    return EdgeFrame(
+        step, box, ids[i], ids[j], types[i], types[j], vecs[i, j], np.array(eps, dtype=np.float64)
+    )
+
+
+def atom_rows(
+    atoms: Atoms, elements: tuple[str, ...], ids: np.ndarray | None = None, **more: np.ndarray
+) -> AtomRows:
+    """The atoms of `molecule_frame` by ids; `more`: further columns in the order of `atoms`."""
+    symbols = np.array(atoms.get_chemical_symbols())
+    ids = np.arange(1, len(atoms) + 1) if ids is None else ids
+    order = np.argsort(ids)
+    types = np.array([elements.index(symbol) + 1 for symbol in symbols], dtype=np.int32)
+    return AtomRows(ids[order], types[order], symbols[order], **{k: v[order] for k, v in more.items()})

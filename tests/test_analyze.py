@@ -8,11 +8,14 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
+from ase.build import molecule
 
 from e3d_lmp import __version__, cli
 from e3d_lmp.analysis_tables import AnalysisTables
+from e3d_lmp.bond_files import read_bond_energies
 from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.edge_analysis import EdgeAnalysis
 from e3d_lmp.edge_sources import model_types
@@ -21,7 +24,8 @@ from e3d_lmp.frames import EdgeFrame
 from e3d_lmp.maps import read_map
 from e3d_lmp.pair_table import pair_columns, pair_table
 from e3d_lmp.tables import format_table
-from edge_frames import bonds_of, plain_pairs, random_cell, random_frame, take, write_dump
+from edge_frames import bonds_of, molecule_frame, plain_pairs, random_cell, random_frame, take, write_dump
+from lammps_runs import BIN
 
 ELEMENTS = ("C", "H", "O")
 
@@ -266,3 +270,134 @@ def test_dump_of_bonds_gives_the_same_files(frames, dump, tmp_path):
         other = b.labels[label]
         assert one.count == other.count and one.sum_D == pytest.approx(other.sum_D, abs=1e-9)
         assert np.array_equal(one.codes, other.codes) and np.array_equal(one.halves, other.halves), label
+
+
+def hot_run(path, n: int = 9):
+    """A run of two molecules with gaps between its ids: a C-H bond of the first one breaks at frame 4."""
+    molecules = [molecule("CH3CN"), molecule("CO2")]
+    molecules[1].positions += [0.0, 0.0, 7.0]
+    both = molecules[0] + molecules[1]
+    rng = np.random.default_rng(2)
+    ids = rng.permutation(np.arange(7, 7 + 3 * len(both), 3))
+    out = []
+    for k in range(n):
+        atoms = both.copy()
+        atoms.positions += rng.normal(0, 0.01, atoms.positions.shape)
+        if k >= 4:
+            atoms.positions[3] += [0.0, 3.0, 0.0]
+        out.append(molecule_frame(atoms, MD_ELEMENTS, ids, 10 * k))
+    return write_dump(path, out), out
+
+
+MD_ELEMENTS = ("C", "H", "N", "O")
+
+
+def types_of(folder) -> dict[str, int]:
+    energies = read_bond_energies(folder / "bonds.json").energies
+    return dict(zip(energies.types, energies.count.tolist(), strict=True))
+
+
+def test_store_of_a_run_gives_what_its_dump_gives(tmp_path, capsys):
+    """Edges and pairs, with and without elements and positions; molecules typed by the first frame."""
+    pytest.importorskip("rdkit", reason="no RDKit; type: pip install 'e3d-lmp[bonds]'")
+    dump, _ = hot_run(tmp_path / "d")
+    types = ["--types", *MD_ELEMENTS]
+    assert cli.main(["analyze", str(dump), "-o", str(tmp_path / "d_out"), "--every", "2", *types]) == 0
+    want = {"C-C 1": 5, "C-H 1": 2 * 3 + 3 * 2, "C-N 3": 5, "C-O 2": 10}
+    assert types_of(tmp_path / "d_out") == want
+    for name, more in (("edges", []), ("pairs", ["--pairs"])):
+        store = tmp_path / f"{name}.h5"
+        assert cli.main(["convert", str(dump), "-o", str(store), *types, *more]) == 0
+        capsys.readouterr()
+        assert cli.main(["analyze", str(store), "-o", str(tmp_path / name), "--every", "2"]) == 0
+        assert capsys.readouterr().err == ""
+        assert types_of(tmp_path / name) == want
+        a, b = (read_map(tmp_path / folder / "map.e3d") for folder in ("d_out", name))
+        assert (a.samples, a.steps, a.labels.keys()) == (b.samples, b.steps, b.labels.keys())
+        for label, one in a.labels.items():
+            assert np.array_equal(one.codes, b.labels[label].codes)
+            assert np.array_equal(one.halves, b.labels[label].halves)
+        assert b.provenance["store"] == str(store) and "request" not in b.provenance
+    bare = tmp_path / "bare.h5"
+    assert cli.main(["convert", str(dump), "-o", str(bare)]) == 0
+    assert cli.main(["analyze", str(bare), "-o", str(tmp_path / "b")]) == 2
+    assert "it does not name the elements; add --types" in capsys.readouterr().err
+    assert cli.main(["analyze", str(bare), "-o", str(tmp_path / "b"), "--every", "2", *types]) == 0
+    assert types_of(tmp_path / "b") == want
+
+
+def test_types_from_a_topology(tmp_path):
+    """A data file names the broken bond too; the other H is bonded to nothing in it."""
+    pytest.importorskip("rdkit", reason="no RDKit; type: pip install 'e3d-lmp[bonds]'")
+    dump, run = hot_run(tmp_path / "d", 3)
+    ids = sorted({*run[0].i.tolist(), *run[0].j.tolist()})
+    kind = dict(zip(run[0].i.tolist(), run[0].type_i.tolist(), strict=True))
+    near = np.linalg.norm(run[0].vec, axis=1) < 1.7
+    bonds = sorted({tuple(sorted(pair)) for pair in zip(run[0].i[near], run[0].j[near], strict=True)})
+    bonds = [pair for pair in bonds if 4 in (kind[pair[0]], kind[pair[1]])]  # of CO2 alone
+    lines = ["run", "", f"{len(ids)} atoms", "4 atom types", f"{len(bonds)} bonds", "1 bond types", ""]
+    lines += ["0 9 xlo xhi", "0 9 ylo yhi", "0 9 zlo zhi", "", "Masses", ""]
+    lines += [f"{k} {mass}" for k, mass in enumerate((12.011, 1.008, 14.007, 15.999), 1)]
+    lines += ["", "Atoms # bond", "", *(f"{a} 1 {kind[a]} 0 0 0" for a in ids), "", "Bonds", ""]
+    lines += [f"{k} 1 {a} {b}" for k, (a, b) in enumerate(bonds, 1)]
+    (tmp_path / "run.data").write_text("\n".join(lines) + "\n")
+    words = ["analyze", str(dump), "-o", str(tmp_path / "o"), "--types", *MD_ELEMENTS]
+    assert cli.main([*words, "--topology", str(tmp_path / "run.data")]) == 0
+    assert types_of(tmp_path / "o") == {"C-C": 3, "C-H": 9, "C-N": 3, "C-O 2": 6}
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_ranks_share_the_frames_of_a_dump(tmp_path, ranks):
+    """Counts, bins, entropies and intervals of one process; the run's first frame types all molecules."""
+    pytest.importorskip("rdkit", reason="no RDKit; type: pip install 'e3d-lmp[bonds]'")
+    dump, _ = hot_run(tmp_path / "d", 9 if ranks == 2 else 2)
+    words = ["analyze", str(dump), "--types", *MD_ELEMENTS, "-o"]
+    assert cli.main([*words, str(tmp_path / "one")]) == 0
+    command = [str(BIN / "mpirun"), "-np", str(ranks), sys.executable, "-m", "e3d_lmp", *words]
+    done = subprocess.run([*command, str(tmp_path / "many")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("frames, bond cutoff") == 1
+    assert types_of(tmp_path / "one") == types_of(tmp_path / "many")
+    a, b = (read_map(tmp_path / name / "map.e3d") for name in ("one", "many"))
+    assert (a.samples, a.steps, list(a.labels)) == (b.samples, b.steps, list(b.labels))
+    for label, one in a.labels.items():
+        assert np.array_equal(one.codes, b.labels[label].codes)
+        assert np.array_equal(one.halves, b.labels[label].halves)
+    rows, others = (
+        json.loads((tmp_path / name / "pairs.json").read_text())["pairs"] for name in ("one", "many")
+    )
+    for row, other in zip(rows, others, strict=True):
+        for name in row:
+            same = row[name] == other[name]
+            assert same or (not name.startswith("H_") and row[name] == pytest.approx(other[name], rel=1e-12))
+    if ranks == 2:
+        dump.write_text(dump.read_text()[:-80])  # only the rank of the last frame, and then all, must end
+        done = subprocess.run([*command, str(tmp_path / "x")], capture_output=True, text=True)
+        assert done.returncode == 2 and done.stderr.count("e3d: error") == 1, done.stderr
+        assert "is cut off; add --allow-truncated" in done.stderr and not (tmp_path / "x").exists()
+        done = subprocess.run(
+            [*command, str(tmp_path / "x"), "--allow-truncated"], capture_output=True, text=True
+        )
+        assert done.returncode == 0 and "warning: 1 cut-off frames" in done.stderr
+
+
+def test_stores_that_are_no_source(tmp_path, capsys):
+    dump, _ = hot_run(tmp_path / "d", 3)
+    store = tmp_path / "e.h5"
+    assert cli.main(["convert", str(dump), "-o", str(store), "--types", *MD_ELEMENTS]) == 0
+    out = ["-o", str(tmp_path / "o")]
+    assert cli.main(["analyze", str(store), str(dump), *out]) == 2
+    assert "expected dumps or one edge store, got 2 files" in capsys.readouterr().err
+    assert cli.main(["analyze", str(store), *out, "--isolated-atoms", "none"]) == 2
+    assert "is for stores of 'e3d evaluate'" in capsys.readouterr().err
+    assert cli.main(["analyze", str(dump), *out]) == 2
+    assert "--types: name the element of each LAMMPS type" in capsys.readouterr().err
+    partial = store.with_name("e.h5.partial")
+    store.rename(partial)
+    assert cli.main(["analyze", str(store), *out]) == 2
+    assert "not finished yet" in capsys.readouterr().err
+    with h5py.File(partial, "r+") as file:
+        file["frames/state"][:] = [2, 0]
+    assert cli.main(["analyze", str(partial), *out]) == 0
+    assert "is not finished: only the 2 frames" in capsys.readouterr().err
+    assert read_map(tmp_path / "o" / "map.e3d").samples == 2

@@ -364,3 +364,17 @@ def test_dumps_of_bonds(tmp_path):
     lacking = tuple(name for name in BOND_NAMES if name != "e21")
     with pytest.raises(E3DError, match=r"no column e21 among .*e3d/pair/local"):
         list(DumpReader(write_dump(tmp_path / "c.dump", bonds, columns=lacking)))
+
+
+@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("ranks", [1, 2, 3, 7])
+def test_ranks_read_each_frame_once(tmp_path, every, ranks):
+    """A repeated frame takes nobody's turn."""
+    frames = some_frames(5)
+    path = write_dump(tmp_path / "d", [*frames[:2], frames[1], *frames[2:]])
+    steps = {}
+    for rank in range(ranks):
+        reader = DumpReader(path, every=every, share=(rank, ranks))
+        steps |= {rank + k * ranks: frame.step for k, frame in enumerate(reader)}
+        assert reader.repeated == 1
+    assert [steps[k] for k in range(len(steps))] == [0, 10, 20, 30, 40][::every]

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.units import Bohr, Hartree
 
 from e3d_lmp.cli import main
@@ -265,6 +266,45 @@ def test_energies_that_ase_files_bring(tmp_path: Path) -> None:
     )
     first, second = Structures([tmp_path / "e.extxyz"]).since()
     assert first.energy == -3.25 and np.isnan(second.energy)
+
+
+def test_reference_forces(tmp_path: Path, model_files) -> None:
+    """Forces of ASE files, minus the gradient of SPICE, forces of Transition1x; nan where there are none."""
+    model = model_files("allegro-everything")
+    rng = np.random.default_rng(8)
+    spice, _ = spice_file(tmp_path / "spice.h5")
+    reactions, _ = transition1x_file(tmp_path / "t.h5")
+    with h5py.File(spice, "r+") as file:
+        for group in file.values():
+            group["dft_total_gradient"] = rng.normal(0, 1, group["conformations"].shape)
+        gradient = file["mol_a/dft_total_gradient"][1]
+    with h5py.File(reactions, "r+") as file:
+        for end in ("reactant", "transition_state", "product"):
+            for group in (file[f"data/{name}/{end}"] for name in ("CH4O/rxn0", "CH4O/rxn1", "C2H2/rxn7")):
+                group["wB97x_6-31G(d).forces"] = rng.normal(0, 1, group["positions"].shape)
+        force = file["data/CH4O/rxn0/transition_state/wB97x_6-31G(d).forces"][0]
+    frames = molecules(3)[1:]
+    frames[0].calc = SinglePointCalculator(frames[0], energy=-1.0, forces=rng.normal(0, 1, (2, 3)))
+    ase.io.write(tmp_path / "s.extxyz", frames)
+    with_forces = ("--forces", "--device", "cpu")
+    kept = {}
+    for name, path in (("spice", spice), ("t1x", reactions), ("ase", tmp_path / "s.extxyz")):
+        assert evaluate(model, path, "-o", tmp_path / f"{name}_e.h5", *with_forces) == 0
+        reader = StoreReader(tmp_path / f"{name}_e.h5")
+        names = list(reader.values("name"))
+        kept[name] = {n: reader.atoms(k).reference_force for k, n in enumerate(names)}
+        want = {"spice": "dft_total_energy", "t1x": "wB97x_6-31G(d).energy", "ase": "energy"}[name]
+        assert reader.provenance["reference_energy"] == want
+    close("SPICE", kept["spice"]["mol_a/1"], -gradient * Hartree / Bohr, 1e-9)
+    first = next(n for n in kept["t1x"] if n.endswith("rxn0/transition_state"))
+    close("Transition1x", kept["t1x"][first], force, 1e-12)
+    close("ASE", kept["ase"]["s.extxyz/0"], frames[0].calc.results["forces"], 1e-7)
+    assert np.isnan(kept["ase"]["s.extxyz/1"]).all()
+    words = (model, reactions, "-o", tmp_path / "other.h5", *with_forces, "--energy", "other.energy")
+    assert evaluate(*words) == 0  # no forces belong to this energy
+    assert StoreReader(tmp_path / "other.h5").atoms(0).reference_force is None
+    assert evaluate(model, spice, "-o", tmp_path / "none.h5", "--device", "cpu") == 0
+    assert StoreReader(tmp_path / "none.h5").atoms(0).reference_force is None
 
 
 # ---- refusals

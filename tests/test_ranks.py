@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.ranks import gather_rows, shared
+from e3d_lmp.ranks import _RANK_VARIABLES, Alone, gather_rows, shared, together, world
 
 
 class _TwoRanks:
@@ -79,3 +83,42 @@ def test_shared_ends_everywhere_or_nowhere() -> None:
         pass
     with pytest.raises(E3DError, match="my own"), shared(_Others(None)):
         raise E3DError("my own")
+
+
+def test_a_process_without_a_launcher_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _RANK_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    alone = world()
+    assert isinstance(alone, Alone) and (alone.Get_rank(), alone.Get_size()) == (0, 1)
+    assert alone.allgather(3) == alone.gather(3) == [3] and alone.reduce(3, op=max) == 3
+    monkeypatch.setenv("PMI_SIZE", "1")
+    assert isinstance(world(), Alone)
+
+
+def test_a_launcher_of_another_mpi_is_found() -> None:
+    """Its processes would each take themselves for the only one, and write the same files."""
+    code = "from e3d_lmp.ranks import world; world()"
+    environment = {**os.environ, "OMPI_COMM_WORLD_SIZE": "2"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert "started 2 processes, but mpi4py knows of 1" in done.stderr
+
+
+class _Aborted(_Others):
+    code = 0
+
+    def Get_size(self) -> int:
+        return 2
+
+    def Abort(self, code: int) -> None:
+        self.code = code
+
+
+def test_an_error_of_one_rank_that_is_no_message_ends_all(capsys: pytest.CaptureFixture[str]) -> None:
+    others = _Aborted(None)
+    with pytest.raises(ZeroDivisionError), together(others):
+        raise ZeroDivisionError("bug")
+    assert others.code == 1 and "bug" in capsys.readouterr().err
+    others = _Aborted(None)
+    with pytest.raises(E3DError), together(others):
+        raise E3DError("message")
+    assert others.code == 0

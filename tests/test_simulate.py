@@ -102,6 +102,8 @@ def test_run_equals_dump_and_analyze(run_folder: Path, ranks: int) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (run_folder / "edges.dump").exists()  # the dump of the same edges is left out
     assert {path.name for path in (run_folder / "r").iterdir()} == {
+        "bonds.csv",
+        "bonds.json",
         "pairs.csv",
         "pairs.json",
         "map.e3d",
