@@ -133,7 +133,7 @@ def test_numbers_of_the_tables(whole):
     assert by_first["pair"][1][0] == "C-H"
     assert ["C-C", "1,000", "−4.0000", "–"] in [row for table in whole.tables for row in table]
     assert by_first["formula"][1][:4] == ["H2O", "2", "3", "2.50"]
-    assert "mean DeV" in [cell for table in whole.tables for cell in table[0]]
+    assert "mean D" in [cell for table in whole.tables for cell in table[0]]
     types = next(table for table in whole.tables if table[0][0] == "type")
     assert {row[0] for row in types[1:]} == {"C-H 1", "C-C 1", "C-C 2", "N-N 1.5", "O-H 1"}
 

@@ -232,8 +232,8 @@ class FolderReport:
         sums = bonds.sums
         if sums is not None and sums.edges:
             section.notes.append(
-                f"ΣD over the bonds is {sums.bonded / sums.edges:.1%} of the energy of all edges of the source, "
-                f"which go up to {sums.longest:.2f} Å."
+                f"ΣD over the bonds is {sums.bonded / sums.edges:.1%} of the energy of all edges of the "
+                f"source, which go up to {sums.longest:.2f} Å."
             )
         if error.bonds:
             values: list[tuple[str, float]] = [
