@@ -1,4 +1,4 @@
-"""The D-A figure: what is on it, not how it looks."""
+"""Figures of maps and of time series: what is on them, not how they look."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import pytest
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.events import Events
-from e3d_lmp.figures import MAX_PANELS, plot_comparison, plot_events, plot_maps, plot_species, save_figure
+from e3d_lmp.figures import (
+    MAX_PANELS,
+    plot_comparison,
+    plot_events,
+    plot_map_grid,
+    plot_maps,
+    plot_species,
+    save_figure,
+)
 from e3d_lmp.maps import EnergyMap, LabelMap, label_map
 from e3d_lmp.species import Species
 
@@ -144,3 +152,59 @@ def test_unit_on_the_axes():
 def test_unknown_ending(tmp_path):
     with pytest.raises(E3DError, match=r"x\.doc: a picture .* \.png, \.pdf, \.svg"):
         save_figure(plot_maps(organic_map(), ["C-H"]), tmp_path / "x.doc")
+
+
+def test_swatches_have_the_colours_of_the_overview():
+    panels = [axis for axis in plot_maps(organic_map()).axes if axis.get_title()]
+    swatches = [
+        line.get_color() for axis in panels[1:] for line in axis.get_lines() if line.get_marker() == "s"
+    ]
+    assert len(swatches) == len(set(swatches)) == len(panels) - 1
+    # two meshes per pair, the pale and the strong one
+    drawn = [mesh.get_cmap()(1.0)[:3] for mesh in panels[0].collections]
+    from matplotlib.colors import to_rgb
+
+    assert drawn[::2] == drawn[1::2] == [to_rgb(colour) for colour in swatches]
+
+
+def test_grid_has_common_axes_and_colours_and_shares():
+    few, many = organic_map(), organic_map()
+    few.labels["C-H"] = label_map(np.array([-9.0, -4.0]), np.array([0.0, 2.5]), 0.1, False, "C-H")
+    few.labels["N-H"] = LabelMap()
+    figure = plot_map_grid([("N = 10", few), ("N = 99", many)], ["H-C", "H-N"])
+    (a, b), (c, d) = (figure.axes[:2], figure.axes[2:4])
+    assert [a.get_title(), b.get_title()] == ["N = 10", "N = 99"]
+    assert [a.get_ylabel(), c.get_ylabel()] == ["C-H", "N-H"]
+    assert len({(axis.get_xlim(), axis.get_ylim()) for axis in (a, b, c, d)}) == 1
+    assert a.get_xlim()[0] < -9.0 and a.get_ylim()[1] > 2.5
+    shares = np.ma.filled(a.collections[0].get_array(), np.nan)
+    assert sorted(shares[np.isfinite(shares)]) == [0.5, 0.5]
+    assert np.nansum(np.ma.filled(b.collections[0].get_array(), np.nan)) == pytest.approx(1.0)
+    assert not c.collections and c.texts[0].get_text() == "none"
+    assert a.collections[0].norm is b.collections[0].norm is d.collections[0].norm
+    assert f"H = {few.labels['C-H'].entropy_nats:.2f}" in a.texts[0].get_text()
+
+
+def test_grid_of_maps_that_differ_in_bins():
+    with pytest.raises(E3DError, match="cannot be drawn on common axes"):
+        plot_map_grid([("a", organic_map()), ("b", replace(organic_map(), width=0.2))])
+    with pytest.raises(E3DError, match="no map to draw"):
+        plot_map_grid([])
+
+
+@pytest.mark.parametrize("name", ["m.png", "m.pdf", "m.svg"])
+def test_the_same_figure_gives_the_same_file(tmp_path, name):
+    contents = []
+    for _ in range(2):
+        save_figure(plot_maps(organic_map(), ["C-H"]), tmp_path / name, dpi=50)
+        contents.append((tmp_path / name).read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_text_has_the_common_size_whatever_the_user_has_set():
+    import matplotlib
+
+    with matplotlib.rc_context({"font.size": 30, "axes.labelsize": 40, "lines.linewidth": 9}):
+        figure = plot_species(Species(*[np.array([0, 1])] * 3, {"H2O": np.array([1, 2])}))
+    axis = figure.axes[0]
+    assert axis.xaxis.label.get_size() == 9.5 and axis.get_lines()[0].get_linewidth() == 1.5

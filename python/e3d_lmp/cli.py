@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("e3d_lmp.evaluate", "make an edge store from structures and a model, with no MD"),
     "analyze": ("e3d_lmp.analyze", "turn edge energies into tables by pair and bond type, maps, errors and figures"),
     "map": ("e3d_lmp.map_files", "show, add, subtract and compare D-A maps"),
+    "plot": ("e3d_lmp.plot", "draw a figure: ridgelines, scaling, grids of maps, bars, parity, reactions"),
+    "report": ("e3d_lmp.report", "write one HTML page of all that a folder of results holds"),
     "events": ("e3d_lmp.events", "count the bonds that formed and broke in a run with fix e3d/bonds"),
     "species": ("e3d_lmp.species", "tabulate and draw a run's molecules by formula against time"),
 }

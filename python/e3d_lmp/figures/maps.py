@@ -1,17 +1,15 @@
-"""Figures of D-A maps, of their differences, and of bonds and molecules against time."""
+"""Figures of D-A maps: one map, the grid of several, and what one has more than another."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from e3d_lmp.atomic import atomic_path
 from e3d_lmp.comparison import compare_labels
 from e3d_lmp.errors import E3DError
+from e3d_lmp.figures.style import GUIDE, colours, new_figure, new_panels, styled
 from e3d_lmp.maps import EnergyMap, LabelMap
 from e3d_lmp.pairs import is_like, pair_label
 
@@ -19,31 +17,32 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from e3d_lmp.events import Events
-    from e3d_lmp.species import Species
-
-PICTURES = (".png", ".pdf", ".svg")
-"""Endings of the files that `save_figure` writes."""
-
 MAX_PANELS = 8
 """Pairs that a figure shows unless told which."""
+
+GRID_ROWS = 5
+"""Pairs in the grid of several samples unless told which."""
+
+MAP_COLOURS = "viridis_r"
+"""Colours of maps: even steps for every eye, and darker is more in print too."""
 
 SHOWN_WEIGHT = 0.998
 """Share of each panel's pairs that the common axes must hold; the panel says how many lie outside."""
 
+GRID_WEIGHT = 0.9998
+"""The same in the grid of several samples."""
+
 SOLID_WEIGHT = 0.9
 """Share of each pair's weight that the overview shows in full colour; the rest is pale."""
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
-"""Categorical colours that colour-blind readers tell apart (Okabe and Ito 2008, yellow replaced for white
-paper)."""
 
-
+@styled
 def plot_maps(result: EnergyMap, labels: Sequence[str] | None = None, title: str | None = None) -> Figure:
     """Figure of the D-A maps: an overview of all pairs shown, and one panel per pair.
 
     All panels have the same axes, D to the right and A upwards, in the map's unit. Colour is the number of
-    pairs per bin and sample on a common logarithmic scale.
+    pairs per bin and sample on a common logarithmic scale; the square above a panel has the pair's colour in
+    the overview.
 
     Parameters
     ----------
@@ -62,22 +61,24 @@ def plot_maps(result: EnergyMap, labels: Sequence[str] | None = None, title: str
     """
     from matplotlib.colors import LogNorm
 
-    shown = _shown_labels(labels, result.by_count(), result.cutoff)
+    shown = chosen_labels(labels, result.by_count(), result.cutoff, MAX_PANELS)
     x_range, y_range = _common_range([result.labels[name] for name in shown], result.width)
-    figure, panels = _panels(len(shown) + 1)
+    figure, panels = new_panels(len(shown) + 1)
     scale = max(result.samples, 1)
     most = max(result.labels[name].halves.max() for name in shown) / 2.0 / scale
     norm = LogNorm(vmin=0.5 / scale, vmax=max(most, 1.0 / scale))
 
     _draw_overview(panels[0], result, shown, x_range, y_range)
     image: Any = None
-    for axis, name in zip(panels[1:], shown, strict=True):
+    for axis, name, colour in zip(panels[1:], shown, colours(len(shown)), strict=True):
         image = _draw_map(axis, result, name, x_range, y_range, norm, scale)
+        _draw_swatch(axis, colour)
     bar = f"pairs per sample and ({result.width:g} {result.unit})² bin"
     _name_axes(figure, panels, x_range, y_range, result.unit, image, bar, title)
     return figure
 
 
+@styled
 def plot_comparison(
     a: EnergyMap, b: EnergyMap, labels: Sequence[str] | None = None, title: str | None = None
 ) -> Figure:
@@ -94,10 +95,11 @@ def plot_comparison(
     from matplotlib.colors import SymLogNorm
 
     a.check_comparable(b, "compared")
-    shown = _shown_labels(labels, [name for name in a.by_count() if name in b.by_count()], a.cutoff)
+    in_both = [name for name in a.by_count() if name in b.by_count()]
+    shown = chosen_labels(labels, in_both, a.cutoff, MAX_PANELS)
     maps = [one.labels[name] for name in shown for one in (a, b)]
     x_range, y_range = _common_range(maps, a.width)
-    figure, panels = _panels(len(shown))
+    figure, panels = new_panels(len(shown))
     grids = []
     for name in shown:
         x, y, before, _ = _grid(a.labels[name], x_range, y_range, a.width)
@@ -117,56 +119,70 @@ def plot_comparison(
     return figure
 
 
-def plot_species(species: Species, n: int = MAX_PANELS, timestep: float | None = None) -> Figure:
-    """Figure of the number of molecules against time, a step line for each of the n commonest formulas.
-
-    Time is in steps, or in ps if `timestep` (ps) is given. Raises `E3DError` if there is no sample.
-    """
-    if not species.formulas:
-        raise E3DError("no molecule to draw: the species file has no sample yet")
-    lines = {name: (species.step, species.formulas[name]) for name in species.commonest(n)}
-    return _plot_steps(lines, "molecules", timestep)
-
-
-def plot_events(events: Events, timestep: float | None = None) -> Figure:
-    """Figure of bonds formed less bonds broken against time, a step line for each of the `MAX_PANELS` labels
-    with the most events. Time as in `plot_species`. Raises `E3DError` if there is no event."""
-    if not len(events):
-        raise E3DError("no bond to draw: the event file has no event yet")
-    lines = {}
-    for name in events.by_count()[:MAX_PANELS]:
-        steps, net = events.net(name)
-        # From 0 before the first event to the file's last one.
-        ends = [min(int(events.step[0]), int(steps[0]) - 1)], [int(events.step[-1])]
-        lines[name] = np.concatenate([ends[0], steps, ends[1]]), np.concatenate([[0], net, net[-1:]])
-    return _plot_steps(lines, "bonds formed − bonds broken", timestep)
-
-
-def _plot_steps(
-    lines: Mapping[str, tuple[np.ndarray, np.ndarray]], what: str, timestep: float | None
+@styled
+def plot_map_grid(
+    maps: Sequence[tuple[str, EnergyMap]], labels: Sequence[str] | None = None, title: str | None = None
 ) -> Figure:
-    """Step lines of whole numbers against the time step, each named in a legend beside the axes."""
-    from matplotlib.ticker import MaxNLocator
+    """Figure of the D-A maps of several samples: a row of panels for each pair, a column for each sample.
 
-    figure = _figure(7.0, 3.6)
-    axis = figure.subplots()
-    for k, ((name, (step, number)), colour) in enumerate(
-        zip(lines.items(), _colours(len(lines)), strict=True)
-    ):
-        style = ("-", "--", ":")[k // len(COLOURS) % 3]
-        x = step if timestep is None else step * timestep
-        axis.plot(x, number, drawstyle="steps-post", label=name, color=colour, linestyle=style, linewidth=1.5)
-    axis.set_xlabel("time step" if timestep is None else "time (ps)")
-    axis.set_ylabel(what)
-    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    All panels have the same axes. Colour is the share of the pair's number per bin on a common logarithmic
+    scale, so that samples of different size look alike where their distributions are; each panel has its H_2D
+    in nats.
+
+    Parameters
+    ----------
+    maps
+        Name of each sample, such as its number of training structures, and its maps.
+    labels
+        Pairs to show, ``H-C`` or ``C-H``; the `GRID_ROWS` commonest of all samples together by default.
+
+    Raises
+    ------
+    E3DError
+        If bins, units or bond cutoffs differ, there is no map, or none of the pairs occurs.
+    """
+    from matplotlib.colors import LogNorm
+
+    if not maps:
+        raise E3DError("no map to draw; give at least one")
+    first = maps[0][1]
+    for _, other in maps[1:]:
+        first.check_comparable(other, "drawn on common axes")
+    total: dict[str, int] = {}
+    for _, one in maps:
+        for name in one.by_count():
+            total[name] = total.get(name, 0) + one.labels[name].count
+    found = sorted(total, key=lambda name: (-total[name], name))
+    shown = chosen_labels(labels, found, first.cutoff, GRID_ROWS)
+    parts = [one.labels[name] for name in shown for _, one in maps if name in one.labels]
+    parts = [part for part in parts if part.count]
+    x_range, y_range = _common_range(parts, first.width, GRID_WEIGHT)
+    shares = [part.halves / 2.0 / part.count for part in parts]
+    norm = LogNorm(min(share.min() for share in shares), max(share.max() for share in shares))
+    figure = new_figure(1.5 + 1.9 * len(maps), 0.9 + 1.6 * len(shown))
+    panels = figure.subplots(len(shown), len(maps), sharex=True, sharey=True, squeeze=False)
+    image: Any = None
+    for row, name in zip(panels, shown, strict=True):
+        for axis, (_, one) in zip(row, maps, strict=True):
+            part = one.labels.get(name, LabelMap())
+            if not part.count:
+                axis.text(0.5, 0.5, "none", transform=axis.transAxes, ha="center", color="0.4")
+                continue
+            x, y, grid, outside = _grid(part, x_range, y_range, one.width)
+            image = axis.pcolormesh(x, y, grid / part.count, norm=norm, cmap=MAP_COLOURS, rasterized=True)
+            text = f"H = {part.entropy_nats:.2f}" + (f"\n{outside:g} outside" if outside else "")
+            axis.text(0.03, 0.95, text, transform=axis.transAxes, fontsize=7.5, va="top")
+        row[0].set_ylabel(name, fontweight="bold")
+    for axis, (name, _) in zip(panels[0], maps, strict=True):
+        axis.set_title(name)
+    bar = f"share of the pairs per ({first.width:g} {first.unit})² bin"
+    _name_axes(figure, list(panels.flat), x_range, y_range, first.unit, image, bar, title)
     return figure
 
 
-def _shown_labels(labels: Sequence[str] | None, found: Sequence[str], cutoff: str) -> list[str]:
-    """Those of the wanted labels that are found; the commonest by default. `E3DError` if there is none."""
-    wanted = found[:MAX_PANELS] if not labels else [pair_label(*name.split("-")) for name in labels]
+def chosen_labels(labels: Sequence[str] | None, found: Sequence[str], cutoff: str, most: int) -> list[str]:
+    """Those of the wanted labels that are found; the first `most` by default. `E3DError` if there is none."""
+    wanted = found[:most] if not labels else [pair_label(*name.split("-")) for name in labels]
     shown = [name for name in dict.fromkeys(wanted) if name in found]
     if not shown:
         raise E3DError(
@@ -174,29 +190,6 @@ def _shown_labels(labels: Sequence[str] | None, found: Sequence[str], cutoff: st
             f"pairs found: {', '.join(found) or 'none'}"
         )
     return shown
-
-
-def _figure(width: float, height: float) -> Figure:
-    """An empty figure, inches, that needs no display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _panels(n: int) -> tuple[Figure, list[Axes]]:
-    """A figure with n panels that share their axes."""
-    n_columns = min((3, 4), key=lambda k: (-n % k, k)) if n > 4 else n
-    n_rows = -(-n // n_columns)
-    figure = _figure(1.2 + 3.1 * n_columns, 0.9 + 2.6 * n_rows)
-    panels = list(figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).flat)
-    for axis in panels[n:]:
-        axis.set_visible(False)
-    for k, axis in enumerate(panels[:n]):
-        axis.tick_params(labelbottom=k + n_columns >= n)
-    return figure, panels[:n]
 
 
 def _name_axes(
@@ -213,8 +206,8 @@ def _name_axes(
     for axis in panels:
         axis.set_xlim(*x_range)
         axis.set_ylim(*y_range)
-        axis.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
-        axis.axvline(0.0, color="0.6", linewidth=0.6, zorder=0)
+        axis.axhline(0.0, color=GUIDE, linewidth=0.6, zorder=0)
+        axis.axvline(0.0, color=GUIDE, linewidth=0.6, zorder=0)
     figure.supxlabel(f"bond energy D = ε₁₂ + ε₂₁ ({unit})")
     figure.supylabel(f"asymmetry A = ε₁₂ − ε₂₁ ({unit})")
     figure.colorbar(image, ax=figure.axes, label=bar, shrink=0.8, pad=0.02)
@@ -222,16 +215,10 @@ def _name_axes(
         figure.suptitle(title, fontsize=10)
 
 
-def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 200) -> None:
-    """Write a figure in the format of the file's ending, one of `PICTURES`, whole or not at all."""
-    if Path(path).suffix not in PICTURES:
-        raise E3DError(f"{path}: a picture is written to a file that ends in {', '.join(PICTURES)}")
-    with atomic_path(path) as partial:
-        figure.savefig(partial, dpi=dpi)
-
-
-def _common_range(maps: Sequence[LabelMap], width: float) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Limits of D and A, in the maps' unit, that hold `SHOWN_WEIGHT` of each map."""
+def _common_range(
+    maps: Sequence[LabelMap], width: float, shown: float = SHOWN_WEIGHT
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Limits of D and A, in the maps' unit, that hold this share of each map."""
     ranges = []
     for axis in (0, 1):
         ends = []
@@ -239,7 +226,7 @@ def _common_range(maps: Sequence[LabelMap], width: float) -> tuple[tuple[float, 
             k, weight = one.bins[axis], one.bins[2]
             order = np.argsort(k)
             share = np.cumsum(weight[order]) / weight.sum()
-            tail = (1.0 - SHOWN_WEIGHT) / 2.0
+            tail = (1.0 - shown) / 2.0
             ends += [k[order][np.searchsorted(share, tail)], k[order][np.searchsorted(share, 1.0 - tail)] + 1]
         low, high = min(ends) * width, max(ends) * width
         margin = max(0.04 * (high - low), width)
@@ -272,7 +259,7 @@ def _draw_map(
 ) -> Any:
     one = result.labels[name]
     x, y, grid, outside = _grid(one, x_range, y_range, result.width)
-    image = axis.pcolormesh(x, y, grid / scale, norm=norm, cmap="viridis_r", rasterized=True)
+    image = axis.pcolormesh(x, y, grid / scale, norm=norm, cmap=MAP_COLOURS, rasterized=True)
     axis.set_title(f"{name}   H = {one.entropy_nats:.2f} nats", fontsize=10)
     text = f"{one.count:,} pairs"
     if is_like(name):
@@ -281,6 +268,14 @@ def _draw_map(
         text += f"\n{outside:g} outside"
     axis.text(0.02, 0.97, text, transform=axis.transAxes, fontsize=7, va="top")
     return image
+
+
+def _draw_swatch(axis: Axes, colour: str) -> None:
+    """A square of the pair's colour above the panel, instead of a legend that would hide data."""
+    from matplotlib.lines import Line2D
+
+    style: dict[str, Any] = {"marker": "s", "markersize": 8, "linestyle": "none", "color": colour}
+    axis.add_artist(Line2D([0.03], [1.05], transform=axis.transAxes, clip_on=False, **style))
 
 
 def _draw_overview(
@@ -292,10 +287,8 @@ def _draw_overview(
 ) -> None:
     """All pairs in one plane, each in its colour: pale where it goes, strong where most of it is."""
     from matplotlib.colors import ListedColormap
-    from matplotlib.patches import Patch
 
-    patches = []
-    for name, colour in zip(shown, _colours(len(shown)), strict=True):
+    for name, colour in zip(shown, colours(len(shown)), strict=True):
         x, y, grid, _ = _grid(result.labels[name], x_range, y_range, result.width)
         weight = np.nan_to_num(grid)
         order = np.argsort(weight, axis=None)
@@ -307,10 +300,4 @@ def _draw_overview(
             axis.pcolormesh(
                 x, y, np.where(cells, 1.0, np.nan), cmap=one_colour, alpha=alpha, rasterized=True, linewidth=0
             )
-        patches.append(Patch(color=colour, label=name))
     axis.set_title(f"all ({SOLID_WEIGHT:.0%} of each strong)", fontsize=10)
-    axis.legend(handles=patches, fontsize=6, ncols=2, loc="best", handlelength=1.0, columnspacing=0.8)
-
-
-def _colours(n: int) -> list[str]:
-    return [COLOURS[k % len(COLOURS)] for k in range(n)]
