@@ -50,11 +50,13 @@ class View:
         right /= np.linalg.norm(right)
         return np.stack([right, np.cross(right, away), away])
 
-    def placed(self, points: np.ndarray, aspect: float, radius: float = 0.5) -> tuple[np.ndarray, float]:
+    def placed(
+        self, points: np.ndarray, aspect: float, bottom: float = 0.0, radius: float = 0.5
+    ) -> tuple[np.ndarray, float]:
         """Position of the camera, angstrom, and OVITO's ``fov``, so that all points are seen.
 
-        In a perspective the nearest such position is the one where a point touches either the left and the
-        right or the upper and the lower side of the view's pyramid, which is linear in the position.
+        In a perspective the nearest such position is the one where points touch either the left and the right
+        or the upper and the lower side of the view's pyramid, which is linear in the position.
 
         Parameters
         ----------
@@ -62,26 +64,33 @@ class View:
             (n, 3) angstrom.
         aspect
             Width of the picture over its height.
+        bottom
+            Share of the picture's height that stays empty below, for a text.
         radius
             Of what stands at each point, angstrom.
         """
         x, y, z = (points @ self.axes().T).T
         inside = 1.0 - 2.0 * BORDER
-        middle = [0.5 * (each.min() + each.max()) for each in (x, y)]
+        slope = 1.0 if self.ortho else math.tan(math.radians(self.fov) / 2.0)
+        # Slopes of the left and right, the lower and upper side.
+        sides = [
+            (x, np.array([inside, inside]) * aspect * slope),
+            (y, np.array([inside - 2.0 * bottom, inside]) * slope),
+        ]
         if self.ortho:
-            half = [0.5 * np.ptp(each) + radius for each in (x, y)]
-            fov = max(half[1], half[0] / aspect) / inside / self.zoom
-            at = np.array([*middle, z.min() - 10.0 * radius])
-            return at @ self.axes(), float(fov)
-        slope = math.tan(math.radians(self.fov) / 2.0)
-        place = []
-        for each, side in ((x, slope * aspect * inside), (y, slope * inside)):
-            margin = radius * math.sqrt(1.0 + side * side)
-            low, high = (each + side * z).min() - margin, (each - side * z).max() + margin
-            place.append(((low - high) / (2.0 * side), 0.5 * (low + high)))
-        depth = min(place[0][0], place[1][0])
-        at = np.array([place[0][1], place[1][1], depth])
-        return at @ self.axes(), 2.0 * math.atan(slope / self.zoom)
+            fov = max((np.ptp(each) + 2.0 * radius) / side.sum() for each, side in sides)
+            middle = [0.5 * (each.min() + each.max()) - 0.5 * fov * (s[1] - s[0]) for each, s in sides]
+            return np.array([*middle, z.min() - 10.0 * radius]) @ self.axes(), float(fov / self.zoom)
+        limits = []
+        for each, (low, high) in sides:
+            lowest = (each + low * z).min() - radius * math.hypot(1.0, low)
+            highest = (each - high * z).max() + radius * math.hypot(1.0, high)
+            limits.append((lowest, low, highest, high))
+        depth = min((lowest - highest) / (low + high) for lowest, low, highest, high in limits)
+        at = [
+            0.5 * (lowest - low * depth + highest + high * depth) for lowest, low, highest, high in limits
+        ]
+        return np.array([*at, depth]) @ self.axes(), 2.0 * math.atan(slope / self.zoom)
 
 
 def drawn_points(data: Any, with_cell: bool) -> np.ndarray:

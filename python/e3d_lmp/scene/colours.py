@@ -84,6 +84,12 @@ def fitted_scale(quantity: str, values: Iterable[np.ndarray]) -> ColourScale:
         return ColourScale(quantity, *((-9.0, 0.0) if quantity == "D" else (0.0, 2.0)))
     low, high = np.quantile(whole, [0.005, 0.995])
     low = min(low, 0.0) if quantity == "D" else 0.0
-    unit = 1.0 if high - low > 2.0 else 0.1
+    unit = tick_distance(max(high - low, 0.1))
     low, high = np.floor(low / unit) * unit, np.ceil(high / unit) * unit
-    return ColourScale(quantity, float(low), float(max(high, low + unit)))
+    return ColourScale(quantity, round(float(low), 9), round(float(max(high, low + unit)), 9))
+
+
+def tick_distance(span: float) -> float:
+    """Distance of the marks of a colour bar: 1, 2 or 5 times a power of ten, so that there are about 4 to 9."""
+    power = 10.0 ** np.floor(np.log10(span / 4.0))
+    return float(max(step * power for step in (1.0, 2.0, 5.0) if step * power <= span / 4.0))

@@ -23,10 +23,10 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import AtomRows, Box
 from e3d_lmp.pairs import PairFrame
 
-ATOM_RADIUS = 0.28
+ATOM_RADIUS = 0.36
 """Radius of the atoms over OVITO's own, so that bonds are seen."""
 
-BOND_WIDTH = 0.32
+BOND_WIDTH = 0.36
 """Width of bonds, angstrom."""
 
 MISFIT = 0.1

@@ -29,7 +29,16 @@ from e3d_lmp.cutoffs import unknown_elements
 from e3d_lmp.errors import E3DError
 from e3d_lmp.pairs import parse_labels
 from e3d_lmp.scene.bond_source import BondSource
-from e3d_lmp.scene.colours import CAPTIONS, QUANTITIES, ColourScale, bond_values, fitted_scale, table, widths
+from e3d_lmp.scene.colours import (
+    CAPTIONS,
+    QUANTITIES,
+    ColourScale,
+    bond_values,
+    fitted_scale,
+    table,
+    tick_distance,
+    widths,
+)
 from e3d_lmp.scene.contents import BOND_WIDTH, filter_bonds, set_bonds
 
 NONE = "none"
@@ -105,11 +114,14 @@ class E3DBonds(ModifierInterface):
             raise E3DError("a legend needs colours; set colour_by to D or |A|")
         if not self.low < self.high:
             raise E3DError("a legend needs fixed ends of the colours; set low and high, e.g. low=-9, high=0")
-        return ColorLegendOverlay(modifier=self._coding(), **{**_LEGEND, "caption": self._caption, **settings})
-
-    @property
-    def _caption(self) -> str:
-        return CAPTIONS[self.colour_by]
+        words = {
+            "caption": CAPTIONS[self.colour_by],
+            "ticks_enabled": True,
+            "ticks_spacing": tick_distance(self.high - self.low),
+            "border_enabled": True,
+            **settings,
+        }
+        return ColorLegendOverlay(modifier=self._coding(), **words)
 
     def _coding(self) -> ColorCodingModifier:
         """OVITO's own modifier with the same colours, which its legend can show."""
@@ -175,11 +187,3 @@ def _elements_of(data: DataCollection) -> tuple[str, ...]:
     names = {each.id: each.name for each in kinds.types}
     found = tuple(names.get(kind, "") for kind in range(1, max(names, default=0) + 1))
     return () if unknown_elements(found) else found
-
-
-_LEGEND: dict[str, Any] = {
-    "ticks_enabled": True,
-    "border_enabled": True,
-    "rotate_title": True,
-    "format_string": "%g",
-}

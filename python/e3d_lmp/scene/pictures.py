@@ -26,8 +26,11 @@ RENDERERS = ("auto", "standard", "tachyon")
 
 VULKAN_PACKAGES = "libvulkan1 mesa-vulkan-drivers"
 
-LEGEND_PIXELS = 0.2
+LEGEND_WIDTH = 0.22
 """Width of the colour bar over the picture's height."""
+
+LABEL_HEIGHT = 0.07
+"""Height of the text below a frame over the picture's height."""
 
 SAMPLED = 12
 """Frames, spread over those shown, that the camera and the colours are fitted to."""
@@ -146,7 +149,7 @@ class Stage:
         if self.look.labels and len(self.look.labels) not in (1, panels):
             raise E3DError(f"{len(self.look.labels)} labels for {panels} frames; give one, or one per frame")
         width, height = self.look.size
-        self._legend_width = round(LEGEND_PIXELS * height) if self.look.legend else 0
+        self._legend_width = round(LEGEND_WIDTH * height) if self.look.legend else 0
         self._panel = ((width - self._legend_width) // panels, height)
         if self._panel[0] < 32:
             raise E3DError(f"size {width}x{height}: too narrow for {panels} frames side by side and a colour bar")
@@ -273,20 +276,21 @@ class Stage:
         if data.cell is not None:
             data.cell.vis.render_cell = self.look.cell
             data.cell.vis.rendering_color = (0.45, 0.45, 0.45)
-            data.cell.vis.line_width = 0.0015 * float(np.linalg.norm(np.asarray(data.cell)[:, :3], axis=0).sum())
+            data.cell.vis.line_width = 0.0009 * float(np.linalg.norm(np.asarray(data.cell)[:, :3], axis=0).sum())
 
     def _camera(self, points: np.ndarray) -> Viewport:
         kind = Viewport.Type.Ortho if self.view.ortho else Viewport.Type.Perspective
         _, up, away = self.view.axes()
         viewport = Viewport(type=kind, camera_dir=tuple(away), camera_up=tuple(up))
-        at, fov = self.view.placed(points, self._panel[0] / self._panel[1])
+        bottom = LABEL_HEIGHT if self.look.labels else 0.0
+        at, fov = self.view.placed(points, self._panel[0] / self._panel[1], bottom)
         viewport.camera_pos, viewport.fov = tuple(at), fov
         if self.look.labels:
             anchor = QtCore.Qt.AlignmentFlag
             self._label = TextLabelOverlay(
                 alignment=anchor.AlignHCenter | anchor.AlignBottom,
                 offset_y=0.015,
-                font_size=0.04,
+                font_size=0.045,
                 text_color=_ink(self.look.background),
             )
             viewport.overlays.append(self._label)
@@ -310,10 +314,9 @@ class Stage:
             alignment=anchor.AlignHCenter | anchor.AlignVCenter,
             legend_size=0.62,
             aspect_ratio=16.0,
-            font_size=0.06,
+            font_size=0.055,
             label_size=0.9,
-            rotate_title=False,
-            offset_x=0.12,
+            offset_x=0.02,
             text_color=ink,
             border_color=ink,
         )
