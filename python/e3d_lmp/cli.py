@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "map": ("e3d_lmp.map_files", "show, add, subtract and compare D-A maps"),
     "events": ("e3d_lmp.events", "count the bonds that formed and broke in a run with fix e3d/bonds"),
     "species": ("e3d_lmp.species", "tabulate and draw a run's molecules by formula against time"),
-    "render": ("e3d_lmp.render", "draw bonds coloured by their energy: pictures, film strips, movies (OVITO)"),
+    "render": ("e3d_lmp.render", "draw bonds coloured by their energy: pictures and movies (OVITO)"),
 }
 """Sub-command -> (module, one line of help), in the order in which ``e3d --help`` lists them."""
 

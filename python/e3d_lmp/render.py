@@ -9,13 +9,26 @@ import argparse
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from e3d_lmp.errors import E3DError
 
-OVITO_PACKAGES = "libvulkan1 mesa-vulkan-drivers libegl1 libgl1 libopengl0 libxkbcommon0 libfontconfig1 libdbus-1-3"
+OVITO_PACKAGES = (
+    "libvulkan1 mesa-vulkan-drivers libegl1 libgl1 libopengl0 libxkbcommon0 libfontconfig1 libdbus-1-3"
+)
 """Debian packages with the shared libraries that OVITO's wheel does not bring."""
 
 MOST_PANELS = 24
+
+_FRAMES = (
+    "7, 0,5,9 or FIRST:END:STEP; a picture shows several side by side (default: the first one in a picture, "
+    "all in a movie)"
+)
+_LABEL = "text below, one for all frames or one for each; [Timestep], [Name]: those of the frame"
+_RENDERER = (
+    "standard: Vulkan, on a GPU or in software; tachyon: ray tracing, slow, needs no driver; auto (default): "
+    "the first that works"
+)
 
 
 def check_ovito() -> None:
@@ -73,15 +86,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d render``."""
     add = parser.add_argument
     add("file", metavar="FILE", help="edge store with positions, or local dump (then with --atoms)")
-    add("-o", "--output", required=True, metavar="OUT", help="picture (.png .jpg .tiff) or movie (.mp4 .mov .avi .gif)")
+    add(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="picture (.png, .jpg, .tiff) or movie (.mp4, .mov, .avi, .gif)",
+    )
     add("--atoms", metavar="DUMP", help="dump of the atoms (id type x y z) at the steps of a local dump")
     add("--types", nargs="+", default=[], metavar="El", help="element of each LAMMPS type, where not known")
-    add("--frames", metavar="WHICH", help="7, 0,5,9 or FIRST:END:STEP; a picture shows several side by side "
-        "(default: the first one in a picture, all in a movie)")  # fmt: skip
+    add("--frames", metavar="WHICH", help=_FRAMES)
     bonds = parser.add_argument_group("bonds")
     add = bonds.add_argument
     add("--colour", "--color", choices=("D", "A"), default="D", help="colour by D (default) or by |A|")
-    add("--range", nargs=2, type=float, metavar=("LOW", "HIGH"), help="ends of the colours, eV (default: fitted)")
+    add("--range", nargs=2, type=float, metavar=("LOW", "HIGH"), help="ends of the colours, eV (fitted)")
     add("--cutoff", nargs="+", default=["covalent"], metavar="C", help="bond cutoff (default covalent)")
     add("--pairs", nargs="+", default=[], metavar="P", help="only these pairs, e.g. C-H C-C")
     add("--window", nargs=2, type=float, metavar=("LOW", "HIGH"), help="only bonds with D in this range, eV")
@@ -95,15 +113,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--fov", type=float, default=30.0, metavar="DEG", help="vertical angle of view (default 30 degrees)")
     add("--zoom", type=float, default=1.0, metavar="F", help="larger than what fits, or smaller (default 1)")
     add("--ortho", action="store_true", help="parallel projection")
-    add("--background", nargs=3, type=float, default=[1.0, 1.0, 1.0], metavar=("R", "G", "B"), help="0 to 1 each")
-    add("--label", nargs="+", default=[], metavar="TEXT", help="text below, one for all frames or one for each; "
-        "[Timestep], [Name]: those of the frame")  # fmt: skip
+    add("--background", nargs=3, type=float, default=[1.0, 1.0, 1.0], metavar=("R", "G", "B"), help="0 to 1")
+    add("--label", nargs="+", default=[], metavar="TEXT", help=_LABEL)
     add("--no-cell", action="store_true", help="do not draw the simulation cell")
     add("--no-legend", action="store_true", help="no colour bar")
     add("--cut", action="store_true", help="do not complete molecules that the cell's sides cut")
     add("--fps", type=int, default=20, metavar="N", help="frames per second of a movie (default 20)")
-    add("--renderer", default="auto", choices=("auto", "standard", "tachyon"), help="standard: Vulkan, on a GPU "
-        "or in software; tachyon: ray tracing, slow, needs no driver; auto: the first that works")  # fmt: skip
+    add("--renderer", default="auto", choices=("auto", "standard", "tachyon"), help=_RENDERER)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -113,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     output = Path(args.output)
     cutoff = parse_cutoff(args.cutoff).name
     if not args.atoms and not Path(args.file).exists():
-        raise E3DError(f"{args.file}: no such file; expected an edge store, or a local dump with --atoms DUMP")
+        raise E3DError(f"{args.file}: no such file; expected an edge store, or a local dump and --atoms")
     check_ovito()
     from e3d_lmp.scene.camera import View
     from e3d_lmp.scene.contents import BOND_WIDTH
@@ -144,7 +160,8 @@ def run(args: argparse.Namespace) -> int:
     if not (math.isfinite(width) and width > 0.0):
         raise E3DError(f"--width {width:g}: expected a positive number of angstrom")
     renderer = choose_renderer(args.renderer, quick=is_movie)
-    modifier = E3DBonds(
+    modifier: Any = E3DBonds()
+    modifier.trait_set(
         pairs=" ".join(args.pairs),
         colour_by=_quantity(args.colour),
         low=low,
@@ -160,8 +177,8 @@ def run(args: argparse.Namespace) -> int:
     frames = parse_frames(args.frames or (":" if is_movie else "0"), pipeline.num_frames)
     if not is_movie and len(frames) > MOST_PANELS:
         raise E3DError(
-            f"{len(frames)} frames side by side: expected at most {MOST_PANELS}; write a movie (.mp4), or choose "
-            "with --frames FIRST:END:STEP"
+            f"{len(frames)} frames side by side: expected at most {MOST_PANELS}; write a movie (.mp4), or "
+            "choose with --frames FIRST:END:STEP"
         )
     with Stage(pipeline, modifier, frames, view, look, 1 if is_movie else len(frames)) as stage:
         if is_movie:
@@ -175,14 +192,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _movie(stage, output: Path, fps: int, renderer) -> None:  # type: ignore[no-untyped-def]
+def _movie(stage: Any, output: Path, fps: int, renderer: Any) -> None:
     from tqdm import tqdm
 
     with tqdm(total=len(stage.frames), unit="frame", desc="e3d render", disable=None, leave=False) as bar:
         stage.movie(output, fps, renderer, lambda begun: bar.update(begun - bar.n))
 
 
-def _open(file: str, atoms: str | None, types: Sequence[str], cutoff: str, bond_orders: bool):  # type: ignore[no-untyped-def]
+def _open(file: str, atoms: str | None, types: Sequence[str], cutoff: str, bond_orders: bool) -> Any:
     """The pipeline of a store, or of a local dump and the dump of its atoms."""
     from ovito.io import import_file
 
@@ -191,8 +208,8 @@ def _open(file: str, atoms: str | None, types: Sequence[str], cutoff: str, bond_
 
     if not is_store(file) and atoms is None:
         raise E3DError(
-            f"{file}: not an edge store; a local dump has no positions: add --atoms DUMP, the 'dump custom' of "
-            "id type x y z that was written at the same steps"
+            f"{file}: not an edge store; a local dump has no positions: add --atoms DUMP, the 'dump custom' "
+            "of id type x y z that was written at the same steps"
         )
     try:
         return import_file(
@@ -215,6 +232,7 @@ def _quantity(letter: str) -> str:
 
 def _colour(values: Sequence[float]) -> tuple[float, float, float]:
     if not all(0.0 <= value <= 1.0 for value in values):
-        raise E3DError(f"--background {' '.join(f'{v:g}' for v in values)}: expected three numbers from 0 to 1")
+        words = " ".join(f"{value:g}" for value in values)
+        raise E3DError(f"--background {words}: expected three numbers from 0 to 1")
     red, green, blue = values
     return red, green, blue

@@ -106,8 +106,8 @@ class BondSource:
         if k is None:
             some = " ".join(str(each) for each in self.steps[:3])
             raise E3DError(
-                f"{self.path}: no edges of step {step}; expected one of its {len(self)} steps, the first ones "
-                f"{some}; dump atoms and edges at the same steps"
+                f"{self.path}: no edges of step {step}; expected one of its {len(self)} steps, the "
+                f"first ones {some}; dump atoms and edges at the same steps"
             )
         return len(self) - 1 - k
 

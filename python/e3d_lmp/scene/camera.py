@@ -87,9 +87,7 @@ class View:
             highest = (each - high * z).max() + radius * math.hypot(1.0, high)
             limits.append((lowest, low, highest, high))
         depth = min((lowest - highest) / (low + high) for lowest, low, highest, high in limits)
-        at = [
-            0.5 * (lowest - low * depth + highest + high * depth) for lowest, low, highest, high in limits
-        ]
+        at = [0.5 * (lowest - low * depth + highest + high * depth) for lowest, low, highest, high in limits]
         return np.array([*at, depth]) @ self.axes(), 2.0 * math.atan(slope / self.zoom)
 
 
@@ -124,7 +122,8 @@ def _images(positions: np.ndarray, bonds: Any, vectors: np.ndarray) -> np.ndarra
     a, b = np.asarray(bonds.topology).T
     shift = np.asarray(bonds.pbc_vectors)
     n = len(positions)
-    count, molecule = connected_components(coo_matrix((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
+    graph = coo_matrix((np.ones(len(a)), (a, b)), shape=(n, n))
+    count, molecule = connected_components(graph, directed=False)
     image = np.zeros((n, 3), dtype=np.int64)
     known = np.zeros(n, dtype=bool)
     known[np.unique(molecule, return_index=True)[1]] = True

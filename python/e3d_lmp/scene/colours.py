@@ -90,6 +90,6 @@ def fitted_scale(quantity: str, values: Iterable[np.ndarray]) -> ColourScale:
 
 
 def tick_distance(span: float) -> float:
-    """Distance of the marks of a colour bar: 1, 2 or 5 times a power of ten, so that there are about 4 to 9."""
+    """Distance of the marks of a colour bar: 1, 2 or 5 times a power of ten, so that there are 4 to 10."""
     power = 10.0 ** np.floor(np.log10(span / 4.0))
     return float(max(step * power for step in (1.0, 2.0, 5.0) if step * power <= span / 4.0))

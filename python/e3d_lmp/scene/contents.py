@@ -34,7 +34,7 @@ MISFIT = 0.1
 
 
 def set_box(data: Any, box: Box) -> None:
-    """Give a data collection the box of the frame; none where the box has no volume (a molecule in vacuum)."""
+    """Give a data collection the box of the frame; none where the box has no volume (in vacuum)."""
     if abs(np.linalg.det(box.cell)) < 1e-9:
         data.cell = None
         return
@@ -149,7 +149,7 @@ def _images(
     step: int,
     source: str,
 ) -> np.ndarray:
-    """(P, 3) int32, whole cell vectors to add to the second atom so that its distance from the first is vec."""
+    """(P, 3) int32, whole cell vectors to add to the second atom so that it lies at vec from the first."""
     rest = vec - (positions[second] - positions[first])
     shift = np.zeros(rest.shape, dtype=np.int32)
     if cell is not None:

@@ -92,8 +92,8 @@ def choose_renderer(name: str = "auto", quick: bool = False) -> Renderer:
     if name == "standard" and not has_vulkan():
         raise E3DError(
             "the standard renderer needs a Vulkan driver and there is none; type "
-            f"'sudo apt-get install {VULKAN_PACKAGES}' (a software driver, no GPU needed), or take the slower "
-            "--renderer tachyon"
+            f"'sudo apt-get install {VULKAN_PACKAGES}' (a software driver, no GPU needed), or take the "
+            "slower --renderer tachyon"
         )
     if name == "tachyon" or not has_vulkan():
         samples = 4 if quick else 12
@@ -152,7 +152,7 @@ class Stage:
         self._legend_width = round(LEGEND_WIDTH * height) if self.look.legend else 0
         self._panel = ((width - self._legend_width) // panels, height)
         if self._panel[0] < 32:
-            raise E3DError(f"size {width}x{height}: too narrow for {panels} frames side by side and a colour bar")
+            raise E3DError(f"size {width}x{height}: too narrow for {panels} frames and a colour bar")
         points = self._fit_colours()
         self.viewport = self._camera(points)
         self._legend = self._legend_viewport()
@@ -263,8 +263,8 @@ class Stage:
             if k == picks[0]:
                 self._set_look(data)
             points.append(drawn_points(data, self.look.cell))
-            bonds = data.particles.bonds
-            values.append(bond_values(self.modifier.colour_by, np.asarray(bonds["D"]), np.asarray(bonds["A"])))
+            D, A = (np.asarray(data.particles.bonds[name]) for name in ("D", "A"))
+            values.append(bond_values(self.modifier.colour_by, D, A))
         if not self.modifier.low and not self.modifier.high:
             scale = fitted_scale(self.modifier.colour_by, values)
             self.modifier.low, self.modifier.high = scale.low, scale.high
@@ -276,7 +276,8 @@ class Stage:
         if data.cell is not None:
             data.cell.vis.render_cell = self.look.cell
             data.cell.vis.rendering_color = (0.45, 0.45, 0.45)
-            data.cell.vis.line_width = 0.0009 * float(np.linalg.norm(np.asarray(data.cell)[:, :3], axis=0).sum())
+            lengths = np.linalg.norm(np.asarray(data.cell)[:, :3], axis=0)
+            data.cell.vis.line_width = 0.0009 * float(lengths.sum())
 
     def _camera(self, points: np.ndarray) -> Viewport:
         kind = Viewport.Type.Ortho if self.view.ortho else Viewport.Type.Perspective
@@ -306,7 +307,8 @@ class Stage:
         if not self.look.legend:
             return None
         _, _, away = self.view.axes()
-        viewport = Viewport(type=Viewport.Type.Perspective, camera_dir=tuple(-away), camera_pos=tuple(self._far))
+        viewport = Viewport(type=Viewport.Type.Perspective)
+        viewport.camera_dir, viewport.camera_pos = tuple(-away), tuple(self._far)
         ink = _ink(self.look.background)
         anchor = QtCore.Qt.AlignmentFlag
         legend = self.modifier.legend(
@@ -330,10 +332,14 @@ def _ink(background: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _rendered(
-    viewport: Viewport, size: tuple[int, int], frame: int, renderer: Renderer, background: Sequence[float]
+    viewport: Viewport,
+    size: tuple[int, int],
+    frame: int,
+    renderer: Renderer,
+    background: tuple[float, float, float],
 ) -> Any:
     try:
-        return viewport.render_image(size=size, frame=frame, renderer=renderer, background=tuple(background))
+        return viewport.render_image(size=size, frame=frame, renderer=renderer, background=background)
     except RuntimeError as error:
         raise as_e3d_error(error, f"frame {frame} could not be drawn") from None
 

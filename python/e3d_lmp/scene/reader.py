@@ -76,8 +76,8 @@ class E3DReader(FileReaderInterface):
         atoms = source.atoms(k)
         if atoms.position is None:
             raise E3DError(
-                f"{filename}: has no positions; make it again with 'e3d convert ... --atoms DUMP', or open the "
-                "dump of the atoms and add the modifier E3DBonds with this file as its source"
+                f"{filename}: has no positions; make it again with 'e3d convert ... --atoms DUMP', or open "
+                "the dump of the atoms and add the modifier E3DBonds with this file as its source"
             )
         box, pairs = source.pairs(k)
         set_box(data, box)
