@@ -25,10 +25,7 @@ _FRAMES = (
     "all in a movie)"
 )
 _LABEL = "text below, one for all frames or one for each; [Timestep], [Name]: those of the frame"
-_RENDERER = (
-    "standard: Vulkan, on a GPU or in software; tachyon: ray tracing, slow, needs no driver; auto (default): "
-    "the first that works"
-)
+_RENDERER = "standard (default): Vulkan, on a GPU or in software; tachyon: ray tracing on the CPU, slow"
 
 
 def check_ovito() -> None:
@@ -119,7 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-legend", action="store_true", help="no colour bar")
     add("--cut", action="store_true", help="do not complete molecules that the cell's sides cut")
     add("--fps", type=int, default=20, metavar="N", help="frames per second of a movie (default 20)")
-    add("--renderer", default="auto", choices=("auto", "standard", "tachyon"), help=_RENDERER)
+    add("--renderer", default="standard", choices=("standard", "tachyon"), help=_RENDERER)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -211,15 +208,11 @@ def _open(file: str, atoms: str | None, types: Sequence[str], cutoff: str, bond_
             f"{file}: not an edge store; a local dump has no positions: add --atoms DUMP, the 'dump custom' "
             "of id type x y z that was written at the same steps"
         )
+    reader: Any = E3DReader()
+    reader.trait_set(cutoff=cutoff, types=" ".join(types), atoms=atoms or "", bond_orders=bond_orders)
+    reader.open(file)  # mistakes are said before OVITO calls back
     try:
-        return import_file(
-            file,
-            input_format=E3DReader,
-            cutoff=cutoff,
-            types=" ".join(types),
-            atoms=atoms or "",
-            bond_orders=bond_orders,
-        )
+        return import_file(file, input_format=reader)
     except RuntimeError as error:
         from e3d_lmp.scene.pictures import as_e3d_error
 

@@ -22,7 +22,7 @@ PICTURES = (".png", ".jpg", ".tiff")
 MOVIES = (".mp4", ".mov", ".avi", ".gif")
 """Endings of the files that OVITO writes; it brings its own encoder of movies."""
 
-RENDERERS = ("auto", "standard", "tachyon")
+RENDERERS = ("standard", "tachyon")
 
 VULKAN_PACKAGES = "libvulkan1 mesa-vulkan-drivers"
 
@@ -72,8 +72,8 @@ def has_vulkan() -> bool:
     return bool(StandardRenderer.available_adapters())
 
 
-def choose_renderer(name: str = "auto", quick: bool = False) -> Renderer:
-    """OVITO's standard renderer where there is a Vulkan driver, else Tachyon, which traces rays on the CPU.
+def choose_renderer(name: str = "standard", quick: bool = False) -> Renderer:
+    """OVITO's standard renderer (Vulkan, on a GPU or in software), or Tachyon, which traces rays on the CPU.
 
     Parameters
     ----------
@@ -85,17 +85,16 @@ def choose_renderer(name: str = "auto", quick: bool = False) -> Renderer:
     Raises
     ------
     E3DError
-        The standard renderer was asked for and there is no Vulkan driver.
+        There is no Vulkan driver: OVITO puts the pictures of every renderer together with it.
     """
     if name not in RENDERERS:
         raise E3DError(f"renderer '{name}': expected one of: {', '.join(RENDERERS)}")
-    if name == "standard" and not has_vulkan():
+    if not has_vulkan():
         raise E3DError(
-            "the standard renderer needs a Vulkan driver and there is none; type "
-            f"'sudo apt-get install {VULKAN_PACKAGES}' (a software driver, no GPU needed), or take the "
-            "slower --renderer tachyon"
+            "OVITO draws with Vulkan and finds no driver of it; type "
+            f"'sudo apt-get install {VULKAN_PACKAGES}' (a driver in software: needs no GPU, no display)"
         )
-    if name == "tachyon" or not has_vulkan():
+    if name == "tachyon":
         samples = 4 if quick else 12
         return TachyonRenderer(ambient_occlusion_samples=samples, antialiasing_samples=samples)
     if quick:

@@ -61,7 +61,7 @@ class E3DReader(FileReaderInterface):
 
     def scan(self, filename: str, register_frame: Callable[..., None]) -> None:
         """Tell OVITO the frames; reads the table of frames, no edge."""
-        source = self._open(filename)
+        source = self.open(filename)
         for k, step in enumerate(source.steps):
             register_frame(frame_info=k, label=int(step) if source.names is None else str(source.names[k]))
 
@@ -69,7 +69,7 @@ class E3DReader(FileReaderInterface):
         self, data: DataCollection, *, filename: str, frame_index: int, frame_info: Any = None, **_: Any
     ) -> None:
         """Fill a data collection with one frame, as `e3d_lmp.scene.contents` says."""
-        source = self._open(filename)
+        source = self.open(filename)
         if not len(source):
             raise E3DError(f"{filename}: has no frame yet; let its writer finish")
         k = frame_index if frame_info is None else int(frame_info)
@@ -88,8 +88,8 @@ class E3DReader(FileReaderInterface):
         if source.names is not None:
             data.attributes["Name"] = str(source.names[k])
 
-    def _open(self, filename: str) -> BondSource:
-        """The source of the file as it is now."""
+    def open(self, filename: str) -> BondSource:
+        """The source of the file as it is now; raises `E3DError` as `BondSource` does."""
         state = os.stat(filename)
         request = (filename, state.st_mtime_ns, state.st_size, self.cutoff, self.types, self.atoms)
         if self._source is None or self._request != request:
