@@ -190,5 +190,5 @@ def _set_sums(particles: Any, first: np.ndarray, second: np.ndarray, D: np.ndarr
     count = particles.count
     ends = np.concatenate([first, second])
     for name, values in (("Half Sum D", 0.5 * D), ("Sum Abs A", np.abs(A))):
-        sums = np.bincount(ends, weights=np.tile(values, 2), minlength=count)
+        sums = np.bincount(ends, weights=np.tile(values, 2), minlength=count).astype(np.float64)
         particles.create_property(name, data=sums)

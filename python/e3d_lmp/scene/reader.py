@@ -23,7 +23,7 @@ from ovito.io import FileReaderInterface
 from e3d_lmp.errors import E3DError
 from e3d_lmp.scene.bond_source import BondSource
 from e3d_lmp.scene.contents import set_atoms, set_bonds, set_box
-from e3d_lmp.store import FORMAT, is_store
+from e3d_lmp.store import FORMAT, StoreReader, is_store
 
 
 class E3DReader(FileReaderInterface):
@@ -53,11 +53,15 @@ class E3DReader(FileReaderInterface):
         import h5py
 
         try:
-            with h5py.File(filename, "r") as file:
-                return str(file.attrs.get("format", "")).startswith(FORMAT.split("/")[0] + "/")
-        except OSError:
-            # Being written: it is read beside its writer.
-            return _is_beside_writer(filename)
+            StoreReader(filename).close()
+            return True
+        except E3DError:
+            # Damaged, or of a newer version: ours, and `scan` says what is wrong with it.
+            try:
+                with h5py.File(filename, "r") as file:
+                    return str(file.attrs.get("format", "")).startswith(FORMAT.split("/")[0] + "/")
+            except OSError:
+                return False
 
     def scan(self, filename: str, register_frame: Callable[..., None]) -> None:
         """Tell OVITO the frames; reads the table of frames, no edge."""
@@ -98,13 +102,3 @@ class E3DReader(FileReaderInterface):
             )
             self._request = request
         return self._source
-
-
-def _is_beside_writer(filename: str) -> bool:
-    from e3d_lmp.store import StoreReader
-
-    try:
-        StoreReader(filename).close()
-    except E3DError:
-        return False
-    return True
