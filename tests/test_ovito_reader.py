@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -185,15 +187,21 @@ def test_thousands_of_frames_are_not_read(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_growing_store(tmp_path: Path) -> None:
-    """A store that is being written is read up to its last whole frame."""
-    path = tmp_path / "e.h5"
-    with StoreWriter(path, request={}, elements=ELEMENTS, atom_columns=("position",)) as writer:
-        for k in range(3):
-            writer.append(*chain([-4.0 - k], step=k))
-        writer.flush()
-        partial = str(path) + ".partial"
-        assert E3DReader.detect(partial)
-        assert import_file(partial).num_frames == 3
+    """A store that is being written is read up to its last whole frame, and so is what a writer left."""
+    writer = StoreWriter(tmp_path / "e.h5", request={}, elements=ELEMENTS, atom_columns=("position",))
+    for k in range(3):
+        writer.append(*chain([-4.0 - k], step=k))
+    writer.flush()
+    partial = str(tmp_path / "e.h5.partial")
+    code = f"""if True:
+        from ovito.io import import_file
+        pipeline = import_file({partial!r})
+        assert pipeline.num_frames == 3 and pipeline.compute(2).particles.bonds['D'][0] == -6.0
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    writer.close()
+    assert E3DReader.detect(partial)
+    assert import_file(partial).num_frames == 3
 
 
 def test_bond_orders(tmp_path: Path) -> None:

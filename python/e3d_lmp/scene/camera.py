@@ -80,7 +80,7 @@ class View:
         if self.ortho:
             fov = max((np.ptp(each) + 2.0 * radius) / side.sum() for each, side in sides)
             middle = [0.5 * (each.min() + each.max()) - 0.5 * fov * (s[1] - s[0]) for each, s in sides]
-            return np.array([*middle, z.min() - 10.0 * radius]) @ self.axes(), float(fov / self.zoom)
+            return np.array([*middle, z.min() - radius - 10.0]) @ self.axes(), float(fov / self.zoom)
         limits = []
         for each, (low, high) in sides:
             lowest = (each + low * z).min() - radius * math.hypot(1.0, low)
