@@ -1,9 +1,9 @@
-"""Draws the pictures of bonds in docs/images anew, with the shipped model: the demo liquid, and a bond that breaks.
+"""Draws the pictures of bonds in docs/images anew, with the shipped model.
 
-    .venv/bin/python scripts/gallery.py [FOLDER]        (default docs/images; needs the extra ovito, some minutes)
+    .venv/bin/python scripts/gallery.py [FOLDER]        (default docs/images; needs the extra ovito, minutes)
 
 - liquid_D.png: the demo liquid (inputs/in.e3d) after 20 steps, drawn from the running LAMMPS;
-- breaking_bond.png: ethanol's C-C bond pulled apart, edge energies by ``e3d evaluate``, drawn by ``e3d render``.
+- breaking_bond.png: ethanol's C-C bond pulled apart, energies by ``e3d evaluate``, drawn by ``e3d render``.
 """
 
 from __future__ import annotations
@@ -55,14 +55,13 @@ def draw_breaking_bond(path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         structures, store = Path(folder) / "ethanol.extxyz", Path(folder) / "edges.h5"
         write(structures, frames)
-        words = [
+        # Every pair with D below -0.15 eV is drawn, whatever its distance.
+        bonds = "--cutoff model --window -99 -0.15 --range -5 0 --width 0.36"
+        view = "--frames : --view 0.25 0.35 -1 --ortho --size 1500x290"
+        for command in (
             ["evaluate", str(MODEL), str(structures), "-o", str(store)],
-            # Every pair with D below -0.15 eV is drawn, whatever its distance.
-            ["render", str(store), "-o", str(path), "--frames", ":", "--cutoff", "model"]
-            + ["--window", "-99", "-0.15", "--range", "-5", "0", "--view", "0.25", "0.35", "-1", "--ortho"]
-            + ["--size", "1500x290", "--width", "0.36", "--label", *lengths],
-        ]
-        for command in words:
+            ["render", str(store), "-o", str(path), *bonds.split(), *view.split(), "--label", *lengths],
+        ):
             if cli.main(command):
                 raise SystemExit(1)
 
