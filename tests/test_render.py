@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -268,3 +270,21 @@ def test_frames_and_sizes_in_words() -> None:
     for words in ("640", "x", "640x", "1x2x3", "-1x5"):
         with pytest.raises(E3DError, match="--size"):
             parse_size(words)
+
+
+@needs_vulkan
+def test_an_interrupted_movie_leaves_nothing(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    movie = Stage.movie
+
+    def interrupted(self: Stage, path: Path, fps: int, renderer: Any, progress: Any) -> None:
+        movie(self, path, fps, renderer, lambda n: os.kill(os.getpid(), signal.SIGINT) if n == 3 else None)
+
+    monkeypatch.setattr(Stage, "movie", interrupted)
+    words = ["render", str(store), "-o", str(tmp_path / "a.mp4"), "--size", "160x120"]
+    assert cli.main(words) == cli.EXIT_INTERRUPTED
+    assert [path.name for path in tmp_path.iterdir()] == ["e.h5"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    monkeypatch.undo()
+    assert cli.main(words) == 0, "OVITO goes on"

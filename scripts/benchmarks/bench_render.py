@@ -4,8 +4,8 @@
 
 The store holds ethanol molecules on a grid that jump about, 9 atoms and 8 bonds each, with energies at
 random: only numbers of atoms, bonds and pixels matter here. "bare" is OVITO alone: a frame in memory, drawn
-again and again without reading, pairing, colour bar and encoding. Wall time is that of a machine that may do other work;
-CPU time is that of all threads of the process, the software driver of Vulkan included.
+again and again without reading, pairing, colour bar and encoding. Wall time is that of a machine that may do
+other work; CPU time is that of all threads of the process, the software driver of Vulkan included.
 """
 
 from __future__ import annotations

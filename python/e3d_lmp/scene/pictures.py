@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -229,12 +232,15 @@ class Stage:
         first, step = self.frames[0], min(steps, default=1)
 
         def tick(frame: int, data: Any) -> None:
+            if interrupted:
+                raise RuntimeError("interrupted")
             if progress is not None:
                 progress((frame - first) // step + 1)
 
+        interrupted: list[int] = []
         self.pipeline.modifiers.append(tick)
         try:
-            with atomic_path(path) as partial:
+            with atomic_path(path) as partial, _noted_interrupts() as interrupted:
                 self.viewport.render_anim(
                     filename=str(partial),
                     size=(width, height),
@@ -246,6 +252,8 @@ class Stage:
                     layout=layout,
                 )
         except RuntimeError as error:
+            if interrupted:
+                raise KeyboardInterrupt from None
             raise as_e3d_error(error, f"{path}: the movie could not be made") from None
         finally:
             del self.pipeline.modifiers[-1]
@@ -323,6 +331,21 @@ class Stage:
         )
         viewport.overlays.append(legend)
         return viewport
+
+
+@contextlib.contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """A list that fills when the user interrupts (Ctrl-C): OVITO does not survive an exception that comes
+    while it draws, but stops at a modifier that fails."""
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _ink(background: Sequence[float]) -> tuple[float, float, float]:
