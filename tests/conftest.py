@@ -33,7 +33,16 @@ def _code_hash() -> str:
     package = Path(e3d_lmp.__file__).parent
     sources = [
         package / f"{name}.py"
-        for name in ("contract", "contraction", "decomposition", "export", "gate", "model_file")
+        for name in (
+            "contract",
+            "contraction",
+            "decomposition",
+            "edge_layers",
+            "export",
+            "gate",
+            "model_file",
+            "operators",
+        )
     ]
     sources += [Path(__file__).with_name(f"{name}.py") for name in ("analytic_models", "random_models")]
     for source in sources:
@@ -62,6 +71,18 @@ def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
         return path
 
     yield get
+
+
+@pytest.fixture(scope="session")
+def morse_cho(model_files: ModelFiles) -> Path:
+    """Morse bonds between C, H and O, to 2 angstrom."""
+    return model_files("morse-cho")
+
+
+@pytest.fixture(scope="session")
+def short_morse_cho(model_files: ModelFiles) -> Path:
+    """The same bonds, which end where `cutoff covalent` does."""
+    return model_files("morse-cho-short")
 
 
 def _export(name: str, path: Path, dtype: str, contraction: bool) -> None:
