@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("e3d_lmp.convert", "turn dumped edge energies into a compact edge store (HDF5)"),
     "evaluate": ("e3d_lmp.evaluate", "make an edge store from structures and a model, with no MD"),
     "analyze": ("e3d_lmp.analyze", "turn dumped edge energies into a bond table, maps and a figure"),
+    "page": ("e3d_lmp.page", "make a web page that links D-A maps to structures, in one file"),
     "map": ("e3d_lmp.map_files", "show, add, subtract and compare D-A maps"),
     "events": ("e3d_lmp.events", "count the bonds that formed and broke in a run with fix e3d/bonds"),
     "species": ("e3d_lmp.species", "tabulate and draw a run's molecules by formula against time"),
