@@ -163,8 +163,8 @@ def _elements(store: StoreReader) -> tuple[str, ...]:
     elements = store.elements or _named_types(store.atoms(0))
     if not all(elements):
         raise E3DError(
-            f"{store.path}: an edge store that does not know the element of each type; make it again, and name "
-            "them with --types"
+            f"{store.path}: an edge store that does not know the elements of its types; "
+            "make it again with --types"
         )
     return check_elements(elements)
 

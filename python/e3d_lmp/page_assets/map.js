@@ -166,6 +166,8 @@ class DAMap {
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, wide, high);
     pen.font = "12px system-ui, 'DejaVu Sans', sans-serif";
+    // Where the axes are, for whoever drives the page: pixels of the canvas, and eV.
+    canvas.dataset.axes = JSON.stringify({ ...f, D: this.range.x, A: this.range.y });
     this.drawAxes(pen, f, ink);
     pen.save();
     pen.beginPath();

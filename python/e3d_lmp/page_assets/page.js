@@ -13,7 +13,7 @@ function bond(k) {
   const e12 = bonds.e12[k], e21 = bonds.e21[k], D = e12 + e21, A = e12 - e21;
   const [one, two] = data.labels[bonds.label[k]].name.split("-");
   const source = data.sources[bonds.source[k]];
-  const names = [one + " " + bonds.i[k], two + " " + bonds.j[k]];
+  const names = [one + bonds.i[k], two + bonds.j[k]];
   return { k, e12, e21, D, A, names, title: names.join(" – "), source, length: bonds.length[k] };
 }
 
@@ -38,8 +38,11 @@ function setLabel(index) {
     map.points.push({ D: one.D, A: one.A, k });
     if (label.like && one.A) map.points.push({ D: one.D, A: -one.A, k });
   }
-  at("pair-facts").textContent = `${label.name}: ${whole(label.count)} bonds, H₂D = ${label.entropy.toFixed(3)} nats, ` +
-    `mean D = ${signed(label.mean_D, 3)} eV` + (label.like ? "; like elements count ½ at +A and ½ at −A" : "");
+  const small = document.createElement("sub");
+  small.textContent = "2D";
+  at("pair-facts").replaceChildren(`${label.name}: ${whole(label.count)} bonds, H`, small,
+    ` = ${label.entropy.toFixed(3)} nats, mean D = ${signed(label.mean_D, 3)} eV` +
+    (label.like ? "; like elements: ½ at +A, ½ at −A" : ""));
   map.chosen = new Set();
   map.marked = [];
   map.setLabel(label);
@@ -58,12 +61,13 @@ function choose(bin, point) {
     for (const k of byBin.get(key) || []) found.add(k);
   }
   state.list = [...found].sort((a, b) => bonds.rank[a] - bonds.rank[b] || a - b);
-  const bins = map.chosen.size === 1 ? `in D ${span(bin[0])}, A ${span(bin[1])} eV` : `in ${map.chosen.size} bins`;
-  at("list-title").textContent = `${whole(weight)} ${weight === 1 ? "bond" : "bonds"} ${bins}`;
-  at("list-note").textContent = state.list.length === 0
-    ? "None of them is in this page: it holds a limited number of structures."
-    : `${whole(state.list.length)} in this page` +
-      (state.list.length < weight ? `: at most ${data.per_bin} of a bin, drawn evenly from all in it` : "");
+  const several = map.chosen.size > 1;
+  at("list-title").textContent = `${whole(weight)} ${weight === 1 ? "bond" : "bonds"} in ` +
+    (several ? `${whole(map.chosen.size)} bins` : "this bin");
+  at("list-note").textContent = (several ? "" : `D ${span(bin[0])} eV, A ${span(bin[1])} eV. `) +
+    (state.list.length === 0
+      ? "None of them is in this page: it holds a limited number of structures."
+      : `${whole(state.list.length)} in this page, at most ${data.per_bin} of a bin, drawn evenly.`);
   fillList();
   show(point ? Math.max(0, state.list.indexOf(point.k)) : 0);
 }

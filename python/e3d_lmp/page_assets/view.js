@@ -71,7 +71,20 @@ class BondView {
     this.viewer.render();
   }
 
-  // structure: [elements as base64 of uint8, positions as base64 of float32]; names: labels of the two atoms.
+  // Indices of the atoms that sticks join to those given, and these themselves.
+  molecule(atoms, start) {
+    const found = new Set(), todo = [...start];
+    while (todo.length) {
+      const k = todo.pop();
+      if (!found.has(k)) {
+        found.add(k);
+        todo.push(...atoms[k].bonds);
+      }
+    }
+    return found;
+  }
+
+  // structure: [elements as base64 of uint8, positions as base64 of float32, 1 for a whole molecule]; names: labels of the two atoms.
   show(structure, first, second, names) {
     this.last = [structure, first, second, names];
     if (!this.viewer) return;
@@ -93,16 +106,25 @@ class BondView {
     viewer.removeAllShapes();
     viewer.removeAllLabels();
     viewer.addModel().addAtoms(atoms);
+    // The bond's own molecule stands out; its neighbours are thin.
+    const own = this.molecule(atoms, [first, second]), others = [...atoms.keys()].filter((k) => !own.has(k));
     viewer.setStyle({}, { stick: { radius: 0.1, colorscheme: "Jmol" }, sphere: { scale: 0.24, colorscheme: "Jmol" } });
+    if (others.length) {
+      viewer.setStyle({ index: others }, { stick: { radius: 0.035, colorscheme: "Jmol" }, sphere: { scale: 0.08, colorscheme: "Jmol" } });
+    }
     const end = (k) => ({ x: atoms[k].x, y: atoms[k].y, z: atoms[k].z });
     viewer.addCylinder({ start: end(first), end: end(second), radius: 0.2, color: mark, dashed: !isBond, dashLength: 0.2, gapLength: 0.15, fromCap: 1, toCap: 1 });
     [[first, -1], [second, 1]].forEach(([k, side], n) => {
-      const position = { x: atoms[k].x + 0.12 * side, y: atoms[k].y + 0.55, z: atoms[k].z + 0.6 };
-      viewer.addLabel(names[n], { position, fontSize: 13, fontColor: ink, showBackground: false, alignment: side < 0 ? "bottomRight" : "bottomLeft", inFront: true });
+      const position = { x: atoms[k].x + 0.3 * side, y: atoms[k].y, z: atoms[k].z };
+      viewer.addLabel(names[n], {
+        position, fontSize: 14, bold: true, fontColor: ink, backgroundColor: this.dark.matches ? "#1e2229" : "#f4f5f7",
+        backgroundOpacity: 0.75, alignment: side < 0 ? "centerRight" : "centerLeft", inFront: true,
+      });
     });
     // Large pieces fill the window with what is near the bond; the rest is there to be zoomed out to.
     const near = [];
-    atoms.forEach((atom, k) => { if (Math.hypot(atom.x, atom.y, atom.z) < 5) near.push(k); });
+    const reach = structure[2] ? 8 : 5;
+    atoms.forEach((atom, k) => { if (Math.hypot(atom.x, atom.y, atom.z) < reach) near.push(k); });
     viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
     viewer.zoomTo({ index: near });
     this.home = viewer.getView();
