@@ -33,10 +33,10 @@ class BondView {
   constructor(box, problem, elements, radii) {
     Object.assign(this, { box, elements, radii });
     this.dark = matchMedia("(prefers-color-scheme: dark)");
-    try {
+    const probe = document.createElement("canvas");
+    this.viewer = null;
+    if (probe.getContext("webgl2") || probe.getContext("webgl")) {
       this.viewer = $3Dmol.createViewer(box, { antialias: true });
-    } catch (error) {
-      this.viewer = null;
     }
     if (!this.viewer) {
       problem.hidden = false;
