@@ -175,13 +175,16 @@ class DAMap {
     pen.clip();
     if (this.mode === "bins") this.drawBins(pen);
     else this.drawPoints(pen, ink);
-    pen.strokeStyle = ink("--mark");
-    pen.lineWidth = 1.5;
-    for (const key of this.chosen) this.outline(pen, key);
-    for (const one of this.marked) {
-      pen.beginPath();
-      pen.arc(this.toX(one.D), this.toY(one.A), 6, 0, 2 * Math.PI);
-      pen.stroke();
+    // On a rim of paper, so that it is seen on every colour.
+    for (const [colour, wide] of [["--paper", 4], ["--mark", 2]]) {
+      pen.strokeStyle = ink(colour);
+      pen.lineWidth = wide;
+      for (const key of this.chosen) this.outline(pen, key);
+      for (const one of this.marked) {
+        pen.beginPath();
+        pen.arc(this.toX(one.D), this.toY(one.A), 6, 0, 2 * Math.PI);
+        pen.stroke();
+      }
     }
     pen.restore();
     if (this.mode === "bins") this.drawScale(pen, f, ink);
@@ -272,7 +275,9 @@ class DAMap {
     pen.fillStyle = ink("--quiet");
     pen.textAlign = "left";
     pen.fillText("per bin", x, f.top + 8);
-    for (let n = 1; n <= this.most; n *= 10) {
+    const marks = [];
+    for (let n = 1; n <= this.most; n *= 10) marks.push(...(this.most < 100 ? [n, 2 * n, 5 * n] : [n]));
+    for (const n of marks.filter((mark) => mark <= this.most)) {
       const y = top + high * (1 - (Math.log(n) - low) / span);
       pen.fillText(n >= 1e6 ? n.toExponential(0).replace("+", "") : n.toLocaleString("en"), x + 16, y);
     }

@@ -108,8 +108,8 @@ function show(place) {
     at("bond-name").textContent = one.title;
     facts.push(["structure", one.source, "source"], ["D = ε₁₂ + ε₂₁", `${sure(one.D)} eV`, "D", one.D],
       ["A = ε₁₂ − ε₂₁", `${sure(one.A)} eV`, "A", one.A],
-      ["ε₁₂", `${sure(one.e12)} eV  (${one.names[0]} → ${one.names[1]})`, "e12", one.e12],
-      ["ε₂₁", `${sure(one.e21)} eV  (${one.names[1]} → ${one.names[0]})`, "e21", one.e21],
+      ["ε₁₂", `${sure(one.e12)} eV  (${one.names[0]}→${one.names[1]})`, "e12", one.e12],
+      ["ε₂₁", `${sure(one.e21)} eV  (${one.names[1]}→${one.names[0]})`, "e21", one.e21],
       ["length", `${one.length.toFixed(4)} Å`, "length", one.length],
       ["shown", data.structures[bonds.structure[k]][2] ? "the whole molecule" : `atoms up to ${data.radius} Å from its middle, with images`, "shown"]);
     map.marked = [one];
@@ -147,7 +147,7 @@ function start() {
   map.onPick = choose;
   map.onPoint = (bin) => {
     const weight = bin && map.weight.get(keyOf(bin[0], bin[1]));
-    at("pointed").textContent = bin ? `D ${span(bin[0])}, A ${span(bin[1])} eV: ${whole(weight || 0)} bonds` : "\u00a0";
+    at("pointed").textContent = bin ? `D ${span(bin[0])}, A ${span(bin[1])} eV: ${whole(weight || 0)} ${weight === 1 ? "bond" : "bonds"}` : "\u00a0";
   };
   setLabel(0);
 }

@@ -71,15 +71,12 @@ class BondView {
     this.viewer.render();
   }
 
-  // Indices of the atoms that sticks join to those given, and these themselves.
-  molecule(atoms, start) {
-    const found = new Set(), todo = [...start];
-    while (todo.length) {
-      const k = todo.pop();
-      if (!found.has(k)) {
-        found.add(k);
-        todo.push(...atoms[k].bonds);
-      }
+  // Indices of the atoms that so many sticks or fewer join to those given, and these themselves.
+  joined(atoms, start, steps) {
+    const found = new Set(start);
+    let edge = [...start];
+    for (let n = 0; n < steps && edge.length; n++) {
+      edge = edge.flatMap((k) => atoms[k].bonds).filter((k) => !found.has(k) && found.add(k));
     }
     return found;
   }
@@ -106,8 +103,11 @@ class BondView {
     viewer.removeAllShapes();
     viewer.removeAllLabels();
     viewer.addModel().addAtoms(atoms);
-    // The bond's own molecule stands out; its neighbours are thin.
-    const own = this.molecule(atoms, [first, second]), others = [...atoms.keys()].filter((k) => !own.has(k));
+    // The bond's own molecule stands out, and what is around it is thin; where all is joined, as in a crystal, two
+    // bonds in every direction stand out.
+    let own = this.joined(atoms, [first, second], Infinity);
+    if (!structure[2] && own.size > 40) own = this.joined(atoms, [first, second], 2);
+    const others = [...atoms.keys()].filter((k) => !own.has(k));
     viewer.setStyle({}, { stick: { radius: 0.1, colorscheme: "Jmol" }, sphere: { scale: 0.24, colorscheme: "Jmol" } });
     if (others.length) {
       viewer.setStyle({ index: others }, { stick: { radius: 0.035, colorscheme: "Jmol" }, sphere: { scale: 0.08, colorscheme: "Jmol" } });
