@@ -21,6 +21,18 @@
 
 namespace E3D {
 
+/* The words of "cutoff C", of which arg[iarg] is the first one of C; iarg is moved behind them. */
+
+inline std::vector<std::string> parse_cutoff(LAMMPS_NS::LAMMPS *lmp, const std::string &name, int narg,
+                                             char **arg, int &iarg)
+{
+  const int count = iarg < narg ? BondCutoff::num_words(arg[iarg]) : 1;
+  if (iarg + count > narg) LAMMPS_NS::utils::missing_cmd_args(FLERR, name + " cutoff", lmp->error);
+  std::vector<std::string> words(arg + iarg, arg + iarg + count);
+  iarg += count;
+  return words;
+}
+
 /* Read "VALUES... [cutoff C]" from the words after the style name of a compute. known maps each
    word to what the compute calls it; cutoff_words is replaced where a cutoff is given. */
 
@@ -33,13 +45,10 @@ std::vector<Value> parse_compute_arguments(LAMMPS_NS::LAMMPS *lmp, const std::st
   for (const auto &item : known) names.push_back(item.first);
 
   std::vector<Value> values;
-  for (int iarg = 3; iarg < narg; iarg++) {
-    const std::string word = arg[iarg];
+  for (int iarg = 3; iarg < narg;) {
+    const std::string word = arg[iarg++];
     if (word == "cutoff") {
-      const int count = iarg + 1 < narg ? BondCutoff::num_words(arg[iarg + 1]) : 1;
-      if (iarg + count >= narg) LAMMPS_NS::utils::missing_cmd_args(FLERR, name + " cutoff", lmp->error);
-      cutoff_words.assign(arg + iarg + 1, arg + iarg + 1 + count);
-      iarg += count;
+      cutoff_words = parse_cutoff(lmp, name, narg, arg, iarg);
       continue;
     }
     const auto found = known.find(word);

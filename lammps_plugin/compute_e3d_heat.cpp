@@ -30,12 +30,10 @@ ComputeE3DHeat::ComputeE3DHeat(LAMMPS *lmp, int narg, char **arg) :
     const std::string keyword = arg[3];
     if (keyword != "cutoff")
       error->all(FLERR, "{}: unknown keyword '{}'; it takes 'cutoff C'", name, keyword);
-    const int count = narg > 4 ? E3D::BondCutoff::num_words(arg[4]) : 1;
-    if (4 + count > narg) utils::missing_cmd_args(FLERR, name + " cutoff", error);
-    if (4 + count < narg)
-      error->all(FLERR, "{}: unknown keyword '{}'; it takes 'cutoff C' and nothing after it", name,
-                 arg[4 + count]);
-    cutoff_words.assign(arg + 4, arg + 4 + count);
+    int iarg = 4;
+    cutoff_words = E3D::parse_cutoff(lmp, name, narg, arg, iarg);
+    if (iarg < narg)
+      error->all(FLERR, "{}: unknown keyword '{}'; it takes 'cutoff C' and nothing after it", name, arg[iarg]);
   }
 
   pair = PairE3D::find(lmp, name);

@@ -27,6 +27,7 @@ struct ModelMetadata {
   std::string model_dtype;                   // float32 or float64
   std::string engine;                        // aotinductor or torchscript
   std::string torch_version;                 // torch that wrote the file
+  std::string source_sha256;                 // of the checkpoint or package that was exported
 };
 
 /* Where and how a model shall run. */

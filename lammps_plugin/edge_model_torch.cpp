@@ -99,6 +99,7 @@ namespace {
     m.model_dtype = strings.at("model_dtype");
     m.engine = strings.at("engine");
     m.torch_version = strings.at("torch_version");
+    m.source_sha256 = strings.at("source_sha256");
 
     const auto r_max = numbers(strings, "r_max");
     const std::size_t ntypes = m.type_names.size();

@@ -60,7 +60,7 @@ struct LabelMap {
   RunningSum sum_D, sum_D2, sum_A, sum_A2, sum_absA;
   SparseBins bins;
 
-  // conventions of DESIGN section 1: population standard deviations, nats; an empty map gives zeros
+  // conventions of ARCHITECTURE section 1: population standard deviations, nats; an empty map gives zeros
   double mean_D() const { return mean(sum_D); }
   double std_D() const { return deviation(sum_D, sum_D2); }
   double mean_absA() const { return mean(sum_absA); }

@@ -81,10 +81,8 @@ void FixE3DBonds::parse(int narg, char **arg)
     } else if (keyword == "break") {
       iarg = parse_threshold(iarg + 1, narg, arg, break_words);
     } else if (keyword == "cutoff") {
-      const int count = E3D::BondCutoff::num_words(arg[iarg + 1]);
-      if (iarg + count >= narg) utils::missing_cmd_args(FLERR, name + " cutoff", error);
-      cutoff_words.assign(arg + iarg + 1, arg + iarg + 1 + count);
-      iarg += count;
+      cutoff_words = E3D::parse_cutoff(lmp, name, narg, arg, ++iarg);
+      iarg--;
     } else if (keyword == "criterion") {
       const std::string value = arg[++iarg];
       if (value != "energy" && value != "distance")

@@ -109,10 +109,7 @@ void FixE3DMap::parse(int narg, char **arg)
         error->all(FLERR, "{} bin must be a positive energy, not {}", name, value);
       iarg++;
     } else if (keyword == "cutoff") {
-      const int count = E3D::BondCutoff::num_words(value);
-      if (iarg + count > narg) utils::missing_cmd_args(FLERR, name + " cutoff " + value, error);
-      cutoff_words.assign(arg + iarg, arg + iarg + count);
-      iarg += count;
+      cutoff_words = E3D::parse_cutoff(lmp, name, narg, arg, iarg);
     } else if (keyword == "ave") {
       if (value != "one" && value != "running")
         error->all(FLERR, "{} ave must be one or running, not '{}'", name, value);
@@ -134,9 +131,9 @@ void FixE3DMap::parse(int narg, char **arg)
     if (row_of_label[k] != E3D::PairLabels::NONE) rows[row_of_label[k]] = {labels.name(k), labels.is_like(k)};
   map = std::make_unique<E3D::EnergyMap>(width, rows);
 
-  settings = fmt::format("{} {} {} group {} bin {} cutoff {} ave {} units {} pairs", nevery, nrepeat, nfreq,
-                         group->names[igroup], E3D::real_text(width), cutoff_text(),
-                         running ? "running" : "one", update->unit_style);
+  settings = fmt::format("{} {} {} group {} bin {} cutoff {} ave {} units {} model {} pairs", nevery, nrepeat,
+                         nfreq, group->names[igroup], E3D::real_text(width), cutoff_text(),
+                         running ? "running" : "one", update->unit_style, pair->model_source().substr(0, 12));
   for (const auto &row : rows) settings += " " + row.first;
 }
 

@@ -53,6 +53,8 @@ class PairE3D : public Pair {
   const E3D::PairLabels &pair_labels() const { return labels; }
   // file of the model that gives the forces, as in pair_coeff
   const std::string &model_path() const { return model_file; }
+  // what that file was exported from
+  const std::string &model_source() const { return model->metadata().source_sha256; }
 
   // edges within a bond cutoff, with their reverse edges, and the pairs: once per step for all who
   // use the same cutoff. Subscribe in init(), ask on the step; asking is collective.

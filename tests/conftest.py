@@ -64,6 +64,18 @@ def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
     yield get
 
 
+@pytest.fixture(scope="session")
+def morse_cho(model_files: ModelFiles) -> Path:
+    """Morse bonds between C, H and O, to 2 angstrom."""
+    return model_files("morse-cho")
+
+
+@pytest.fixture(scope="session")
+def short_morse_cho(model_files: ModelFiles) -> Path:
+    """The same bonds, which end where `cutoff covalent` does."""
+    return model_files("morse-cho-short")
+
+
 def _export(name: str, path: Path, dtype: str, contraction: bool) -> None:
     from analytic_models import (
         LENNARD_JONES,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,24 +34,11 @@ from bond_runs import (
 from lammps_runs import Run, run_lammps, write_data
 from tolerances import close
 
-
-@pytest.fixture(scope="module")
-def model(model_files: Callable[..., Path]) -> Path:
-    """Morse bonds between C, H and O, to 2 angstrom."""
-    return model_files("morse-cho")
-
-
-@pytest.fixture(scope="module")
-def short_model(model_files: Callable[..., Path]) -> Path:
-    """The same bonds, which end where `cutoff covalent` does."""
-    return model_files("morse-cho-short")
-
-
 # ---------------------------------------------------------------- events
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_dissociation_and_recombination(ranks: int, tmp_path: Path, model: Path) -> None:
+def test_dissociation_and_recombination(ranks: int, tmp_path: Path, morse_cho: Path) -> None:
     """One H is pulled off a water molecule and pushed back: one `broken`, one `formed`, where D says so."""
     write_data(tmp_path / "data.lmp", water(), ELEMENTS)
     body = f"""
@@ -65,7 +51,7 @@ fix push h move linear -20.0 0.0 0.0
 run 100
 {VECTOR}
 """
-    run = run_lammps(script_of(model, body), tmp_path, ranks)
+    run = run_lammps(script_of(morse_cho, body), tmp_path, ranks)
     header, rows = read_events(tmp_path / "events.txt")
     close("form", float(header["form O-H"]), FORM_OH, 1e-12)
     close("break", float(header["break O-H"]), BREAK_OH, 1e-12)
@@ -98,7 +84,7 @@ run 100
     assert vector_of(run) == [2, 2, 1, 1]
 
 
-def test_pair_that_leaves_the_list(tmp_path: Path, model: Path) -> None:
+def test_pair_that_leaves_the_list(tmp_path: Path, morse_cho: Path) -> None:
     """Pulled beyond the bond cutoff between two samples: broken, with nan for what nobody measures."""
     write_data(tmp_path / "data.lmp", water(), ELEMENTS)
     body = """
@@ -107,7 +93,7 @@ fix b all e3d/bonds 50 file events.txt
 fix pull h move linear 20.0 0.0 0.0
 run 100
 """
-    run_lammps(script_of(model, body), tmp_path)
+    run_lammps(script_of(morse_cho, body), tmp_path)
     header, rows = read_events(tmp_path / "events.txt")
     assert rows == [["50", "1", "2", "3", "2", "O-H", "nan", "nan", "nan", "broken"]]
     assert header["cutoff"] == "covalent"
@@ -115,7 +101,7 @@ run 100
 
 @pytest.mark.parametrize(("middle", "amplitude", "bonds"), [(1.25, 0.35, 1), (1.86, 0.13, 0)])
 def test_vibration_is_no_event(
-    middle: float, amplitude: float, bonds: int, tmp_path: Path, model: Path
+    middle: float, amplitude: float, bonds: int, tmp_path: Path, morse_cho: Path
 ) -> None:
     """Across one threshold but not both, fifty times: a bond stays a bond, a contact a contact."""
     ends = middle - amplitude, middle + amplitude
@@ -134,7 +120,7 @@ fix range all ave/time 1 1 1 c_least c_most file range.txt
 run 2000
 {VECTOR}
 """
-    run = run_lammps(script_of(model, body), tmp_path)
+    run = run_lammps(script_of(morse_cho, body), tmp_path)
     assert read_events(tmp_path / "events.txt")[1] == []
     assert vector_of(run)[:2] == [bonds, 0]
     seen = np.loadtxt(tmp_path / "range.txt")[:, 1:]
@@ -142,22 +128,24 @@ run 2000
 
 
 @pytest.fixture(scope="module")
-def gas_run(tmp_path_factory: pytest.TempPathFactory, short_model: Path) -> Run:
+def gas_run(tmp_path_factory: pytest.TempPathFactory, short_morse_cho: Path) -> Run:
     """150 steps of the hot gas on one rank, with restart files."""
     folder = tmp_path_factory.mktemp("gas")
     write_data(folder / "data.lmp", gas(), ELEMENTS, velocities=True)
-    return run_lammps(script_of(short_model, GAS + f"restart 20 restart.*\nrun 150\n{VECTOR}"), folder)
+    return run_lammps(script_of(short_morse_cho, GAS + f"restart 20 restart.*\nrun 150\n{VECTOR}"), folder)
 
 
 @pytest.mark.parametrize(("ranks", "before"), [(2, ""), (3, "comm_style tiled"), (4, "processors 2 2 1")])
 def test_same_events_on_any_number_of_ranks(
-    ranks: int, before: str, tmp_path: Path, short_model: Path, gas_run: Run
+    ranks: int, before: str, tmp_path: Path, short_morse_cho: Path, gas_run: Run
 ) -> None:
     """Bonds form and break across ranks and boundaries while atoms migrate: the same two files."""
     write_data(tmp_path / "data.lmp", gas(), ELEMENTS, velocities=True)
     balance = "balance 1.0 rcb\n" if before else ""
     run = run_lammps(
-        script_of(short_model, (balance if "tiled" in before else "") + GAS + f"run 150\n{VECTOR}", before),
+        script_of(
+            short_morse_cho, (balance if "tiled" in before else "") + GAS + f"run 150\n{VECTOR}", before
+        ),
         tmp_path,
         ranks,
     )
@@ -173,7 +161,7 @@ def test_same_events_on_any_number_of_ranks(
     assert vector_of(run)[1] == len(want[1])
 
 
-def test_bonds_equal_a_replay_of_the_pairs(tmp_path: Path, short_model: Path) -> None:
+def test_bonds_equal_a_replay_of_the_pairs(tmp_path: Path, short_morse_cho: Path) -> None:
     """The rules, applied in Python to a dump of e3d/pair/local, give the same events."""
     write_data(tmp_path / "data.lmp", gas(), ELEMENTS, velocities=True)
     columns = ("tag1", "tag2", "D", "A", "dist")
@@ -182,7 +170,7 @@ dump pairs all local 3 pairs.dump {" ".join(f"c_pairs[{k + 1}]" for k in range(5
 dump_modify pairs format float %.17g {" ".join(f"colname {k + 1} {name}" for k, name in enumerate(columns))}
 run 150
 """
-    run = run_lammps(script_of(short_model, body), tmp_path, 2)
+    run = run_lammps(script_of(short_morse_cho, body), tmp_path, 2)
     header, rows = read_events(tmp_path / "events.txt")
     symbols = gas().get_chemical_symbols()
     bonds: set[tuple[int, int]] = set()
@@ -228,7 +216,7 @@ def drifting() -> Atoms:
 
 
 @pytest.mark.parametrize(("ranks", "every"), [(1, 1), (2, 1), (4, 7)])
-def test_migration_loses_no_bond(ranks: int, every: int, tmp_path: Path, short_model: Path) -> None:
+def test_migration_loses_no_bond(ranks: int, every: int, tmp_path: Path, short_morse_cho: Path) -> None:
     """1,200 steps through all ranks and boundaries: no event, and the molecules of the start."""
     atoms = drifting()
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS, velocities=True)
@@ -240,7 +228,7 @@ dump atoms all custom 1200 atoms.dump id x y z ix iy iz
 run 1200
 {VECTOR}
 """
-    run = run_lammps(script_of(short_model, body), tmp_path, ranks)
+    run = run_lammps(script_of(short_morse_cho, body), tmp_path, ranks)
     _, rows = read_events(tmp_path / "events.txt")
     assert rows == []
     assert set(read_species(tmp_path / "species.txt").values()) == {"8 4 H2O:3 C2H6O:2 CH4:2 H2:1"}
@@ -252,7 +240,7 @@ run 1200
 
 @pytest.mark.parametrize(("ranks", "step", "begun"), [(1, 80, True), (3, 60, True), (2, 80, False)])
 def test_restart_equals_the_uninterrupted_run(
-    ranks: int, step: int, begun: bool, tmp_path: Path, short_model: Path, gas_run: Run
+    ranks: int, step: int, begun: bool, tmp_path: Path, short_morse_cho: Path, gas_run: Run
 ) -> None:
     """From a sampled step or between two, with the files of a run that went on to step 150, or without."""
     for name in (f"restart.{step}", "events.txt", "species.txt"):
@@ -266,7 +254,7 @@ def test_restart_equals_the_uninterrupted_run(
     else:
         want_events = want_events[0], [row for row in want_events[1] if int(row[0]) > step]
         want_species = {key: words for key, words in want_species.items() if key > step}
-    script = f"read_restart restart.{step}\n{reset_pair(short_model)}\n{GAS}run {150 - step}\n{VECTOR}"
+    script = f"read_restart restart.{step}\n{reset_pair(short_morse_cho)}\n{GAS}run {150 - step}\n{VECTOR}"
     run = run_lammps(script, tmp_path, ranks)
     got = read_events(tmp_path / "events.txt")
     assert got[0] == want_events[0] and len(want_events[1]) > 10
@@ -275,20 +263,20 @@ def test_restart_equals_the_uninterrupted_run(
     assert vector_of(run) == vector_of(gas_run)
 
 
-def test_restart_with_other_settings(tmp_path: Path, gas_run: Run, short_model: Path) -> None:
+def test_restart_with_other_settings(tmp_path: Path, gas_run: Run, short_morse_cho: Path) -> None:
     """A file that was begun with other thresholds is not gone on with, and stays as it was."""
     for name in ("restart.80", "events.txt", "species.txt"):
         (tmp_path / name).write_bytes((gas_run.folder / name).read_bytes())
     other = GAS.replace("cutoff covalent", "cutoff covalent form C-H -2.5")
-    script = f"read_restart restart.80\n{reset_pair(short_model)}\n{other}run 70\n"
+    script = f"read_restart restart.80\n{reset_pair(short_morse_cho)}\n{other}run 70\n"
     refused(tmp_path, script, "cannot go on with the file events.txt: .*give another file name", data=False)
     assert (tmp_path / "events.txt").read_bytes() == (gas_run.folder / "events.txt").read_bytes()
 
 
-def test_second_run_goes_on(tmp_path: Path, short_model: Path, gas_run: Run) -> None:
+def test_second_run_goes_on(tmp_path: Path, short_morse_cho: Path, gas_run: Run) -> None:
     """Two runs after one another are one: nothing twice on the step between."""
     write_data(tmp_path / "data.lmp", gas(), ELEMENTS, velocities=True)
-    run_lammps(script_of(short_model, GAS + "run 81\nrun 69"), tmp_path)
+    run_lammps(script_of(short_morse_cho, GAS + "run 81\nrun 69"), tmp_path)
     same_events(read_events(tmp_path / "events.txt")[1], read_events(gas_run.folder / "events.txt")[1])
     assert read_species(tmp_path / "species.txt") == read_species(gas_run.folder / "species.txt")
 
@@ -296,7 +284,7 @@ def test_second_run_goes_on(tmp_path: Path, short_model: Path, gas_run: Run) -> 
 # ---------------------------------------------------------------- use in a run
 
 
-def test_halt_and_variables(tmp_path: Path, model: Path) -> None:
+def test_halt_and_variables(tmp_path: Path, morse_cho: Path) -> None:
     """fix halt ends the run when a bond breaks; numbers between samples are those of the last one."""
     write_data(tmp_path / "data.lmp", water(), ELEMENTS)
     body = f"""
@@ -309,7 +297,7 @@ fix stop all halt 1 v_events > 0 error continue
 fix out all print 1 "$(step) ${{events}} ${{molecules}}" file out.txt screen no
 run 1000
 """
-    run_lammps(script_of(model, body), tmp_path, 2)
+    run_lammps(script_of(morse_cho, body), tmp_path, 2)
     _, rows = read_events(tmp_path / "events.txt")
     assert [row[0] for row in rows] == ["90"]
     seen = np.loadtxt(tmp_path / "out.txt")
@@ -318,7 +306,7 @@ run 1000
     np.testing.assert_array_equal(seen[-1][1:], [1, 2])
 
 
-def test_rerun(tmp_path: Path, short_model: Path, gas_run: Run) -> None:
+def test_rerun(tmp_path: Path, short_morse_cho: Path, gas_run: Run) -> None:
     """The events of a dump that is read again."""
     write_data(tmp_path / "data.lmp", gas(), ELEMENTS, velocities=True)
     body = f"""{GAS}dump atoms all custom 3 atoms.dump id type x y z
@@ -329,12 +317,12 @@ undump atoms
 {GAS.splitlines()[1].replace("events", "again").replace("species.", "species2.")}
 rerun atoms.dump dump x y z
 """
-    run_lammps(script_of(short_model, body), tmp_path, 2)
+    run_lammps(script_of(short_morse_cho, body), tmp_path, 2)
     same_events(read_events(tmp_path / "again.txt")[1], read_events(gas_run.folder / "events.txt")[1])
     assert read_species(tmp_path / "species2.txt") == read_species(gas_run.folder / "species.txt")
 
 
-def test_run_0_and_minimize(tmp_path: Path, model: Path) -> None:
+def test_run_0_and_minimize(tmp_path: Path, morse_cho: Path) -> None:
     """Atoms moved by hand between runs of no step, and the start of a minimization, are sampled as well."""
     write_data(tmp_path / "data.lmp", water(), ELEMENTS)
     body = f"""
@@ -348,7 +336,7 @@ run 0
 minimize 0 1e-4 50 200
 {VECTOR}
 """
-    run = run_lammps(script_of(model, body), tmp_path)
+    run = run_lammps(script_of(morse_cho, body), tmp_path)
     _, rows = read_events(tmp_path / "events.txt")
     assert [(row[0], row[9]) for row in rows] == [("0", "broken"), ("0", "formed")]
     lines = (tmp_path / "species.txt").read_text().splitlines()[2:]
@@ -356,7 +344,7 @@ minimize 0 1e-4 50 200
     assert vector_of(run) == [2, 2, 1, 1]
 
 
-def test_deleted_atoms(tmp_path: Path, model: Path) -> None:
+def test_deleted_atoms(tmp_path: Path, morse_cho: Path) -> None:
     """The bonds of a deleted atom are gone; those that the other atom kept are reported."""
     write_data(tmp_path / "data.lmp", placed(["H2O", "H2O"]), ELEMENTS)
     body = f"""{STATIC}run 0
@@ -365,7 +353,7 @@ delete_atoms group gone compress no
 run 0
 {VECTOR}
 """
-    run = run_lammps(script_of(model, body), tmp_path, 2)
+    run = run_lammps(script_of(morse_cho, body), tmp_path, 2)
     assert vector_of(run)[0] == 1 and vector_of(run)[2] == 3
     _, rows = read_events(tmp_path / "events.txt")
     assert [row[1:3] + row[9:] for row in rows] == [["1", "2", "broken"]]

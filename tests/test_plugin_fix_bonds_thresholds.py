@@ -31,13 +31,6 @@ from e3d_lmp.maps import EnergyMap, LabelMap, write_map
 from lammps_runs import run_lammps, write_data
 from tolerances import close
 
-
-@pytest.fixture(scope="module")
-def model(model_files: Callable[..., Path]) -> Path:
-    """Morse bonds between C, H and O, to 2 angstrom."""
-    return model_files("morse-cho")
-
-
 # ---------------------------------------------------------------- thresholds
 
 
@@ -70,7 +63,7 @@ run 90
         assert r[step] > 1.25
 
 
-def test_distance_criterion(tmp_path: Path, model: Path) -> None:
+def test_distance_criterion(tmp_path: Path, morse_cho: Path) -> None:
     """form 1.2, break 1.6 angstrom; without numbers 0.9 of the cutoff and the cutoff."""
     write_data(tmp_path / "data.lmp", water(), ELEMENTS)
     fixes = """
@@ -80,7 +73,7 @@ fix d all e3d/bonds 1 file defaults.txt criterion distance
 """
     pull = "fix pull h move linear 20 0 0\nrun 90\nunfix pull\nfix pull h move linear -20 0 0\nrun 90\n"
     (tmp_path / "cutoffs.txt").write_text(f"O H {REACH}\n")
-    run_lammps(script_of(model, fixes + pull), tmp_path)
+    run_lammps(script_of(morse_cho, fixes + pull), tmp_path)
     header, rows = read_events(tmp_path / "events.txt")
     assert sorted(header) == ["break O-H", "criterion", "cutoff file", "form O-H", "units"]
     assert [row[9] for row in rows] == ["broken", "formed"]
@@ -105,7 +98,7 @@ def label_map(mean: float, count: int = 4) -> LabelMap:
     )
 
 
-def test_thresholds_of_the_words(tmp_path: Path, model: Path) -> None:
+def test_thresholds_of_the_words(tmp_path: Path, morse_cho: Path) -> None:
     """Map, one number for all, one number for a pair, and what follows where one of two is given."""
     write_data(tmp_path / "data.lmp", placed(["CH3CH2OH", "H2O", "H2"]), ELEMENTS)
     labels = {"O-H": label_map(-4.4), "C-H": label_map(-3.8), "C-O": LabelMap(), "C-C": label_map(0.1)}
@@ -118,7 +111,7 @@ def test_thresholds_of_the_words(tmp_path: Path, model: Path) -> None:
         "mixed": "form map own.map form O-H -4",
     }
     body = "".join(f"fix {name} all e3d/bonds 1 file {name}.txt {w}\n" for name, w in words.items())
-    run_lammps(script_of(model, body + "run 0"), tmp_path)
+    run_lammps(script_of(morse_cho, body + "run 0"), tmp_path)
     table = {"C-C": 348, "C-O": 358, "C-H": 413, "O-O": 146, "O-H": 463, "H-H": 436}
     enthalpy = {label: value * KJ_PER_MOL for label, value in table.items()}
     halves = {label: (-value / 2, -value / 4) for label, value in enthalpy.items()}
@@ -138,7 +131,7 @@ def test_thresholds_of_the_words(tmp_path: Path, model: Path) -> None:
         assert len(header) == 3 + 2 * len(table)
 
 
-def test_units_real(tmp_path: Path, model: Path) -> None:
+def test_units_real(tmp_path: Path, morse_cho: Path) -> None:
     """Energies of thresholds, events and maps in kcal/mol; a map in kcal/mol too if it says so."""
     write_data(tmp_path / "data.lmp", water(), ELEMENTS)
     write_map(EnergyMap(0.1, "covalent", 1, (0, 0), {"O-H": label_map(-4.0)}), tmp_path / "ev.map")
@@ -155,7 +148,7 @@ fix pull h move linear 0.02 0.0 0.0
 timestep 0.5
 run 100
 """
-    run_lammps(script_of(model, body, units="real"), tmp_path)
+    run_lammps(script_of(morse_cho, body, units="real"), tmp_path)
     header, rows = read_events(tmp_path / "events.txt")
     kcal = 23.060549
     close("form", float(header["form O-H"]), FORM_OH * kcal, 1e-9)
@@ -218,19 +211,19 @@ run 100
         ("1 file .", r"cannot write the file \."),
     ],
 )
-def test_bad_arguments(words: str, message: str, tmp_path: Path, model: Path) -> None:
+def test_bad_arguments(words: str, message: str, tmp_path: Path, morse_cho: Path) -> None:
     """Each with a message that says what to type."""
     (tmp_path / "cut.map").write_text("e3d-map/1\nbin 0.1\n")
     (tmp_path / "odd.map").write_text("e3d-map/1\nbin 0.1\nlabel C-H many\nend\n")
-    script = script_of(model, "fix 1 all nve\nrun 1")
+    script = script_of(morse_cho, "fix 1 all nve\nrun 1")
     fix = f"fix b all e3d/bonds {words}\npair_style"  # before the model is loaded, which takes a second
     refused(tmp_path, script.replace("pair_style", fix), message)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_unwritable_file_on_ranks(ranks: int, tmp_path: Path, model: Path) -> None:
+def test_unwritable_file_on_ranks(ranks: int, tmp_path: Path, morse_cho: Path) -> None:
     """All ranks stop together."""
-    script = script_of(model, "fix b all e3d/bonds 1 file nowhere/e.txt\nfix 1 all nve\nrun 1")
+    script = script_of(morse_cho, "fix b all e3d/bonds 1 file nowhere/e.txt\nfix 1 all nve\nrun 1")
     refused(tmp_path, script, "cannot write the file nowhere/e.txt", ranks=ranks)
 
 
@@ -260,16 +253,16 @@ def test_pairs_without_a_default(tmp_path: Path, model_files: Callable[..., Path
             run_lammps(script, tmp_path)
 
 
-def test_changed_pairs(tmp_path: Path, model: Path) -> None:
+def test_changed_pairs(tmp_path: Path, morse_cho: Path) -> None:
     """Other pairs in a later run are not mixed into the same file."""
     body = f"""
 fix b all e3d/bonds 1 file e.txt
 run 0
-pair_coeff * * {model} C C O
+pair_coeff * * {morse_cho} C C O
 run 0
 """
     message = "thresholds have changed since e.txt was begun: 'unfix b'"
-    refused(tmp_path, script_of(model, body), message, runs=1)
+    refused(tmp_path, script_of(morse_cho, body), message, runs=1)
 
 
 def test_default_table_is_the_package_file() -> None:

@@ -8,14 +8,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from analytic_models import MORSE
 from e3d_lmp.analyze import EdgeAnalysis, model_types
 from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.dumps import DumpReader
+from e3d_lmp.export import write_edge_model
 from e3d_lmp.frames import EdgeFrame
 from e3d_lmp.maps import EnergyMap, read_map
 from edge_frames import take
@@ -375,6 +378,21 @@ pair_coeff * * {model_files("morse")} Cu Ag
     assert (found.samples, found.steps) == (4, (7, 12))
     found = read_map(tmp_path / "reset.e3d")
     assert found.samples == 3 + 2  # steps 3, 4 and 7 before, 3 and 4 after
+
+
+def test_restart_of_another_model_begins_anew(tmp_path: Path, model_files) -> None:
+    """The same elements and settings, but exported from another checkpoint."""
+    module, metadata = MORSE.model("float64")
+    write_edge_model(module, replace(metadata, source_sha256="0123456789abcdef"), tmp_path / "o.nequip.pth")
+    fix = f"{NVE}fix m all e3d/map 1 2 4 file m.e3d ave running\n"
+    run = morse_run(
+        tmp_path,
+        model_files,
+        f"{fix}run 7\nwrite_restart a.restart\nclear\nread_restart a.restart\npair_style e3d\n"
+        f"pair_coeff * * o.nequip.pth Cu Ag\n{fix}run 5\n",
+    )
+    assert "model 0123456789ab pairs" in " ".join(run.output.split())
+    assert read_map(tmp_path / "m.e3d").samples == 4
 
 
 # ---------------------------------------------------------------- errors
