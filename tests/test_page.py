@@ -7,6 +7,7 @@ import base64
 import hashlib
 import itertools
 import json
+import re
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -31,7 +32,7 @@ from page_stores import ELEMENTS, write_liquid, write_molecules
 COVALENT = parse_cutoff("covalent")
 
 
-def store_pairs(store: StoreReader, skip: bool = False) -> list[PairFrame]:
+def store_pairs(store: StoreReader) -> list[PairFrame]:
     pairing = Pairing(ELEMENTS, COVALENT.matrix(ELEMENTS))
     return [pairing.label(frame) if isinstance(frame, BondFrame) else pairing.pair(frame) for frame in store]
 
@@ -144,7 +145,7 @@ def test_each_bin_has_its_share(store: StoreReader) -> None:
 def test_structures_are_what_is_around_the_bond(store: StoreReader) -> None:
     radius = 4.5
     data = page_data(store, PageOptions(COVALENT, per_bin=2, radius=radius), "title")
-    bonds = data["bonds"]
+    bonds, frames = data["bonds"], store_pairs(store)
     steps = {name: n for n, name in enumerate(store.values("name"))} if store.has("name") else {}
     for k in range(len(bonds["i"])):
         kinds, positions, whole = data["structures"][bonds["structure"][k]]
@@ -164,18 +165,19 @@ def test_structures_are_what_is_around_the_bond(store: StoreReader) -> None:
             assert (a, b) == (bonds["i"][k] - 1, bonds["j"][k] - 1)
             continue
         # The plain way: every image in reach of every atom.
-        frame = store_pairs(store)[number]
+        frame = frames[number]
         row = next(
             n
             for n in range(frame.i.size)
             if (frame.e12[n], frame.e21[n]) == (bonds["e12"][k], bonds["e21"][k])
         )
         middle = atoms.position[frame.i[row] - 1] + frame.vec[row] / 2.0
-        spans = [range(-4, 5) if periodic else (0,) for periodic in box.pbc]
+        spans = [range(-3, 4) if periodic else (0,) for periodic in box.pbc]
+        shifts = np.array(list(itertools.product(*spans))) @ box.cell
         images = [
             (int(kind) - 1, *position)
             for kind, at in zip(atoms.type, atoms.position - middle, strict=True)
-            for position in at + np.array(list(itertools.product(*spans))) @ box.cell
+            for position in at + shifts
             if np.linalg.norm(position) <= radius
         ]
         found = np.column_stack([kinds, positions - (positions[a] + positions[b]) / 2.0])
@@ -307,8 +309,6 @@ def _moved(store: h5py.File) -> None:
 def test_errors(
     tmp_path: Path, capsys: pytest.CaptureFixture, change: object, words: list[str], message: str
 ) -> None:
-    import re
-
     path = write_liquid(tmp_path / "liquid.h5")
     if callable(change):
         with h5py.File(path, "r+") as file:

@@ -64,7 +64,7 @@ class Surroundings:
         self.is_whole = fits_whole(atoms.id.size, box)
         self._cell = complete_cell(np.where(self._pbc[:, None], box.cell, 0.0))
         self._inverse = np.linalg.inv(self._cell)
-        self._scaled = self._position @ self._inverse
+        self._scaled = np.ascontiguousarray((self._position @ self._inverse).T)  # (3, N)
         self._heights = 1.0 / np.linalg.norm(self._inverse, axis=0)
 
     def piece(self, i: int, j: int, vec: np.ndarray, where: str) -> Piece:
@@ -93,18 +93,22 @@ class Surroundings:
     def _sphere(self, centre: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
         """Rows (M,) and positions (M, 3) from the centre of all atoms and images within a radius."""
         reach = radius / self._heights
-        scaled = self._scaled - centre @ self._inverse
-        shift = np.where(self._pbc, -np.rint(scaled), 0.0)
-        scaled = scaled + shift
+        middle = centre @ self._inverse
         spans = [
-            range(-n, n + 1) if p else (0,)
-            for p, n in zip(self._pbc, np.floor(reach + 0.5).astype(int), strict=True)
+            range(-n, n + 1) if periodic else (0,)
+            for periodic, n in zip(self._pbc, np.floor(reach + 0.5).astype(int), strict=True)
         ]
         rows, positions = [], []
         for image in itertools.product(*spans):
-            moved = scaled + image
-            near = np.flatnonzero(np.all(np.abs(moved) <= reach, axis=1))
-            position = moved[near] @ self._cell
+            near = np.arange(self._id.size)
+            columns: list[np.ndarray] = []
+            for axis in range(3):  # each axis leaves few for the next
+                column = self._scaled[axis][near] - middle[axis]
+                if self._pbc[axis]:
+                    column += image[axis] - np.rint(column)
+                inside = np.flatnonzero(np.abs(column) <= reach[axis])
+                near, columns = near[inside], [*(each[inside] for each in columns), column[inside]]
+            position = np.column_stack(columns) @ self._cell
             inside = np.einsum("ij,ij->i", position, position) <= radius * radius
             rows.append(near[inside])
             positions.append(position[inside])

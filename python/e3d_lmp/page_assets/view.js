@@ -113,6 +113,8 @@ class BondView {
       viewer.setStyle({ index: others }, { stick: { radius: 0.035, colorscheme: "Jmol" }, sphere: { scale: 0.08, colorscheme: "Jmol" } });
     }
     const end = (k) => ({ x: atoms[k].x, y: atoms[k].y, z: atoms[k].z });
+    // What is marked, for whoever drives the page.
+    this.box.dataset.ends = JSON.stringify([first, second].map((k) => [atoms[k].elem, atoms[k].x, atoms[k].y, atoms[k].z]));
     viewer.addCylinder({ start: end(first), end: end(second), radius: 0.2, color: mark, dashed: !isBond, dashLength: 0.2, gapLength: 0.15, fromCap: 1, toCap: 1 });
     [[first, -1], [second, 1]].forEach(([k, side], n) => {
       const position = { x: atoms[k].x + 0.3 * side, y: atoms[k].y, z: atoms[k].z };
