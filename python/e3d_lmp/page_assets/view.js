@@ -15,7 +15,7 @@ function turned(positions, first, second) {
   const u = unit(cross(x, Math.abs(x[2]) < 0.9 ? [0, 0, 1] : [0, 1, 0])), v = cross(x, u);
   let uu = 0, uv = 0, vv = 0;
   for (let k = 0; k < positions.length / 3; k++) {
-    const r = at(k).map((value, n) => value - middle[n]), near = Math.exp(-dot(r, r) / 8);
+    const r = at(k).map((value, n) => value - middle[n]), near = Math.exp(-dot(r, r) / 3);
     const p = dot(r, u), q = dot(r, v);
     uu += near * p * p; uv += near * p * q; vv += near * q * q;
   }
