@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("e3d_lmp.convert", "turn dumped edge energies into a compact edge store (HDF5)"),
     "evaluate": ("e3d_lmp.evaluate", "make an edge store from structures and a model, with no MD"),
     "analyze": ("e3d_lmp.analyze", "turn edge energies into tables by pair and bond type, maps, errors and figures"),
+    "page": ("e3d_lmp.page", "make a web page that links D-A maps to structures, in one file"),
     "map": ("e3d_lmp.map_files", "show, add, subtract and compare D-A maps"),
     "plot": ("e3d_lmp.plot", "draw a figure: ridgelines, scaling, grids of maps, bars, parity, reactions"),
     "report": ("e3d_lmp.report", "write one HTML page of all that a folder of results holds"),
