@@ -4,7 +4,8 @@
     python scripts/heat/argon.py result out/argon -o scripts/heat/argon.json
 
 Liquid at rho* = 0.6, T* = 1.35 (256 atoms, cutoff 2.5 sigma) and the solid of LAMMPS's own example for
-``compute heat/flux`` (70 K, 256 atoms). Every run is one file, written whole: a second start skips what is there.
+``compute heat/flux`` (70 K, 256 atoms). Every run is one file, written whole: a second start skips what is
+there.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def write_models(folder: Path) -> None:
     """The Lennard-Jones edge models of liquid and solid, compiled for this machine."""
     sys.path.insert(0, str(ROOT / "tests"))
     import torch
-    from analytic_models import PairPotential
 
+    from analytic_models import PairPotential
     from e3d_lmp.export import write_edge_model
 
     torch.set_num_threads(1)
@@ -53,7 +54,9 @@ def write_models(folder: Path) -> None:
         path = folder / f"{name}.nequip.pt2"
         values = (0.0104, 3.40, 0.0, cutoff)
         if not path.exists():
-            potential = PairPotential("lj", ("Ar", "Kr"), {(0, 0): values, (0, 1): values, (1, 1): values}, {})
+            potential = PairPotential(
+                "lj", ("Ar", "Kr"), {(0, 0): values, (0, 1): values, (1, 1): values}, {}
+            )
             write_edge_model(*potential.model(), path)
 
 

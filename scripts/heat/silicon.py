@@ -8,11 +8,7 @@ The parameters are those of Phys. Rev. B 39, 5566 (1989), for which about 230 to
 
 from __future__ import annotations
 
-import argparse
-import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import torch
@@ -20,8 +16,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from analytic_models import TERSOFF_SIC, Tersoff  # noqa: E402
-
+from analytic_models import Tersoff  # noqa: E402
 from e3d_lmp.decomposition import sum_over_edges  # noqa: E402
 
 MOST_NEIGHBOURS = 5
