@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_run_arguments(one)
 
     two = methods.add_parser("hnemd", help="from the response of the current to a driving force")
-    two.add_argument("runs", nargs="+", metavar="F=FILE", help="force of fix e3d/hnemd, Fx,Fy,Fz or one number, "
-                     "along x, and a file of fix ave/time of that run; several of each")  # fmt: skip
+    two.add_argument("runs", nargs="+", metavar="F=FILE", help="force of fix e3d/hnemd (Fx,Fy,Fz, or one "
+                     "number along x) and a file of fix ave/time of that run; several of each")  # fmt: skip
     _add_run_arguments(two)
 
     three = methods.add_parser("spectrum", help="by frequency, from fix e3d/shc")
@@ -119,8 +119,8 @@ def _run_green_kubo(args: argparse.Namespace) -> None:
     print(f"plateau from {first:.4g} to {last:.4g} {units.times}, temperature {result.temperature:.5g}")
     if not result.settled:
         print(
-            "warning: there is no plateau, the running integral still changes: take a longer --length, or more "
-            "runs"
+            "warning: there is no plateau, the running integral still changes: take a longer --length, or "
+            "more runs"
         )
     running, errors = result.integral.mean(axis=0), _standard_error(result.integral)
     norm = result.correlation[:, 0].mean()
