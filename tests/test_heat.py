@@ -58,8 +58,8 @@ def test_autocorrelation_is_the_mean_over_pairs() -> None:
 
 
 def test_green_kubo_finds_the_conductivity_of_known_noise() -> None:
-    """kappa = spread^2 sum keep^n dt / (V k T^2) by the trapezoidal rule, within three standard errors; the plateau
-    begins after the correlation and not much later; and the error is of the size of the deviation.
+    """kappa = spread^2 sum keep^n dt / (V k T^2) by the trapezoidal rule; the plateau begins after the
+    correlation and not much later; and the error is of the size of the deviation.
     """
     keep, step = 0.9, 0.02
     series = 4.0 * step * (0.5 + keep / (1.0 - keep))
@@ -69,7 +69,7 @@ def test_green_kubo_finds_the_conductivity_of_known_noise() -> None:
         runs = [run_of(damped_noise(100 * trial + seed, 20000, keep)) for seed in range(6)]
         result = green_kubo(runs, METAL, 0.002, 8.0)
         assert result.settled
-        assert 0.1 * 8.0 > result.plateau[0] > 0.2 and np.isclose(result.plateau[1], 2 * result.plateau[0])
+        assert 1.6 > result.plateau[0] > 0.2 and np.isclose(result.plateau[1], 2 * result.plateau[0])
         assert 0.0 < result.error < 0.05 * want
         deviations.append((result.conductivity - want) / result.error)
     assert np.abs(deviations).max() < 5.0
@@ -116,7 +116,7 @@ def test_units_agree() -> None:
     driven = driven_runs(force, [run_of(current)], METAL, 0.002).conductivity
     same = driven_runs(force, [run_of(current * KCAL_MOL * 1e-3)], REAL, 2.0).conductivity
     close("hnemd", same / driven, 1.0, 1e-5)
-    close("tau", tau, 2.1446, 1e-4)
+    close("tau", tau, 3.4 * np.sqrt(39.948 * 1.0364269e-4 / 0.0104), 1e-5)  # mvv2e of LAMMPS
     with pytest.raises(E3DError, match="expected metal, real or lj"):
         heat_units("si")
     with pytest.raises(E3DError, match="must be positive"):
@@ -132,8 +132,8 @@ def response(force: float, cubic: float, seed: int) -> HeatCurrent:
 
 def test_hnemd_sees_where_the_response_is_not_linear() -> None:
     """Forces beyond it are left out; the opposite force counts with its sign; the error is that of blocks."""
-    words = {f"{force}": [response(force, 400.0, k)] for k, force in enumerate((0.005, 0.01, 0.05))}
-    words["-0.01,0,0"] = [response(-0.01, 400.0, 9)]
+    words = {f"{force}": [response(force, 1.0, k)] for k, force in enumerate((0.005, 0.01, 0.05))}
+    words["-0.01,0,0"] = [response(-0.01, 1.0, 9)]
     result = hnemd(group_by_force(words, METAL, 0.002))
     assert [group.force for group in result.groups] == [0.005, 0.01, 0.05]
     assert len(result.groups[1].running) == 2

@@ -25,7 +25,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.heat.conversion import HeatUnits
 from e3d_lmp.heat.current import HeatCurrent
 
-SIGNIFICANT = 2.0
+SIGNIFICANT = 3.0
 """Standard errors over the runs that a change of the running integral must have to count."""
 MIN_CURVES = 4
 """Runs are cut into blocks until there are as many curves."""
