@@ -174,8 +174,8 @@ def _run_hnemd(args: argparse.Namespace) -> None:
     for group in result.groups:
         if not group.steady:
             print(
-                f"warning: with |F| = {group.force:.4g} the current drifts by {group.drift:+.1f} standard errors: "
-                "the run is not steady yet (--skip), or F is too large"
+                f"warning: with |F| = {group.force:.4g} the current drifts by {group.drift:+.1f} standard "
+                "errors: the run is not steady yet (--skip), or F is too large"
             )
     if len(rows) == 1:
         print("warning: one force says nothing of linearity; run with half of it too")

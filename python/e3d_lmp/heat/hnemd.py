@@ -6,8 +6,8 @@ as long as J is proportional to F. Two signs say that it is not:
 
 - the response must be even in F: the largest force that is used is the last one, going up, whose conductivity
   is within `SIGNIFICANT` standard errors of that of the smaller ones together;
-- a force that is too large makes the current of long-lived phonons grow without end: runs must be steady, that
-  is, the blocks of a run have no slope of more than `DRIFTING` standard errors.
+- a force that is too large makes the current of long-lived phonons grow without end: runs must be steady:
+  the blocks of a run have no slope of more than `DRIFTING` standard errors.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.heat.conversion import HeatUnits
 from e3d_lmp.heat.current import HeatCurrent, join_parts
 
-SIGNIFICANT = 2.0
+SIGNIFICANT = 3.0
 """Standard errors of a difference that is one."""
 DRIFTING = 4.0
 """Standard errors of a slope that is one: of a few blocks, whose scatter is not well known."""
