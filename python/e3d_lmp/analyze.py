@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from e3d_lmp.accuracy import (
+    Errors,
     IsolatedAtoms,
     Structures,
     describe_errors,
@@ -126,7 +128,7 @@ def add_analysis_arguments(parser: argparse.ArgumentParser, with_types: bool = T
     parser.add_argument(
         "--skip-unpaired", action="store_true", help="leave out and count edges whose partner is missing"
     )
-    parser.add_argument("--pdf", action="store_true", help="write the figure as maps.pdf too")
+    parser.add_argument("--pdf", action="store_true", help="write figures as .pdf too")
 
 
 def add_bond_arguments(parser: argparse.ArgumentParser) -> None:
@@ -225,6 +227,7 @@ def _analyse(args: argparse.Namespace, communicator: Any) -> int:
             errors = errors_of(join_structures(structures), zero) if mine is not None else None
             if errors is not None:
                 paths += write_errors(errors, whole.about, args.output)
+                paths += _draw_parity(errors, args)
                 remarks += errors.remarks
                 print("\n" + describe_errors(errors))
             for text in remarks + source.reader.remarks() + unpaired_remarks(whole.unpaired):
@@ -255,6 +258,22 @@ def _structures(
         return "", None
     zero = isolated_atoms(args.isolated_atoms, store)
     return zero, read_structures(store, source.numbers, zero)
+
+
+def _draw_parity(errors: Errors, args: argparse.Namespace) -> list[Path]:
+    """The files of the figure of model against reference; none where nothing is comparable."""
+    from e3d_lmp.figures import save_figure
+    from e3d_lmp.folders import AnalysisFolder
+    from e3d_lmp.plot import parity_figure
+
+    if errors.energy is None and (errors.reactions is None or not errors.reactions.summary()["count"]):
+        return []
+    folder = Path(args.output)
+    figure = parity_figure(AnalysisFolder(folder))
+    paths = [folder / name for name in ("parity.png", "parity.pdf")[: 1 + args.pdf]]
+    for path in paths:
+        save_figure(figure, path)
+    return paths
 
 
 def _add_frames(source: EdgeSource, analysis: EdgeAnalysis, rank: int) -> None:
