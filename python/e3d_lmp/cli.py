@@ -22,12 +22,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("e3d_lmp.simulate", "run a LAMMPS input and analyse its bond energies, with no dump in between"),
     "convert": ("e3d_lmp.convert", "turn dumped edge energies into a compact edge store (HDF5)"),
     "evaluate": ("e3d_lmp.evaluate", "make an edge store from structures and a model, with no MD"),
-    "analyze": ("e3d_lmp.analyze", "turn dumped edge energies into a bond table, maps and a figure"),
+    "analyze": ("e3d_lmp.analyze", "turn edge energies into tables by pair and bond type, maps, errors and figures"),
+    "page": ("e3d_lmp.page", "make a web page that links D-A maps to structures, in one file"),
     "map": ("e3d_lmp.map_files", "show, add, subtract and compare D-A maps"),
     "plot": ("e3d_lmp.plot", "draw a figure: ridgelines, scaling, grids of maps, bars, parity, reactions"),
     "report": ("e3d_lmp.report", "write one HTML page of all that a folder of results holds"),
     "events": ("e3d_lmp.events", "count the bonds that formed and broke in a run with fix e3d/bonds"),
     "species": ("e3d_lmp.species", "tabulate and draw a run's molecules by formula against time"),
+    "render": ("e3d_lmp.render", "draw bonds coloured by their energy: pictures and movies (OVITO)"),
 }
 """Sub-command -> (module, one line of help), in the order in which ``e3d --help`` lists them."""
 

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from e3d_lmp.analyze import add_units_argument, model_types
 from e3d_lmp.cutoffs import check_elements
 from e3d_lmp.dumps import AtomReader, DumpReader
@@ -20,22 +18,6 @@ from e3d_lmp.store_writer import StoreWriter
 
 DEFAULT_FOLLOW = 60.0
 """Seconds without growth after which ``--follow`` takes a run for finished."""
-
-
-def pair_rows(frame: EdgeFrame, pairing: Pairing) -> tuple[BondFrame, int, int]:
-    """The pairs of a frame, how many have one edge beyond its cutoff, and how many edges were left out.
-
-    Raises
-    ------
-    E3DError
-        As `Pairing.pair` does.
-    """
-    pairs = pairing.pair(frame)
-    ids, first = np.unique(np.concatenate([frame.i, frame.j]), return_index=True)
-    types = np.concatenate([frame.type_i, frame.type_j])[first]
-    type_i, type_j = (types[np.searchsorted(ids, end)] for end in (pairs.i, pairs.j))
-    rows = BondFrame(frame.step, frame.box, pairs.i, pairs.j, type_i, type_j, pairs.vec, pairs.e12, pairs.e21)
-    return rows, pairs.beyond, pairs.unpaired
 
 
 class _AtomsOfSteps:
@@ -117,7 +99,7 @@ def convert(
         if pairing is not None:
             if not isinstance(frame, EdgeFrame):
                 raise E3DError(f"{reader.files[0]}: these are pairs already; leave --pairs out")
-            rows, values["beyond"], values["unpaired"] = pair_rows(frame, pairing)
+            rows, values["beyond"], values["unpaired"] = pairing.bonds(frame)
             unpaired += values["unpaired"]
         own = None
         if positions is not None:

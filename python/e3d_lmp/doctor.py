@@ -39,6 +39,9 @@ PACKAGES = (
 )
 """Distributions whose versions are printed."""
 
+LIBRARIES = ("e3dplugin.so", "libe3d_model.so", "libe3d_edges.so")
+"""What is compiled: the LAMMPS styles, what runs models, what reads dumps."""
+
 REBUILD = "pip install --no-build-isolation --no-deps --force-reinstall . (in the e3d-lmp sources)"
 TIMEOUT = 120.0  # seconds for one process; the first import of torch from a cold disk may take long
 
@@ -131,8 +134,8 @@ def read_build_info(folder: Path) -> dict[str, str]:
 
 
 def check_plugin_files(folder: Path) -> Iterator[Finding]:
-    """Both libraries are there and were built against the torch and LAMMPS that are installed."""
-    missing = [name for name in ("e3dplugin.so", "libe3d_model.so") if not (folder / name).is_file()]
+    """All libraries are there and were built against the torch and LAMMPS that are installed."""
+    missing = [name for name in LIBRARIES if not (folder / name).is_file()]
     if missing:
         yield Finding(BROKEN, "plugin", f"{folder} lacks {' and '.join(missing)}", REBUILD)
         return

@@ -10,7 +10,7 @@ compressed (.gz, and .zst with the zstandard module). A file may still be growin
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import AtomRows, BondFrame, Box, EdgeFrame
-from e3d_lmp.tokens import exact_ids, tokenise, whole_numbers
+from e3d_lmp.tokens import DONE, END, HEADER, ID, NUMBER, REAL, SYMBOL, TYPE, WORD, RowReader
 from e3d_lmp.units import ev_per_unit
 
 ENDS = ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz")
@@ -32,8 +32,8 @@ LOCAL = "local"
 ATOMS = "atoms"
 """What a file is expected to be a dump of."""
 
-BLOCK_BYTES = 1 << 20
-"""Text read and tokenised at a time."""
+BLOCK_BYTES = 1 << 18
+"""Text read at a time."""
 
 _COLUMNS_HINT = (
     "dump them with 'compute E all e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz eps' (or "
@@ -154,6 +154,10 @@ class DumpFile:
         self._text = b""
         self._at = 0
         self._ended = False
+        self._header: Header | None = None
+        self._reader: tuple[tuple[str, ...], RowReader] | None = None
+        self._box_of: tuple[list[str], Box] | None = None
+        self._columns_of: dict[str, tuple[tuple[str, ...], str]] = {}
 
     def close(self) -> None:
         self._raw.close()
@@ -170,6 +174,11 @@ class DumpFile:
             line = self._line()
         if line is None:
             return None
+        if self._header is not None and not line.lstrip().startswith("ITEM:"):
+            raise E3DError(
+                f"{self.path}, frame {self.frames}: more rows than the {self._header.rows} its header says; "
+                "the file is damaged, dump it again"
+            )
         self.between_frames = False
         self.frames += 1
         step = rows = box = None
@@ -192,10 +201,11 @@ class DumpFile:
                     raise E3DError(f"{self.path}: this is {got}; expected {expected}")
                 rows = self._int(item)
             elif item.startswith("ITEM: BOX BOUNDS"):
-                box = self._box(item.split()[3:])
+                box = self._box(item)
             elif item.startswith("ITEM: ") and step is not None and rows is not None and box is not None:
-                columns, kind = self._name_columns(item.split()[2:])
-                return Header(step, rows, box, columns, kind)
+                columns, kind = self._name_columns(item)
+                self._header = Header(step, rows, box, columns, kind)
+                return self._header
             else:
                 raise E3DError(
                     f"{self.path}, frame {self.frames}: expected the header of a LAMMPS 'dump local' "
@@ -206,79 +216,77 @@ class DumpFile:
     def read_rows(self, header: Header) -> EdgeFrame | BondFrame:
         """The edges or pairs of the frame whose header was read last, energies in eV."""
         energies = EDGE_COLUMNS[7:] if header.kind == "edges" else BOND_COLUMNS[7:]
-        at = [header.columns.index(name) for name in (*ENDS, *energies)]
-        where = f"{self.path}, frame {self.frames} (step {header.step})"
-        parts: list[list[np.ndarray]] = [[] for _ in range(5 + len(energies))]
-        for text, count in self._blocks(header.rows) if header.rows else [(b"", 0)]:
-            table = tokenise(text, len(header.columns), count, where)
-            ids = [exact_ids(table[k], text, k, where) for k in at[:2]]
-            types = [whole_numbers(table[k], header.columns[k], where).astype(np.int32) for k in at[2:4]]
-            values = [np.ascontiguousarray(table[at[4:7]].T), *(table[k] * self._ev for k in at[7:])]
-            for part, block in zip(parts, ids + types + values, strict=True):
-                part.append(block)
-        whole = [part[0] if len(part) == 1 else np.concatenate(part) for part in parts]
+        arrays = self._read(header, (*_END_SLOTS, *(((name,), REAL) for name in energies)), NUMBER)
+        if self._ev != 1.0:
+            for values in arrays[len(_END_SLOTS) :]:
+                values *= self._ev
         frame = EdgeFrame if header.kind == "edges" else BondFrame
-        return frame(header.step, header.box, *whole)
+        return frame(header.step, header.box, *arrays)
 
     def read_atoms(self, header: Header) -> AtomRows:
         """The atoms of the frame whose header was read last, in the order of their ids."""
-        where = f"{self.path}, frame {self.frames} (step {header.step})"
-        columns = header.columns
-        numeric = [k for k, name in enumerate(columns) if name in _ATOM_NUMBERS]
-        parts: list[np.ndarray] = []
-        symbols: list[np.ndarray] = []
-        for text, count in self._blocks(header.rows):
-            if "element" in columns:
-                text, names = _split_elements(text, columns, count, where)
-                symbols.append(names)
-            table = tokenise(text, len(columns), count, where)
-            exact_ids(table[columns.index("id")], text, columns.index("id"), where)
-            parts.append(table[numeric])
-        table = np.concatenate(parts, axis=1) if parts else np.zeros((len(numeric), 0))
-        rows = dict(zip((columns[k] for k in numeric), table, strict=True))
-        ids = whole_numbers(rows["id"], "id", where)
-        order = np.argsort(ids)
-        if (np.diff(ids[order]) == 0).any():
-            raise E3DError(f"{where}: atom ids occur more than once; expected each atom in one row")
-        element = np.concatenate(symbols) if symbols else np.full(ids.size, "", dtype="U2")
+        names = [name for name in header.columns if name in _ATOM_KINDS]
+        arrays = self._read(header, tuple(((name,), _ATOM_KINDS[name]) for name in names), WORD)
+        rows = dict(zip(names, arrays, strict=True))
+        order = np.argsort(rows["id"])
+        if (np.diff(rows["id"][order]) == 0).any():
+            raise E3DError(f"{self._where(header)}: atom ids occur more than once; expected each in one row")
+        if "element" in rows:
+            element = np.char.decode(rows["element"], "ascii", "replace")
+        else:
+            element = np.full(rows["id"].size, "", dtype="U2")
         position = _positions(rows, header.box)
         return AtomRows(
-            id=ids[order],
-            type=whole_numbers(rows["type"], "type", where).astype(np.int32)[order],
+            id=rows["id"][order],
+            type=rows["type"][order],
             element=element[order],
             position=None if position is None else position[order],
         )
 
     def skip_rows(self, header: Header) -> None:
         """Pass over the frame whose header was read last without reading its numbers."""
-        for _ in self._blocks(header.rows):
-            pass
+        self._take(header, RowReader((), (), WORD))
+
+    def _where(self, header: Header) -> str:
+        return f"{self.path}, frame {self.frames} (step {header.step})"
+
+    def _read(
+        self, header: Header, slots: tuple[tuple[tuple[str, ...], int], ...], other: int
+    ) -> list[np.ndarray]:
+        """The rows of a frame: an array for each slot of a `RowReader`."""
+        if self._reader is None or self._reader[0] != header.columns:
+            self._reader = (header.columns, RowReader(header.columns, slots, other))
+        reader = self._reader[1]
+        try:
+            arrays = reader.room(max(header.rows, 0))
+        except (MemoryError, ValueError, OverflowError):
+            raise E3DError(
+                f"{self.path}, frame {self.frames}: no memory for the {header.rows} rows its header says; is "
+                "the file damaged?"
+            ) from None
+        self._take(header, reader)
+        return arrays
+
+    def _take(self, header: Header, reader: RowReader) -> None:
+        """Hand the rows of a frame to a reader; raises `Truncated` if some are missing."""
+        done = 0
+        while done < header.rows:
+            rows, self._at = reader.read(self._text, self._at, done, header.rows - done)
+            done += rows
+            if reader.stop == DONE:
+                return
+            if reader.stop == END and self._fill():
+                continue
+            if reader.stop == END:
+                self._at = len(self._text)
+                raise Truncated
+            if reader.stop == HEADER:
+                raise Truncated
+            raise reader.problem(self._text, self._at, self._where(header))
 
     def has_grown(self) -> bool:
         """Whether the file has more bytes than were read."""
         return self.path.stat().st_size > self._raw.tell()
-
-    def _blocks(self, rows: int) -> Iterator[tuple[bytes, int]]:
-        """Text of whole rows, some megabytes at a time, and how many rows each text holds."""
-        left = rows
-        while left:
-            end = self._text.find(b"ITEM:", self._at)
-            cut = self._text.rfind(b"\n", self._at, end if end >= 0 else len(self._text)) + 1
-            if cut <= self._at:
-                if end >= 0 or not self._fill():
-                    self._at = end if end >= 0 else len(self._text)
-                    raise Truncated
-                continue
-            count = self._text.count(b"\n", self._at, cut)
-            if count > left:
-                raise E3DError(
-                    f"{self.path}, frame {self.frames}: more rows than the {rows} its header says; "
-                    "the file is damaged, dump it again"
-                )
-            text = self._text[self._at : cut]
-            self._at = cut
-            left -= count
-            yield text, count
 
     def _fill(self) -> bool:
         """Read on; False at the end of the file."""
@@ -337,8 +345,15 @@ class DumpFile:
         if self._units not in (None, units):
             raise E3DError(f"{self.path}: the dump says units {units}, not {self._units}; leave --units out")
 
-    def _box(self, words: list[str]) -> Box:
+    def _box(self, item: str) -> Box:
+        """The box of a header, the last one where its text is the same."""
         lines = [self._need_line() for _ in range(3)]
+        text = [item, *lines]
+        if self._box_of is None or self._box_of[0] != text:
+            self._box_of = (text, self._parse_box(item.split()[3:], lines))
+        return self._box_of[1]
+
+    def _parse_box(self, words: list[str], lines: list[str]) -> Box:
         try:
             pbc = np.array([word == "pp" for word in words[-3:]])
             rows = np.array([[float(word) for word in line.split()] for line in lines])
@@ -358,8 +373,13 @@ class DumpFile:
         cell[1, 0], cell[2, 0], cell[2, 1] = xy, xz, yz
         return Box(cell, low, pbc)
 
-    def _name_columns(self, found: list[str]) -> tuple[tuple[str, ...], str]:
+    def _name_columns(self, item: str) -> tuple[tuple[str, ...], str]:
         """Names of the columns, and the kind of the frame that they make."""
+        if item not in self._columns_of:
+            self._columns_of[item] = self._check_columns(item.split()[2:])
+        return self._columns_of[item]
+
+    def _check_columns(self, found: list[str]) -> tuple[tuple[str, ...], str]:
         where = f"{self.path}, frame {self.frames}"
         names = tuple(found)
         if self._columns is not None:
@@ -386,7 +406,19 @@ class DumpFile:
 
 
 _COORDINATES = (("x", "y", "z"), ("xu", "yu", "zu"), ("xs", "ys", "zs"), ("xsu", "ysu", "zsu"))
-_ATOM_NUMBERS = {"id", "type", *(name for names in _COORDINATES for name in names)}
+_ATOM_KINDS = {
+    "id": ID,
+    "type": TYPE,
+    "element": SYMBOL,
+    **{name: REAL for names in _COORDINATES for name in names},
+}
+_END_SLOTS = (
+    (("tag1",), ID),
+    (("tag2",), ID),
+    (("type1",), TYPE),
+    (("type2",), TYPE),
+    (("dx", "dy", "dz"), REAL),
+)
 
 
 def _positions(rows: dict[str, np.ndarray], box: Box) -> np.ndarray | None:
@@ -396,16 +428,3 @@ def _positions(rows: dict[str, np.ndarray], box: Box) -> np.ndarray | None:
             position = np.stack([rows[name] for name in names], axis=1)
             return position @ box.cell + box.origin if "s" in names[0] else position
     return None
-
-
-def _split_elements(text: bytes, columns: Sequence[str], rows: int, where: str) -> tuple[bytes, np.ndarray]:
-    """The text with 0 for every word of a column that is not read, and the (rows,) elements."""
-    words = text.split()
-    if len(words) != rows * len(columns):
-        raise E3DError(f"{where}: expected {len(columns)} words in a row: {' '.join(columns)}")
-    table = np.array(words, dtype=object).reshape(rows, len(columns))
-    names = np.array([word.decode("ascii", "replace") for word in table[:, columns.index("element")]])
-    for k, name in enumerate(columns):
-        if name not in _ATOM_NUMBERS:
-            table[:, k] = b"0"
-    return b"".join(b" ".join(row) + b"\n" for row in table), names

@@ -14,6 +14,7 @@ from e3d_lmp.contract import AOTINDUCTOR, INPUTS, OUTPUTS, engine_of
 from e3d_lmp.decomposition import EdgeModelWithForces
 from e3d_lmp.errors import E3DError
 from e3d_lmp.gate import Candidate
+from e3d_lmp.operators import load_operators
 
 
 class _ByName(torch.nn.Module):
@@ -159,6 +160,7 @@ def open_model_file(path: str | Path, device: str = "cpu") -> Candidate:
         if engine_of(path) == AOTINDUCTOR:
             from torch._inductor import codecache  # noqa: F401
 
+            load_operators()
             return torch._inductor.aoti_load_package(str(path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from e3d_lmp import kernel
 from e3d_lmp.cutoffs import check_elements
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import BondFrame, EdgeFrame
@@ -20,9 +22,18 @@ from e3d_lmp.frames import BondFrame, EdgeFrame
 TOLERANCE = 1e-3
 """Largest distance, angstrom, between r_ij and -r_ji of one pair."""
 
-# Images of one pair are told apart by their projection on a direction. A second and a third direction settle
-# the rare boxes in which two images have the same projection on the first.
-_DIRECTIONS = np.array([[0.5377, 0.6142, 0.5776], [0.2873, -0.6911, 0.6632], [-0.7213, 0.1319, 0.6799]])
+BAD_TYPE, TWICE, SWAPPED, NO_MEMORY = range(1, 5)
+"""``e3d_pair_error`` of edge_kernel.h."""
+
+_PAIR_COLUMNS: dict[str, tuple[np.dtype, int]] = {
+    "label": (np.dtype(np.int32), 0),
+    **dict.fromkeys(("i", "j"), (np.dtype(np.int64), 0)),
+    **dict.fromkeys(("type_i", "type_j"), (np.dtype(np.int32), 0)),
+    "vec": (np.dtype(np.float64), 3),
+    **dict.fromkeys(("e12", "e21", "D", "A"), (np.dtype(np.float64), 0)),
+}
+"""Arrays of ``e3d_pairs``: type, and width as `e3d_lmp.kernel.room` has it."""
+_PAIR_SHAPES = tuple(_PAIR_COLUMNS.values())
 
 
 def element_order(elements: Sequence[str]) -> list[str]:
@@ -119,8 +130,8 @@ class Pairing:
     model: np.ndarray | None = None
     skip_unpaired: bool = False
     labels: tuple[str, ...] = field(init=False)
-    _rank: np.ndarray = field(init=False, repr=False)
-    _label_of: np.ndarray = field(init=False, repr=False)
+    _rules: kernel.PairRules = field(init=False, repr=False, compare=False)
+    _kept: tuple[np.ndarray | None, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         elements = check_elements(self.elements)
@@ -131,11 +142,21 @@ class Pairing:
         )
         object.__setattr__(self, "elements", elements)
         object.__setattr__(self, "labels", labels)
-        object.__setattr__(self, "_rank", np.array([order.index(a) for a in elements], dtype=np.int32))
-        object.__setattr__(self, "_label_of", lookup)
         for name, matrix in (("bond", self.bond), ("model", self.model)):
             if matrix is not None and np.shape(matrix) != (len(elements), len(elements)):
                 raise E3DError(f"{name} cutoffs: expected {len(elements)} x {len(elements)} for {elements}")
+        rank = np.array([order.index(a) for a in elements], dtype=np.int32)
+        cutoffs = [
+            None if matrix is None else np.ascontiguousarray(matrix, dtype=np.float64)
+            for matrix in (self.bond, self.model)
+        ]
+        kept = (rank, lookup, *cutoffs)
+        rules = kernel.PairRules(len(elements), *map(kernel.address, kept), TOLERANCE)
+        object.__setattr__(self, "_kept", kept)  # the kernel's rules point into them
+        object.__setattr__(self, "_rules", rules)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Pairing, (self.elements, self.bond, self.model, self.skip_unpaired)
 
     def label(self, frame: BondFrame) -> PairFrame:
         """The pairs of a frame in which both edges of each already are together, as `pair` returns them.
@@ -145,35 +166,8 @@ class Pairing:
         E3DError
             If a LAMMPS type has no element, a pair occurs twice, or its first atom is not its label's.
         """
-        forth = EdgeFrame(
-            frame.step, frame.box, frame.i, frame.j, frame.type_i, frame.type_j, frame.vec, frame.e12
-        )
-        edges = self._orient(forth, frame.e21)
-        assert edges.eps_back is not None
-        is_like = self._rank[edges.type_first] == self._rank[edges.type_second]
-        swapped = np.flatnonzero(~edges.forward & ~is_like)
-        if swapped.size:
-            k = swapped[0]
-            raise E3DError(
-                f"step {frame.step}: atom {edges.second[k]} comes before atom {edges.first[k]}, but their "
-                f"elements have the other order in the pair's label ({swapped.size} such pairs); name the "
-                "elements of the run's own types, in order, with --types"
-            )
-        row, _ = _match(edges, frame.step)
-        row = row[self._distance(edges, row) < self._limit(edges, row)]
-        forward, eps, eps_back = edges.forward[row], edges.eps[row], edges.eps_back[row]
-        e12, e21 = np.where(forward, eps, eps_back), np.where(forward, eps_back, eps)
-        return self._pair_frame(frame.step, edges, row, e12, e21)
-
-    @staticmethod
-    def _distance(edges: _Oriented, row: np.ndarray) -> np.ndarray:
-        return np.sqrt(np.einsum("ij,ij->i", edges.vec[row], edges.vec[row]))
-
-    def _limit(self, edges: _Oriented, row: np.ndarray) -> np.ndarray:
-        """(K,) angstrom, bond cutoffs of these rows."""
-        if self.bond is None:
-            return np.full(row.size, np.inf)
-        return self.bond[edges.type_first[row], edges.type_second[row]]
+        found = self._find(frame, frame.e12, frame.e21)
+        return self._pair_frame(frame, found)
 
     def pair(self, frame: EdgeFrame) -> PairFrame:
         """The pairs of one frame within the bond cutoff, ordered by ids.
@@ -184,180 +178,92 @@ class Pairing:
             If a LAMMPS type has no element, an edge occurs twice, or a partner is absent that should be
             there.
         """
-        edges = self._orient(frame)
-        row, partner = _match(edges, frame.step)
-        distance = self._distance(edges, row)
-        keep = distance < self._limit(edges, row)
-        legal, absent = self._without_partner(edges, row, partner, distance, keep)
-        if absent.size and not self.skip_unpaired:
-            raise E3DError(
-                _absent_message(frame.step, edges, row[absent], distance[absent], self.model is not None)
-            )
-        keep[absent] = False
-        row, partner = row[keep], partner[keep]
+        return self._pair_frame(frame, self._find(frame, frame.eps))
 
-        own = edges.eps[row]
-        other = np.where(partner >= 0, edges.eps[partner], 0.0)
-        forward = edges.forward[row]
-        e12, e21 = np.where(forward, own, other), np.where(forward, other, own)
-        return self._pair_frame(frame.step, edges, row, e12, e21, legal, absent.size)
+    def bonds(self, frame: EdgeFrame) -> tuple[BondFrame, int, int]:
+        """The pairs of one frame with their types, and its `PairFrame.beyond` and `unpaired`; raises as
+        `pair` does."""
+        found = self._find(frame, frame.eps)
+        names = ("i", "j", "type_i", "type_j", "vec", "e12", "e21")
+        rows = BondFrame(frame.step, frame.box, *(found.columns[name] for name in names))
+        return rows, found.report.beyond, found.report.unpaired
 
-    def _pair_frame(
-        self,
-        step: int,
-        edges: _Oriented,
-        row: np.ndarray,
-        e12: np.ndarray,
-        e21: np.ndarray,
-        beyond: int = 0,
-        unpaired: int = 0,
-    ) -> PairFrame:
-        """The pairs whose oriented edges are in these rows, with their two energies."""
+    def _pair_frame(self, frame: EdgeFrame | BondFrame, found: _Found) -> PairFrame:
+        names = ("label", "i", "j", "vec", "e12", "e21", "D", "A")
+        columns = {name: found.columns[name] for name in names}
         return PairFrame(
-            step=step,
+            step=frame.step,
             labels=self.labels,
-            label=self._label_of[edges.type_first[row], edges.type_second[row]],
-            i=edges.first[row],
-            j=edges.second[row],
-            vec=edges.vec[row],
-            e12=e12,
-            e21=e21,
-            D=e12 + e21,
-            A=e12 - e21,
-            beyond=beyond,
-            unpaired=unpaired,
+            **columns,
+            beyond=found.report.beyond,
+            unpaired=found.report.unpaired,
         )
 
-    def _orient(self, frame: EdgeFrame, eps_back: np.ndarray | None = None) -> _Oriented:
-        """The edges that may lie within the bond cutoff, each with its pair's first and second atom."""
-        n_types = len(self.elements)
-        low, high = (frame.type_i.min(), frame.type_i.max()) if frame.i.size else (1, 1)
-        if frame.i.size:
-            low, high = min(low, frame.type_j.min()), max(high, frame.type_j.max())
-        if low < 1 or high > n_types:
-            raise E3DError(
-                f"step {frame.step}: LAMMPS types from {low} to {high}, but --types names {n_types} "
-                f"({' '.join(self.elements)}); name the element of every type, in order"
+    def _find(
+        self, frame: EdgeFrame | BondFrame, eps: np.ndarray, eps_back: np.ndarray | None = None
+    ) -> _Found:
+        """The pairs of a frame, by the compiled kernel."""
+        ends = [np.ascontiguousarray(ids, dtype=np.int64) for ids in (frame.i, frame.j)]
+        types = [np.ascontiguousarray(each, dtype=np.int32) for each in (frame.type_i, frame.type_j)]
+        energies = [
+            None if each is None else np.ascontiguousarray(each, dtype=np.float64) for each in (eps, eps_back)
+        ]
+        inputs = [*ends, *types, np.ascontiguousarray(frame.vec, dtype=np.float64), *energies]
+        edges = kernel.Edges(frame.i.size, *map(kernel.address, inputs))
+        report = kernel.PairReport()
+        # Every edge has a partner, but for those beyond a cutoff: then there may be more.
+        capacity = frame.i.size if eps_back is not None else frame.i.size // 2
+        while True:
+            columns, addresses = kernel.room(capacity, _PAIR_SHAPES)
+            pairs = kernel.Pairs(capacity, *addresses)
+            kernel.library().e3d_pair_edges(edges, self._rules, pairs, report)
+            if report.error or report.pairs <= capacity:
+                break
+            capacity = report.pairs
+        if report.error or (report.unpaired and not self.skip_unpaired):
+            raise E3DError(f"step {frame.step}: {self._problem(report)}")
+        if report.pairs < capacity:
+            columns = [each[: report.pairs] for each in columns]
+        if report.pairs < capacity // 2:  # most of the memory would be held for nothing
+            columns = [each.copy() for each in columns]
+        return _Found(dict(zip(_PAIR_COLUMNS, columns, strict=True)), report)
+
+    def _problem(self, report: kernel.PairReport) -> str:
+        """What is wrong with a frame."""
+        if report.error == BAD_TYPE:
+            return (
+                f"LAMMPS types from {report.low_type} to {report.high_type}, but --types names "
+                f"{len(self.elements)} ({' '.join(self.elements)}); name the element of every type, in order"
             )
-        i, j, vec, eps = frame.i, frame.j, frame.vec, frame.eps
-        type_i, type_j = frame.type_i - 1, frame.type_j - 1
-        near: np.ndarray | slice = slice(None)
-        if self.bond is not None:
-            limit = self.bond[type_i, type_j] + TOLERANCE
-            near = np.flatnonzero(np.einsum("ij,ij->i", vec, vec) <= limit * limit)
-            i, j, vec, eps, type_i, type_j = (a[near] for a in (i, j, vec, eps, type_i, type_j))
-        rank_i, rank_j = self._rank[type_i], self._rank[type_j]
-        forward = (rank_i < rank_j) | ((rank_i == rank_j) & (i < j))
-        image = np.flatnonzero(i == j)
-        if image.size:
-            sign = np.where(np.abs(vec[image]) <= TOLERANCE, 0.0, np.sign(vec[image])) @ [1.0, 2.0, 4.0]
-            forward[image] = sign > 0.0
-        return _Oriented(
-            first=np.where(forward, i, j),
-            second=np.where(forward, j, i),
-            type_first=np.where(forward, type_i, type_j),
-            type_second=np.where(forward, type_j, type_i),
-            vec=np.where(forward[:, None], vec, -vec),
-            eps=eps,
-            forward=forward,
-            eps_back=None if eps_back is None else eps_back[near],
+        if report.error == TWICE:
+            return (
+                f"the edge between atoms {report.bad_i} and {report.bad_j} occurs more "
+                f"than once ({report.bad_count} such edges); are the files two runs, or the same run twice? "
+                "Analyse each run by itself, and check that the dump has 'format float %.17g'"
+            )
+        if report.error == SWAPPED:
+            return (
+                f"atom {report.bad_j} comes before atom {report.bad_i}, but their "
+                f"elements have the other order in the pair's label ({report.bad_count} such pairs); name "
+                "the elements of the run's own types, in order, with --types"
+            )
+        if report.error:
+            return "no memory for its pairs; give fewer ranks of this machine, or a smaller --cutoff"
+        is_given = self.model is not None
+        advice = (
+            "" if is_given else "if the model's cutoffs differ for the two directions, add --model FILE; "
         )
-
-    def _without_partner(
-        self, edges: _Oriented, row: np.ndarray, partner: np.ndarray, distance: np.ndarray, keep: np.ndarray
-    ) -> tuple[int, np.ndarray]:
-        """How many kept rows lack their partner legally, and which lack it for no good reason."""
-        alone = np.flatnonzero((partner < 0) & keep)
-        if alone.size == 0 or self.model is None:
-            return 0, alone
-        at = row[alone]
-        centre = np.where(edges.forward[at], edges.type_second[at], edges.type_first[at])
-        neighbour = np.where(edges.forward[at], edges.type_first[at], edges.type_second[at])
-        is_legal = distance[alone] > self.model[centre, neighbour] - TOLERANCE
-        return int(is_legal.sum()), alone[~is_legal]
+        return (
+            f"{report.unpaired} edges have no partner, the first one {report.bad_i} -> "
+            f"{report.bad_j} at {report.bad_distance:.4f} angstrom; dump the edges of all atoms (compute E "
+            f"all e3d/edge/local) and give all files of the run; {advice}or leave such edges out and count "
+            "them with --skip-unpaired"
+        )
 
 
 @dataclass(frozen=True)
-class _Oriented:
-    """Directed edges seen from their pair's first atom: an edge and its partner agree in all but `eps`,
-    `forward`."""
+class _Found:
+    """What the kernel wrote: arrays by the names of `_PAIR_COLUMNS`."""
 
-    first: np.ndarray
-    second: np.ndarray
-    type_first: np.ndarray
-    type_second: np.ndarray
-    vec: np.ndarray
-    eps: np.ndarray
-    forward: np.ndarray
-    eps_back: np.ndarray | None = None
-    """Energy of the partner, where it comes along with the edge."""
-
-
-def _pair_keys(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """One int64 per edge, equal for equal ids and sorted by (first, second)."""
-    if first.size and max(int(first.max()), int(second.max())) >= 2**31:
-        _, number = np.unique(np.concatenate([first, second]), return_inverse=True)
-        first, second = number[: first.size], number[first.size :]
-    return (first << 32) | second
-
-
-def _match(edges: _Oriented, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """One row per pair and the row of its partner edge, -1 where there is none; ordered by ids."""
-    key = _pair_keys(edges.first, edges.second)
-    order = np.argsort(key)
-    for direction in _DIRECTIONS:
-        key_sorted = key[order]
-        same_ids = key_sorted[1:] == key_sorted[:-1]
-        # Rows whose ids occur more than twice (several images) go in the order of their vectors.
-        crowd = np.zeros(order.size, dtype=bool)
-        three = np.flatnonzero(same_ids[1:] & same_ids[:-1])
-        crowd[three] = crowd[three + 1] = crowd[three + 2] = True
-        if three.size:
-            rows = order[crowd]
-            order[crowd] = rows[np.lexsort((edges.vec[rows] @ direction, key[rows]))]
-        vec = edges.vec[order]
-        is_near = same_ids.copy()
-        at = np.flatnonzero(same_ids)
-        gap = vec[at + 1] - vec[at]
-        is_near[at] = np.einsum("ij,ij->i", gap, gap) <= TOLERANCE**2
-        start = (
-            np.flatnonzero(np.concatenate([[True], ~is_near])) if order.size else np.zeros(0, dtype=np.int64)
-        )
-        size = np.diff(np.append(start, order.size))
-        if not _has_split_pair(key_sorted, start, size, edges.forward[order]):
-            break
-    a = order[start]
-    b = order[np.minimum(start + 1, max(order.size - 1, 0))]
-    double = size == 2
-    twice = np.flatnonzero((size > 2) | (double & (edges.forward[a] == edges.forward[b])))
-    if twice.size:
-        k = a[twice[0]]
-        raise E3DError(
-            f"step {step}: the edge between atoms {edges.first[k]} and {edges.second[k]} occurs more "
-            f"than once ({twice.size} such edges); are the files two runs, or the same run twice? Analyse "
-            "each run by itself, and check that the dump has 'format float %.17g'"
-        )
-    own = np.where(double & ~edges.forward[a], b, a)
-    return own, np.where(double, np.where(own == a, b, a), -1)
-
-
-def _has_split_pair(key: np.ndarray, start: np.ndarray, size: np.ndarray, forward: np.ndarray) -> bool:
-    """Whether some ids have lone edges of both directions: partners that another image may have parted."""
-    lone = start[size == 1]
-    if lone.size < 2:
-        return False
-    there = np.intersect1d(key[lone[forward[lone]]], key[lone[~forward[lone]]])
-    return there.size > 0
-
-
-def _absent_message(
-    step: int, edges: _Oriented, rows: np.ndarray, distance: np.ndarray, has_model: bool
-) -> str:
-    k = rows[0]
-    ids = (edges.first[k], edges.second[k]) if edges.forward[k] else (edges.second[k], edges.first[k])
-    advice = "" if has_model else "if the model's cutoffs differ for the two directions, add --model FILE; "
-    return (
-        f"step {step}: {rows.size} edges have no partner, the first one {ids[0]} -> {ids[1]} "
-        f"at {distance[0]:.4f} angstrom; dump the edges of all atoms (compute E all e3d/edge/local) and give "
-        f"all files of the run; {advice}or leave such edges out and count them with --skip-unpaired"
-    )
+    columns: dict[str, np.ndarray]
+    report: kernel.PairReport

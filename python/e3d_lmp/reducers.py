@@ -16,7 +16,7 @@ import numpy as np
 
 from e3d_lmp.bond_typing import BondTyping
 from e3d_lmp.errors import E3DError
-from e3d_lmp.maps import DEFAULT_BIN, EnergyMap, LabelMap, label_map
+from e3d_lmp.maps import BIN_LIMIT, DEFAULT_BIN, EnergyMap, LabelMap, label_map
 from e3d_lmp.pairs import PairFrame, is_like
 from e3d_lmp.statistics import BondEnergies, bond_energies
 
@@ -34,8 +34,11 @@ class Reducer(Protocol):
         """What has been gathered so far; the reducer may go on afterwards."""
 
 
+_WAITING_PAIRS = 1 << 15
+"""Pairs of small frames that wait to be sorted into bins together."""
+
 _PENDING_BINS = 1 << 18
-"""Bins of single frames that wait to be added up."""
+"""Bins of such batches that wait to be added up."""
 
 
 class MapReducer:
@@ -49,8 +52,8 @@ class MapReducer:
         Width of the bins in D and A, eV.
     labels
         Labels to look at; all by default.
-    pending
-        Bins of single frames that wait to be added up; more make no difference but in speed and memory.
+    waiting
+        Pairs and bins that may wait to be added up; where there are many reducers, less.
     """
 
     def __init__(
@@ -58,15 +61,22 @@ class MapReducer:
         cutoff: str = "model",
         width: float = DEFAULT_BIN,
         labels: Sequence[str] | None = None,
-        pending: int | None = None,
+        waiting: int | None = None,
     ):
         if not (np.isfinite(width) and width > 0.0):
             raise E3DError(f"bin width {width}: expected a positive number of eV")
         self._only = tuple(labels) if labels else None
         self._sum = EnergyMap(float(width), cutoff)
-        self._pending: dict[str, list[LabelMap]] = {}
+        self._samples = 0
+        self._steps: tuple[int, int] | None = None
+        self._labels: tuple[str, ...] = ()
+        self._most_pairs = _WAITING_PAIRS if waiting is None else waiting
+        self._most_bins = _PENDING_BINS if waiting is None else waiting
         self._waiting = 0
-        self._most = pending
+        self._label = np.empty(self._most_pairs, dtype=np.int32)
+        self._D, self._A = np.empty(self._most_pairs), np.empty(self._most_pairs)
+        self._pending: dict[str, list[LabelMap]] = {}
+        self._pending_bins = 0
 
     def add(self, frame: PairFrame) -> None:
         """Take in the pairs of one time step.
@@ -76,29 +86,57 @@ class MapReducer:
         E3DError
             If an energy is not finite, or beyond 2^31 bins.
         """
-        order = np.argsort(frame.label, kind="stable")
-        ends = np.searchsorted(frame.label[order], np.arange(len(frame.labels) + 1))
-        for k, name in enumerate(frame.labels):
+        count = frame.D.size
+        if frame.labels != self._labels or self._waiting + count > self._most_pairs:
+            self._sort_waiting()
+        self._labels = frame.labels
+        # A large frame is a batch of its own, and so is one whose energies may be out of range.
+        if count > self._most_pairs or not self._is_harmless(frame):
+            self._sort(frame.labels, frame.label, frame.D, frame.A, f"step {frame.step}, pair ")
+        else:
+            at = slice(self._waiting, self._waiting + count)
+            self._label[at], self._D[at], self._A[at] = frame.label, frame.D, frame.A
+            self._waiting += count
+        first, last = self._steps or (frame.step, frame.step)
+        self._steps = (min(first, frame.step), max(last, frame.step))
+        self._samples += 1
+
+    def _is_harmless(self, frame: PairFrame) -> bool:
+        """Whether the energies of a frame are finite and far from the last bin."""
+        limit = self._sum.width * (BIN_LIMIT // 2)
+        return frame.D @ frame.D < limit * limit and frame.A @ frame.A < limit * limit
+
+    def _sort_waiting(self) -> None:
+        """Sort the pairs that wait into bins."""
+        at = slice(0, self._waiting)
+        self._sort(self._labels, self._label[at], self._D[at], self._A[at], "pair ")
+        self._waiting = 0
+
+    def _sort(
+        self, labels: tuple[str, ...], label: np.ndarray, D: np.ndarray, A: np.ndarray, where: str
+    ) -> None:
+        """Sort pairs into the bins of their labels."""
+        label = label.astype(np.int16)  # radix sort
+        order = np.argsort(label, kind="stable")
+        ends = np.searchsorted(label[order], np.arange(len(labels) + 1))
+        for k, name in enumerate(labels):
             if self._only is not None and name not in self._only:
                 continue
             rows = order[ends[k] : ends[k + 1]]
-            where = f"step {frame.step}, pair {name}"
-            one = label_map(frame.D[rows], frame.A[rows], self._sum.width, is_like(name), where)
+            one = label_map(D[rows], A[rows], self._sum.width, is_like(name), where + name)
             self._pending.setdefault(name, []).append(one)
-            self._waiting += one.codes.size + 1
-        first, last = self._sum.steps or (frame.step, frame.step)
-        steps = (min(first, frame.step), max(last, frame.step))
-        self._sum = replace(self._sum, samples=self._sum.samples + 1, steps=steps)
-        if self._waiting > (_PENDING_BINS if self._most is None else self._most):
+            self._pending_bins += one.codes.size + 1
+        if self._pending_bins > self._most_bins:
             self._add_up()
 
     def merge(self, other: MapReducer) -> None:
         """Take in what another reducer of the same bins and cutoff has gathered."""
-        self._add_up()
-        self._sum = self._sum.merge(other.result())
+        self._sum = self.result().merge(other.result())
+        self._samples, self._steps = self._sum.samples, self._sum.steps
 
     def result(self) -> EnergyMap:
         """The maps of all frames so far."""
+        self._sort_waiting()
         self._add_up()
         return self._sum
 
@@ -106,9 +144,9 @@ class MapReducer:
         labels = dict(self._sum.labels)
         for name, parts in self._pending.items():
             labels[name] = labels.get(name, LabelMap()).merge(*parts)
-        self._sum = replace(self._sum, labels=labels)
+        self._sum = replace(self._sum, samples=self._samples, steps=self._steps, labels=labels)
         self._pending = {}
-        self._waiting = 0
+        self._pending_bins = 0
 
 
 MOST_BLOCKS = 64

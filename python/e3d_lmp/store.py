@@ -254,16 +254,24 @@ class StoreReader:
         kinds = (np.int64, np.int64, *[np.float64] * (len(columns) - 2))
         columns = [column.astype(kind, copy=False) for column, kind in zip(columns, kinds, strict=True)]
         frame = EdgeFrame if self.kind == EDGES else BondFrame
+        # Atoms that all frames share are looked up once for all of them.
+        shared: list[np.ndarray] | None = None
+        if len(block) > 1 and np.array_equal(atoms, np.broadcast_to(atoms[0], atoms.shape)):
+            where = f"steps {self._step[block[0]]} to {self._step[block[-1]]}"
+            shared = [self._types(ids, types, end, where) for end in columns[:2]]
         for k in range(len(block)):
             step = int(self._step[block[k]])
             rows = slice(int(edges[k, 0]) - first, int(edges[k, 1]) - first)
-            own = slice(int(atoms[k, 0]) - first_atom, int(atoms[k, 1]) - first_atom)
             i, j, *numbers = (column[rows] for column in columns)
-            type_i, type_j = (self._types(ids[own], types[own], end, step) for end in (i, j))
+            if shared is not None:
+                type_i, type_j = (end[rows] for end in shared)
+            else:
+                own = slice(int(atoms[k, 0]) - first_atom, int(atoms[k, 1]) - first_atom)
+                type_i, type_j = (self._types(ids[own], types[own], end, f"step {step}") for end in (i, j))
             box = Box(table["cell"][k], table["origin"][k], table["pbc"][k].astype(bool))
             yield frame(step, box, i, j, type_i, type_j, *numbers)
 
-    def _types(self, ids: np.ndarray, types: np.ndarray, wanted: np.ndarray, step: int) -> np.ndarray:
+    def _types(self, ids: np.ndarray, types: np.ndarray, wanted: np.ndarray, where: str) -> np.ndarray:
         """Types of the atoms with the wanted ids."""
         if ids.size and ids[0] == 1 and ids[-1] == ids.size:
             at = wanted - 1
@@ -272,7 +280,7 @@ class StoreReader:
             at = np.searchsorted(ids, wanted)
             known = not wanted.size or (at.max() < ids.size and np.array_equal(ids[at], wanted))
         if not known:
-            raise E3DError(f"{self.path}, step {step}: an edge of an atom that is not among the atoms")
+            raise E3DError(f"{self.path}, {where}: an edge of an atom that is not among the atoms")
         return types[at]
 
 

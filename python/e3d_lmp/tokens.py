@@ -1,70 +1,115 @@
-"""Numbers in the rows of a LAMMPS text dump.
-
-Numbers are tokenised by `scipy.io.mmread`, whose parser is exact and the fastest that our dependencies bring:
-each block of rows is handed over as a Matrix Market array.
-"""
+"""Numbers in the rows of a LAMMPS text dump, exact to the last bit; a compiled kernel reads them."""
 
 from __future__ import annotations
 
-import io
+import ctypes
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import scipy.io
 
+from e3d_lmp import kernel
 from e3d_lmp.errors import E3DError
 
-MAX_EXACT_ID = 2**53
-"""Atom ids pass through LAMMPS computes as doubles, which are exact up to here."""
+WORD, NUMBER, ID, TYPE, REAL, SYMBOL = range(6)
+"""Kinds of columns: any word and any finite number, which are not kept; int64 ids, int32 types, float64
+numbers, and symbols of at most 8 bytes (S8). ``e3d_column_*`` of edge_kernel.h."""
 
-_NUMBER_BYTES = b"0123456789+-.eE \t\r\n"
-_ONE_PER_LINE = bytes.maketrans(b" \t\r", b"\n\n\n")
+DTYPES: dict[int, np.dtype] = {
+    ID: np.dtype(np.int64),
+    TYPE: np.dtype(np.int32),
+    REAL: np.dtype(np.float64),
+    SYMBOL: np.dtype("S8"),
+}
 
+DONE, END, HEADER, ROW, NOT_WHOLE, LOST_DIGITS = range(6)
+"""Why reading stopped, ``e3d_stop_*``: all rows are read; the text ends; another frame's header; a bad row;
+an id or type that is no whole number; an id that lost digits."""
 
-def tokenise(text: bytes, columns: int, rows: int, where: str) -> np.ndarray:
-    """(columns, rows) float64 of the numbers in the text of whole rows."""
-    if rows == 0:
-        return np.zeros((columns, 0))
-    stray = text.translate(None, _NUMBER_BYTES)
-    if not stray:
-        size = f"%%MatrixMarket matrix array real general\n{columns} {rows}\n".encode()
-        try:
-            return scipy.io.mmread(io.BytesIO(size + text.translate(_ONE_PER_LINE)))
-        except ValueError:
-            pass
-    for line in text.splitlines():
-        words = line.split()
-        try:
-            if len(words) == columns and np.isfinite([float(word) for word in words]).all():
-                continue
-        except ValueError:
-            pass
-        raise E3DError(
-            f"{where}: expected {columns} finite numbers in a row, got '{line.decode('ascii', 'replace')}'"
-        )
-    raise E3DError(
-        f"{where}: rows that are not {columns} plain numbers; write the dump with format float %.17g"
-    )
+_LARGEST = {ID: "2^53", TYPE: "2^31 - 1"}
 
 
-def whole_numbers(values: np.ndarray, name: str, where: str) -> np.ndarray:
-    """The same (rows,) numbers as int64; `E3DError` if one is none from 1 to `MAX_EXACT_ID`."""
-    ints = values.astype(np.int64)
-    if not np.array_equal(ints, values) or (ints.size and not 1 <= ints.min() <= ints.max() <= MAX_EXACT_ID):
-        bad = values[(ints != values) | (values < 1) | (values > MAX_EXACT_ID)][0]
-        raise E3DError(f"{where}: column {name} must hold whole numbers from 1 to 2^53, got {bad:.17g}")
-    return ints
+class RowReader:
+    """Reads rows of text into arrays.
 
+    Parameters
+    ----------
+    names
+        Names of all columns.
+    slots
+        The columns that are kept, and their kind: each slot is one array, (rows,) of one column, or (rows, K)
+        of K of them.
+    other
+        Kind of all other columns, `WORD` or `NUMBER`.
 
-def exact_ids(values: np.ndarray, text: bytes, column: int, where: str) -> np.ndarray:
-    """(rows,) int64 atom ids; refuses ids that lost digits in print, such as 1.23457e+06 for 1234567."""
-    ids = whole_numbers(values, "tag1 or tag2", where)
-    # A format of p digits prints every id of more than p digits in scientific notation: the largest id tells.
-    if b"+" in text and ids.size:
-        word = text.splitlines()[int(ids.argmax())].split()[column].lower()
-        mantissa, _, exponent = word.partition(b"e")
-        if exponent and sum(digit in b"0123456789" for digit in mantissa) <= int(exponent):
-            raise E3DError(
-                f"{where}: atom id {word.decode()} has lost digits; add 'dump_modify ID format float %.17g' "
+    Attributes
+    ----------
+    stop : why the last `read` stopped
+    """
+
+    def __init__(self, names: Sequence[str], slots: Sequence[tuple[tuple[str, ...], int]], other: int):
+        count = len(names)
+        self._names = names
+        self._kind = (ctypes.c_int32 * count)(*[other] * count)
+        self._target = (ctypes.c_void_p * count)()
+        self._stride = (ctypes.c_int64 * count)()
+        tables = (self._kind, self._target, self._stride)
+        self._columns = kernel.Columns(count, *(ctypes.addressof(table) for table in tables))
+        self._report = kernel.RowReport()
+        self._shapes = [(DTYPES[kind], len(own) if len(own) > 1 else 0) for own, kind in slots]
+        self._places: list[tuple[int, int, int]] = []  # column, its slot, bytes from the slot's beginning
+        for slot, (own, kind) in enumerate(slots):
+            size = DTYPES[kind].itemsize
+            for k, name in enumerate(own):
+                column = names.index(name)
+                self._kind[column], self._stride[column] = kind, size * len(own)
+                self._places.append((column, slot, size * k))
+        self.stop = DONE
+
+    def room(self, rows: int) -> list[np.ndarray]:
+        """New arrays of the slots, which `read` fills; the caller keeps them alive until then."""
+        arrays, addresses = kernel.room(rows, self._shapes)
+        for column, slot, offset in self._places:
+            self._target[column] = addresses[slot] + offset
+        return arrays
+
+    def read(self, text: bytes, at: int, first: int, rows: int) -> tuple[int, int]:
+        """Read up to `rows` rows from place `at` of the text on.
+
+        Parameters
+        ----------
+        first
+            Row of the targets that takes the first of them.
+
+        Returns
+        -------
+        rows
+            Whole rows read.
+        at
+            Where the text goes on: behind the last of them; at the header or the row that `stop` speaks of.
+        """
+        start = ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p).value or 0
+        kernel.library().e3d_read_rows(start + at, len(text) - at, first, rows, self._columns, self._report)
+        self.stop = self._report.stop
+        return self._report.rows, at + self._report.used
+
+    def problem(self, text: bytes, at: int, where: str) -> E3DError:
+        """What is wrong with the row at this place, after `read` stopped there."""
+        row = text[at : text.find(b"\n", at)]
+        found: Any = self._report
+        word = ""
+        if self.stop in (NOT_WHOLE, LOST_DIGITS):
+            word = row.split()[found.column].decode()
+        if self.stop == NOT_WHOLE:
+            largest = _LARGEST[self._kind[found.column]]
+            name = self._names[found.column]
+            return E3DError(f"{where}: column {name} must hold whole numbers from 1 to {largest}, got {word}")
+        if self.stop == LOST_DIGITS:
+            return E3DError(
+                f"{where}: atom id {word} has lost digits; add 'dump_modify ID format float %.17g' "
                 "after the dump command and run again (by default LAMMPS prints no more than 6 digits)"
             )
-    return ids
+        what = "words" if {SYMBOL, WORD} & set(self._kind) else "finite numbers"
+        line = row.decode("ascii", "replace")
+        shown = line if len(line) <= 500 else line[:500] + " ..."
+        return E3DError(f"{where}: expected {len(self._names)} {what} in a row, got '{shown}'")
