@@ -56,7 +56,8 @@ def look(scene):
     data = scene.compute()
     bonds = data.particles.bonds
     assert data.attributes["Timestep"] == scene.step
-    seen.append((scene.step, np.array(bonds["Length"]), np.array(bonds["D"]), np.array(bonds["A"]), len(bonds["Color"])))
+    columns = (np.array(bonds[name]) for name in ("Length", "D", "A"))
+    seen.append((scene.step, *columns, len(bonds["Color"])))
 
 with Simulation("in.live", every=5, cutoff="4.5", screen=False) as simulation:
     scene = LiveScene(simulation, "4.5", on_step=look)

@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("e3d_lmp.simulate", "run a LAMMPS input and analyse its bond energies, with no dump in between"),
     "convert": ("e3d_lmp.convert", "turn dumped edge energies into a compact edge store (HDF5)"),
     "evaluate": ("e3d_lmp.evaluate", "make an edge store from structures and a model, with no MD"),
-    "analyze": ("e3d_lmp.analyze", "turn edge energies into tables by pair and bond type, maps, errors and figures"),
+    "analyze": ("e3d_lmp.analyze", "turn edge energies into tables, maps, errors and figures"),
     "page": ("e3d_lmp.page", "make a web page that links D-A maps to structures, in one file"),
     "map": ("e3d_lmp.map_files", "show, add, subtract and compare D-A maps"),
     "plot": ("e3d_lmp.plot", "draw a figure: ridgelines, scaling, grids of maps, bars, parity, reactions"),
