@@ -66,6 +66,7 @@ def test_command_line(frames, dump, tmp_path, capsys):
         "maps.png",
         "pairs.csv",
         "pairs.json",
+        "ridgelines.png",
     ]
     expected = expected_rows(frames)
     assert set(expected) >= {"C-C", "C-H", "C-O"}

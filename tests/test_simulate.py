@@ -108,6 +108,7 @@ def test_run_equals_dump_and_analyze(run_folder: Path, ranks: int) -> None:
         "pairs.json",
         "map.e3d",
         "maps.png",
+        "ridgelines.png",
         "log.lammps",
     }
 

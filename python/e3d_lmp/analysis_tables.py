@@ -116,8 +116,8 @@ class AnalysisTables:
         return f"bonds (pairs within the cutoff) hold {share:.2%} of {edges}"
 
     def write(self, folder: str | os.PathLike, pdf: bool = False) -> list[Path]:
-        """Write ``pairs.csv``, ``pairs.json``, ``map.e3d``, ``maps.png``, with bond types ``bonds.csv`` and
-        ``bonds.json``, and a map of each role; each whole or not at all.
+        """Write ``pairs.csv``, ``pairs.json``, ``map.e3d``, ``maps.png``, with bond types ``bonds.csv``,
+        ``bonds.json`` and ``ridgelines.png``, and a map of each role; each whole or not at all.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class AnalysisTables:
         E3DError
             If the folder cannot be written.
         """
-        from e3d_lmp.figures import plot_maps, save_figure
+        from e3d_lmp.figures import plot_maps, plot_ridgelines, save_figure
 
         out, result = Path(folder), self.result
         make_folder(out)
@@ -161,6 +161,9 @@ class AnalysisTables:
             for name in ("bonds.csv", "bonds.json"):
                 paths.append(out / name)
                 write_bond_energies(self.bonds, used, about_bonds, paths[-1], self.analysis.sums)
+            if self.bonds.count.any():
+                paths.append(out / "ridgelines.png")
+                save_figure(plot_ridgelines(self.bonds, used), paths[-1])
         for role, maps in self._maps_of_roles.items():
             paths.append(out / f"map.{role}.e3d")
             write_map(maps, paths[-1])
