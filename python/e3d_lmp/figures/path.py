@@ -81,6 +81,7 @@ def _draw_bonds(axis: Axes, x: np.ndarray, path: ReactionPath) -> None:
             label=f"{bond.name} {'formed' if bond.is_formed else 'broken'}",
         )
     if path.bonds:
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14 if axis.get_xlabel() == "" else -0.22), ncols=2, handlelength=2.8)
+        place = (0.5, -0.22 if axis.get_xlabel() else -0.14)
+        axis.legend(loc="upper center", bbox_to_anchor=place, ncols=2, handlelength=2.8)
     else:
         axis.text(0.5, 0.5, "no bond forms or breaks", transform=axis.transAxes, ha="center", color="0.4")
