@@ -23,8 +23,8 @@ The file is in the page cache: the speed of a disk is not measured.
 
 Stores: ``raw h5py`` reads the bare columns in the same blocks as `StoreReader`; its share is what the rest of
 the analysis leaves of that speed. Ranks: ``mpirun -np N python -m e3d_lmp analyze``, wall time, start and end
-of the program included. The last table repeats the maps for larger and larger files: peak memory must not
-grow.
+of the program (some seconds) included, for the largest file. Peak memory: the maps of larger and larger files;
+it must not grow.
 """
 
 from __future__ import annotations
@@ -121,11 +121,11 @@ def rows_alone(dump: Path, path: Path) -> None:
 
 def e3d_job(what: str, path: str) -> Callable[[], Any]:
     """``rows``, ``pairs`` or ``maps`` of a dump or a store."""
-    from e3d_lmp.analyze import EdgeAnalysis
     from e3d_lmp.cutoffs import parse_cutoff
     from e3d_lmp.dumps import DumpReader
     from e3d_lmp.frames import EdgeFrame
     from e3d_lmp.pairs import Pairing
+    from e3d_lmp.reducers import MapReducer
     from e3d_lmp.store import StoreReader, is_store
 
     cutoff = parse_cutoff([CUTOFF])
@@ -133,15 +133,15 @@ def e3d_job(what: str, path: str) -> Callable[[], Any]:
     def call() -> int:
         reader = StoreReader(path) if is_store(path) else DumpReader(path)
         rows = 0
-        analysis = EdgeAnalysis(ELEMENTS, cutoff)
         pairing = Pairing(tuple(ELEMENTS), cutoff.matrix(tuple(ELEMENTS)))
+        maps = MapReducer(cutoff.name)
         for frame in reader:
             rows += frame.i.size
-            if what == "pairs":
-                pairing.pair(frame) if isinstance(frame, EdgeFrame) else pairing.label(frame)
-            elif what == "maps":
-                analysis.add(frame)
-        analysis.result()
+            if what != "rows":
+                pairs = pairing.pair(frame) if isinstance(frame, EdgeFrame) else pairing.label(frame)
+                if what == "maps":
+                    maps.add(pairs)
+        maps.result()
         return rows
 
     return call
@@ -379,20 +379,19 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         every[f"{name}, store"] = rows
         store.unlink()
 
-    first = next(iter(once.values()))
-    ranks = analyze_ranks(folder / first.stem, folder, args)
-    print("\nmpirun -np N e3d analyze, wall time: ", end="")
-    print(", ".join(f"{n} ranks {seconds:.2f} s ({ranks[0][1] / seconds:.2f}x)" for n, seconds in ranks))
-    every["ranks"] = ranks
-
+    first, path = next(iter(once.values())), folder / "size"
     print("\npeak memory of dump to maps")
     every["memory"] = []
     for factor in (0.25, 1.0, 4.0):
-        path = folder / "size"
         repeat_frames(first, path, factor * args.mb * MB)
         row = start("e3d: maps", path, args, 1)
         every["memory"].append(row)
         print(f"{row['bytes'] / MB:8.0f} MB of text{row['peak'] / MB:8.1f} MB")
+
+    ranks = analyze_ranks(path, folder, args)
+    print(f"\nmpirun -np N e3d analyze of {path.stat().st_size / MB:.0f} MB, wall time: ", end="")
+    print(", ".join(f"{n} ranks {seconds:.2f} s ({ranks[0][1] / seconds:.2f}x)" for n, seconds in ranks))
+    every["ranks"] = ranks
     missing = sorted({module for module in PEERS.values() if not importlib.util.find_spec(module)})
     if missing:
         print(f"\nnot measured: {', '.join(missing)}; type: pip install {' '.join(missing)}")
