@@ -74,7 +74,8 @@ class PairE3D : public Pair {
   // settings
 
   std::string device = "auto";
-  int chunk_centres = 0;    // 0: as many as stay within CHUNK_EDGES
+  int chunk_centres = 0;        // 0: as many as stay within CHUNK_EDGES_CPU or CHUNK_EDGES_GPU
+  int64_t largest_chunk = 0;    // centres that memory was found to suffice for, 0: no limit was met
   int committee = 0;        // all models run on multiples of this step, 0: there is only one
 
   // model

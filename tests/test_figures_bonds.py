@@ -167,5 +167,8 @@ def test_paths(tmp_path):
     assert above.get_ylim() == figure.axes[1].get_ylim() and figure.axes[1].get_title() == "other"
     unknown = plot_paths([replace(path, reference_energy=np.full(3, np.nan))])
     assert "reference" not in [line.get_label() for line in unknown.axes[0].get_lines()]
+    with StoreReader(reaction_store(tmp_path / "images.h5", images=9)) as store:
+        below = plot_paths([read_path(store, "CHO/rxn1")]).axes[1]
+    assert below.get_xlabel() == "image" and all(x == round(x) for x in below.get_xticks())
     with pytest.raises(E3DError, match="no reaction to draw"):
         plot_paths([])

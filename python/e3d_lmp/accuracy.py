@@ -277,7 +277,12 @@ def structure_table(errors: Errors) -> list[dict[str, Any]]:
 
 
 def write_errors(errors: Errors, provenance: Mapping[str, str], folder: str | os.PathLike) -> list[Path]:
-    """Write ``structures.csv``, ``errors.json`` and, where there are any, ``reactions.csv``."""
+    """Write ``structures.csv``, ``errors.json`` and, where there are any, ``reactions.csv`` and the picture
+    of energies, ``parity.png``."""
+    from e3d_lmp.figures import save_figure
+    from e3d_lmp.folders import AnalysisFolder
+    from e3d_lmp.plot import parity_figure
+
     out = Path(folder)
     paths = [out / "structures.csv", out / "errors.json"]
     write_csv(structure_columns(errors), structure_table(errors), paths[0])
@@ -293,6 +298,10 @@ def write_errors(errors: Errors, provenance: Mapping[str, str], folder: str | os
     if errors.reactions is not None:
         paths.append(out / "reactions.csv")
         errors.reactions.write(paths[-1])
+    is_known = errors.reactions is not None and np.isfinite(errors.reactions.reference).any()
+    if errors.energy is not None or is_known:
+        paths.append(out / "parity.png")
+        save_figure(parity_figure(AnalysisFolder(out)), paths[-1])
     return paths
 
 

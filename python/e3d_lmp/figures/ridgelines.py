@@ -117,11 +117,15 @@ def pooled_errors(
 
 
 def bin_width(energies: BondEnergies, k: int) -> float:
-    """Width of the drawn bins of a type, eV: by the rule of Freedman and Diaconis, 2 IQR / N^(1/3), in whole
-    multiples of `WIDTH`, 1 to `WIDEST` of them."""
+    """Width of the drawn bins of a type, eV, a multiple of `WIDTH`.
+
+    By the rule of Freedman and Diaconis, 2 IQR / N^(1/3), but not above 10 / N^(1/3) times `WIDTH`, because
+    two peaks far apart would get wide bins by that rule, and at most `WIDEST` times.
+    """
     low, high = energies.quantiles(k, (0.25, 0.75))
-    rule = 2.0 * (high - low) / float(energies.count[k]) ** (1.0 / 3.0)
-    return float(np.clip(round(rule / WIDTH), 1, WIDEST)) * WIDTH
+    root = float(energies.count[k]) ** (1.0 / 3.0)
+    times = min(2.0 * (high - low) / WIDTH, 10.0) / root
+    return float(np.clip(round(times), 1, WIDEST)) * WIDTH
 
 
 def _bins(values: np.ndarray, weights: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
