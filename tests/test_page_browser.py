@@ -180,8 +180,7 @@ def test_a_click_shows_the_bond_and_its_structure(browser: Any, stores: dict[str
     # Atoms are grey, white and red: what is green are sticks, of which the chosen bond is a small part.
     red, green, _ = np.moveaxis(after.astype(int), 2, 0)
     greens = np.count_nonzero((green - red > 25)[:-40])
-    print("GREENS", greens)
-    assert greens > 0
+    assert greens > 400
     marks = marked_pixels(after)
     assert len(marks) > 40 and np.abs(np.median(marks, axis=0)).max() < 80
     page.check_quiet()
@@ -267,6 +266,9 @@ def test_rare_bins_join_no_islands(browser: Any, tmp_path: Path) -> None:
         page.click_map((bins[0][row] + 0.5) * 0.1, (bins[1][row] + 0.5) * 0.1)
         counts.append(int(page.text("list-title").split()[0]))
         page.check_shown()
+        assert math.floor(page.shown_bond()["D"] / 0.1) == bins[0][row], (
+            "a bond of the clicked bin comes first"
+        )
     assert sum(counts) == bins[2].sum() - 1, "all bonds but the lonely one belong to one of the two islands"
     assert min(counts) > 390
     page.picture("islands")

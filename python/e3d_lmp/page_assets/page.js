@@ -69,7 +69,9 @@ function choose(bin, point) {
       ? "None of them is in this page: it holds a limited number of structures."
       : `${whole(state.list.length)} in this page, at most ${data.per_bin} of a bin, drawn evenly.`);
   fillList();
-  show(point ? Math.max(0, state.list.indexOf(point.k)) : 0);
+  // Of several bins, one of the clicked bin comes first into view.
+  const here = byBin.get(keyOf(bin[0], bin[1])) || [];
+  show(Math.max(0, point ? state.list.indexOf(point.k) : state.list.findIndex((k) => here.includes(k))));
 }
 
 const digits = Math.max(0, Math.min(6, Math.ceil(-Math.log10(data.width) - 1e-9)));
