@@ -37,6 +37,9 @@ class Alone:
     def gather(self, value: Any, root: int = 0) -> list[Any]:
         return [value]
 
+    def bcast(self, value: Any, root: int = 0) -> Any:
+        return value
+
     def reduce(self, value: Any, op: Any = None) -> Any:
         return value
 
