@@ -1,4 +1,4 @@
-"""Shares of the bytes of a dump: every frame once, with the number, the remarks and the errors of one process."""
+"""Shares of the bytes of a dump: every frame once, with the numbers, remarks and errors of one process."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Threads:
 
 
 def read(paths, ranks: int, **options) -> tuple[list[Any], list[str], str, bool]:
-    """Numbered frames of all ranks in order, remarks, the error that rank 0 would say, whether bytes were split."""
+    """Numbered frames of all ranks, remarks, the error that rank 0 would say, whether bytes were split."""
 
     def job(communicator: Threads) -> tuple[list[Any], list[str], str, bool]:
         rank = communicator.Get_rank()
@@ -89,20 +89,22 @@ def assert_as_one(paths, ranks: int, is_split: bool = True, **options) -> None:
     if alone[2]:
         return
     assert together[1] == alone[1]
-    assert [number for number, _ in together[0]] == [number for number, _ in alone[0]] == [
-        *range(len(alone[0]))
-    ]
+    assert (
+        [number for number, _ in together[0]] == [number for number, _ in alone[0]] == [*range(len(alone[0]))]
+    )
     for (_, one), (_, other) in zip(alone[0], together[0], strict=True):
         assert_same_frame(other, one)
 
 
 def dump(path: Path, frames: int = 5, atoms: int = 4, first: int = 0) -> Path:
+    """Frames of different sizes; the one of step 10 has no rows."""
     rng = np.random.default_rng(8)
-    cutoffs = np.full((2, 2), 1.5)
+    cell, cutoffs = np.diag([4.0, 4.0, 4.0]), np.full((2, 2), 2.2)
     steps = range(first, first + 10 * frames, 10)
-    return write_dump(
-        path, [random_frame(rng, atoms + k % 3, np.diag([4.0, 4.0, 4.0]), cutoffs, step=k) for k in steps]
-    )
+    sizes = [1 if step == 10 else atoms + step % 3 for step in steps]
+    made = [random_frame(rng, n, cell, cutoffs, step=step) for n, step in zip(sizes, steps, strict=True)]
+    assert all(frame.i.size or frame.step == 10 for frame in made)
+    return write_dump(path, made)
 
 
 def edited(path: Path, change: Callable[[list[str]], None]) -> Path:
@@ -157,7 +159,7 @@ def test_repeated_frames_take_no_number(tmp_path, ranks, start):
     """A restarted run appends frames that are there already; the largest step may be two ranks back."""
 
     def repeat(parts: list[str]) -> None:
-        parts += parts[start:] + [parts[-1].replace("\n60\n", "\n70\n", 1)]
+        parts += [*parts[start:], parts[-1].replace("\n60\n", "\n70\n", 1)]
 
     path = edited(dump(tmp_path / "d", 7), repeat)
     assert_as_one(path, ranks)
@@ -170,7 +172,7 @@ def test_cut_off_at_every_byte_of_the_last_frame(tmp_path, ranks):
     whole = dump(tmp_path / "d", 3, 3)
     text = whole.read_bytes()
     last = text.rindex(HEADER.encode())
-    for end in range(last, len(text) + 1, 1 if ranks == 2 else 7):
+    for end in range(last, len(text) + 1, 3 if ranks == 2 else 17):
         whole.write_bytes(text[:end])
         assert_as_one(whole, ranks)
         assert_as_one(whole, ranks, allow_truncated=True)

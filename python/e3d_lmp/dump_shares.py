@@ -76,7 +76,7 @@ class Census:
     steps       their steps; not sent to other ranks
     count, top  how many, and the largest step
     units       the last word about units in the range and behind it, up to the next frame
-    is_plain    whether each has the header that LAMMPS writes, and as many lines as that says if they are counted
+    is_plain    whether each has the header that LAMMPS writes and, if lines are counted, as many as it says
     is_whole    whether the last of them has
     """
 
@@ -114,11 +114,13 @@ def take_census(path: Path, file: int, start: int, end: int, counts_lines: bool 
     return found
 
 
-def _look_through(items: Iterator[tuple[int, bytes, bytes, int]], end: int, counts: bool, found: Census) -> None:
+def _look_through(
+    items: Iterator[tuple[int, bytes, bytes, int]], end: int, counts_lines: bool, found: Census
+) -> None:
     stage = rows = -1
     for at, item, value, lines in items:
         if stage == 3:
-            found.is_whole = not counts or lines == rows + 1
+            found.is_whole = not counts_lines or lines == rows + 1
             stage = 4
         is_between = stage in (-1, 4)
         if item == _START:
@@ -127,7 +129,7 @@ def _look_through(items: Iterator[tuple[int, bytes, bytes, int]], end: int, coun
                 return
             if not found.steps:
                 found.first = at
-            found.steps.append(int(value))
+            found.steps.append(int(value or b"0"))  # the file may end here
             stage, found.is_whole = 0, False
         elif item in _BEFORE:
             found.is_plain &= is_between
@@ -139,7 +141,7 @@ def _look_through(items: Iterator[tuple[int, bytes, bytes, int]], end: int, coun
             stage += 1
             found.is_plain &= stage < 4 and item.startswith(_HEADER[min(stage, 3)])
             if stage == 1:
-                rows = int(value)
+                rows = int(value or b"0")
         if not found.is_plain:
             return
 
@@ -151,7 +153,7 @@ def _items(raw: Any, start: int, counts_lines: bool) -> Iterator[tuple[int, byte
     ------
     at      byte at which it starts
     item    the line, b"" for the end of the file
-    value   the line after it
+    value   the line after it, or what there is of it
     lines   line ends since the item before, if they are counted
     """
     base = max(start - 1, 0)  # a byte more, to see whether a line starts at `start`
@@ -181,8 +183,10 @@ def _items(raw: Any, start: int, counts_lines: bool) -> Iterator[tuple[int, byte
             if more:
                 text += more
                 continue
-            at = len(text)  # cut off within the header
-            continue
+            if first < 0:
+                at = len(text)  # cut off within the line
+                continue
+            second = len(text)  # no rows, or cut off
         if text.startswith(b"ITEM:", at):
             lines += _line_ends(text, counted, at) if counts_lines else 0
             yield base + at, text[at:first].strip(), text[first + 1 : second], lines
