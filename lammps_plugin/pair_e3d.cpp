@@ -21,6 +21,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
@@ -354,25 +355,26 @@ void PairE3D::finish()
 {
   if (seconds.steps == 0) return;
   // not const: src/STUBS wants it so
-  double mine[4] = {seconds.edges, seconds.model, seconds.scatter, seconds.bonds};
+  constexpr int NUM_PARTS = 5;
+  const char *names[NUM_PARTS] = {"Edge list", "Copy", "Model", "Scatter", "Bonds"};
+  double mine[NUM_PARTS] = {seconds.edges, seconds.copy, seconds.model, seconds.scatter, seconds.bonds};
   bigint counts[2] = {seconds.evaluated_edges, seconds.bytes_sent};
-  double minimum[4], maximum[4], sum[4];
+  double minimum[NUM_PARTS], maximum[NUM_PARTS], sum[NUM_PARTS];
   bigint all[2] = {0, 0};
-  MPI_Reduce(mine, minimum, 4, MPI_DOUBLE, MPI_MIN, 0, world);
-  MPI_Reduce(mine, maximum, 4, MPI_DOUBLE, MPI_MAX, 0, world);
-  MPI_Reduce(mine, sum, 4, MPI_DOUBLE, MPI_SUM, 0, world);
+  MPI_Reduce(mine, minimum, NUM_PARTS, MPI_DOUBLE, MPI_MIN, 0, world);
+  MPI_Reduce(mine, maximum, NUM_PARTS, MPI_DOUBLE, MPI_MAX, 0, world);
+  MPI_Reduce(mine, sum, NUM_PARTS, MPI_DOUBLE, MPI_SUM, 0, world);
   MPI_Reduce(counts, all, 2, MPI_LMP_BIGINT, MPI_SUM, 0, world);
   const bigint steps = seconds.steps;
   seconds = Seconds();
   if (comm->me != 0) return;
 
-  const char *names[4] = {"Edge list", "Model", "Scatter", "Bonds"};
-  const double total = std::max(sum[0] + sum[1] + sum[2] + sum[3], 1e-300);
-  const double pair_total = sum[0] + sum[1] + sum[2];
+  const double total = std::max(std::accumulate(sum, sum + NUM_PARTS, 0.0), 1e-300);
+  const double pair_total = total - sum[NUM_PARTS - 1];    // without the bonds
   std::string table = "\npair_style e3d task breakdown, seconds per rank:\n"
                       "Part      |  min time  |  avg time  |  max time  | %part\n"
                       "-------------------------------------------------------\n";
-  for (int k = 0; k < 4; k++)
+  for (int k = 0; k < NUM_PARTS; k++)
     table += fmt::format("{:<10}| {:<10.5g} | {:<10.5g} | {:<10.5g} | {:5.2f}\n", names[k], minimum[k],
                          sum[k] / comm->nprocs, maximum[k], 100.0 * sum[k] / total);
   table += fmt::format("{} evaluations, {:.6g} edges each, {:.4g} microseconds per edge and rank\n", steps,

@@ -109,7 +109,7 @@ class PairE3D : public Pair {
   // wall seconds since the start of the run
 
   struct Seconds {
-    double edges = 0.0, model = 0.0, scatter = 0.0, bonds = 0.0;
+    double edges = 0.0, copy = 0.0, model = 0.0, scatter = 0.0, bonds = 0.0;
     bigint steps = 0, evaluated_edges = 0, bytes_sent = 0;
   } seconds;
 

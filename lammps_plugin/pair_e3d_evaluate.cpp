@@ -65,7 +65,8 @@ void PairE3D::evaluate(E3D::EdgeModel &evaluated, const Receiver &receive)
       error->warning(FLERR, "pair_style e3d: the model failed on larger chunks, probably for want of memory; "
                      "going on with 'chunk {}'", largest_chunk);
     t0 = platform::walltime();
-    seconds.model += t0 - t1;
+    seconds.copy += output.copy_seconds;
+    seconds.model += t0 - t1 - output.copy_seconds;
 
     receive(output);
     seconds.scatter += platform::walltime() - t0;

@@ -247,7 +247,7 @@ def test_without_vulkan_or_ovito(store: Path, monkeypatch: pytest.MonkeyPatch) -
 
     from e3d_lmp.render import check_ovito
 
-    monkeypatch.setattr(StandardRenderer, "available_adapters", staticmethod(lambda: []))
+    monkeypatch.setattr(pictures, "has_vulkan", lambda: False)
     for name in ("standard", "tachyon"):
         with pytest.raises(E3DError, match="sudo apt-get install libvulkan1 mesa-vulkan-drivers"):
             choose_renderer(name)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +72,19 @@ class Look:
             )
 
 
+@cache
 def has_vulkan() -> bool:
-    """Whether OVITO finds a Vulkan driver, of a GPU or in software."""
-    return bool(StandardRenderer.available_adapters())
+    """Whether OVITO finds a Vulkan driver, of a GPU or in software.
+
+    It draws some pixels to find out, which tells the same on every system.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an empty scene
+        try:
+            Viewport(type=Viewport.Type.Ortho).render_image(size=(8, 8), stop_on_error=False)
+        except RuntimeError as error:
+            return "Vulkan" not in str(error)
+    return True
 
 
 def choose_renderer(name: str = "standard", quick: bool = False) -> Renderer:
