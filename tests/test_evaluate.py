@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -290,6 +291,21 @@ def test_every_goes_on_and_has_a_limit(
     assert "was made by another request" in capsys.readouterr().err
     assert evaluate(*words, "--every", 0) == 2
     assert "--every 0: expected a whole number of at least 1" in capsys.readouterr().err
+
+
+def test_names_that_are_not_utf8(xyz: Path, tmp_path: Path, model_files) -> None:
+    """Files of another code page: their names go into stores and tables as they can."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    path = folder / os.fsdecode(b"m\xff.extxyz")
+    path.write_bytes(xyz.read_bytes())
+    store, out = folder / "e.h5", folder / "out"
+    assert evaluate(model_files("allegro-everything"), path, "-o", store, "--device", "cpu") == 0
+    with StoreReader(store) as reader:
+        assert list(reader.values("name")) == [rf"m\xff.extxyz/{k}" for k in range(15)]
+    assert main(["analyze", str(store), "-o", str(out), "--cutoff", "model", "--skip-unpaired"]) == 0
+    for name in ("map.e3d", "bonds.json", "pairs.json"):
+        assert "caf" in (out / name).read_text(encoding="utf-8")
 
 
 def test_starting_later_in_ase_files(tmp_path: Path) -> None:
