@@ -22,9 +22,9 @@ stands beside it. Rounds go through all readers in turn, so that a busy machine 
 The file is in the page cache: the speed of a disk is not measured.
 
 Stores: ``raw h5py`` reads the bare columns in the same blocks as `StoreReader`; its share is what the rest of
-the analysis leaves of that speed. Ranks: ``mpirun -np N python -m e3d_lmp analyze``, wall time and CPU time of all, start and end
-of the program (some seconds) included, for the largest file. Peak memory: the maps of larger and larger
-files; it must not grow.
+the analysis leaves of that speed. Ranks: ``mpirun -np N python -m e3d_lmp analyze``, wall time, and CPU time
+of all ranks, start and end of the program (some seconds) included, for the largest file. Peak memory: the
+maps of larger and larger files; it must not grow.
 """
 
 from __future__ import annotations
