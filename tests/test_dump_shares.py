@@ -191,6 +191,17 @@ def test_cut_off_before_other_frames(tmp_path, ranks):
     assert "frame 3 is cut off" in read(path, ranks)[2]
 
 
+@pytest.mark.parametrize("allow_truncated", [False, True])
+def test_cut_off_within_a_row_before_other_frames(tmp_path, allow_truncated):
+    """A run was killed while it wrote, and the next one appended to the file."""
+
+    def cut(parts: list[str]) -> None:
+        parts[2] = parts[2][:-20]
+
+    path = edited(dump(tmp_path / "d", 7), cut)
+    assert_as_one(path, 3, is_split=False, allow_truncated=allow_truncated)
+
+
 @pytest.mark.parametrize(
     ("frame", "old", "new", "is_split"),
     [
