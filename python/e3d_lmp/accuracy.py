@@ -156,10 +156,8 @@ def read_structures(store: StoreReader, numbers: range, zero: IsolatedAtoms | st
     total = part.values("reference_energy")
     reference, atoms = np.full(len(numbers), np.nan), np.zeros(len(numbers), dtype=np.int64)
     force = np.zeros((len(numbers), 3))
-    for k in range(len(numbers)):
-        first, end = part.atom_rows(k)
-        atoms[k] = end - first
-        rows = part.atoms(k)
+    for k, rows in enumerate(part.iter_atoms()):
+        atoms[k] = rows.id.size
         if isinstance(zero, IsolatedAtoms):
             z = np.array([atomic_numbers[symbol] for symbol in rows.element], dtype=np.int64)
             if zero.energies is None:
