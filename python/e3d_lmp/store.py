@@ -171,8 +171,9 @@ class StoreReader:
             low = int(lows[count - 1])
             block = self._read_atoms(low, int(highs[count - 1]))
             for first, end in (part[:count] - low).tolist():
-                columns = (getattr(block, column.name) for column in fields(AtomRows))
-                yield AtomRows(*(None if column is None else column[first:end] for column in columns))
+                whole = (getattr(block, column.name) for column in fields(AtomRows))
+                rows: list[Any] = [None if column is None else column[first:end] for column in whole]
+                yield AtomRows(*rows)
             at += count
 
     def _read_atoms(self, first: int, end: int) -> AtomRows:
