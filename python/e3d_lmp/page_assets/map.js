@@ -5,7 +5,8 @@ function niceStep(range, count) {
 }
 
 function signed(value, digits) {
-  return (value < 0 ? "−" : "") + Math.abs(value).toFixed(digits);
+  const text = Math.abs(value).toFixed(digits);
+  return (value < 0 && Number(text) ? "−" : "") + text;
 }
 
 const keyOf = (d, a) => d + "," + a;
