@@ -5,6 +5,7 @@
 
 #include "compute_e3d_heat.h"
 
+#include "atom_heat.h"
 #include "compute_arguments.h"
 #include "pair_e3d.h"
 
@@ -90,6 +91,7 @@ void ComputeE3DHeat::init()
                "again", name, id);
   if (!cutoff_words.empty()) cutsq = E3D::bond_cutoffs(lmp, name, *pair, cutoff_words);
   pair->subscribe_edge_forces();
+  added_step = -1;    // pair_coeff may have begun to count evaluations anew
 }
 
 /* ----------------------------------------------------------------------
@@ -129,11 +131,16 @@ void ComputeE3DHeat::unpack_forward_comm(int n, int first, double *buf)
 
    v is 0 outside the group: an atom's energy counts if it is in the group, and so does the work that
    the others do on it, as in compute heat/flux
+
+   once for vector and array of a step
 ------------------------------------------------------------------------- */
 
 void ComputeE3DHeat::add_up()
 {
   const E3D::EdgeFrame &frame = pair->edge_frame_with_forces(name);
+  if (added_step == update->ntimestep && added_evaluation == frame.evaluation) return;
+  added_step = update->ntimestep;
+  added_evaluation = frame.evaluation;
   const E3D::PairLabels &labels = pair->pair_labels();
   gather_velocities();
 
@@ -170,8 +177,7 @@ void ComputeE3DHeat::add_up()
 
   for (int i = 0; i < atom->nlocal; i++) {
     const double *vi = &velocity[3 * static_cast<std::size_t>(i)];
-    const double mass = atom->rmass ? atom->rmass[i] : atom->mass[type[i]];
-    const double kinetic = 0.5 * force->mvv2e * mass * (vi[0] * vi[0] + vi[1] * vi[1] + vi[2] * vi[2]);
+    const double kinetic = E3D::kinetic_energy(atom, force, i, vi);
     for (int d = 0; d < 3; d++) mine[none * NUM_COLUMNS + d + 3] += kinetic * vi[d];
   }
   std::copy_n(&mine[none * NUM_COLUMNS + 3], 3, &mine[none * NUM_COLUMNS]);

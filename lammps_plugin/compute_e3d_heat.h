@@ -34,7 +34,9 @@ class ComputeE3DHeat : public Compute {
   std::vector<double> cutsq;                // (ntypes+1)^2, of "cutoff C"
 
   std::vector<double> velocity;    // (nlocal+nghost, 3) of atoms in the group, 0 for others
-  std::vector<double> mine;        // (rows, NUM_COLUMNS) of this rank
+  std::vector<double> mine;        // (rows, NUM_COLUMNS) of this rank, of this step and evaluation:
+  bigint added_step = -1;
+  int64_t added_evaluation = -1;
 
   std::vector<std::string> rows_of_run() const;
   void gather_velocities();

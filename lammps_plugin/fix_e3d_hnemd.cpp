@@ -5,7 +5,9 @@
 
 #include "fix_e3d_hnemd.h"
 
+#include "atom_heat.h"
 #include "pair_e3d.h"
+#include "restart_state.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -20,6 +22,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
 
 using namespace LAMMPS_NS;
 using namespace FixConst;
@@ -27,6 +30,8 @@ using namespace FixConst;
 // W/m/K of one eV/(ps Angstrom K) and of one kcal/mol/(fs Angstrom K)
 static constexpr double WATT_METAL = 1.602176634e-19 / (1e-12 * 1e-10);
 static constexpr double WATT_REAL = 4184.0 / 6.02214076e23 / (1e-15 * 1e-10);
+
+static constexpr const char *STATE_FORMAT = "e3d-hnemd-state/1";
 
 /* ----------------------------------------------------------------------
    fix ID group e3d/hnemd Fx Fy Fz
@@ -48,6 +53,7 @@ FixE3DHnemd::FixE3DHnemd(LAMMPS *lmp, int narg, char **arg) :
   extvector = 0;
   global_freq = 1;
   nevery = 1;
+  restart_global = 1;
   time_depend = 0;
   dynamic_group_allow = 1;
   comm_reverse = 9;
@@ -107,20 +113,14 @@ void FixE3DHnemd::setup(int vflag)
 void FixE3DHnemd::gather_virials()
 {
   const E3D::EdgeFrame &frame = pair->edge_frame_with_forces(name);
-  const double *const *x = atom->x;
   energy.assign(atom->nlocal, 0.0);
+  for (std::size_t k = 0; k < frame.rows(); k++) energy[frame.centre[k]] = frame.energy[k];
   virial.assign(9 * static_cast<std::size_t>(atom->nlocal + atom->nghost), 0.0);
-  for (std::size_t k = 0; k < frame.rows(); k++) {
-    const int i = frame.centre[k];
-    energy[i] = frame.energy[k];
-    for (int64_t e = frame.offset[k]; e < frame.offset[k + 1]; e++) {
-      const int j = frame.neighbour[e];
-      const double *g = &frame.g[3 * static_cast<std::size_t>(e)];
-      double *w = &virial[9 * static_cast<std::size_t>(j)];
-      for (int a = 0; a < 3; a++)
-        for (int b = 0; b < 3; b++) w[3 * a + b] -= (x[j][a] - x[i][a]) * g[b];
-    }
-  }
+  E3D::for_each_edge_force(frame, atom->x, [this](int j, const double *r, const double *g) {
+    double *w = &virial[9 * static_cast<std::size_t>(j)];
+    for (int a = 0; a < 3; a++)
+      for (int b = 0; b < 3; b++) w[3 * a + b] -= r[a] * g[b];
+  });
   comm->reverse_comm(this);
 }
 
@@ -140,15 +140,6 @@ void FixE3DHnemd::unpack_reverse_comm(int n, int *list, double *buf)
     for (int d = 0; d < 9; d++) virial[9 * static_cast<std::size_t>(list[k]) + d] += buf[9 * k + d];
 }
 
-/* ---------------------------------------------------------------------- */
-
-double FixE3DHnemd::kinetic_energy(int i) const
-{
-  const double *v = atom->v[i];
-  const double mass = atom->rmass ? atom->rmass[i] : atom->mass[atom->type[i]];
-  return 0.5 * force->mvv2e * mass * (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
-}
-
 /* ----------------------------------------------------------------------
    F^e_ib = (U_i + K_i) F_b + sum_a F_a W_i,ab, less (m_i/M) sum_k F^e_k: with it sum_i F^e_i.v_i = F.J at
    zero total momentum (Fan et al., Phys. Rev. B 99, 064308, 2019)
@@ -159,26 +150,23 @@ void FixE3DHnemd::post_force(int /*vflag*/)
   gather_virials();
 
   double **f = atom->f;
-  const auto mass_of = [this](int i) {
-    return atom->rmass ? atom->rmass[i] : atom->mass[atom->type[i]];
-  };
   double mine[4] = {0.0, 0.0, 0.0, 0.0}, all[4];    // total driving force, and the mass
   for (int i = 0; i < atom->nlocal; i++) {
     if (!(atom->mask[i] & groupbit)) continue;
     const double *w = &virial[9 * static_cast<std::size_t>(i)];
-    const double total = energy[i] + kinetic_energy(i);
+    const double total = energy[i] + E3D::kinetic_energy(atom, force, i, atom->v[i]);
     for (int b = 0; b < 3; b++) {
       const double added = total * drive[b] + drive[0] * w[b] + drive[1] * w[3 + b] + drive[2] * w[6 + b];
       f[i][b] += added;
       mine[b] += added;
     }
-    mine[3] += mass_of(i);
+    mine[3] += E3D::mass_of(atom, i);
   }
   MPI_Allreduce(mine, all, 4, MPI_DOUBLE, MPI_SUM, world);
   if (all[3] <= 0.0) error->all(FLERR, "{}: there are no atoms in group {}", name, group->names[igroup]);
   for (int i = 0; i < atom->nlocal; i++)
     if (atom->mask[i] & groupbit)
-      for (int b = 0; b < 3; b++) f[i][b] -= mass_of(i) / all[3] * all[b];
+      for (int b = 0; b < 3; b++) f[i][b] -= E3D::mass_of(atom, i) / all[3] * all[b];
 }
 
 /* ----------------------------------------------------------------------
@@ -193,7 +181,7 @@ void FixE3DHnemd::end_of_step()
     if (!(atom->mask[i] & groupbit)) continue;
     const double *v = atom->v[i];
     const double *w = &virial[9 * static_cast<std::size_t>(i)];
-    const double kinetic = kinetic_energy(i);
+    const double kinetic = E3D::kinetic_energy(atom, force, i, atom->v[i]);
     for (int a = 0; a < 3; a++)
       mine[a] += (energy[i] + kinetic) * v[a] + w[3 * a] * v[0] + w[3 * a + 1] * v[1] + w[3 * a + 2] * v[2];
     mine[3] += kinetic;
@@ -221,6 +209,48 @@ double FixE3DHnemd::compute_vector(int k)
   if (k == TEMPERATURE) return sum_temperature / static_cast<double>(samples);
   if (k >= CURRENT) return current[k - CURRENT];
   return sum_temperature > 0.0 ? watt_per_m_k * sum_flux[k - KAPPA] / (sum_temperature * magnitude) : 0.0;
+}
+
+/* ----------------------------------------------------------------------
+   running sums; the driving force says whether they may go on
+------------------------------------------------------------------------- */
+
+void FixE3DHnemd::write_restart(FILE *fp)
+{
+  if (comm->me != 0) return;
+  E3D::RestartWriter state;
+  state.put(STATE_FORMAT);
+  state.put(std::vector<double>(drive, drive + 3));
+  state.put(samples);
+  state.put(std::vector<double>{sum_flux[0], sum_flux[1], sum_flux[2], sum_temperature, current[0], current[1],
+                                current[2]});
+  if (!state.write(fp)) error->one(FLERR, "{}: its state is larger than a restart file holds", name);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DHnemd::restart(char *buf)
+{
+  std::string problem;
+  try {
+    E3D::RestartReader state(buf);
+    if (state.text() != STATE_FORMAT) throw std::runtime_error("it is of another version of e3d");
+    const auto force_before = state.list<double>();
+    if (!std::equal(drive, drive + 3, force_before.begin(), force_before.end()))
+      throw std::runtime_error("it is of another driving force");
+    const bigint number = state.number();
+    const auto sums = state.list<double>();
+    if (sums.size() != 7) throw std::runtime_error("it is of another version of e3d");
+    samples = number;
+    std::copy_n(sums.begin(), 3, sum_flux);
+    sum_temperature = sums[3];
+    std::copy_n(sums.begin() + 4, 3, current);
+  } catch (const std::exception &e) {
+    problem = e.what();
+  }
+  if (!problem.empty() && comm->me == 0)
+    error->warning(FLERR, "{} begins a new average and does not go on with the one in the restart file: {}", name,
+                   problem);
 }
 
 /* ---------------------------------------------------------------------- */

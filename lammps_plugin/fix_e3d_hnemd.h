@@ -24,6 +24,8 @@ class FixE3DHnemd : public Fix {
   void end_of_step() override;
   double compute_vector(int) override;
   double memory_usage() override;
+  void write_restart(FILE *) override;
+  void restart(char *) override;
   int pack_reverse_comm(int, int, double *) override;
   void unpack_reverse_comm(int, int *, double *) override;
   // not called; LAMMPS's own has the width of its ids in its symbol (see fix_e3d_map.h)
@@ -52,7 +54,6 @@ class FixE3DHnemd : public Fix {
   double current[3] = {0.0, 0.0, 0.0};     // J of the last sample
 
   void gather_virials();
-  double kinetic_energy(int) const;
   void check_thermostats();
 };
 

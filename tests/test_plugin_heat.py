@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, molecule
 
-from analytic_models import LENNARD_JONES, TERSOFF_SIC
-from lammps_runs import run_lammps, script_of, start_lammps, write_data
+from analytic_models import LENNARD_JONES, MORSE, TERSOFF_SIC
+from e3d_lmp.export import write_edge_model
+from lammps_runs import ROOT, run_lammps, script_of, start_lammps, write_data
 from systems import ELEMENTS, box, cluster, thin, triclinic
-from tolerances import HEAT_FLUX, SUM_RULE, close
+from tolerances import HEAT_FLUX, HEAT_FLUX_FLOAT32, SUM_RULE, close
 
+SHIPPED = ROOT / "inputs" / "models" / "organic-small.nequip"
 REAL_PER_METAL = 23.060549 * 1e-3
 """kcal/mol angstrom/fs per eV angstrom/ps in LAMMPS's own conversion of energies."""
 
@@ -151,10 +154,54 @@ def test_rows_are_sums_over_edges(cutoff: str, ranks: int, tmp_path: Path, model
     assert np.abs(got[:-1, :3] - got[:-1, 3:]).min(axis=1).min() > 1e-6
 
 
-@pytest.mark.parametrize(("model", "ranks"), [("allegro-everything", 1), ("tersoff-sic", 2)])
-def test_is_the_derivative_of_the_energy_dipole(model: str, ranks: int, tmp_path: Path, model_files) -> None:
-    """J = d/dt sum_i r_i (U_i + K_i) on an open cluster, by a five-point difference along a trajectory."""
-    if model == "tersoff-sic":
+@pytest.fixture(scope="session")
+def shipped_float64(request: pytest.FixtureRequest) -> Path:
+    """The shipped model, trained in float32, widened and exported; kept between runs as `model_files` are."""
+    from conftest import _code_hash
+    from e3d_lmp.export import export_model, load_model
+
+    path = Path(request.config.cache.mkdir("e3d-models")) / _code_hash() / "organic-small-float64.nequip.pth"
+    if not path.exists():
+        export_model(load_model(Path(f"{SHIPPED}.zip")), path, dtype="float64")
+    return path
+
+
+def molecules_in_contact() -> Atoms:
+    """Methanol, water and hydrogen cyanide, hot, in the middle of an empty box."""
+    rng = np.random.default_rng(16)
+    atoms = Atoms(cell=np.diag([30.0] * 3))
+    for name, place in (
+        ("CH3OH", [13.0, 15.0, 15.0]),
+        ("H2O", [16.2, 15.5, 14.7]),
+        ("HCN", [14.5, 18.4, 15.8]),
+    ):
+        one = molecule(name)
+        one.positions += np.array(place) - one.positions.mean(axis=0)
+        atoms += one
+    atoms.arrays["velocities"] = (
+        rng.normal(0.0, 1.0, (len(atoms), 3)) * 16.0 / np.sqrt(atoms.get_masses()[:, None])
+    )
+    return atoms
+
+
+@pytest.mark.parametrize(
+    ("model", "ranks"),
+    [("allegro-everything", 1), ("tersoff-sic", 2), ("shipped-float64", 2), ("shipped-float32", 1)],
+)
+def test_is_the_derivative_of_the_energy_dipole(
+    model: str, ranks: int, tmp_path: Path, model_files, request: pytest.FixtureRequest
+) -> None:
+    """J = d/dt sum_i r_i (U_i + K_i) on an open cluster, by a five-point difference along a trajectory. In
+    float32 the difference has the rounding of the energies, and a longer time step.
+    """
+    file, time_step, tolerance = None, 1e-6, HEAT_FLUX
+    if model.startswith("shipped"):
+        atoms, elements = molecules_in_contact(), ("H", "C", "N", "O")
+        if model.endswith("float32"):
+            file, time_step, tolerance = Path(f"{SHIPPED}.pth"), 1e-4, HEAT_FLUX_FLOAT32
+        else:
+            file = request.getfixturevalue("shipped_float64")
+    elif model == "tersoff-sic":
         atoms, elements = silicon_carbide(), TERSOFF_SIC.elements
         atoms = atoms[:16]
         atoms.cell, atoms.pbc = np.diag([30.0] * 3), False
@@ -162,7 +209,6 @@ def test_is_the_derivative_of_the_energy_dipole(model: str, ranks: int, tmp_path
     else:
         atoms, elements = cluster(), ELEMENTS
     write_data(tmp_path / "data.lmp", atoms, elements, velocities=True)
-    time_step = 1e-6
     tail = f"""
 compute heat all e3d/heat
 compute kea all ke/atom
@@ -174,7 +220,7 @@ thermo 1
 {heat_lines()}
 run 4
 """
-    script = script_of(model_files(model), elements, boundary="f f f", tail=tail, edges=False)
+    script = script_of(file or model_files(model), elements, boundary="f f f", tail=tail, edges=False)
     run = run_lammps(script, tmp_path, ranks)
     m = [
         np.array([(frame[axis] * (frame["c_pea"] + frame["c_kea"])).sum() for axis in ("xu", "yu", "zu")])
@@ -183,7 +229,39 @@ run 4
     derivative = (m[0] - 8.0 * m[1] + 8.0 * m[3] - m[4]) / (12.0 * time_step)
     largest = np.abs(derivative).max()
     assert largest > 1.0
-    close("J", read_flux(tmp_path)[2, 0, :3] / largest, derivative / largest, HEAT_FLUX)
+    close("J", read_flux(tmp_path)[2, 0, :3] / largest, derivative / largest, tolerance)
+
+
+def test_owners_of_an_energy_change_the_current_by_a_derivative(tmp_path: Path, model_files) -> None:
+    """Two models with the same forces, one with halves of a bond on both atoms and one with shares 0.7 and
+    0.3: along the same periodic trajectory their J differ by -1/2 d/dt sum_ij eps_ij r_ij over directed edges
+    of the uneven one. That sum is bounded, so no conductivity differs.
+    """
+    even = replace(MORSE, shares={})
+    write_edge_model(*even.model(), tmp_path / "even.nequip.pth")
+    atoms = bulk("Cu", "fcc", a=4.0, cubic=True).repeat(3)
+    rng = np.random.default_rng(17)
+    atoms.set_chemical_symbols(rng.choice(["Cu", "Ag"], len(atoms)))
+    atoms.positions += rng.normal(0.0, 0.1, atoms.positions.shape)
+    atoms.wrap()
+    atoms.arrays["velocities"] = rng.normal(0.0, 4.0, atoms.positions.shape)
+    time_step, flux = 1e-6, {}
+    for name, file in (("even", tmp_path / "even.nequip.pth"), ("uneven", model_files("morse"))):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_data(folder / "data.lmp", atoms, MORSE.elements, velocities=True)
+        tail = f"compute heat all e3d/heat\n{heat_lines()}\ntimestep {time_step}\nfix md all nve\nrun 4"
+        run = run_lammps(script_of(file, MORSE.elements, tail=tail), folder, 2)
+        flux[name] = read_flux(folder)[2, 0, :3]
+    sums = [
+        np.array([(frame["eps"] * frame[axis]).sum() for axis in ("dx", "dy", "dz")])
+        for frame in run.dump("edges.dump")[:5]
+    ]
+    derivative = (sums[0] - 8.0 * sums[1] + 8.0 * sums[3] - sums[4]) / (12.0 * time_step)
+    difference = flux["uneven"] - flux["even"]
+    assert np.abs(difference).max() > 0.1
+    scale = np.abs(difference).max()
+    close("difference of J", difference / scale, -0.5 * derivative / scale, HEAT_FLUX)
 
 
 def test_two_body_model_equals_the_pair_style_of_lammps(tmp_path: Path, model_files) -> None:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from analytic_models import LENNARD_JONES
 from lammps_runs import NKTV2P, Frame, forces_of, run_lammps, script_of, start_lammps, write_data
 from systems import ELEMENTS, SYSTEMS, box, triclinic
+from test_plugin_heat import noble_gases
 from tolerances import FLOAT64, SUM_RULE, close
 
 FORCE = (0.03, -0.02, 0.05)
@@ -156,6 +158,28 @@ file final.txt screen no
     want = per_watt * table[:, 1:].mean(axis=0) / (atoms.get_volume() * temperature * np.linalg.norm(FORCE))
     close("kappa", final[:3] / np.abs(want).max(), want / np.abs(want).max(), 1e-6)
     close("temperature", final[3] / temperature, 1.0, 1e-8)
+
+
+def test_running_sums_survive_a_restart(tmp_path: Path, model_files) -> None:
+    """Two parts with a restart file between give the numbers of one run; another force begins anew."""
+    write_data(tmp_path / "data.lmp", at_rest(noble_gases()), LENNARD_JONES.elements, velocities=True)
+    fix = "fix drive all e3d/hnemd 1e-3 0 0\n"
+    common = "fix md all nve\ntimestep 0.002\nthermo 100\n"
+    numbers = "$(f_drive[1]:%.17g) $(f_drive[4]:%.17g) $(f_drive[7]:%.17g) $(f_drive[8])"
+    last = f"print '{numbers}' file {{}} screen no\n"
+    tail = fix + common + "run 7\nwrite_restart state\nrun 6\n" + last.format("whole.txt")
+    script = script_of(model_files("lj"), LENNARD_JONES.elements, tail=tail, edges=False)
+    run_lammps(script, tmp_path, 2)
+    again = script.replace("read_data data.lmp", "read_restart state").split(fix)[0]
+    second = run_lammps(again + fix + common + "run 6\n" + last.format("parts.txt"), tmp_path, 2)
+    assert "begins a new average" not in second.output
+    whole, parts = np.loadtxt(tmp_path / "whole.txt"), np.loadtxt(tmp_path / "parts.txt")
+    close("samples", parts[3], 13, 0.0)
+    close("running means", parts[:3] / whole[:3], np.ones(3), 1e-9)
+    other = fix.replace("1e-3", "2e-3") + common + "run 0\n" + last.format("other.txt")
+    run = run_lammps(again + other, tmp_path)
+    assert "begins a new average" in run.output and "another driving force" in run.output
+    close("samples", np.loadtxt(tmp_path / "other.txt")[3], 0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,12 @@ def errors_of(all_structures: Structures, zero: IsolatedAtoms | str) -> Errors |
             "rmse_eV_per_A": math.sqrt(structures.force_squares.sum() / n),
         }
     reactions = reaction_errors(structures.name, structures.energy, structures.total)
+    if reactions is not None and not reactions.name.size:
+        remarks.append(
+            f"no barrier was compared: all {reactions.incomplete} reactions lack a reactant, transition "
+            "state or product; leave --every out, or evaluate whole reactions"
+        )
+        reactions = None
     return Errors(structures, energy, force, reactions, name, remarks)
 
 
@@ -277,12 +283,7 @@ def structure_table(errors: Errors) -> list[dict[str, Any]]:
 
 
 def write_errors(errors: Errors, provenance: Mapping[str, str], folder: str | os.PathLike) -> list[Path]:
-    """Write ``structures.csv``, ``errors.json`` and, where there are any, ``reactions.csv`` and the picture
-    of energies, ``parity.png``."""
-    from e3d_lmp.figures import save_figure
-    from e3d_lmp.folders import AnalysisFolder
-    from e3d_lmp.plot import parity_figure
-
+    """Write ``structures.csv``, ``errors.json`` and, where there are any, ``reactions.csv``."""
     out = Path(folder)
     paths = [out / "structures.csv", out / "errors.json"]
     write_csv(structure_columns(errors), structure_table(errors), paths[0])
@@ -298,10 +299,6 @@ def write_errors(errors: Errors, provenance: Mapping[str, str], folder: str | os
     if errors.reactions is not None:
         paths.append(out / "reactions.csv")
         errors.reactions.write(paths[-1])
-    is_known = errors.reactions is not None and np.isfinite(errors.reactions.reference).any()
-    if errors.energy is not None or is_known:
-        paths.append(out / "parity.png")
-        save_figure(parity_figure(AnalysisFolder(out)), paths[-1])
     return paths
 
 

@@ -233,6 +233,7 @@ def _analyse(args: argparse.Namespace, communicator: Any) -> int:
                 paths += _draw_parity(errors, args)
                 remarks += errors.remarks
                 print("\n" + describe_errors(errors))
+            remarks += _remarks_on_leftovers(Path(args.output), paths)
             for text in remarks + left_out + unpaired_remarks(whole.unpaired):
                 print(f"e3d: warning: {text}", file=sys.stderr)
             print(tables.last_line(paths))
@@ -289,6 +290,17 @@ def _draw_parity(errors: Errors, args: argparse.Namespace) -> list[Path]:
     for path in paths:
         save_figure(figure, path)
     return paths
+
+
+def _remarks_on_leftovers(folder: Path, written: list[Path]) -> list[str]:
+    from e3d_lmp.folders import left_from_before
+
+    old = ", ".join(str(path) for path in left_from_before(folder, written))
+    if not old:
+        return []
+    return [
+        f"not of this analysis, but of an earlier one: {old}; remove them, or choose another folder with -o"
+    ]
 
 
 def _add_frames(source: EdgeSource, analysis: EdgeAnalysis, rank: int) -> None:

@@ -8,6 +8,7 @@
 `parity`          energies of the model against those of the reference
 `path`            energy, and D of the bonds that form and break, along a reaction
 `history`         molecules and bonds against time
+`heat`            thermal conductivities: correlations, responses to a force, spectra
 `style`           what all of them share: colours, fonts, axes, files
 ================  ==========================================================================================
 
@@ -17,6 +18,7 @@ Figures need no display and are drawn by matplotlib's object interface: nothing 
 from __future__ import annotations
 
 from e3d_lmp.figures.bars import plot_entropy_bars
+from e3d_lmp.figures.heat import plot_green_kubo, plot_hnemd, plot_spectrum
 from e3d_lmp.figures.history import plot_events, plot_species
 from e3d_lmp.figures.maps import MAX_PANELS, plot_comparison, plot_map_grid, plot_maps
 from e3d_lmp.figures.parity import Parity, plot_parity
@@ -39,6 +41,9 @@ __all__ = [
     "plot_paths",
     "plot_species",
     "plot_events",
+    "plot_green_kubo",
+    "plot_hnemd",
+    "plot_spectrum",
     "save_figure",
     "picture_bytes",
     "PICTURES",

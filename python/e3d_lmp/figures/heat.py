@@ -1,0 +1,115 @@
+"""Figures of thermal conductivities: Green-Kubo integrals, responses to a driving force, spectra."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from e3d_lmp.figures.style import COLOURS, GUIDE, MARKERS, colours, letter, new_figure, open_axes, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from e3d_lmp.heat.conversion import HeatUnits
+    from e3d_lmp.heat.green_kubo import GreenKubo
+    from e3d_lmp.heat.hnemd import Hnemd
+    from e3d_lmp.heat.spectrum import Spectrum
+
+
+@styled
+def plot_green_kubo(result: GreenKubo, units: HeatUnits) -> Figure:
+    """Figure of the normalised correlation and of the running integral: every curve grey, their mean with its
+    standard error, the plateau shaded."""
+    figure = new_figure(7.0, 3.2)
+    left, right = figure.subplots(1, 2)
+    correlation = result.correlation / result.correlation[:, :1].mean()
+    for axis, curves in ((left, correlation), (right, result.integral)):
+        mean, error = curves.mean(axis=0), curves.std(axis=0, ddof=1) / np.sqrt(len(curves))
+        axis.plot(result.time, curves.T, color=GUIDE, linewidth=0.5, alpha=0.6)
+        axis.fill_between(result.time, mean - error, mean + error, color=COLOURS[0], alpha=0.3, linewidth=0.0)
+        axis.plot(result.time, mean, color=COLOURS[0])
+        axis.set_xlabel(f"time ({units.times})")
+        axis.set_xlim(0.0, result.time[-1])
+        axis.axhline(0.0, color=GUIDE, linewidth=0.8)
+    left.set_ylabel("⟨J(0) J(t)⟩ / ⟨J²⟩")
+    right.set_ylabel(f"conductivity to time t ({units.conductivity})")
+    right.axvspan(*result.plateau, color=COLOURS[1], alpha=0.12, linewidth=0.0)
+    right.plot(result.plateau, [result.conductivity] * 2, color=COLOURS[1])
+    text = f"{result.conductivity:.4g} ± {result.error:.1g}" + ("" if result.settled else ", not settled")
+    right.set_title(text, color=COLOURS[1])
+    open_axes([left, right])
+    letter([left, right])
+    return figure
+
+
+@styled
+def plot_hnemd(result: Hnemd, units: HeatUnits) -> Figure:
+    """Figure of the running mean of every run, a colour for each force, and of the conductivity against the
+    force; hollow where the response is not linear."""
+    figure = new_figure(7.0, 3.2)
+    left, right = figure.subplots(1, 2)
+    unit = "1/Å" if units.is_si else "1/σ"
+    groups = zip(result.groups, result.linear, colours(len(result.groups)), strict=True)
+    for k, (group, linear, colour) in enumerate(groups):
+        for number, (time, mean) in enumerate(group.running):
+            label = f"|F| = {group.force:.4g} {unit}" if number == 0 else None
+            left.plot(time, mean, color=colour, linewidth=0.9, label=label)
+        right.errorbar(
+            group.force,
+            group.conductivity,
+            group.error,
+            color=colour,
+            marker=MARKERS[k % len(MARKERS)],
+            markerfacecolor=colour if linear else "white",
+            capsize=2.0,
+        )
+    for axis in (left, right):
+        axis.axhspan(
+            result.conductivity - result.error,
+            result.conductivity + result.error,
+            color=GUIDE,
+            alpha=0.3,
+            linewidth=0.0,
+        )
+    ends = np.concatenate([mean[len(mean) // 4 :] for group in result.groups for _, mean in group.running])
+    low, high = min(ends.min(), 0.0), max(ends.max(), 0.0)
+    left.set_ylim(low - 0.1 * (high - low) * (low < 0.0), high + 0.2 * (high - low))
+    left.set_xlabel(f"time ({units.times})")
+    left.set_ylabel(f"running conductivity ({units.conductivity})")
+    left.legend()
+    right.set_xlabel(f"driving force ({unit})")
+    right.set_ylabel(f"conductivity ({units.conductivity})")
+    right.set_xlim(0.0, 1.15 * result.groups[-1].force)
+    right.set_title(f"{result.conductivity:.4g} ± {result.error:.1g}")
+    open_axes([left, right])
+    letter([left, right])
+    return figure
+
+
+@styled
+def plot_spectrum(result: Spectrum, max_frequency: float | None = None) -> Figure:
+    """Figure of the conductivity by frequency, with its standard error, and of its integral from 0."""
+    from scipy.integrate import cumulative_trapezoid
+
+    figure = new_figure(7.0, 3.2)
+    left, right = figure.subplots(1, 2)
+    mean, error = result.mean()
+    if np.isfinite(error).all():
+        left.fill_between(
+            result.frequency, mean - error, mean + error, color=COLOURS[0], alpha=0.3, linewidth=0.0
+        )
+    left.plot(result.frequency, mean, color=COLOURS[0])
+    left.set_ylabel("κ(ν) (W/m/K/THz)")
+    right.plot(result.frequency, cumulative_trapezoid(mean, result.frequency, initial=0.0), color=COLOURS[0])
+    kappa, deviation = result.conductivity
+    right.axhline(kappa, color=GUIDE, linewidth=0.8)
+    right.set_title(f"{kappa:.4g}" + (f" ± {deviation:.1g}" if np.isfinite(deviation) else ""))
+    right.set_ylabel("integral from 0 (W/m/K)")
+    for axis in (left, right):
+        axis.set_xlabel("frequency (THz)")
+        axis.set_xlim(0.0, max_frequency or result.frequency[-1])
+        axis.axhline(0.0, color=GUIDE, linewidth=0.8)
+    open_axes([left, right])
+    letter([left, right])
+    return figure

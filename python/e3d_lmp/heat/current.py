@@ -1,0 +1,114 @@
+"""Heat currents as ``fix ave/time`` wrote them."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from e3d_lmp.errors import E3DError
+
+TEMPERATURES = ("c_thermo_temp", "v_temperature", "v_temp", "c_temp")
+VOLUMES = ("v_volume", "v_vol")
+
+
+@dataclass(frozen=True)
+class HeatCurrent:
+    """The heat current of one run, in the units of that run.
+
+    Attributes
+    ----------
+    path           file it was read from
+    step           (N,) int64, evenly spaced
+    current        (N,3) energy times velocity: extensive, not divided by the volume
+    temperature    mean over the run
+    volume         mean over the run
+    """
+
+    path: str
+    step: np.ndarray
+    current: np.ndarray
+    temperature: float
+    volume: float
+
+    @property
+    def interval(self) -> int:
+        """Steps between two rows."""
+        return int(self.step[1] - self.step[0])
+
+
+def read_current(
+    path: str | os.PathLike,
+    temperature: float | None = None,
+    volume: float | None = None,
+    skip: int = 0,
+) -> HeatCurrent:
+    """Read a file of ``fix ave/time`` in mode scalar.
+
+    The current is the first three columns after the step; temperature and volume are those columns whose
+    name in the file's second line is one of `TEMPERATURES` and `VOLUMES`, unless they are given.
+
+    Parameters
+    ----------
+    skip
+        Steps after the file's first row to be left out.
+
+    Raises
+    ------
+    E3DError
+        If the file is no such file, holds too few rows, or rows at uneven distances.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            head = [line[1:].split() for _, line in zip(range(2), file, strict=False) if line[0] == "#"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy warns of an empty file; that is an error below
+            table = np.loadtxt(path, ndmin=2)
+    except OSError as error:
+        raise E3DError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, IndexError) as error:
+        raise E3DError(f"{path}: not a file of fix ave/time in mode scalar: {error}") from None
+    names = head[1] if len(head) == 2 else []
+    if table.shape[0] < 1 or table.shape[1] < 4 or len(names) != table.shape[1]:
+        raise E3DError(
+            f"{path}: expected a file of fix ave/time with a line of column names, the step and three "
+            "components of the current, as of 'fix j all ave/time 4 1 4 c_heat[1] c_heat[2] c_heat[3] "
+            "c_thermo_temp v_volume file F'"
+        )
+    table = table[table[:, 0] >= table[0, 0] + skip]
+    steps = table[:, 0].astype(np.int64)
+    if len(steps) < 10:
+        raise E3DError(f"{path}: {len(steps)} rows are left, at least 10 are needed")
+    uneven = np.flatnonzero(np.diff(steps) != steps[1] - steps[0])
+    if uneven.size:
+        first = int(steps[uneven[0]])
+        raise E3DError(f"{path}: the rows after step {first} are not {steps[1] - steps[0]} steps apart")
+    if not np.isfinite(table[:, 1:4]).all():
+        raise E3DError(f"{path}: the current is not finite; has the simulation blown up?")
+    return HeatCurrent(
+        str(path),
+        steps,
+        table[:, 1:4].copy(),
+        _mean(path, table, names, TEMPERATURES, temperature, "temperature"),
+        _mean(path, table, names, VOLUMES, volume, "volume"),
+    )
+
+
+def _mean(
+    path: object, table: np.ndarray, names: list[str], known: tuple[str, ...], given: float | None, what: str
+) -> float:
+    if given is not None:
+        value = given
+    else:
+        found = [name for name in names[1:] if name in known]
+        if not found:
+            raise E3DError(
+                f"{path}: no column of the {what} ({', '.join(known)}); give it as --{what}, or add it to "
+                "fix ave/time"
+            )
+        value = float(table[:, names.index(found[0])].mean())
+    if value <= 0.0:
+        raise E3DError(f"{path}: the {what} is {value:g}; it must be positive")
+    return value

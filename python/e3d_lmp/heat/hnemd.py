@@ -1,0 +1,142 @@
+"""HNEMD: the conductivity from the response of the heat current to a driving force.
+
+kappa_b = <J_b> / (V <T> |F|)  (Fan et al., Phys. Rev. B 99, 064308, 2019)
+
+as long as J is proportional to F. The response must be even in it, so the largest force that is used is the
+last one, going up, whose conductivity is within `SIGNIFICANT` standard errors of that of the smaller ones
+together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from e3d_lmp.errors import E3DError
+from e3d_lmp.heat.conversion import HeatUnits
+from e3d_lmp.heat.current import HeatCurrent
+
+SIGNIFICANT = 2.0
+"""Standard errors of a difference that is one."""
+BLOCKS = 10
+"""Blocks of each run, for the error."""
+
+
+@dataclass(frozen=True)
+class DrivenRuns:
+    """All runs with the same force.
+
+    Attributes
+    ----------
+    force           |F|, 1/angstrom (reduced units: 1/sigma)
+    conductivity    along the force, mean over the runs, W/m/K (or reduced)
+    error           standard error over the blocks of all runs
+    blocks          (runs * BLOCKS,) conductivities
+    running         for each run: times in ps (or tau), and the running mean to that time
+    temperature     mean
+    """
+
+    force: float
+    conductivity: float
+    error: float
+    blocks: np.ndarray
+    running: list[tuple[np.ndarray, np.ndarray]]
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Hnemd:
+    """Conductivity from driven runs.
+
+    Attributes
+    ----------
+    groups          one for each size of the force, the smallest first
+    linear          (groups,) bool: whether the response was still proportional to the force
+    conductivity, error
+        mean of the linear ones, weighted by 1/error^2
+    """
+
+    groups: list[DrivenRuns]
+    linear: list[bool]
+    conductivity: float
+    error: float
+
+
+def parse_force(word: str) -> np.ndarray:
+    """(3,) driving force of ``FX,FY,FZ``, or of one number, along x; raises `E3DError` if it is none."""
+    try:
+        values = [float(part) for part in word.split(",")]
+    except ValueError:
+        values = []
+    force = np.array([*values, 0.0, 0.0] if len(values) == 1 else values)
+    if force.shape != (3,) or not np.isfinite(force).all() or not force.any():
+        raise E3DError(
+            f"'{word}' is no driving force: give Fx,Fy,Fz as to fix e3d/hnemd, or one number, along x"
+        )
+    return force
+
+
+def driven_runs(
+    force: np.ndarray, runs: Sequence[HeatCurrent], units: HeatUnits, timestep: float
+) -> DrivenRuns:
+    """Conductivity along the force (3,), of runs with this force or its opposite."""
+    size = float(np.linalg.norm(force))
+    blocks, running = [], []
+    for run in runs:
+        current = run.current @ (force / size)
+        kappa = units.watt * current / (run.volume * run.temperature * size)
+        if len(kappa) < 2 * BLOCKS:
+            raise E3DError(
+                f"{run.path}: {len(kappa)} rows are too few for {BLOCKS} blocks; at least {2 * BLOCKS}"
+            )
+        length = len(kappa) // BLOCKS
+        blocks.append(kappa[len(kappa) % BLOCKS :].reshape(BLOCKS, length).mean(axis=1))
+        time = run.interval * timestep * units.time * np.arange(1, len(kappa) + 1)
+        running.append((time, np.cumsum(kappa) / np.arange(1, len(kappa) + 1)))
+    every = np.concatenate(blocks)
+    return DrivenRuns(
+        size,
+        float(every.mean()),
+        float(every.std(ddof=1) / np.sqrt(len(every))),
+        every,
+        running,
+        float(np.mean([run.temperature for run in runs])),
+    )
+
+
+def hnemd(groups: Sequence[DrivenRuns]) -> Hnemd:
+    """Conductivity of groups of runs with different forces, and which of them are linear."""
+    ordered = sorted(groups, key=lambda group: group.force)
+    linear = [True]
+    mean, error = ordered[0].conductivity, ordered[0].error
+    for group in ordered[1:]:
+        near = abs(group.conductivity - mean) <= SIGNIFICANT * float(np.hypot(group.error, error))
+        linear.append(linear[-1] and near)
+        if linear[-1]:
+            weights = 1.0 / np.array([error, group.error]) ** 2
+            mean = float(np.average([mean, group.conductivity], weights=weights))
+            error = float(weights.sum() ** -0.5)
+    return Hnemd(ordered, linear, mean, error)
+
+
+def group_by_force(
+    words: Mapping[str, Sequence[HeatCurrent]], units: HeatUnits, timestep: float
+) -> list[DrivenRuns]:
+    """`driven_runs` of every force word (see `parse_force`); opposite forces count as one size."""
+    sizes: dict[float, list[HeatCurrent]] = {}
+    along: dict[float, np.ndarray] = {}
+    for word, runs in words.items():
+        force = parse_force(word)
+        size = round(float(np.linalg.norm(force)), 12)
+        axis = along.setdefault(size, force)
+        for run in runs:
+            sign = np.sign(axis @ force)
+            if abs(axis @ force) < (1.0 - 1e-9) * size * size:
+                raise E3DError(
+                    f"forces of the size {size:g} point in different directions: analyse them one by one"
+                )
+            turned = HeatCurrent(run.path, run.step, sign * run.current, run.temperature, run.volume)
+            sizes.setdefault(size, []).append(turned)
+    return [driven_runs(along[size], runs, units, timestep) for size, runs in sizes.items()]

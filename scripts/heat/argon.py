@@ -1,0 +1,93 @@
+"""Thermal conductivity of Lennard-Jones argon: Green-Kubo and HNEMD through an edge model, and LAMMPS's own.
+
+    python scripts/heat/argon.py run out/argon       # hours on one core; goes on where it was stopped
+    python scripts/heat/argon.py result out/argon -o scripts/heat/argon.json
+
+Liquid at rho* = 0.6, T* = 1.35 (256 atoms, cutoff 2.5 sigma) and the solid of LAMMPS's own example for
+``compute heat/flux`` (70 K, 256 atoms). Every run is one file, written whole: a second start skips what is
+there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FORCES = (0.015, 0.03, 0.06)
+"""1/angstrom; times sigma: 0.051, 0.102, 0.204."""
+SOLID = {"constant": 5.376, "temperature": 70.0, "timestep": 0.004, "cutoff": 13.0}
+
+
+def jobs(seeds: int) -> list[tuple[str, str, dict[str, object]]]:
+    """(name of the file, input, variables) of every run, the quick and decisive ones first."""
+    rows: list[tuple[str, str, dict[str, object]]] = []
+    for seed in range(1, seeds + 1):
+        rows.append((f"liquid.lammps.{seed}", "in.green_kubo", {"style": "lj", "seed": seed}))
+    for seed in range(1, seeds + 1):
+        rows.append((f"liquid.e3d.{seed}", "in.green_kubo", {"model": "argon.nequip.pt2", "seed": seed}))
+        if seed <= seeds // 2:
+            for force in FORCES:
+                words = {"model": "argon.nequip.pt2", "seed": 100 + seed, "force": force}
+                rows.append((f"hnemd.{force}.{seed}", "in.hnemd", words))
+    for seed in range(1, seeds // 2 + 1):
+        words = SOLID | {"seed": seed, "steps": 200000, "every": 5}
+        rows.append((f"solid.lammps.{seed}", "in.green_kubo", {"style": "lj"} | words))
+        rows.append((f"solid.e3d.{seed}", "in.green_kubo", {"model": "solid.nequip.pt2"} | words))
+    return rows
+
+
+def write_models(folder: Path) -> None:
+    """The Lennard-Jones edge models of liquid and solid, compiled for this machine."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    import torch
+
+    from analytic_models import PairPotential
+    from e3d_lmp.export import write_edge_model
+
+    torch.set_num_threads(1)
+    for name, cutoff in (("argon", 8.5), ("solid", SOLID["cutoff"])):
+        path = folder / f"{name}.nequip.pt2"
+        values = (0.0104, 3.40, 0.0, cutoff)
+        if not path.exists():
+            potential = PairPotential(
+                "lj", ("Ar", "Kr"), {(0, 0): values, (0, 1): values, (1, 1): values}, {}
+            )
+            write_edge_model(*potential.model(), path)
+
+
+def run(folder: Path, seeds: int) -> None:
+    """Every run that has no file yet, one after the other on one core."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_models(folder)
+    for name, script, words in jobs(seeds):
+        target = folder / f"{name}.txt"
+        if target.exists():
+            continue
+        words = words | {"current": f"partial.{name}"}
+        command = [str(Path(sys.executable).parent / "lmp"), "-in", str(ROOT / "inputs" / "heat" / script)]
+        command += ["-log", f"{name}.log", "-screen", "none"]
+        for key, value in words.items():
+            command += ["-v", key, str(value)]
+        start = time.monotonic()
+        subprocess.run(command, cwd=folder, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        (folder / f"partial.{name}").rename(target)
+        print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("task", choices=["run", "result"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, default=8)
+    args = parser.parse_args()
+    if args.task == "run":
+        run(args.folder, args.seeds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,259 @@
+"""Conductivities from files of runs: Green-Kubo, HNEMD and spectra, and ``e3d heat``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from e3d_lmp import cli
+from e3d_lmp.errors import E3DError
+from e3d_lmp.heat.conversion import METAL, REAL, heat_units, reduced_time
+from e3d_lmp.heat.current import HeatCurrent, read_current
+from e3d_lmp.heat.green_kubo import autocorrelation, find_plateau, green_kubo
+from e3d_lmp.heat.hnemd import driven_runs, group_by_force, hnemd, parse_force
+from e3d_lmp.heat.spectrum import read_correlations, spectrum
+from tolerances import close
+
+WATT = 1602.176634
+KCAL_MOL = 23.060549
+
+
+def write_current(
+    path: Path, current: np.ndarray, every: int = 10, columns: str = "c_thermo_temp v_volume"
+) -> Path:
+    """A file as fix ave/time writes it, at 300 K and 1000 angstrom^3."""
+    lines = ["# Time-averaged data for fix j", f"# TimeStep c_heat[1] c_heat[2] c_heat[3] {columns}"]
+    rest = " 300 1000" if columns else ""
+    for k, row in enumerate(current):
+        lines.append(f"{k * every} {row[0]:.17g} {row[1]:.17g} {row[2]:.17g}{rest}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def run_of(
+    current: np.ndarray, every: int = 10, temperature: float = 300.0, volume: float = 1000.0
+) -> HeatCurrent:
+    """The same without a file."""
+    return HeatCurrent("run", every * np.arange(len(current)), current, temperature, volume)
+
+
+def damped_noise(seed: int, count: int, keep: float, spread: float = 2.0) -> np.ndarray:
+    """(count,3) with <x(0) x(n)> = spread^2 keep^n (an AR(1) process)."""
+    from scipy.signal import lfilter
+
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(0.0, spread * np.sqrt(1.0 - keep**2), (count, 3))
+    noise[0] = rng.normal(0.0, spread, 3)
+    return lfilter([1.0], [1.0, -keep], noise, axis=0)
+
+
+def test_autocorrelation_is_the_mean_over_pairs() -> None:
+    """By direct sums, each lag over its own number of pairs."""
+    x = np.random.default_rng(1).normal(0.3, 1.0, (57, 3))
+    want = [[(x[: 57 - lag, a] * x[lag:, a]).mean() for a in range(3)] for lag in range(20)]
+    close("correlation", autocorrelation(x, 20), want, 1e-12)
+
+
+def test_green_kubo_finds_the_conductivity_of_known_noise() -> None:
+    """kappa = spread^2 sum keep^n dt / (V k T^2) by the trapezoidal rule; the plateau begins after the
+    correlation and not much later; and the error is of the size of the deviation.
+    """
+    keep, step = 0.9, 0.02
+    series = 4.0 * step * (0.5 + keep / (1.0 - keep))
+    want = WATT * series / (1000.0 * METAL.boltzmann * 300.0**2)
+    deviations = []
+    for trial in range(6):
+        runs = [run_of(damped_noise(100 * trial + seed, 20000, keep)) for seed in range(6)]
+        result = green_kubo(runs, METAL, 0.002, 8.0)
+        assert result.settled
+        assert 1.6 > result.plateau[0] > 0.2 and np.isclose(result.plateau[1], 2 * result.plateau[0])
+        assert 0.0 < result.error < 0.05 * want
+        deviations.append((result.conductivity - want) / result.error)
+    assert np.abs(deviations).max() < 5.0
+    assert np.abs(np.mean(deviations)) < 1.5, deviations
+    assert result.integral.shape == (6, 401) and result.by_direction.shape == (6, 3)
+    one = green_kubo(runs[:1], METAL, 0.002, 8.0, directions=[1])
+    assert one.integral.shape == (4, 401)  # one run is cut into four
+    assert np.isnan(one.by_direction[:, [0, 2]]).all()
+    close("direction", one.by_direction[:, 1].mean(), one.conductivity, 1e-12)
+
+
+def test_no_plateau_is_said() -> None:
+    """A correlation that has not decayed within the time asked for."""
+    runs = [run_of(damped_noise(seed, 40000, 0.999)) for seed in range(8)]
+    assert not green_kubo(runs, METAL, 0.002, 2.0).settled
+    assert find_plateau(np.arange(41.0) + 1e-3 * np.random.default_rng(1).normal(size=(4, 41))) == (
+        10,
+        20,
+        False,
+    )
+
+
+def test_units_agree() -> None:
+    """One run told in metal, real and reduced units has one conductivity in W/m/K."""
+    current = damped_noise(5, 5000, 0.8)
+    metal = green_kubo([run_of(current)], METAL, 0.002, 2.0)
+    real = green_kubo([run_of(current * KCAL_MOL * 1e-3)], REAL, 2.0, 2.0)
+    close("time", real.time, metal.time, 1e-12)
+    close("real", real.conductivity / metal.conductivity, 1.0, 1e-5)
+    epsilon, sigma, mass = 0.0104, 3.4, 39.948
+    tau = reduced_time(epsilon, sigma, mass)
+    kelvin = epsilon / (1.380649e-23 / 1.602176634e-19)
+    reduced = run_of(current * tau / (epsilon * sigma), temperature=300.0 / kelvin, volume=1000.0 / sigma**3)
+    lj = green_kubo([reduced], heat_units("lj", (epsilon, sigma, mass)), 0.002 / tau, 2.0)
+    close("lj", lj.conductivity / metal.conductivity, 1.0, 1e-5)
+    bare = green_kubo([reduced], heat_units("lj"), 0.002 / tau, 2.0 / tau)
+    close(
+        "reduced",
+        bare.conductivity * 1.380649e-23 / (sigma * 1e-10 * tau * 1e-12) / lj.conductivity,
+        1.0,
+        1e-9,
+    )
+    force = np.array([0.01, 0.0, 0.0])
+    driven = driven_runs(force, [run_of(current)], METAL, 0.002).conductivity
+    same = driven_runs(force, [run_of(current * KCAL_MOL * 1e-3)], REAL, 2.0).conductivity
+    close("hnemd", same / driven, 1.0, 1e-5)
+    close("tau", tau, 3.4 * np.sqrt(39.948 * 1.0364269e-4 / 0.0104), 1e-5)  # mvv2e of LAMMPS
+    with pytest.raises(E3DError, match="expected metal, real or lj"):
+        heat_units("si")
+    with pytest.raises(E3DError, match="must be positive"):
+        heat_units("lj", (0.0, 1.0, 1.0))
+
+
+def response(force: float, cubic: float, seed: int) -> HeatCurrent:
+    """A run of 2 W/m/K at small forces."""
+    noise = np.random.default_rng(seed).normal(0.0, 0.02, (2000, 3))
+    mean = 2.0 / WATT * 1000.0 * 300.0 * force * (1.0 + cubic * force**2)
+    return run_of(noise + np.array([mean, 0.0, 0.0]))
+
+
+def test_hnemd_sees_where_the_response_is_not_linear() -> None:
+    """Forces beyond it are left out; the opposite force counts with its sign; the error is that of blocks."""
+    words = {f"{force}": [response(force, 1.0, k)] for k, force in enumerate((0.005, 0.01, 0.05))}
+    words["-0.01,0,0"] = [response(-0.01, 1.0, 9)]
+    result = hnemd(group_by_force(words, METAL, 0.002))
+    assert [group.force for group in result.groups] == [0.005, 0.01, 0.05]
+    assert len(result.groups[1].running) == 2
+    assert result.linear == [True, True, False]
+    assert abs(result.conductivity - 2.0) < 5.0 * result.error < 0.2
+    noise = 0.02 * WATT / (1000.0 * 300.0 * 0.005) / np.sqrt(2000.0)
+    assert 0.4 * noise < result.groups[0].error < 2.0 * noise
+    time, running = result.groups[0].running[0]
+    close("running mean", running[-1], result.groups[0].conductivity, 1e-9)
+    close("time", time[-1], 2000 * 10 * 0.002, 1e-9)
+
+
+@pytest.mark.parametrize("word", ["", "x", "0", "1,2", "0,0,0", "nan", "1,2,3,4"])
+def test_wrong_forces(word: str) -> None:
+    with pytest.raises(E3DError, match="no driving force"):
+        parse_force(word)
+
+
+def write_shc(path: Path, blocks: np.ndarray, units: str = "metal", interval: float = 0.01) -> Path:
+    """A file of fix e3d/shc at 300 K and 1000 angstrom^3."""
+    count = (blocks.shape[2] + 1) // 2
+    head = f"# e3d-shc/1\n# units {units}\n# interval {interval}\n# volume 1000\n# temperature 300\n"
+    head += f"# direction 1 0 0\n# steps 1 2\n# samples 5\n# blocks {len(blocks)}\n# columns: lag\n"
+    rows = np.column_stack([interval * np.arange(1 - count, count), blocks.reshape(-1, blocks.shape[2]).T])
+    path.write_text(head + "\n".join(" ".join(f"{x:.17g}" for x in row) for row in rows) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("weights", ["hann", "none"])
+def test_spectrum_integrates_to_the_conductivity_of_its_samples(weights: str, tmp_path: Path) -> None:
+    """K(0)/(V T F), to the last digits, for any correlations; by parts too; in both units."""
+    values = np.random.default_rng(3).normal(0.0, 1.0, (3, 2, 39))
+    want = WATT * values[:, :, 19] / (1000.0 * 300.0 * 0.01)
+    metal = read_correlations(write_shc(tmp_path / "metal.txt", values))
+    result = spectrum([metal, metal], 0.01, weights=weights)
+    assert result.density.shape == (6, 20)
+    close("whole", result.integral[:3], want.sum(axis=1), 1e-12)
+    close("parts", result.by_part[3:], want, 1e-12)
+    potential = spectrum([metal], 0.01, ["potential"], weights)
+    close("potential", potential.integral, want[:, 0], 1e-12)
+    real = read_correlations(write_shc(tmp_path / "real.txt", values * KCAL_MOL * 1e-3, "real", 10.0))
+    same = spectrum([real], 0.01, weights=weights)
+    close("frequency", same.frequency, result.frequency, 1e-9)
+    close(
+        "real",
+        same.density / np.abs(result.density).max(),
+        result.density[:3] / np.abs(result.density).max(),
+        1e-5,
+    )
+
+
+def test_spectrum_finds_a_frequency() -> None:
+    """A correlation that oscillates with 12 THz and dies in 0.3 ps, with an odd part that must not matter."""
+    from e3d_lmp.heat.spectrum import Correlations
+
+    lag = 0.01 * np.arange(-199, 200)
+    values = np.zeros((1, 2, 399))
+    values[0, 0] = np.cos(2.0 * np.pi * 12.0 * lag) * np.exp(-np.abs(lag) / 0.3) + 0.3 * np.sin(30.0 * lag)
+    result = spectrum([Correlations("x", "metal", 0.01, values, 300.0, 1000.0)], 0.01)
+    mean, error = result.mean()
+    assert abs(result.frequency[np.argmax(mean)] - 12.0) < 0.5 and np.isnan(error).all()
+    near = np.abs(result.frequency - 12.0) < 3.0
+    assert mean[near].sum() > 0.8 * mean.sum()
+
+
+def test_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
+    """Every message names the file and what to do."""
+    current = damped_noise(1, 50, 0.5)
+    write_current(tmp_path / "no_volume.txt", current, columns="")
+    with pytest.raises(E3DError, match="give it as --temperature"):
+        read_current(tmp_path / "no_volume.txt")
+    given = read_current(tmp_path / "no_volume.txt", temperature=300.0, volume=10.0, skip=100)
+    assert given.volume == 10.0 and len(given.step) == 40 and given.interval == 10
+    path = write_current(tmp_path / "gap.txt", current)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:20] + lines[21:]))
+    with pytest.raises(E3DError, match="not 10 steps apart"):
+        read_current(path)
+    path.write_text("\n".join(lines[:5]))
+    with pytest.raises(E3DError, match="at least 10 are needed"):
+        read_current(path)
+    path.write_text("\n".join([*lines[:5], lines[5][:-4]]) + " \n1 2\n")
+    with pytest.raises(E3DError, match="not a file of fix ave/time"):
+        read_current(path)
+    path.write_text("1 2 3 4 5 6\n")
+    with pytest.raises(E3DError, match="expected a file of fix ave/time"):
+        read_current(path)
+    with pytest.raises(E3DError, match="not a file of fix e3d/shc"):
+        read_correlations(path)
+    with pytest.raises(E3DError, match="cannot read"):
+        read_correlations(tmp_path / "nowhere.txt")
+    with pytest.raises(E3DError, match="too short for correlations"):
+        green_kubo([run_of(current)], METAL, 0.002, 0.5)
+
+
+def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Numbers on the terminal, tables and pictures in files, and errors of users."""
+    files = [str(write_current(tmp_path / f"{seed}.txt", damped_noise(seed, 4000, 0.8))) for seed in range(4)]
+    common = ["--timestep", "0.002"]
+    out = [str(tmp_path / name) for name in ("gk.json", "gk.csv", "gk.png")]
+    assert cli.main(["heat", "green-kubo", *files, *common, "--length", "4", "-o", *out]) == 0
+    said = capsys.readouterr().out
+    table = json.loads((tmp_path / "gk.json").read_text())
+    assert table["format"] == "e3d-heat/1" and table["settled"]
+    assert f"conductivity {table['conductivity']:.5g} +-" in said
+    assert len(table["running"]) == 201 and table["running"][0]["conductivity"] == 0.0
+    assert (tmp_path / "gk.csv").read_text().startswith("time,correlation,conductivity,error\n")
+    assert (tmp_path / "gk.png").stat().st_size > 10000
+
+    words = [f"0.01={files[0]}", f"0.01={files[1]}", f"0.02,0,0={files[2]}"]
+    out = [str(tmp_path / name) for name in ("hnemd.csv", "hnemd.svg")]
+    assert cli.main(["heat", "hnemd", *words, *common, "-o", *out]) == 0
+    rows = (tmp_path / "hnemd.csv").read_text().splitlines()
+    assert rows[0] == "force,runs,conductivity,error,temperature,linear" and rows[1].startswith("0.01,2,")
+    assert cli.main(["heat", "hnemd", files[0], *common]) == 2
+    assert "give the driving force and the file" in capsys.readouterr().err
+
+    shc = write_shc(tmp_path / "shc.txt", np.random.default_rng(3).normal(0.0, 1.0, (3, 2, 39)))
+    out = [str(tmp_path / name) for name in ("shc.json", "shc.pdf")]
+    assert cli.main(["heat", "spectrum", str(shc), "--force", "0.01", "-o", *out]) == 0
+    table = json.loads((tmp_path / "shc.json").read_text())
+    close("integral", table["spectrum"][-1]["integral"], table["conductivity"], 1e-9)
+    assert cli.main(["heat", "green-kubo", files[0], *common, "--length", "4", "--atom", "1", "1", "1"]) == 2
