@@ -15,8 +15,8 @@ namespace E3D_ISA {
 
   constexpr int64_t VECTOR = 16;    // channels at a time; the rest of them go one by one
 
-  /* sum[u] += a[u] * b[u] over n of each, for all channels: the loop that everything below is made of.
-     terms(n, body) calls body(n-th a, n-th b). */
+  /* sum[u] += a[u] * b[u] over n rows a and b, for all channels: the loop that products are made of.
+     rows(k) gives the k-th of both; the sum of some channels stays in a register meanwhile. */
 
   template <typename Real, typename Rows>
   inline void add_products(int64_t channels, int64_t n, const Rows &rows, Real *sum)

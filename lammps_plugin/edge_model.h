@@ -44,6 +44,7 @@ struct ModelOutput {
   const double *atomic_energy;    // (num_slots)     U of each slot, eV
   const double *edge_energy;      // (num_padded)    epsilon_ij, eV
   const double *edge_forces;      // (num_padded, 3) g_ij = dU_i/dr_ij, eV/Angstrom
+  double copy_seconds;            // of the evaluation: to and from the device, and to double precision
 };
 
 /* A loaded model. Implemented in libe3d_model (edge_model_torch.cpp), the only part that links

@@ -21,16 +21,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
 using namespace LAMMPS_NS;
-
-// edges of a chunk with "chunk auto", for each thread: the features of 32 channels and l_max 2 then fit into
-// a core's cache. Measured flat from 200 to 2,000; a constant, so that runs can be repeated to the last bit
-static constexpr int64_t CHUNK_EDGES_CPU = 1000;
-// on a GPU as many as a few GB hold (not measured)
-static constexpr int64_t CHUNK_EDGES_GPU = 200000;
 
 /* ---------------------------------------------------------------------- */
 
@@ -78,6 +73,7 @@ void PairE3D::settings(int narg, char **arg)
   const std::string device_before = device;
   const int committee_before = committee;
   chunk_centres = 0;
+  largest_chunk = 0;
   device = "auto";
   committee = 0;
   for (int iarg = 0; iarg < narg; iarg += 2) {
@@ -352,103 +348,6 @@ void PairE3D::compute(int eflag, int vflag)
 }
 
 /* ----------------------------------------------------------------------
-   run a model on all chunks of the frame
-------------------------------------------------------------------------- */
-
-void PairE3D::evaluate(E3D::EdgeModel &evaluated, const Receiver &receive)
-{
-  const E3D::NeighborView neighbors = neighbor_view();
-  const auto &metadata = model->metadata();
-  const int num_model_types = static_cast<int>(metadata.type_names.size());
-  const int64_t max_edges = model->device() == "cpu" ? CHUNK_EDGES_CPU * threads : CHUNK_EDGES_GPU;
-
-  const auto num_rows = static_cast<int64_t>(frame.rows());
-  for (int64_t row = 0; row < num_rows; row += chunk.num_rows) {
-    double t0 = platform::walltime();
-    E3D::fill_chunk(neighbors, types, num_model_types, metadata.r_max, frame, row,
-                    E3D::rows_in_chunk(frame, row, chunk_centres, max_edges), chunk);
-    const double t1 = platform::walltime();
-    seconds.edges += t1 - t0;
-
-    E3D::ModelOutput output{};
-    try {
-      output = evaluated.evaluate(chunk);
-    } catch (const std::exception &e) {
-      error->one(FLERR, "pair_style e3d on step {}: {}", update->ntimestep, e.what());
-    }
-    t0 = platform::walltime();
-    seconds.model += t0 - t1;
-
-    receive(output);
-    seconds.scatter += platform::walltime() - t0;
-  }
-}
-
-/* ----------------------------------------------------------------------
-   add a chunk's energies, forces and virials to those of LAMMPS, and its epsilon (and g) to the frame
-
-   F_i = sum_j (g_ij - g_ji), and the virial -r_ij (x) g_ij of an edge belongs to its neighbour atom,
-   position index first: with it compute heat/flux is exact (ARCHITECTURE section 1)
-------------------------------------------------------------------------- */
-
-void PairE3D::scatter(const E3D::ModelOutput &output)
-{
-  double **f = atom->f;
-  double energy_sum = 0.0;
-  double v_sum[6] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
-
-  int64_t e = 0;
-  for (int64_t slot = 0; slot < chunk.num_rows; slot++) {
-    const int64_t row = chunk.first_row + slot;
-    const int i = frame.centre[row];
-    const double u = energy_unit * output.atomic_energy[slot];
-    frame.energy[row] = u;
-    energy_sum += u;
-    if (eflag_atom) eatom[i] += u;
-
-    double fi[3] = {0.0, 0.0, 0.0};
-    for (int64_t k = frame.offset[row]; k < frame.offset[row + 1]; k++, e++) {
-      const int j = frame.neighbour[k];
-      const double *r = &chunk.vectors[3 * e];
-      const double g[3] = {energy_unit * output.edge_forces[3 * e],
-                           energy_unit * output.edge_forces[3 * e + 1],
-                           energy_unit * output.edge_forces[3 * e + 2]};
-      frame.eps[k] = energy_unit * output.edge_energy[e];
-      for (int d = 0; d < 3; d++) {
-        fi[d] += g[d];
-        f[j][d] -= g[d];
-      }
-      if (keeps_edge_forces) std::copy_n(g, 3, &frame.g[3 * static_cast<std::size_t>(k)]);
-      if (!vflag_either) continue;
-
-      const double v[6] = {-r[0] * g[0],
-                           -r[1] * g[1],
-                           -r[2] * g[2],
-                           -0.5 * (r[0] * g[1] + r[1] * g[0]),
-                           -0.5 * (r[0] * g[2] + r[2] * g[0]),
-                           -0.5 * (r[1] * g[2] + r[2] * g[1])};
-      if (vflag_global)
-        for (int d = 0; d < 6; d++) v_sum[d] += v[d];
-      if (vflag_atom)
-        for (int d = 0; d < 6; d++) vatom[j][d] += v[d];
-      if (cvflag_atom) {
-        const double w[9] = {v[0],         v[1],         v[2],         -r[0] * g[1], -r[0] * g[2],
-                             -r[1] * g[2], -r[1] * g[0], -r[2] * g[0], -r[2] * g[1]};
-        for (int d = 0; d < 9; d++) cvatom[j][d] += w[d];
-      }
-    }
-    for (int d = 0; d < 3; d++) f[i][d] += fi[d];
-  }
-
-  if (!std::isfinite(energy_sum))
-    error->one(FLERR, "pair_style e3d on step {}: the model returned an energy that is not a number; "
-               "look for atoms on top of each other or a time step that is too long", update->ntimestep);
-  if (eflag_global) eng_vdwl += energy_sum;
-  if (vflag_global)
-    for (int d = 0; d < 6; d++) virial[d] += v_sum[d];
-}
-
-/* ----------------------------------------------------------------------
    end of run: where the pair style's time went, over all ranks
 ------------------------------------------------------------------------- */
 
@@ -456,25 +355,26 @@ void PairE3D::finish()
 {
   if (seconds.steps == 0) return;
   // not const: src/STUBS wants it so
-  double mine[4] = {seconds.edges, seconds.model, seconds.scatter, seconds.bonds};
+  constexpr int NUM_PARTS = 5;
+  const char *names[NUM_PARTS] = {"Edge list", "Copy", "Model", "Scatter", "Bonds"};
+  double mine[NUM_PARTS] = {seconds.edges, seconds.copy, seconds.model, seconds.scatter, seconds.bonds};
   bigint counts[2] = {seconds.evaluated_edges, seconds.bytes_sent};
-  double minimum[4], maximum[4], sum[4];
+  double minimum[NUM_PARTS], maximum[NUM_PARTS], sum[NUM_PARTS];
   bigint all[2] = {0, 0};
-  MPI_Reduce(mine, minimum, 4, MPI_DOUBLE, MPI_MIN, 0, world);
-  MPI_Reduce(mine, maximum, 4, MPI_DOUBLE, MPI_MAX, 0, world);
-  MPI_Reduce(mine, sum, 4, MPI_DOUBLE, MPI_SUM, 0, world);
+  MPI_Reduce(mine, minimum, NUM_PARTS, MPI_DOUBLE, MPI_MIN, 0, world);
+  MPI_Reduce(mine, maximum, NUM_PARTS, MPI_DOUBLE, MPI_MAX, 0, world);
+  MPI_Reduce(mine, sum, NUM_PARTS, MPI_DOUBLE, MPI_SUM, 0, world);
   MPI_Reduce(counts, all, 2, MPI_LMP_BIGINT, MPI_SUM, 0, world);
   const bigint steps = seconds.steps;
   seconds = Seconds();
   if (comm->me != 0) return;
 
-  const char *names[4] = {"Edge list", "Model", "Scatter", "Bonds"};
-  const double total = std::max(sum[0] + sum[1] + sum[2] + sum[3], 1e-300);
-  const double pair_total = sum[0] + sum[1] + sum[2];
+  const double total = std::max(std::accumulate(sum, sum + NUM_PARTS, 0.0), 1e-300);
+  const double pair_total = total - sum[NUM_PARTS - 1];    // without the bonds
   std::string table = "\npair_style e3d task breakdown, seconds per rank:\n"
                       "Part      |  min time  |  avg time  |  max time  | %part\n"
                       "-------------------------------------------------------\n";
-  for (int k = 0; k < 4; k++)
+  for (int k = 0; k < NUM_PARTS; k++)
     table += fmt::format("{:<10}| {:<10.5g} | {:<10.5g} | {:<10.5g} | {:5.2f}\n", names[k], minimum[k],
                          sum[k] / comm->nprocs, maximum[k], 100.0 * sum[k] / total);
   table += fmt::format("{} evaluations, {:.6g} edges each, {:.4g} microseconds per edge and rank\n", steps,

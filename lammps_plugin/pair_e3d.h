@@ -74,7 +74,8 @@ class PairE3D : public Pair {
   // settings
 
   std::string device = "auto";
-  int chunk_centres = 0;    // 0: as many as stay within CHUNK_EDGES
+  int chunk_centres = 0;        // 0: as many as stay within CHUNK_EDGES_CPU or CHUNK_EDGES_GPU
+  int64_t largest_chunk = 0;    // centres that memory was found to suffice for, 0: no limit was met
   int committee = 0;        // all models run on multiples of this step, 0: there is only one
 
   // model
@@ -108,7 +109,7 @@ class PairE3D : public Pair {
   // wall seconds since the start of the run
 
   struct Seconds {
-    double edges = 0.0, model = 0.0, scatter = 0.0, bonds = 0.0;
+    double edges = 0.0, copy = 0.0, model = 0.0, scatter = 0.0, bonds = 0.0;
     bigint steps = 0, evaluated_edges = 0, bytes_sent = 0;
   } seconds;
 

@@ -2,7 +2,8 @@
 
     .venv/bin/python scripts/gallery.py [FOLDER]        (default docs/images; needs the extra ovito, minutes)
 
-- liquid_D.png: the demo liquid (inputs/in.e3d) after 20 steps, drawn from the running LAMMPS;
+- liquid_D.png: the demo liquid (inputs/in.e3d) after its 400 steps, drawn from the running LAMMPS;
+- liquid_maps.png: D-A maps of the same run, 21 frames, to stand beside it;
 - breaking_bond.png: ethanol's C-C bond pulled apart, energies by ``e3d evaluate``, drawn by ``e3d render``.
 """
 
@@ -17,6 +18,10 @@ from ase.build import molecule
 from ase.io import write
 
 from e3d_lmp import cli
+from e3d_lmp.cutoffs import parse_cutoff
+from e3d_lmp.edge_analysis import EdgeAnalysis
+from e3d_lmp.figures.maps import plot_maps
+from e3d_lmp.frames import EdgeFrame
 from e3d_lmp.scene.camera import View
 from e3d_lmp.scene.live import LiveScene
 from e3d_lmp.scene.pictures import Look
@@ -28,15 +33,25 @@ STRETCHES = (0.0, 0.3, 0.45, 0.6, 0.9)
 """What is added to the length of the C-C bond, angstrom."""
 
 
-def draw_liquid(path: Path) -> None:
-    """The bonds of the demo liquid, coloured by D."""
-    variables = {"dir": str(ROOT / "inputs"), "steps": "20"}
-    with Simulation(ROOT / "inputs/in.e3d", variables, every=20, screen=False) as simulation:
+def draw_liquid(scene_path: Path, maps_path: Path) -> None:
+    """The bonds of the demo liquid, coloured by D, and their D-A maps."""
+    with Simulation(
+        ROOT / "inputs/in.e3d", {"dir": str(ROOT / "inputs")}, every=20, screen=False
+    ) as simulation:
         scene = LiveScene(simulation)
-        simulation.run(scene)
+        analysis = EdgeAnalysis(("C", "H", "N", "O"), parse_cutoff("covalent"))
+
+        def take(frame: EdgeFrame) -> None:
+            analysis.add(frame)
+            scene(frame)
+
+        simulation.run(take)
         image = scene.picture(View((-1.0, 0.45, -0.3)), Look(size=(1000, 760)))
-    image.save(str(path))
-    print(path)
+    image.save(str(scene_path))
+    figure = plot_maps(analysis.result(), ["C-H", "C-C", "C-N", "C-O", "N-H"])
+    figure.savefig(maps_path, dpi=110)
+    for path in (scene_path, maps_path):
+        print(path)
 
 
 def draw_breaking_bond(path: Path) -> None:
@@ -70,7 +85,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs/images"
     folder.mkdir(parents=True, exist_ok=True)
     draw_breaking_bond(folder / "breaking_bond.png")
-    draw_liquid(folder / "liquid_D.png")
+    draw_liquid(folder / "liquid_D.png", folder / "liquid_maps.png")
 
 
 if __name__ == "__main__":

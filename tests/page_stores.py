@@ -79,3 +79,25 @@ def write_liquid(path: Path, n: int = 3, pbc: tuple[bool, bool, bool] = (True, T
         hops = rng.integers(-1, 2, scaled.shape) * np.array(pbc)
         atoms.append(_atoms(positions + hops @ box.cell, types))
     return _write(path, frames, atoms, None)
+
+
+def write_pairs(path: Path, D: np.ndarray, A: np.ndarray) -> Path:
+    """A store of C-H molecules, one for each D and A, (n,) eV, 1.09 angstrom long."""
+    box = Box(np.zeros((3, 3)), np.zeros(3), np.zeros(3, dtype=bool))
+    types = np.array([1, 2], dtype=np.int32)
+    positions = np.array([[0.0, 0.0, 0.0], [0.6, 0.9, 0.14]])
+    vec = positions[[1, 0]] - positions
+    frames = [
+        EdgeFrame(
+            step,
+            box,
+            np.array([1, 2]),
+            np.array([2, 1]),
+            types,
+            types[::-1].copy(),
+            vec,
+            np.array([d + a, d - a]) / 2.0,
+        )
+        for step, (d, a) in enumerate(zip(D, A, strict=True))
+    ]
+    return _write(path, frames, [_atoms(positions, types)] * len(frames), "pair")

@@ -227,6 +227,33 @@ def test_reactions(tmp_path: Path, capsys) -> None:
         assert {row["pair"] for row in csv.DictReader(file)} <= set(whole.labels)
 
 
+def test_reactions_without_their_structures_are_said(tmp_path: Path, capsys) -> None:
+    store = write_store(tmp_path / "e.h5", SPICE, names=reactions(7), reference_energy="dft_total_energy")
+    assert analyze(store, tmp_path / "o", "--every", 2) == 0
+    assert "all 3 reactions lack" in capsys.readouterr().err
+    assert errors(tmp_path / "o")["reactions"] is None and not (tmp_path / "o" / "reactions.csv").exists()
+
+
+def test_each_picture_is_written_once(tmp_path: Path, capsys) -> None:
+    store = write_store(tmp_path / "e.h5", SPICE, reference_energy="dft_total_energy")
+    assert analyze(store, tmp_path / "o", "--pdf") == 0
+    written = capsys.readouterr().out.strip().rpartition("; wrote ")[2].split(", ")
+    assert len(written) == len(set(written))
+    assert sorted(written) == sorted(map(str, (tmp_path / "o").iterdir()))
+
+
+def test_files_of_an_earlier_analysis_are_named(tmp_path: Path, capsys) -> None:
+    store = write_store(tmp_path / "r.h5", SPICE, names=reactions(7), reference_energy="dft_total_energy")
+    assert analyze(store, tmp_path / "o", "--pdf") == 0
+    assert capsys.readouterr().err == ""
+    store = write_store(tmp_path / "e.h5", SPICE, reference_energy="dft_total_energy")
+    assert analyze(store, tmp_path / "o") == 0
+    said = capsys.readouterr().err
+    for name in ("map.reactant.e3d", "roles.csv", "reactions.csv", "maps.pdf", "parity.pdf"):
+        assert str(tmp_path / "o" / name) in said
+    assert "errors.json" not in said and "choose another folder" in said
+
+
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_ranks_give_the_same(tmp_path: Path, ranks: int) -> None:
     """A reaction on two ranks; with three ranks and two structures one rank has nothing."""

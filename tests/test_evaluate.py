@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.evaluate import EdgeEvaluator, Evaluated, evaluate_structures
 from e3d_lmp.frames import EdgeFrame
 from e3d_lmp.store import StoreReader
-from e3d_lmp.structures import Structures
+from e3d_lmp.structures import Selection, Structures
 from lammps_runs import run_lammps, script_of, write_data
 from random_models import random_allegro
 from systems import ELEMENTS, SYSTEMS, box, cluster, nequip_calculator, thin, triclinic
@@ -49,7 +50,7 @@ def molecules(n: int, seed: int = 3) -> list[Atoms]:
 
 
 def all_of(evaluator: EdgeEvaluator, path: Path, **options: object) -> list[Evaluated]:
-    return list(evaluate_structures(evaluator, Structures([path]).since(), **options))
+    return list(evaluate_structures(evaluator, Selection(Structures([path])), **options))
 
 
 @pytest.fixture
@@ -247,6 +248,64 @@ def test_parts_images_and_energies(tmp_path: Path) -> None:
     spice, frames = spice_file(tmp_path / "s.h5")
     one = next(Structures([spice], energy="formation_energy").since())
     assert one.energy == pytest.approx(frames[0][2] + 39 * Hartree, abs=1e-9)
+
+
+def chosen(structures: Structures, start: int, every: int, limit: int | None = None) -> list[tuple[int, str]]:
+    return [(k, structure.name) for k, structure in Selection(structures, start, every, limit)]
+
+
+def test_each_nth_structure(tmp_path: Path) -> None:
+    path, frames = spice_file(tmp_path / "s.h5")
+    names = [name for name, _, _ in frames]
+    for every in (1, 2, 4, 9):
+        numbers = range(0, len(names), every)
+        for start in range(len(names) + 1):
+            rest = [(k, names[k]) for k in numbers if k >= start]
+            before = len(numbers) - len(rest)
+            assert chosen(Structures([path]), start, every) == rest
+            for limit in (1, 2, 3):  # of all, not of those that are left
+                assert chosen(Structures([path]), start, every, limit) == rest[: max(limit - before, 0)]
+    path, frames = transition1x_file(tmp_path / "t.h5")
+    names = [name for name, _, _ in frames]
+    two = Structures([path])
+    assert chosen(two, 0, 2) == [(k, names[k]) for k in (0, 1, 2, 6, 7, 8)]  # whole reactions
+    assert chosen(two, 2, 2, 4) == [(k, names[k]) for k in (2, 6)]
+    images = Structures([path], path_images=True)
+    assert [k for k, _ in chosen(images, 0, 2)] == [0, 2, 4, 6, 8]
+
+
+def test_every_goes_on_and_has_a_limit(
+    tmp_path: Path, model_files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, frames = spice_file(tmp_path / "s.h5")
+    out = tmp_path / "e.h5"
+    words = (model_files("allegro-everything"), path, "-o", out, "--device", "cpu")
+    for limit, steps in ((1, [0]), (2, [0, 2]), (2, [0, 2]), (9, [0, 2, 4])):
+        assert evaluate(*words, "--every", 2, "--limit", limit) == 0
+        reader = StoreReader(out)
+        assert reader.steps.tolist() == steps
+        assert list(reader.values("name")) == [frames[k][0] for k in steps]
+        reader.close()
+    assert "left out" not in capsys.readouterr().err
+    assert evaluate(*words, "--every", 3) == 2  # another request
+    assert "was made by another request" in capsys.readouterr().err
+    assert evaluate(*words, "--every", 0) == 2
+    assert "--every 0: expected a whole number of at least 1" in capsys.readouterr().err
+
+
+def test_names_that_are_not_utf8(xyz: Path, tmp_path: Path, model_files) -> None:
+    """Files of another code page: their names go into stores and tables as they can."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    path = folder / os.fsdecode(b"m\xff.extxyz")
+    path.write_bytes(xyz.read_bytes())
+    store, out = folder / "e.h5", folder / "out"
+    assert evaluate(model_files("allegro-everything"), path, "-o", store, "--device", "cpu") == 0
+    with StoreReader(store) as reader:
+        assert list(reader.values("name")) == [rf"m\xff.extxyz/{k}" for k in range(15)]
+    assert main(["analyze", str(store), "-o", str(out), "--cutoff", "model", "--skip-unpaired"]) == 0
+    for name in ("map.e3d", "bonds.json", "pairs.json"):
+        assert "caf" in (out / name).read_text(encoding="utf-8")
 
 
 def test_starting_later_in_ase_files(tmp_path: Path) -> None:

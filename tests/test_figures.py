@@ -183,6 +183,8 @@ def test_grid_has_common_axes_and_colours_and_shares():
     assert not c.collections and c.texts[0].get_text() == "none"
     assert a.collections[0].norm is b.collections[0].norm is d.collections[0].norm
     assert f"H = {few.labels['C-H'].entropy_nats:.2f}" in a.texts[0].get_text()
+    figure.canvas.draw()
+    assert all(text.get_window_extent().y0 >= a.bbox.y1 for text in a.texts)  # beside the data, not on it
 
 
 def test_grid_of_maps_that_differ_in_bins():

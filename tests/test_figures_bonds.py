@@ -22,7 +22,7 @@ ORDER = ["C-C 1", "C-C 2", "C-H 1", "N-N 1.5"]
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_ridges_stars_and_counts(sign):
     energies = some_bonds()
-    figure = plot_ridgelines(energies, REFERENCES, as_bond_energy=sign < 0.0)
+    figure = plot_ridgelines(energies, REFERENCES, as_bond_energy=sign < 0.0, least=1)
     axis = figure.axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == ORDER
     assert axis.get_xlabel().startswith("D =" if sign > 0.0 else "bond energy −D")
@@ -41,7 +41,7 @@ def test_ridges_stars_and_counts(sign):
 
 def test_the_area_of_a_ridge_is_its_number_of_bonds():
     energies = some_bonds()
-    axis = plot_ridgelines(energies, REFERENCES).axes[0]
+    axis = plot_ridgelines(energies, REFERENCES, least=7).axes[0]
     ridges = [patch for patch in axis.patches if patch.get_fill()]
     for row, name in enumerate(ORDER):
         k = energies.types.index(name)
@@ -87,6 +87,37 @@ def test_chosen_types_have_their_own_pooled_panel():
     assert pooled_errors(some_bonds(), {})[1].size == 0
     one = bond_energies(("C-H",), np.array([0]), np.array([-4.0]))
     plot_ridgelines(one, {})  # a single bond, no order
+
+
+def test_types_of_few_bonds_have_no_ridge_but_count():
+    rare = bond_energies(("C-N 1",), np.array([0, 0]), np.array([-3.0, -2.0]))
+    every = (*some_bonds().types, "C-N 1")
+    energies = some_bonds().aligned(every).merge(rare.aligned(every))
+    references = {**REFERENCES, "C-N 1": REFERENCES["C-C 1"]}
+    figure = plot_ridgelines(energies, references)
+    figures = [
+        figure,
+        plot_ridgelines(energies, references, least=3),
+        plot_ridgelines(energies, references, ["C-N"]),
+        plot_ridgelines(energies, references, least=1000),
+    ]
+    names = [[label.get_text() for label in one.axes[0].get_yticklabels()] for one in figures]
+    assert names[:3] == [ORDER[:3], ORDER, ["C-N 1"]]
+    assert names[3] == [*ORDER[:2], "C-N 1", *ORDER[2:]]  # nothing would be left
+    words = figure.axes[2].texts[0].get_text()
+    assert "over 752 bonds" in words and "no ridge: 2 types, < 10 bonds" in words
+
+
+def test_nothing_touches_the_upper_edge():
+    figure = plot_ridgelines(some_bonds(), REFERENCES)
+    left, panel = figure.axes[:2]
+    top = min(patch.get_data()[0].min() for patch in left.patches)
+    assert left.get_ylim()[1] < top - 0.2
+    (bars,) = [patch for patch in panel.patches if hasattr(patch, "get_data")]
+    figure.canvas.draw()
+    for text in panel.texts:
+        box = text.get_window_extent().transformed(panel.transData.inverted())
+        assert bars.get_data()[0].max() < box.y0 and box.y1 < panel.get_ylim()[1]
 
 
 def test_order_of_types():
@@ -167,5 +198,8 @@ def test_paths(tmp_path):
     assert above.get_ylim() == figure.axes[1].get_ylim() and figure.axes[1].get_title() == "other"
     unknown = plot_paths([replace(path, reference_energy=np.full(3, np.nan))])
     assert "reference" not in [line.get_label() for line in unknown.axes[0].get_lines()]
+    with StoreReader(reaction_store(tmp_path / "images.h5", images=9)) as store:
+        below = plot_paths([read_path(store, "CHO/rxn1")]).axes[1]
+    assert below.get_xlabel() == "image" and all(x == round(x) for x in below.get_xticks())
     with pytest.raises(E3DError, match="no reaction to draw"):
         plot_paths([])

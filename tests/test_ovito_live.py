@@ -56,7 +56,7 @@ def look(scene):
     data = scene.compute()
     bonds = data.particles.bonds
     assert data.attributes["Timestep"] == scene.step
-    columns = (np.array(bonds[name]) for name in ("Length", "D", "A"))
+    columns = [np.array(bonds[name]) for name in ("Length", "D", "A")]
     seen.append((scene.step, *columns, len(bonds["Color"])))
 
 with Simulation("in.live", every=5, cutoff="4.5", screen=False) as simulation:

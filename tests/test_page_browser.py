@@ -21,7 +21,7 @@ from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.page import PageOptions, write_page
 from e3d_lmp.pairs import Pairing
 from e3d_lmp.store import StoreReader
-from page_stores import ELEMENTS, write_liquid, write_molecules
+from page_stores import ELEMENTS, write_liquid, write_molecules, write_pairs
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
@@ -176,6 +176,11 @@ def test_a_click_shows_the_bond_and_its_structure(browser: Any, stores: dict[str
     after = page.view()
     page.picture(name)
     assert not np.array_equal(before, after)
+    assert page.text("view-scale").startswith("sticks: D")
+    # Atoms are grey, white and red: what is green are sticks, of which the chosen bond is a small part.
+    red, green, _ = np.moveaxis(after.astype(int), 2, 0)
+    greens = np.count_nonzero((green - red > 25)[:-40])
+    assert greens > 400
     marks = marked_pixels(after)
     assert len(marks) > 40 and np.abs(np.median(marks, axis=0)).max() < 80
     page.check_quiet()
@@ -240,6 +245,36 @@ def test_points_and_islands(browser: Any, stores: dict[str, Path]) -> None:
     page.check_quiet()
 
 
+def write_two_islands(path: Path) -> Path:
+    """C-H bonds around D = -4 and -6 eV, and a path of rare bins between; one lonely bond at -8 eV."""
+    rng = np.random.default_rng(1)
+    D = np.concatenate(
+        [*(rng.normal(middle, 0.15, 400) for middle in (-4.0, -6.0)), np.arange(-5.95, -4.0, 0.1), [-8.05]]
+    )
+    return write_pairs(path, D, np.concatenate([rng.normal(0.05, 0.1, 800), np.full(D.size - 800, 0.05)]))
+
+
+def test_rare_bins_join_no_islands(browser: Any, tmp_path: Path) -> None:
+    page = Page(browser, write_two_islands(tmp_path / "islands.h5"))
+    label = page.data["labels"][page.choose_label("C-H")]
+    page.choose("spread", "island")
+    bins = np.array([label["bins"][name] for name in "daw"])
+    assert set(range(-60, -39)) <= set(bins[0].astype(int)), "the bins from one island to the other touch"
+    counts = []
+    for side in (bins[0] < -50, (bins[0] >= -50)):
+        row = np.flatnonzero(side)[np.argmax(bins[2][side])]
+        page.click_map((bins[0][row] + 0.5) * 0.1, (bins[1][row] + 0.5) * 0.1)
+        counts.append(int(page.text("list-title").split()[0]))
+        page.check_shown()
+        assert math.floor(page.shown_bond()["D"] / 0.1) == bins[0][row], (
+            "a bond of the clicked bin comes first"
+        )
+    assert sum(counts) == bins[2].sum() - 1, "all bonds but the lonely one belong to one of the two islands"
+    assert min(counts) > 390
+    page.picture("islands")
+    page.check_quiet()
+
+
 def test_keyboard(browser: Any, stores: dict[str, Path]) -> None:
     page = Page(browser, stores["molecules"])
     label = page.data["labels"][page.choose_label("C-H")]
@@ -263,6 +298,21 @@ def test_keyboard(browser: Any, stores: dict[str, Path]) -> None:
     for one in browser.find_elements(By.CSS_SELECTOR, "button, select, [tabindex]"):
         assert one.accessible_name, one.get_attribute("outerHTML")[:80]
     page.check_quiet()
+
+
+def test_sticks_are_coloured_by_D(browser: Any, tmp_path: Path) -> None:
+    """The strong bond is drawn in the first colours of the scale, the weak one in the last."""
+    page = Page(browser, write_pairs(tmp_path / "two.h5", np.array([-8.0, -2.0]), np.array([0.0, 0.0])))
+    page.choose_label("C-H")
+    for D, strong in ((-8.0, True), (-2.0, False)):
+        page.click_map(D + 0.05, 0.05)
+        assert page.shown_bond()["D"] == D
+        pixels = page.view().astype(int)
+        middle = pixels[pixels.shape[0] // 2 - 60 : pixels.shape[0] // 2 + 60]
+        red, green, blue = np.moveaxis(middle, 2, 0)
+        yellow = ((green - blue > 80) & (red - blue > 60)).sum()  # viridis ends in yellow, begins in violet
+        violet = ((blue - green > 25) & (red > green) & (red < blue + 10)).sum()
+        assert (violet > 40 and yellow == 0) if strong else (yellow > 40 and violet == 0), (violet, yellow)
 
 
 def test_dark_and_narrow(browser: Any, stores: dict[str, Path]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.ranks import _RANK_VARIABLES, Alone, gather_rows, shared, together, world
+from e3d_lmp.ranks import _RANK_VARIABLES, Alone, gather_rows, patient, shared, together, world
 
 
 class _TwoRanks:
@@ -101,6 +101,39 @@ def test_a_launcher_of_another_mpi_is_found() -> None:
     environment = {**os.environ, "OMPI_COMM_WORLD_SIZE": "2"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert "started 2 processes, but mpi4py knows of 1" in done.stderr
+
+
+class _Late(_Others):
+    """Another rank that arrives at the third look."""
+
+    looks = 0
+
+    def Get_size(self) -> int:
+        return 2
+
+    def Ibarrier(self) -> _Late:
+        return self
+
+    def Test(self) -> bool:
+        self.looks += 1
+        return self.looks == 3
+
+
+def test_a_patient_rank_waits_for_the_others_unless_it_crashed() -> None:
+    late = _Late(None)
+    with patient(late):
+        pass
+    assert late.looks == 3
+    late = _Late(None)
+    with pytest.raises(E3DError, match="message"), patient(late):
+        raise E3DError("message")
+    assert late.looks == 3
+    late = _Late(None)
+    with pytest.raises(ZeroDivisionError), patient(late):
+        raise ZeroDivisionError
+    assert late.looks == 0
+    with patient(Alone()):
+        pass
 
 
 class _Aborted(_Others):

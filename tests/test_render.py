@@ -120,6 +120,19 @@ def test_a_strip_has_each_frame_in_its_colour(tmp_path: Path) -> None:
 
 
 @needs_vulkan
+def test_long_labels_and_bars_of_tall_pictures_fit(tmp_path: Path) -> None:
+    look = Look(size=(240, 480), labels=("C2H6O/reaction 123/transition state [Timestep]",))
+    with _stage([chain([-5.0], step=10**6)], tmp_path, look, View((0.0, 0.0, -1.0))) as stage:
+        width = stage._panel[0]
+        assert width >= 0.75 * 240
+        drawn = _pixels(stage.image(StandardRenderer(antialiasing_level=1))).min(axis=2) < 0.8
+    label = np.flatnonzero(drawn[-40:, :width].any(axis=0))
+    assert label.size and label[0] > 0 and label[-1] < width - 1 and np.ptp(label) > 0.5 * width
+    bar = np.flatnonzero(drawn[:, width:].any(axis=0))
+    assert bar.size and bar[0] > 0 and bar[-1] < 240 - width - 1
+
+
+@needs_vulkan
 @pytest.mark.parametrize("ortho", [True, False], ids=["parallel", "perspective"])
 def test_nothing_is_cut_off(tmp_path: Path, ortho: bool) -> None:
     rng = np.random.default_rng(1)
@@ -247,7 +260,7 @@ def test_without_vulkan_or_ovito(store: Path, monkeypatch: pytest.MonkeyPatch) -
 
     from e3d_lmp.render import check_ovito
 
-    monkeypatch.setattr(StandardRenderer, "available_adapters", staticmethod(lambda: []))
+    monkeypatch.setattr(pictures, "has_vulkan", lambda: False)
     for name in ("standard", "tachyon"):
         with pytest.raises(E3DError, match="sudo apt-get install libvulkan1 mesa-vulkan-drivers"):
             choose_renderer(name)

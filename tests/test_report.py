@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 from html.parser import HTMLParser
 from pathlib import Path
@@ -247,6 +248,15 @@ def test_a_damaged_file_is_an_error_and_leaves_the_old_page(tmp_path, capsys):
     assert main(["report", str(folder)]) == 2
     assert "map.e3d" in capsys.readouterr().err
     assert (folder / "report.html").read_text() == "old"
+
+
+def test_the_number_of_force_components_is_said(tmp_path):
+    folder = write_folder(tmp_path / "one")
+    errors = json.loads((folder / "errors.json").read_text())
+    errors["force"] = {"components": 22896, "mae_eV_per_A": 0.04, "rmse_eV_per_A": 0.06}
+    (folder / "errors.json").write_text(json.dumps(errors))
+    assert main(["report", str(folder)]) == 0
+    assert "22,896" in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_cells():

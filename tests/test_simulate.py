@@ -104,6 +104,7 @@ def test_run_equals_dump_and_analyze(run_folder: Path, ranks: int) -> None:
     assert {path.name for path in (run_folder / "r").iterdir()} == {
         "bonds.csv",
         "bonds.json",
+        "ridgelines.png",
         "pairs.csv",
         "pairs.json",
         "map.e3d",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import h5py
@@ -223,6 +223,32 @@ def test_a_changed_type_makes_new_atoms(tmp_path: Path) -> None:
     frames = some_frames(3)
     frames[1] = replace(frames[1], type_i=3 - frames[1].type_i, type_j=3 - frames[1].type_j)
     assert_same_frames(list(StoreReader(write(tmp_path / "e.h5", frames))), frames)
+
+
+@pytest.mark.parametrize(("most", "reads"), [(1, 5), (30, 3), (1000, 1)])
+def test_atoms_of_all_frames_are_read_together(tmp_path, monkeypatch, most: int, reads: int) -> None:
+    """Frames that share atoms among them, and any part of the store."""
+    frames = some_frames(5)
+    rng = np.random.default_rng(1)
+    with StoreWriter(tmp_path / "e.h5", request=REQUEST, atom_columns=("position",)) as writer:
+        for frame, n in zip(frames, (12, 15, 12, 14, 13), strict=True):
+            types = rng.integers(1, 3, n).astype(np.int32)
+            types[frame.i - 1], types[frame.j - 1] = frame.type_i, frame.type_j
+            symbols = np.array(["", "C", "H"])[types]
+            writer.append(frame, AtomRows(np.arange(1, n + 1), types, symbols, rng.normal(size=(n, 3))))
+    monkeypatch.setattr(store, "BLOCK_ATOMS", most)
+    with StoreReader(tmp_path / "e.h5") as reader:
+        for part in (reader, reader[1:], reader[::2], reader[::-1], reader[:0]):
+            for k, got in enumerate(part.iter_atoms()):
+                for column in fields(AtomRows):
+                    expected = getattr(part.atoms(k), column.name)
+                    np.testing.assert_array_equal(getattr(got, column.name), expected, err_msg=column.name)
+        found = []
+        read = StoreReader._read_atoms
+        monkeypatch.setattr(StoreReader, "_read_atoms", lambda *words: found.append(1) or read(*words))
+        assert len(list(reader.iter_atoms())) == 5 and len(found) == reads
+    with StoreReader(write(tmp_path / "s.h5", some_frames(4))) as reader:
+        assert [one.id.size for one in reader.iter_atoms()] == [reader.atoms(k).id.size for k in range(4)]
 
 
 def test_atoms_and_values_of_different_molecules(tmp_path: Path) -> None:

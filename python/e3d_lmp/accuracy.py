@@ -21,13 +21,12 @@ import numpy as np
 
 from e3d_lmp.atomic import atomic_path
 from e3d_lmp.errors import E3DError
+from e3d_lmp.folders import ERRORS_FORMAT
 from e3d_lmp.reactions import ReactionErrors
 from e3d_lmp.store import StoreReader
 from e3d_lmp.structures import ASE_ENERGY, SPICE_ENERGY, SPICE_FORMATION, TRANSITION1X_ENERGY
 from e3d_lmp.tables import Column, write_csv
 from e3d_lmp.training.isolated_atoms import SPICE_LEVEL, cohesive_energy, isolated_atom_energies
-
-FORMAT = "e3d-errors/1"
 
 ABSURD = 1.0
 """Mean absolute difference in eV/atom from which on two energies count as energies on different zeros."""
@@ -156,10 +155,8 @@ def read_structures(store: StoreReader, numbers: range, zero: IsolatedAtoms | st
     total = part.values("reference_energy")
     reference, atoms = np.full(len(numbers), np.nan), np.zeros(len(numbers), dtype=np.int64)
     force = np.zeros((len(numbers), 3))
-    for k in range(len(numbers)):
-        first, end = part.atom_rows(k)
-        atoms[k] = end - first
-        rows = part.atoms(k)
+    for k, rows in enumerate(part.iter_atoms()):
+        atoms[k] = rows.id.size
         if isinstance(zero, IsolatedAtoms):
             z = np.array([atomic_numbers[symbol] for symbol in rows.element], dtype=np.int64)
             if zero.energies is None:
@@ -247,6 +244,12 @@ def errors_of(all_structures: Structures, zero: IsolatedAtoms | str) -> Errors |
             "rmse_eV_per_A": math.sqrt(structures.force_squares.sum() / n),
         }
     reactions = reaction_errors(structures.name, structures.energy, structures.total)
+    if reactions is not None and not reactions.name.size:
+        remarks.append(
+            f"no barrier was compared: all {reactions.incomplete} reactions lack a reactant, transition "
+            "state or product; leave --every out, or evaluate whole reactions"
+        )
+        reactions = None
     return Errors(structures, energy, force, reactions, name, remarks)
 
 
@@ -282,7 +285,7 @@ def write_errors(errors: Errors, provenance: Mapping[str, str], folder: str | os
     paths = [out / "structures.csv", out / "errors.json"]
     write_csv(structure_columns(errors), structure_table(errors), paths[0])
     about = {
-        "format": FORMAT,
+        "format": ERRORS_FORMAT,
         "energy": errors.energy,
         "force": errors.force,
         "reactions": None if errors.reactions is None else errors.reactions.summary(),

@@ -116,15 +116,15 @@ class AnalysisTables:
         return f"bonds (pairs within the cutoff) hold {share:.2%} of {edges}"
 
     def write(self, folder: str | os.PathLike, pdf: bool = False) -> list[Path]:
-        """Write ``pairs.csv``, ``pairs.json``, ``map.e3d``, ``maps.png``, with bond types ``bonds.csv`` and
-        ``bonds.json``, and a map of each role; each whole or not at all.
+        """Write ``pairs.csv``, ``pairs.json``, ``map.e3d``, ``maps.png``, with bond types ``bonds.csv``,
+        ``bonds.json`` and ``ridgelines.png``, and a map of each role; each whole or not at all.
 
         Parameters
         ----------
         folder
             Folder to write to; made if it is not there.
         pdf
-            Write ``maps.pdf`` (vector graphics) as well.
+            Write figures as .pdf (vector graphics) as well.
 
         Returns
         -------
@@ -136,7 +136,7 @@ class AnalysisTables:
         E3DError
             If the folder cannot be written.
         """
-        from e3d_lmp.figures import plot_maps, save_figure
+        from e3d_lmp.figures import plot_maps, plot_ridgelines, save_figure
 
         out, result = Path(folder), self.result
         make_folder(out)
@@ -161,6 +161,11 @@ class AnalysisTables:
             for name in ("bonds.csv", "bonds.json"):
                 paths.append(out / name)
                 write_bond_energies(self.bonds, used, about_bonds, paths[-1], self.analysis.sums)
+            if self.bonds.count.any():
+                figure = plot_ridgelines(self.bonds, used)
+                for name in ("ridgelines.png", "ridgelines.pdf")[: 1 + pdf]:
+                    paths.append(out / name)
+                    save_figure(figure, paths[-1])
         for role, maps in self._maps_of_roles.items():
             paths.append(out / f"map.{role}.e3d")
             write_map(maps, paths[-1])

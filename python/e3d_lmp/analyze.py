@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from e3d_lmp.accuracy import (
+    Errors,
     IsolatedAtoms,
     Structures,
     describe_errors,
@@ -31,7 +33,7 @@ from e3d_lmp.edge_sources import EdgeSource, model_types
 from e3d_lmp.errors import E3DError
 from e3d_lmp.maps import DEFAULT_BIN
 from e3d_lmp.pairs import unpaired_remarks
-from e3d_lmp.ranks import shared, together, world
+from e3d_lmp.ranks import patient, shared, together, world
 from e3d_lmp.references import ReferenceEnergy, reference_energies
 from e3d_lmp.store import StoreReader
 from e3d_lmp.units import LAMMPS_UNITS
@@ -81,6 +83,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_map_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every command that makes D-A maps of edges: bond cutoff, bins, pairs."""
+    parser.add_argument(
+        "--cutoff",
+        nargs="+",
+        default=["covalent"],
+        metavar="C",
+        help="bond cutoff: model, covalent (default), paper (2.2 angstrom), a number of angstrom, 'file F'",
+    )
+    parser.add_argument(
+        "--bin", type=float, default=DEFAULT_BIN, metavar="W", help=f"bin width in eV (default {DEFAULT_BIN})"
+    )
+    parser.add_argument(
+        "--pairs", nargs="+", metavar="A-B", help="only these pairs, e.g. C-H C-C (default: all)"
+    )
+
+
 def add_units_argument(parser: argparse.ArgumentParser) -> None:
     """The argument of every command that reads edge dumps about the units of their energies."""
     parser.add_argument(
@@ -110,23 +129,11 @@ def add_analysis_arguments(parser: argparse.ArgumentParser, with_types: bool = T
             metavar="FILE",
             help="model file of the run; needed only if its cutoffs differ for the two directions of a pair",
         )
-    parser.add_argument(
-        "--cutoff",
-        nargs="+",
-        default=["covalent"],
-        metavar="C",
-        help="bond cutoff: model, covalent (default), paper (2.2 angstrom), a number of angstrom, 'file F'",
-    )
-    parser.add_argument(
-        "--bin", type=float, default=DEFAULT_BIN, metavar="W", help=f"bin width in eV (default {DEFAULT_BIN})"
-    )
-    parser.add_argument(
-        "--pairs", nargs="+", metavar="A-B", help="only these pairs, e.g. C-H C-C (default: all)"
-    )
+    add_map_arguments(parser)
     parser.add_argument(
         "--skip-unpaired", action="store_true", help="leave out and count edges whose partner is missing"
     )
-    parser.add_argument("--pdf", action="store_true", help="write the figure as maps.pdf too")
+    parser.add_argument("--pdf", action="store_true", help="write figures as .pdf too")
 
 
 def add_bond_arguments(parser: argparse.ArgumentParser) -> None:
@@ -211,13 +218,16 @@ def _analyse(args: argparse.Namespace, communicator: Any) -> int:
             {**source.provenance, "bond_orders": orders},
             _typing(args, source, orders),
         )
-        if ranks > 1:
-            analysis.learn(source.first())
+    if ranks > 1:
+        source.split(communicator)
+        _type_molecules(source, analysis, communicator)
+    with shared(communicator), patient(communicator):
         _add_frames(source, analysis, rank)
         zero, mine = _structures(args, source)
+    left_out = source.remarks(communicator)
     structures = communicator.gather(mine)
     whole = communicator.reduce(analysis, op=_merged)
-    with shared(communicator):
+    with shared(communicator), patient(communicator):
         if rank == 0:
             tables = AnalysisTables(whole, references, args.equal_size, source.holds_all_edges)
             paths = tables.write(args.output, args.pdf)
@@ -225,12 +235,26 @@ def _analyse(args: argparse.Namespace, communicator: Any) -> int:
             errors = errors_of(join_structures(structures), zero) if mine is not None else None
             if errors is not None:
                 paths += write_errors(errors, whole.about, args.output)
+                paths += _draw_parity(errors, args)
                 remarks += errors.remarks
                 print("\n" + describe_errors(errors))
-            for text in remarks + source.reader.remarks() + unpaired_remarks(whole.unpaired):
+            remarks += _remarks_on_leftovers(Path(args.output), paths)
+            for text in remarks + left_out + unpaired_remarks(whole.unpaired):
                 print(f"e3d: warning: {text}", file=sys.stderr)
             print(tables.last_line(paths))
     return 0
+
+
+def _type_molecules(source: EdgeSource, analysis: EdgeAnalysis, communicator: Any) -> None:
+    """By the first frame of the whole source, on rank 0; all ranks get the types."""
+    typing = analysis.typing
+    if typing is None or typing.is_ready:
+        return
+    with shared(communicator), patient(communicator):
+        first = source.first() if communicator.Get_rank() == 0 else None
+        if first is not None:
+            analysis.learn(first)
+    typing.take(communicator.bcast(typing, root=0))
 
 
 def _typing(args: argparse.Namespace, source: EdgeSource, orders: str) -> BondTyping:
@@ -255,6 +279,33 @@ def _structures(
         return "", None
     zero = isolated_atoms(args.isolated_atoms, store)
     return zero, read_structures(store, source.numbers, zero)
+
+
+def _draw_parity(errors: Errors, args: argparse.Namespace) -> list[Path]:
+    """The files of the figure of model against reference; none where nothing is comparable."""
+    from e3d_lmp.figures import save_figure
+    from e3d_lmp.folders import AnalysisFolder
+    from e3d_lmp.plot import parity_figure
+
+    if errors.energy is None and (errors.reactions is None or not errors.reactions.summary()["count"]):
+        return []
+    folder = Path(args.output)
+    figure = parity_figure(AnalysisFolder(folder))
+    paths = [folder / name for name in ("parity.png", "parity.pdf")[: 1 + args.pdf]]
+    for path in paths:
+        save_figure(figure, path)
+    return paths
+
+
+def _remarks_on_leftovers(folder: Path, written: list[Path]) -> list[str]:
+    from e3d_lmp.folders import left_from_before
+
+    old = ", ".join(str(path) for path in left_from_before(folder, written))
+    if not old:
+        return []
+    return [
+        f"not of this analysis, but of an earlier one: {old}; remove them, or choose another folder with -o"
+    ]
 
 
 def _add_frames(source: EdgeSource, analysis: EdgeAnalysis, rank: int) -> None:

@@ -142,6 +142,11 @@ class BondTyping:
         rows = self._bonded(pairs)
         self._remember(pairs.i[rows], pairs.j[rows], self._codes_of_rows(pairs, rows))
 
+    def take(self, other: BondTyping) -> None:
+        """Take over what another one of the same run has learned."""
+        self._atoms, self._bonds, self._codes = other._atoms, other._bonds, other._codes
+        self.is_ready = other.is_ready
+
     def types(self, pairs: PairFrame, bare: bool = False) -> np.ndarray:
         """(P,) int64, type of each pair as an index into `names`.
 

@@ -16,6 +16,9 @@ side by side, up to the longest, and multiplies matrices: fastest without a comp
 TorchScript.  ``blocked`` is for compiled models whose edges come sorted by centre: it cuts each centre's
 edges into blocks of `_BLOCK` rows, of which E edges and N centres fill at most (E + (_BLOCK - 1) N) / _BLOCK,
 a number that is known without reading data.
+
+Models compiled for a CPU do not use these kernels but the operators of `e3d_lmp.edge_layers`, which are three
+times faster there; scripted models and those for a GPU do.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ by the file. `e3d_lmp.dump_text` knows the text itself.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import time
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from e3d_lmp.dump_shares import ByteShare, share_bytes
 from e3d_lmp.dump_text import ATOMS, LOCAL, DumpFile, Header, Truncated
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import AtomRows, join_frames
@@ -62,7 +64,8 @@ class DumpReader:
     every
         Read one frame out of so many, starting with the first.
     share
-        (rank, ranks): of the frames that `every` leaves, read those whose turn is that of this rank.
+        (rank, ranks): of the frames that `every` leaves, read those whose turn is that of this rank. After
+        `split`, those that start in its share of the bytes.
     allow_truncated
         Leave out a frame that is cut off (counted in `truncated`) instead of raising.
     after
@@ -76,6 +79,11 @@ class DumpReader:
     units
         LAMMPS units of the run, ``metal`` or ``real``; None: what the dump says (``dump_modify units yes``),
         else metal. Frames are in eV always.
+
+    Attributes
+    ----------
+    number
+        That of the last frame among all that `every` leaves, counted from 0.
 
     Raises
     ------
@@ -99,6 +107,8 @@ class DumpReader:
     repeated: int = field(init=False, default=0)
     truncated: int = field(init=False, default=0)
     passed: int = field(init=False, default=0)
+    number: int = field(init=False, default=-1)
+    _bytes: ByteShare | None = field(init=False, default=None, repr=False)
     _quiet: bool = field(init=False, default=False, repr=False)
     _is_last_group: bool = field(init=False, default=True, repr=False)
     _taken: list[Path] = field(init=False, default_factory=list, repr=False)
@@ -118,11 +128,13 @@ class DumpReader:
         self._quiet = False
         last: int | None = None
         seen = 0
+        if self._bytes is not None:
+            last, seen = self._bytes.last, self._bytes.seen
         for group in self._all_groups():
             done = self.bytes_read
-            files = [self._file(path, self._wait if self.follow else None) for path in group]
+            files = self._open_group(group)
             try:
-                while True:
+                while not self._is_at_end(files[0]):
                     headers = self._headers(files)
                     if headers is None:
                         break
@@ -130,7 +142,7 @@ class DumpReader:
                     repeated = last is not None and step <= last
                     old = self.after is not None and step <= self.after
                     turn, off = divmod(seen, self.every)
-                    mine = off == 0 and turn % self.share[1] == self.share[0]
+                    mine = off == 0 and self._is_mine(turn)
                     wanted = not repeated and not old and mine
                     parts = self._rows(files, headers, wanted)
                     self.bytes_read = done + sum(file.bytes_read for file in files)
@@ -141,12 +153,13 @@ class DumpReader:
                     seen += 1
                     self.passed += old
                     if wanted:
+                        self.number = turn
                         yield self._join(step, parts)
             finally:
                 for file in files:
                     file.close()
-            self.bytes_read = done + sum(path.stat().st_size for path in group)
-        if seen == 0 and self.truncated == 0:
+            self.bytes_read = done + self._size(group)
+        if seen == 0 and self.truncated == 0 and self._bytes is None:
             raise E3DError(f"{self.files[0]}: the dump is empty; did the run reach its first dump step?")
 
     def remarks(self) -> list[str]:
@@ -160,8 +173,54 @@ class DumpReader:
             )
         return remarks
 
+    def split(self, communicator: Any) -> None:
+        """Let each rank read its own bytes, where that is possible; called by all of them together.
+
+        The frames are the same as those of one process, and so are their numbers and all errors.
+        """
+        groups = None
+        if communicator.Get_rank() == 0 and self.follow is None and self.after is None:
+            with contextlib.suppress(E3DError):  # reading says it
+                self.truncated = 0
+                groups = self._groups(self.files)
+                groups = None if self.truncated else groups
+        self._bytes = share_bytes(groups, self.allow_truncated, communicator)
+        if self._bytes is not None:
+            self.bytes_total = sum(part.size for part in self._bytes.parts.values())
+
+    def gather_counts(self, communicator: Any) -> None:
+        """Add up `repeated` and `truncated` of all ranks, where each has its own bytes; called by all."""
+        if self._bytes is not None:
+            every = communicator.allgather((self.repeated, self.truncated))
+            self.repeated, self.truncated = (sum(counts) for counts in zip(*every, strict=True))
+
+    def _is_mine(self, turn: int) -> bool:
+        return self._bytes is not None or turn % self.share[1] == self.share[0]
+
+    def _is_at_end(self, file: DumpFile) -> bool:
+        """Whether the next frame is the first one of another rank."""
+        if self._bytes is None or file.frames != self._bytes.parts[file.path].end:
+            return False
+        with contextlib.suppress(Truncated):  # counted there; here: are there too many rows?
+            file.next_header()
+        return True
+
+    def _size(self, group: Sequence[Path]) -> int:
+        """Bytes of a group that are read."""
+        if self._bytes is not None:
+            return sum(self._bytes.parts[path].size for path in group)
+        return sum(path.stat().st_size for path in group)
+
     def _file(self, path: Path, wait: Callable[[DumpFile], bool] | None = None) -> DumpFile:
         return DumpFile(path, self.columns, self.of, wait, self.units)
+
+    def _open_group(self, group: Sequence[Path]) -> list[DumpFile]:
+        files = [self._file(path, self._wait if self.follow else None) for path in group]
+        if self._bytes is not None:
+            for file in files:
+                part = self._bytes.parts[file.path]
+                file.start_at(part.start, part.before, part.units)
+        return files
 
     def _join(self, step: int, parts: list[Any]) -> Any:
         """One frame from what the files of one group hold of it."""
@@ -172,6 +231,9 @@ class DumpReader:
 
     def _all_groups(self) -> Iterator[list[Path]]:
         """The groups of files that are there, then those that come while the run goes on."""
+        if self._bytes is not None:
+            yield from ([path] for path in self._bytes.parts)
+            return
         if self.follow is None:
             yield from self._groups(self.files)
             return

@@ -15,6 +15,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import BondFrame, EdgeFrame
 from e3d_lmp.maps import DEFAULT_BIN, EnergyMap, LabelMap
 from e3d_lmp.pairs import PairFrame, Pairing, parse_labels
+from e3d_lmp.provenance import plain_text
 from e3d_lmp.reducers import BlockReducer, BondReducer, MapReducer, OffsetReducer
 from e3d_lmp.statistics import BondEnergies
 from e3d_lmp.structures import ENDS, TRANSITION_STATE
@@ -169,7 +170,7 @@ class EdgeAnalysis:
         about = {"e3d": __version__, "types": " ".join(self.elements), **self.provenance}
         if self.unpaired:
             about["unpaired"] = f"{self.unpaired} edges without a partner left out"
-        return about
+        return {key: plain_text(text) for key, text in about.items()}
 
     def blocks(self) -> list[EnergyMap]:
         """The maps of blocks of frames, for intervals."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -88,10 +89,9 @@ class EdgeSource:
 
     def __iter__(self) -> Iterator[tuple[int, EdgeFrame | BondFrame, str]]:
         """Number of each frame in the source (counted from 0, after `every`), the frame, and its role."""
-        rank, ranks = self._share
         if isinstance(self.reader, DumpReader):
-            for k, frame in enumerate(self.reader):
-                yield rank + k * ranks, frame, ""
+            for frame in self.reader:
+                yield self.reader.number, frame, ""
             return
         assert self._numbers is not None
         numbers = self._numbers
@@ -106,15 +106,26 @@ class EdgeSource:
         end = str(self._names[number]).rsplit("/", 1)[-1]
         return end if end in ENDS else ""
 
-    def first(self) -> EdgeFrame | BondFrame:
-        """The first frame of the whole source."""
+    def split(self, communicator: Any) -> None:
+        """Give each rank its own bytes of plain dumps; called by all of them together."""
+        if isinstance(self.reader, DumpReader):
+            self.reader.split(communicator)
+
+    def remarks(self, communicator: Any) -> list[str]:
+        """What the user must know about the frames that were left out by all ranks; called by all."""
+        if isinstance(self.reader, DumpReader):
+            self.reader.gather_counts(communicator)
+        return self.reader.remarks()
+
+    def first(self) -> EdgeFrame | BondFrame | None:
+        """The first frame of the whole source; None where no frame is complete."""
         if isinstance(self.reader, StoreReader):
             if not len(self.reader):
                 raise E3DError(f"{self.reader.path}: the edge store has no frame")
             return self.reader[0]
         reader = self.reader
         again = DumpReader(reader.paths, reader.columns, 1, reader.allow_truncated, units=reader.units)
-        return next(iter(again))
+        return next(iter(again), None)
 
     @property
     def counts_frames(self) -> bool:
@@ -129,7 +140,7 @@ class EdgeSource:
     @property
     def done(self) -> int:
         """How much of `size` was read."""
-        return self.reader.bytes_read if self._numbers is None else self._done
+        return min(self.reader.bytes_read, self.size) if self._numbers is None else self._done
 
     @property
     def numbers(self) -> range:

@@ -10,7 +10,7 @@ import argparse
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from e3d_lmp.cutoffs import BondCutoff, parse_cutoff
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import AtomRows, Box, EdgeFrame
 from e3d_lmp.store_writer import StoreWriter
-from e3d_lmp.structures import SPICE_ENERGY, TRANSITION1X_ENERGY, Structure, Structures
+from e3d_lmp.structures import SPICE_ENERGY, TRANSITION1X_ENERGY, Selection, Structure, Structures
 
 DEFAULT_BATCH = {"cpu": 256, "cuda": 8192, "xpu": 8192}
 """Atoms in one call of the model."""
@@ -191,8 +191,7 @@ class Evaluated:
 
 def evaluate_structures(
     evaluator: EdgeEvaluator,
-    structures: Iterator[Structure],
-    start: int = 0,
+    structures: Iterable[tuple[int, Structure]],
     cutoff: BondCutoff | None = None,
     forces: bool = False,
     skip_unknown: bool = False,
@@ -201,8 +200,8 @@ def evaluate_structures(
 
     Parameters
     ----------
-    start
-        Number of the first structure; the frames' steps count from there.
+    structures
+        Number of each, which becomes the step of its frame, and the structure.
     cutoff
         Bond cutoff of the edges to keep; None: the model's.
     forces
@@ -220,7 +219,7 @@ def evaluate_structures(
         bond = cutoff.matrix(evaluator.model.type_elements)
     batch: list[tuple[int, Structure, np.ndarray]] = []
     waiting = 0
-    for number, structure in enumerate(structures, start):
+    for number, structure in structures:
         try:
             types = evaluator.types(structure)
         except UnknownElement:
@@ -348,7 +347,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file that ASE reads, or SPICE or Transition1x HDF5",
     )
     parser.add_argument("-o", "--output", required=True, metavar="STORE", help="file to write, e.g. edges.h5")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N structures")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="only the first N structures (of those of --every)"
+    )
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="each N-th structure (default 1), of Transition1x files each N-th reaction",
+    )
     parser.add_argument(
         "--cutoff",
         nargs="+",
@@ -399,6 +407,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.limit is not None and args.limit < 1:
         raise E3DError(f"--limit {args.limit}: expected a whole number of at least 1")
+    if args.every < 1:
+        raise E3DError(f"--every {args.every}: expected a whole number of at least 1")
     structures = Structures(args.structures, args.energy, args.part, args.path_images, args.forces)
     cutoff = parse_cutoff(args.cutoff)
     evaluator = EdgeEvaluator(args.model, args.device, args.batch)
@@ -413,6 +423,7 @@ def run(args: argparse.Namespace) -> int:
         "energy": args.energy,
         "part": args.part,
         "path_images": args.path_images,
+        "every": args.every,
         "single": args.single,
     }
     columns: tuple[str, ...] = ("position", "force") if args.forces else ("position",)
@@ -424,6 +435,7 @@ def run(args: argparse.Namespace) -> int:
         elements=model.type_elements,
         provenance={
             "structures": " ".join(map(str, structures.paths)),
+            **({"every_structure": str(args.every)} if args.every > 1 else {}),
             "model": str(evaluator.path),
             "model_sha256": digest,
             "decomposition": model.decomposition,
@@ -443,39 +455,27 @@ def run(args: argparse.Namespace) -> int:
         start = int(store.resumed.steps[-1]) + 1 if store.resumed is not None and before else 0
         if before:
             print(f"e3d: {before} frames are in {args.output} already; going on after them", file=sys.stderr)
-        total = _least(structures.count(), args.limit)
+        chosen = Selection(structures, start, args.every, args.limit)
+        count = structures.count()
+        total = _least(None if count is None else chosen.taken_before(count), args.limit)
         bar = tqdm(
-            total=total, initial=start, unit="structure", desc="e3d evaluate", disable=None, leave=False
+            total=total,
+            initial=chosen.taken,
+            unit="structure",
+            desc="e3d evaluate",
+            disable=None,
+            leave=False,
         )
-        taken = _Counted(structures.since(start), start, args.limit)
         with bar:
-            for one in evaluate_structures(evaluator, taken, start, cutoff, args.forces, args.skip_unknown):
+            for one in evaluate_structures(evaluator, chosen, cutoff, args.forces, args.skip_unknown):
                 energies = {"energy": one.energy, "reference_energy": one.reference_energy}
                 store.append(one.frame, one.atoms, name=one.name, **energies)
-                bar.update(one.frame.step + 1 - bar.n)
-        skipped = taken.number - store.frames
+                bar.update(chosen.taken_before(one.frame.step + 1) - bar.n)
+        skipped = chosen.taken - store.frames
     if skipped:
         print(f"e3d: warning: {skipped} structures with unknown elements left out", file=sys.stderr)
     print(summary(store, before))
     return 0
-
-
-class _Counted:
-    """Structures up to a limit; `number` is that of the next one."""
-
-    def __init__(self, structures: Iterator[Structure], start: int, limit: int | None):
-        self.number = start
-        self._structures, self._limit = structures, limit
-
-    def __iter__(self) -> Iterator[Structure]:
-        return self
-
-    def __next__(self) -> Structure:
-        if self._limit is not None and self.number >= self._limit:
-            raise StopIteration
-        structure = next(self._structures)
-        self.number += 1
-        return structure
 
 
 def _least(*numbers: int | None) -> int | None:

@@ -101,6 +101,7 @@ def export_model(
     dtype: str | None = None,
     cohesive: bool = False,
     contraction: bool = True,
+    operators: bool = True,
     elements: Sequence[str] | None = None,
     training_data: str | None = None,
 ) -> ExportResult:
@@ -122,6 +123,8 @@ def export_model(
         to be so.
     contraction
         Contract Allegro's tensor product centre-first (exact, and faster).
+    operators
+        Let files compiled for a CPU do so by our own operators (`e3d_lmp.edge_layers`), not by a graph.
     elements
         Chemical symbol of each model type, where the type names are not symbols themselves.
     training_data
@@ -173,7 +176,7 @@ def export_model(
 
     edge_model = decompose(copy.deepcopy(reference_model)).edge_model
     if contraction:
-        _contract(edge_model, is_compiled_for_cpu=engine == AOTINDUCTOR and device == "cpu")
+        _contract(edge_model, operators and engine == AOTINDUCTOR and device == "cpu")
     metadata = ModelMetadata(
         type_names=facts.type_names,
         type_elements=type_elements,
@@ -200,12 +203,12 @@ def export_model(
     return result
 
 
-def _contract(edge_model: EdgeModel, is_compiled_for_cpu: bool) -> None:
-    """Contract the tensor products with their centres first, in place, by what is fastest where they run."""
+def _contract(edge_model: EdgeModel, operators: bool) -> None:
+    """Contract the tensor products with their centres first, in place; by operators if it can be done."""
     from e3d_lmp.contraction import contract_centres
     from e3d_lmp.edge_layers import use_edge_operators
 
-    if not (is_compiled_for_cpu and use_edge_operators(edge_model)):
+    if not (operators and use_edge_operators(edge_model)):
         contract_centres(edge_model, sorted_by_centre=True)
 
 
@@ -429,6 +432,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-contraction", action="store_true", help="keep the stock tensor product (slower)"
     )
+    parser.add_argument(
+        "--no-operators",
+        action="store_true",
+        help="contract by a graph and not by this package's own operators (slower; .pt2 for a CPU)",
+    )
     parser.add_argument("--elements", nargs="+", metavar="EL", help="element of each model type, in order")
     parser.add_argument("--training-data", metavar="NOTE", help="one line for the metadata")
 
@@ -443,6 +451,7 @@ def run(args: argparse.Namespace) -> int:
         dtype=args.dtype,
         cohesive=args.cohesive,
         contraction=not args.no_contraction,
+        operators=not args.no_operators,
         elements=args.elements,
         training_data=args.training_data,
     )

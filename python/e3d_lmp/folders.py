@@ -47,6 +47,24 @@ MADE_BY = {
 }
 """What to type for each file, where it is missing from a folder."""
 
+WRITTEN_BY_ANALYZE = (
+    *("pairs.csv", "pairs.json", "map.e3d", "maps.png", "maps.pdf"),
+    *("bonds.csv", "bonds.json", "ridgelines.png", "ridgelines.pdf"),
+    *(f"map.{end}.e3d" for end in ENDS),
+    *("roles.csv", "reactions.csv", "structures.csv", "errors.json", "parity.png", "parity.pdf"),
+)
+"""Files of ``e3d analyze``; which of them there are depends on its source and options."""
+
+
+def left_from_before(folder: Path, written: Sequence[Path]) -> list[Path]:
+    """Files of ``e3d analyze`` in a folder that are not among those written now: they belong to another
+    analysis, and figures and reports of the folder would mix both."""
+    return [
+        folder / name
+        for name in WRITTEN_BY_ANALYZE
+        if (folder / name).exists() and folder / name not in written
+    ]
+
 
 @dataclass(frozen=True)
 class AnalysisFolder:

@@ -11,32 +11,29 @@ from __future__ import annotations
 
 import argparse
 import base64
-import hashlib
-import html
-import json
 import os
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from e3d_lmp import __version__
-from e3d_lmp.analyze import model_types
+from e3d_lmp.analyze import add_map_arguments, model_types
 from e3d_lmp.atomic import atomic_path
 from e3d_lmp.bond_sample import BondSample, SampledBonds
 from e3d_lmp.cutoffs import BondCutoff, check_elements, covalent_radii, parse_cutoff
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import AtomRows, EdgeFrame
+from e3d_lmp.frames import AtomRows, BondFrame, EdgeFrame
 from e3d_lmp.maps import DEFAULT_BIN, EnergyMap
-from e3d_lmp.pairs import Pairing, is_like, parse_labels
+from e3d_lmp.page_text import build_page
+from e3d_lmp.pairs import PairFrame, Pairing, is_like, parse_labels
 from e3d_lmp.reducers import MapReducer
+from e3d_lmp.scene.colours import fitted_scale
 from e3d_lmp.store import StoreReader, is_store
-from e3d_lmp.surroundings import WHOLE_ATOMS, Surroundings, fits_whole
+from e3d_lmp.surroundings import WHOLE_ATOMS, Surroundings, fits_whole, stick_pairs, sticks
 
 FORMAT = "e3d-page/1"
 PER_BIN = 10
@@ -114,30 +111,8 @@ def page_data(store: StoreReader, options: PageOptions, title: str) -> dict[str,
             "frames; choose another --cutoff, or other --pairs"
         )
     gathered = replace(gathered, sample=_order(gathered.sample, pairing.labels, shown))
-    found = _with_structures(store, gathered.sample, gathered.whole, options)
+    found = _with_structures(store, gathered.sample, gathered.whole, options, pairing)
     return _as_json(store, options, title, gathered, pairing.labels, found)
-
-
-def build_page(data: dict[str, Any]) -> str:
-    """The HTML text of a page."""
-    script = "\n".join(_asset(name) for name in ("map.js", "view.js", "page.js"))
-    notice = (
-        "/*!\n3Dmol.js 2.5.5, https://3dmol.org\n" + _asset("3Dmol-LICENSE.txt").replace("*/", "* /") + "*/\n"
-    )
-    parts = {
-        "title": html.escape(data["title"]),
-        "generator": f"e3d-lmp {__version__}",
-        "style": _asset("page.css"),
-        "data": json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
-        "viewer": _inline(notice + _asset("3Dmol-min.js")),
-        "script": _inline("(() => {\n'use strict';\n" + script + "})();\n"),
-    }
-    hashes = " ".join(f"'sha256-{_sha256(parts[name])}'" for name in ("viewer", "script"))
-    parts["policy"] = (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
 
 
 def write_page(
@@ -186,13 +161,17 @@ def _gather(
     whole = np.zeros(len(store), dtype=bool)
     unpaired = 0
     for k, frame in enumerate(tqdm(store, desc="e3d page", unit="frame", disable=None, leave=False)):
-        pairs = pairing.pair(frame) if isinstance(frame, EdgeFrame) else pairing.label(frame)
+        pairs = _pairs(pairing, frame)
         maps.add(pairs)
         sample.add(pairs, k)
         first, end = store.atom_rows(k)
         whole[k] = fits_whole(end - first, frame.box)
         unpaired += pairs.unpaired
     return _Gathered(maps.result(), sample.result(), whole, unpaired)
+
+
+def _pairs(pairing: Pairing, frame: EdgeFrame | BondFrame) -> PairFrame:
+    return pairing.pair(frame) if isinstance(frame, EdgeFrame) else pairing.label(frame)
 
 
 @dataclass(frozen=True)
@@ -220,7 +199,9 @@ class _Shown:
     bonds          in the order of labels, bins and ranks
     structure      (K,) int64, index into `structures`
     first, second  (K,) int64, the bond's atoms in its structure
-    structures     [elements, base64 of uint8; positions, base64 of float32; 1 if it is a whole molecule]
+    structures     [elements, base64 of uint8; positions, base64 of float32; 1 if it is a whole molecule;
+                   ends of the sticks, base64 of uint16, two by two; their D, base64 of float32]
+    scale          eV, the ends of the colours of D
     """
 
     bonds: SampledBonds
@@ -228,10 +209,15 @@ class _Shown:
     first: np.ndarray
     second: np.ndarray
     structures: list[list[Any]]
+    scale: tuple[float, float]
 
 
 def _with_structures(
-    store: StoreReader, sample: SampledBonds, whole: np.ndarray, options: PageOptions
+    store: StoreReader,
+    sample: SampledBonds,
+    whole: np.ndarray,
+    options: PageOptions,
+    pairing: Pairing,
 ) -> _Shown:
     """As many bonds from the start of the sample as the limits allow, with their structures."""
     # A molecule serves all of its bonds; a sphere serves one.
@@ -242,10 +228,12 @@ def _with_structures(
     key = key[: len(sample)]
     first, second = np.zeros((2, len(sample)), dtype=np.int64)
     found: dict[int, list[Any]] = {}
+    energies = []
     order = np.argsort(sample.frame, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(sample.frame[order])) + 1):
         number = int(sample.frame[rows[0]])
         frame, atoms = store[number], store.atoms(number)
+        pairs = stick_pairs(_pairs(pairing, frame))
         surroundings = Surroundings(atoms, frame.box, options.radius)
         kinds = (atoms.type - 1).astype(np.uint8)
         where = f"{store.path}, step {frame.step}"
@@ -253,18 +241,26 @@ def _with_structures(
             bond = surroundings.piece(int(sample.i[row]), int(sample.j[row]), sample.vec[row], where)
             first[row], second[row] = bond.first, bond.second
             if int(key[row]) not in found:
+                ends, D = sticks(bond, atoms.id, pairs)
+                energies.append(D)
                 found[int(key[row])] = [
                     _base64(kinds[bond.row]),
                     _base64((bond.position - bond.position.mean(axis=0)).astype("<f4")),
                     int(surroundings.is_whole),
+                    _base64(ends.astype("<u2")),
+                    _base64(D.astype("<f4")),
                 ]
-    sizes = np.array([sum(map(len, found[k][:2])) for k in key.tolist()], dtype=np.float64)
+    sizes = np.array([len("".join(map(str, found[k]))) for k in key.tolist()], dtype=np.float64)
     n = _prefix(key, np.full(key.size, _BOND_BYTES), sizes, options.megabytes * 1e6)
     if not n:
         raise E3DError(f"--size {options.megabytes:g}: not even one structure fits; give more megabytes")
     rows = np.lexsort((sample.rank[:n], sample.code[:n], sample.label[:n]))
     used, structure = np.unique(key[rows], return_inverse=True)
-    return _Shown(sample.take(rows), structure, first[rows], second[rows], [found[k] for k in used.tolist()])
+    scale = fitted_scale("D", energies)
+    structures = [found[k] for k in used.tolist()]
+    return _Shown(
+        sample.take(rows), structure, first[rows], second[rows], structures, (scale.low, scale.high)
+    )
 
 
 def _prefix(key: np.ndarray, each: np.ndarray, once: Any, limit: float) -> int:
@@ -313,6 +309,7 @@ def _as_json(
         "radius": options.radius,
         "per_bin": options.per_bin,
         "colours": _colours(),
+        "scale": shown.scale,
         "elements": list(elements),
         "radii": [radii[symbol] for symbol in elements],
         "labels": [_label(result, name, ends[k : k + 2]) for k, name in enumerate(names)],
@@ -360,7 +357,8 @@ def _provenance(
         "bond cutoff": result.cutoff,
         "bins": f"{options.width:g} eV",
         "structures": f"molecules of up to {WHOLE_ATOMS} atoms whole; else atoms within {options.radius:g} "
-        "angstrom of the middle of the bond; sticks join atoms within 1.3 times the sum of covalent radii",
+        "angstrom of the middle of the bond; sticks join atoms within 1.3 times the sum of covalent radii, "
+        "grey where the bond cutoff leaves their pair out",
         **{f"store: {name}": text for name, text in sorted(store.provenance.items()) if name != "request"},
     }
     if unpaired:
@@ -387,19 +385,6 @@ def _base64(array: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
 
 
-def _asset(name: str) -> str:
-    return resources.files("e3d_lmp").joinpath(f"page_assets/{name}").read_text(encoding="utf-8")
-
-
-def _inline(script: str) -> str:
-    """A script that may stand between <script> tags: nothing in it ends or nests them."""
-    return re.sub(r"<(?=/script|script|!--)", r"\\x3c", script, flags=re.IGNORECASE)
-
-
-def _sha256(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d page``."""
     parser.add_argument(
@@ -407,19 +392,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", required=True, metavar="PAGE.html", help="file to write")
     parser.add_argument("--title", help="title of the page (default: name of the store)")
-    parser.add_argument(
-        "--cutoff",
-        nargs="+",
-        default=["covalent"],
-        metavar="C",
-        help="bond cutoff: model, covalent (default), paper (2.2 angstrom), a number of angstrom, 'file F'",
-    )
-    parser.add_argument(
-        "--bin", type=float, default=DEFAULT_BIN, metavar="W", help=f"bin width in eV (default {DEFAULT_BIN})"
-    )
-    parser.add_argument(
-        "--pairs", nargs="+", metavar="A-B", help="only these pairs, e.g. C-H C-C (default: all)"
-    )
+    add_map_arguments(parser)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use each N-th frame (default 1)")
     parser.add_argument(
         "--per-bin",

@@ -149,15 +149,24 @@ def _ridgelines_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="DIR", help="folder of 'e3d analyze' with bonds.json, or that file")
     _pairs_argument(parser, "pairs (C-N) or bond types ('C-N 2') to show (default: all)")
     parser.add_argument("--bond-energy", action="store_true", help="draw the bond energy -D instead of D")
+    parser.add_argument(
+        "--least",
+        type=int,
+        metavar="N",
+        help="no ridge for types of fewer than N bonds (default 10, with --pairs 1); all errors count them",
+    )
 
 
 def _ridgelines(args: argparse.Namespace) -> Figure:
     from e3d_lmp.figures import plot_ridgelines
 
+    if args.least is not None and args.least < 1:
+        raise E3DError(f"--least {args.least}: expected a number of bonds of at least 1")
     path = Path(args.source)
     folder = AnalysisFolder(path.parent if path.name == "bonds.json" else path)
     bonds = folder.bonds()
-    return plot_ridgelines(bonds.energies, bonds.references, args.pairs, args.title, args.bond_energy)
+    look = (args.pairs, args.title, args.bond_energy, args.least)
+    return plot_ridgelines(bonds.energies, bonds.references, *look)
 
 
 def _series_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,8 @@ from e3d_lmp.errors import E3DError
 # Rows of one message between ranks; 8 doubles each, so far below MPI's limit of 2^31 bytes.
 _ROWS_PER_MESSAGE = 2**22
 
+_LONGEST_PAUSE = 0.01
+"""Seconds between two looks of a waiting rank."""
 
 _SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 _RANK_VARIABLES = (*_SIZE_VARIABLES, "PMI_RANK", "PMIX_RANK")
@@ -36,6 +39,9 @@ class Alone:
 
     def gather(self, value: Any, root: int = 0) -> list[Any]:
         return [value]
+
+    def bcast(self, value: Any, root: int = 0) -> Any:
+        return value
 
     def reduce(self, value: Any, op: Any = None) -> Any:
         return value
@@ -111,6 +117,27 @@ def shared(communicator: Any) -> Iterator[None]:
     failed = [text for text in communicator.allgather(problem and str(problem)) if text]
     if failed:
         raise problem or E3DError(failed[0])
+
+
+@contextlib.contextmanager
+def patient(communicator: Any) -> Iterator[None]:
+    """A block after which a rank that has to wait for others sleeps; MPI itself would keep its core busy.
+
+    Only an error that is no `E3DError` goes on at once.
+    """
+    problem: E3DError | None = None
+    try:
+        yield
+    except E3DError as error:
+        problem = error
+    if communicator.Get_size() > 1:
+        everyone = communicator.Ibarrier()
+        pause = 1e-4
+        while not everyone.Test():
+            time.sleep(pause)
+            pause = min(2.0 * pause, _LONGEST_PAUSE)
+    if problem is not None:
+        raise problem
 
 
 def gather_rows(rows: np.ndarray, communicator: Any) -> np.ndarray | None:

@@ -96,7 +96,7 @@ class ReactionErrors:
 
 
 def reaction_errors(names: np.ndarray, energy: np.ndarray, reference: np.ndarray) -> ReactionErrors | None:
-    """Barriers and reaction energies of all triplets of structures; None where there is none.
+    """Barriers and reaction energies of all triplets of structures; None where no structure is of a reaction.
 
     Parameters
     ----------
@@ -120,14 +120,14 @@ def reaction_errors(names: np.ndarray, energy: np.ndarray, reference: np.ndarray
                 raise E3DError(f"{name} occurs twice among the structures; evaluate each reaction once")
             ends[end] = k
     whole = {reaction: ends for reaction, ends in found.items() if len(ends) == len(ENDS)}
-    if not whole:
+    if not found:
         return None
-    rows = np.array([[ends[end] for end in ENDS] for ends in whole.values()], dtype=np.int64)
+    rows = np.array([[ends[end] for end in ENDS] for ends in whole.values()], dtype=np.int64).reshape(-1, 3)
     model, known = (
         np.stack([each[rows[:, 1]] - each[rows[:, 0]], each[rows[:, 2]] - each[rows[:, 0]]], axis=1)
         for each in (energy, reference)
     )
-    return ReactionErrors(np.array(list(whole)), model, known, len(found) - len(whole))
+    return ReactionErrors(np.array(list(whole), dtype=str), model, known, len(found) - len(whole))
 
 
 def role_columns() -> tuple[Column, ...]:

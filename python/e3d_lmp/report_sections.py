@@ -230,7 +230,8 @@ class FolderReport:
             "Ridgelines of D by bond type",
         )
         sums = bonds.sums
-        if sums is not None and sums.edges:
+        # A source of bonds alone has no other edges to compare with.
+        if sums is not None and sums.edges and abs(sums.bonded / sums.edges - 1.0) > 1e-6:
             section.notes.append(
                 f"ΣD over the bonds is {sums.bonded / sums.edges:.1%} of the energy of all edges of the "
                 f"source, which go up to {sums.longest:.2f} Å."
@@ -441,7 +442,7 @@ def _error_table(errors: Mapping[str, Any]) -> Table:
     reactions = errors.get("reactions") or {}
     parts = (
         ("energy", errors.get("energy"), "eV/atom", "_eV_per_atom", "structures"),
-        ("force", errors.get("force"), "eV/Å", "_eV_per_A", ""),
+        ("force", errors.get("force"), "eV/Å", "_eV_per_A", "components"),
         ("barrier", reactions.get("barrier"), "eV", "_eV", ""),
         ("reaction energy", reactions.get("reaction_energy"), "eV", "_eV", ""),
     )

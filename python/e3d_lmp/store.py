@@ -30,6 +30,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,9 @@ PARTIAL = ".partial"
 
 BLOCK_ROWS = 1 << 19
 """Rows read at a time when frames are taken in order."""
+
+BLOCK_ATOMS, BLOCK_FRAMES = 1 << 17, 1 << 14
+"""Atoms and frames read at a time at most (one frame at least) when only atoms are wanted."""
 
 
 def is_store(path: str | os.PathLike) -> bool:
@@ -152,7 +156,28 @@ class StoreReader:
 
     def atoms(self, k: int) -> AtomRows:
         """The atoms of frame k, in the order of their ids."""
-        first, end = self.atom_rows(k)
+        return self._read_atoms(*self.atom_rows(k))
+
+    def iter_atoms(self) -> Iterator[AtomRows]:
+        """The atoms of every frame, in order; many frames are read at once, which is much faster than `atoms`
+        of one after the other where frames are small.
+        """
+        offset = self._atom_offset[np.asarray(self._range, dtype=np.int64)]
+        at = 0
+        while at < len(offset):
+            part = offset[at : at + BLOCK_FRAMES]
+            lows, highs = np.minimum.accumulate(part[:, 0]), np.maximum.accumulate(part[:, 1])
+            count = max(1, int(np.searchsorted(highs - lows, BLOCK_ATOMS, side="right")))
+            low = int(lows[count - 1])
+            block = self._read_atoms(low, int(highs[count - 1]))
+            for first, end in (part[:count] - low).tolist():
+                whole = (getattr(block, column.name) for column in fields(AtomRows))
+                rows: list[Any] = [None if column is None else column[first:end] for column in whole]
+                yield AtomRows(*rows)
+            at += count
+
+    def _read_atoms(self, first: int, end: int) -> AtomRows:
+        """Rows of /atoms."""
         group = self._file["atoms"]
         return AtomRows(
             id=group["id"][first:end].astype(np.int64),

@@ -27,6 +27,7 @@ from e3d_lmp import __version__
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import AtomRows, BondFrame, EdgeFrame
 from e3d_lmp.known_atoms import KnownAtoms
+from e3d_lmp.provenance import plain_text
 from e3d_lmp.store import EDGES, FORMAT, FRAME_COLUMNS, PAIRS, PARTIAL, ROW_COLUMNS, StoreReader
 from e3d_lmp.superblock import revive
 
@@ -109,7 +110,7 @@ class StoreWriter:
         self._frame_columns, self._atom_columns = tuple(frame_columns), tuple(atom_columns)
         self._single, self._long_ids = single, long_ids
         about = {**(provenance or {}), "e3d": __version__, "request": _one_line(request)}
-        self._provenance = {key: " ".join(str(value).split()) for key, value in about.items()}
+        self._provenance = {key: plain_text(" ".join(str(value).split())) for key, value in about.items()}
         self._file: h5py.File | None = None
         self._rows: dict[str, _Column] = {}
         self._atoms: dict[str, _Column] = {}
@@ -458,7 +459,7 @@ def _one_line(request: Mapping[str, Any]) -> str:
 def _tail(name: str) -> bytes:
     """A name as the table of frames holds it: the end of it, where it is too long."""
     room = int(FRAME_COLUMNS["name"][1:])
-    data = name.encode()
+    data = plain_text(name).encode()
     return data if len(data) <= room else data[-room:].decode(errors="ignore").encode()
 
 

@@ -101,6 +101,17 @@ class Structures:
                 total += sum(count for _, _, count in self._groups(path, file))
         return total
 
+    def are_reactions(self) -> bool:
+        """Whether all are reactant, transition state and product of one reaction after the other."""
+        if self._path_images or not all(map(is_store, self.paths)):
+            return False
+        for path in self.paths:
+            with _open(path) as file:
+                for name, group, count in self._groups(path, file):
+                    if "positions" not in group or count != 1 or name.rsplit("/", 1)[-1] not in ENDS:
+                        return False
+        return True
+
     def energy_fields(self) -> str:
         """What the energies are called where they come from: of each layout once."""
         fields = []
@@ -207,6 +218,48 @@ class Structures:
             full = name if data.shape[0] == 1 else f"{name}/{start + k}"
             energy, force = float(energies[k]), None if forces is None else forces[k]
             yield Structure(full, numbers, position, np.zeros((3, 3)), np.zeros(3, bool), energy, force)
+
+
+class Selection:
+    """Structures and their numbers in the source, counted from 0: each N-th one, up to a limit.
+
+    Of reactions each N-th is taken, with all three of its structures.
+
+    Parameters
+    ----------
+    structures
+        All there are.
+    start
+        Number of the first one to look at; those before it count as taken or passed over.
+    every
+        Take one out of so many, the first one first.
+    limit
+        Take so many at most, those before `start` included.
+    """
+
+    def __init__(self, structures: Structures, start: int = 0, every: int = 1, limit: int | None = None):
+        self._structures = structures.since(start)
+        self._number, self._every, self._limit = start, every, limit
+        self._group = len(ENDS) if every > 1 and structures.are_reactions() else 1
+
+    def taken_before(self, number: int) -> int:
+        """How many of the structures below this number are taken, whatever the limit."""
+        whole, rest = divmod(number, self._group * self._every)
+        return whole * self._group + min(rest, self._group)
+
+    @property
+    def taken(self) -> int:
+        """How many were taken so far."""
+        return self.taken_before(self._number)
+
+    def __iter__(self) -> Iterator[tuple[int, Structure]]:
+        while self._limit is None or self.taken < self._limit:
+            structure = next(self._structures, None)
+            if structure is None:
+                return
+            number, self._number = self._number, self._number + 1
+            if number // self._group % self._every == 0:
+                yield number, structure
 
 
 def _open(path: Path) -> h5py.File:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from e3d_lmp.cutoffs import COVALENT_FACTOR, covalent_radii
 from e3d_lmp.errors import E3DError
 from e3d_lmp.frames import AtomRows, Box
+from e3d_lmp.pairs import PairFrame
 
 WHOLE_ATOMS = 250
 """Molecules (no periodic direction) of up to so many atoms are shown whole."""
@@ -131,6 +133,48 @@ class Surroundings:
                 f"{where}: atom {j} is not where its edge with atom {i} ends; are the positions those of the "
                 "same run as the edges? Make the store again with the right --atoms"
             )
+
+
+def sticks(piece: Piece, ids: np.ndarray, pairs: PairFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs that join two atoms of a piece, image by image, and their energies.
+
+    Parameters
+    ----------
+    piece
+        Atoms of the frame.
+    ids
+        (N,) int64, ids of the frame's atoms, ascending.
+    pairs
+        Pairs of the frame.
+
+    Returns
+    -------
+    ends : (S, 2) int64, indices into the piece's atoms
+    D : (S,) float64, eV
+    """
+    from scipy.spatial import cKDTree
+
+    rows = np.stack([np.searchsorted(ids, pairs.i), np.searchsorted(ids, pairs.j)])
+    order = np.argsort(rows[0], kind="stable")
+    start, end = (np.searchsorted(rows[0][order], piece.row, side) for side in ("left", "right"))
+    atom = np.repeat(np.arange(piece.row.size), end - start)
+    place = np.arange(atom.size) - np.repeat(np.cumsum(end - start) - (end - start), end - start)
+    pair = order[start[atom] + place]
+    far, other = cKDTree(piece.position).query(
+        piece.position[atom] + pairs.vec[pair], distance_upper_bound=MISFIT
+    )
+    there = np.flatnonzero(np.isfinite(far))
+    there = there[piece.row[other[there]] == rows[1][pair[there]]]
+    return np.stack([atom[there], other[there]], axis=1), pairs.D[pair[there]]
+
+
+def stick_pairs(pairs: PairFrame) -> PairFrame:
+    """The pairs that are drawn as sticks, whatever the bond cutoff: those within the ``covalent`` one."""
+    radii = covalent_radii()
+    reach = [COVALENT_FACTOR * sum(radii[symbol] for symbol in name.split("-")) for name in pairs.labels]
+    near = np.flatnonzero(np.linalg.norm(pairs.vec, axis=1) <= np.array(reach)[pairs.label])
+    columns = ("label", "i", "j", "vec", "e12", "e21", "D", "A")
+    return replace(pairs, **{name: getattr(pairs, name)[near] for name in columns})
 
 
 def _norm(vec: np.ndarray) -> float:

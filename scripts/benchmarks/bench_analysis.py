@@ -22,9 +22,9 @@ stands beside it. Rounds go through all readers in turn, so that a busy machine 
 The file is in the page cache: the speed of a disk is not measured.
 
 Stores: ``raw h5py`` reads the bare columns in the same blocks as `StoreReader`; its share is what the rest of
-the analysis leaves of that speed. Ranks: ``mpirun -np N python -m e3d_lmp analyze``, wall time, start and end
-of the program included. The last table repeats the maps for larger and larger files: peak memory must not
-grow.
+the analysis leaves of that speed. Ranks: ``mpirun -np N python -m e3d_lmp analyze``, wall time, and CPU time
+of all ranks, start and end of the program (some seconds) included, for the largest file. Peak memory: the
+maps of larger and larger files; it must not grow.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ import argparse
 import importlib.util
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -121,11 +122,11 @@ def rows_alone(dump: Path, path: Path) -> None:
 
 def e3d_job(what: str, path: str) -> Callable[[], Any]:
     """``rows``, ``pairs`` or ``maps`` of a dump or a store."""
-    from e3d_lmp.analyze import EdgeAnalysis
     from e3d_lmp.cutoffs import parse_cutoff
     from e3d_lmp.dumps import DumpReader
     from e3d_lmp.frames import EdgeFrame
     from e3d_lmp.pairs import Pairing
+    from e3d_lmp.reducers import MapReducer
     from e3d_lmp.store import StoreReader, is_store
 
     cutoff = parse_cutoff([CUTOFF])
@@ -133,15 +134,15 @@ def e3d_job(what: str, path: str) -> Callable[[], Any]:
     def call() -> int:
         reader = StoreReader(path) if is_store(path) else DumpReader(path)
         rows = 0
-        analysis = EdgeAnalysis(ELEMENTS, cutoff)
         pairing = Pairing(tuple(ELEMENTS), cutoff.matrix(tuple(ELEMENTS)))
+        maps = MapReducer(cutoff.name)
         for frame in reader:
             rows += frame.i.size
-            if what == "pairs":
-                pairing.pair(frame) if isinstance(frame, EdgeFrame) else pairing.label(frame)
-            elif what == "maps":
-                analysis.add(frame)
-        analysis.result()
+            if what != "rows":
+                pairs = pairing.pair(frame) if isinstance(frame, EdgeFrame) else pairing.label(frame)
+                if what == "maps":
+                    maps.add(pairs)
+        maps.result()
         return rows
 
     return call
@@ -317,8 +318,8 @@ def print_rows(title: str, rows: list[dict[str, Any]], size: float, reference: f
         )
 
 
-def analyze_ranks(dump: Path, folder: Path, args: argparse.Namespace) -> list[tuple[int, float]]:
-    """Wall time of ``e3d analyze`` at 1 and more ranks, best of repeats."""
+def analyze_ranks(dump: Path, folder: Path, args: argparse.Namespace) -> list[tuple[int, float, float]]:
+    """Wall time and CPU time of ``e3d analyze`` at 1 and more ranks, each the best of repeats."""
     mpirun = shutil.which(
         "mpirun", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     )
@@ -327,17 +328,19 @@ def analyze_ranks(dump: Path, folder: Path, args: argparse.Namespace) -> list[tu
     for ranks in args.ranks:
         if mpirun is None and ranks > 1:
             continue
-        seconds = []
+        walls, cpus = [], []
         for _ in range(args.repeat):
-            begin = time.perf_counter()
+            before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
             subprocess.run(
                 [*([mpirun, "-np", str(ranks)] if mpirun else []), *words, "-o", str(folder / f"r{ranks}")],
                 check=True,
                 capture_output=True,
                 env=os.environ | {"OMP_NUM_THREADS": "1"},
             )
-            seconds.append(time.perf_counter() - begin)
-        found.append((ranks, min(seconds)))
+            walls.append(time.perf_counter() - begin)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpus.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        found.append((ranks, min(walls), min(cpus)))
     return found
 
 
@@ -379,20 +382,20 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         every[f"{name}, store"] = rows
         store.unlink()
 
-    first = next(iter(once.values()))
-    ranks = analyze_ranks(folder / first.stem, folder, args)
-    print("\nmpirun -np N e3d analyze, wall time: ", end="")
-    print(", ".join(f"{n} ranks {seconds:.2f} s ({ranks[0][1] / seconds:.2f}x)" for n, seconds in ranks))
-    every["ranks"] = ranks
-
+    first, path = next(iter(once.values())), folder / "size"
     print("\npeak memory of dump to maps")
     every["memory"] = []
     for factor in (0.25, 1.0, 4.0):
-        path = folder / "size"
         repeat_frames(first, path, factor * args.mb * MB)
         row = start("e3d: maps", path, args, 1)
         every["memory"].append(row)
         print(f"{row['bytes'] / MB:8.0f} MB of text{row['peak'] / MB:8.1f} MB")
+
+    ranks = analyze_ranks(path, folder, args)
+    print(f"\nmpirun -np N e3d analyze of {path.stat().st_size / MB:.0f} MB")
+    for n, wall, cpu in ranks:
+        print(f"{n:4d} ranks: wall {wall:.2f} s ({ranks[0][1] / wall:.2f}x), CPU {cpu:.2f} s")
+    every["ranks"] = ranks
     missing = sorted({module for module in PEERS.values() if not importlib.util.find_spec(module)})
     if missing:
         print(f"\nnot measured: {', '.join(missing)}; type: pip install {' '.join(missing)}")

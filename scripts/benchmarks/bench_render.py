@@ -128,8 +128,6 @@ def main() -> None:
 
     from e3d_lmp.render import parse_size
 
-    adapters = ", ".join(each["name"] for each in StandardRenderer.available_adapters())
-    print(f"OVITO {ovito.version_string}, {args.renderer} renderer, Vulkan: {adapters}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print("  atoms    bonds  pixels     e3d/wall   e3d/CPU  bare/wall  bare/CPU   (frames per second)")
@@ -138,6 +136,8 @@ def main() -> None:
         print("opening a store of 213 atoms a frame: open, show the frame in the middle")
         for n_frames in args.open:
             print(opening(folder, n_frames), flush=True)
+    adapters = ", ".join(each["name"] for each in StandardRenderer.available_adapters())
+    print(f"OVITO {ovito.version_string}, {args.renderer} renderer, Vulkan: {adapters}")
 
 
 if __name__ == "__main__":

@@ -170,11 +170,14 @@ def plot_map_grid(
                 continue
             x, y, grid, outside = _grid(part, x_range, y_range, one.width)
             image = axis.pcolormesh(x, y, grid / part.count, norm=norm, cmap=MAP_COLOURS, rasterized=True)
-            text = f"H = {part.entropy_nats:.2f}" + (f"\n{outside:g} outside" if outside else "")
-            axis.text(0.03, 0.95, text, transform=axis.transAxes, fontsize=7.5, va="top")
+            # above the panel, where no data can be
+            above: dict[str, Any] = {"transform": axis.transAxes, "fontsize": 7.5, "va": "bottom"}
+            axis.text(1.0, 1.02, f"H = {part.entropy_nats:.2f}", ha="right", **above)
+            if outside:
+                axis.text(0.0, 1.02, f"{outside:g} outside", **above)
         row[0].set_ylabel(name, fontweight="bold")
     for axis, (name, _) in zip(panels[0], maps, strict=True):
-        axis.set_title(name)
+        axis.set_title(name, pad=16.0)
     bar = f"share of the pairs per ({first.width:g} {first.unit})² bin"
     _name_axes(figure, list(panels.flat), x_range, y_range, first.unit, image, bar, title)
     return figure

@@ -31,6 +31,8 @@ def plot_paths(paths: Sequence[ReactionPath], title: str | None = None) -> Figur
     E3DError
         If there is no reaction.
     """
+    from matplotlib.ticker import MaxNLocator
+
     if not paths:
         raise E3DError("no reaction to draw; give at least one")
     most = max(len(path.bonds) for path in paths)
@@ -39,13 +41,14 @@ def plot_paths(paths: Sequence[ReactionPath], title: str | None = None) -> Figur
     for (above, below), path in zip(axes.T, paths, strict=True):
         x = np.arange(len(path.images))
         _draw_energy(above, x, path)
-        _draw_bonds(below, x, path)
         above.set_title(path.name.replace("/", "\n", 1) if len(path.name) > 24 else path.name)
         below.set_xlim(-0.25, len(x) - 0.75)
         if set(path.images) <= set(_SHORT):
             below.set_xticks(x, [_SHORT[image] for image in path.images])
         else:
             below.set_xlabel("image")
+            below.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        _draw_bonds(below, x, path)
     open_axes(list(axes.flat))
     axes[0, 0].set_ylabel("energy (eV)")
     axes[1, 0].set_ylabel("D of the bond (eV)")
@@ -78,6 +81,7 @@ def _draw_bonds(axis: Axes, x: np.ndarray, path: ReactionPath) -> None:
             label=f"{bond.name} {'formed' if bond.is_formed else 'broken'}",
         )
     if path.bonds:
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, handlelength=2.8)
+        place = (0.5, -0.22 if axis.get_xlabel() else -0.14)
+        axis.legend(loc="upper center", bbox_to_anchor=place, ncols=2, handlelength=2.8)
     else:
         axis.text(0.5, 0.5, "no bond forms or breaks", transform=axis.transAxes, ha="center", color="0.4")

@@ -27,6 +27,9 @@ WIDEST = 5
 OVERLAP = 1.3
 """Height of the highest bin of each type, in distances of rows."""
 
+LEAST_BONDS = 10
+"""Bonds that a type needs for a ridge unless told otherwise."""
+
 TAIL = 0.001
 """Share of each type's bonds that may lie beyond either end of the axis."""
 
@@ -38,6 +41,7 @@ def plot_ridgelines(
     labels: Sequence[str] | None = None,
     title: str | None = None,
     as_bond_energy: bool = False,
+    least: int | None = None,
 ) -> Figure:
     """Figure of D by bond type: one ridge for each type, and beside it the error of all bonds together.
 
@@ -57,6 +61,9 @@ def plot_ridgelines(
         Pair labels (``C-N``) or types (``C-N 2``) to show, in both panels; all by default.
     as_bond_energy
         Draw -D, to the right the stronger, instead of D.
+    least
+        Types with fewer bonds get no ridge, but stay in the panel at the right; `LEAST_BONDS` by default, 1
+        where `labels` are given or no type has so many.
 
     Raises
     ------
@@ -64,8 +71,10 @@ def plot_ridgelines(
         If there is no bond of these types.
     """
     rows = _rows(energies, labels)
-    shown = np.isin(np.arange(len(energies.types)), rows)
-    energies = replace(energies, count=np.where(shown, energies.count, 0))
+    chosen = np.isin(np.arange(len(energies.types)), rows)
+    energies = replace(energies, count=np.where(chosen, energies.count, 0))
+    least = least or (1 if labels else LEAST_BONDS)
+    all_rows, rows = rows, [k for k in rows if energies.count[k] >= least] or rows
     sign = -1.0 if as_bond_energy else 1.0
     height = 0.9 + 0.3 * max(len(rows), 11)
     figure = new_figure(7.6, height)
@@ -80,7 +89,7 @@ def plot_ridgelines(
         if name in references:
             _draw_reference(left, references[name], row, -sign)
     left.set_xlim(*_range(energies, references, rows, sign))
-    left.set_ylim(len(rows) - 0.55, -OVERLAP - 0.1)
+    left.set_ylim(len(rows) - 0.55, -OVERLAP - 0.25)
     left.set_yticks(range(len(rows)), [energies.types[k] for k in rows])
     left.tick_params(axis="y", length=0)
     left.set_xlabel("bond energy −D (eV)" if as_bond_energy else "D = ε₁₂ + ε₂₁ (eV)")
@@ -92,7 +101,7 @@ def plot_ridgelines(
     )
     error = bond_energy_error(energies, references)
     _draw_pooled(right, energies, references, error)
-    _write_numbers(words, error)
+    _write_numbers(words, error, len(all_rows) - len(rows), least)
     if title:
         figure.suptitle(title)
     return figure
@@ -117,11 +126,15 @@ def pooled_errors(
 
 
 def bin_width(energies: BondEnergies, k: int) -> float:
-    """Width of the drawn bins of a type, eV: by the rule of Freedman and Diaconis, 2 IQR / N^(1/3), in whole
-    multiples of `WIDTH`, 1 to `WIDEST` of them."""
+    """Width of the drawn bins of a type, eV, a multiple of `WIDTH`.
+
+    By the rule of Freedman and Diaconis, 2 IQR / N^(1/3), but not above 10 / N^(1/3) times `WIDTH`, because
+    two peaks far apart would get wide bins by that rule, and at most `WIDEST` times.
+    """
     low, high = energies.quantiles(k, (0.25, 0.75))
-    rule = 2.0 * (high - low) / float(energies.count[k]) ** (1.0 / 3.0)
-    return float(np.clip(round(rule / WIDTH), 1, WIDEST)) * WIDTH
+    root = float(energies.count[k]) ** (1.0 / 3.0)
+    times = min(2.0 * (high - low) / WIDTH, 10.0) / root
+    return float(np.clip(round(times), 1, WIDEST)) * WIDTH
 
 
 def _bins(values: np.ndarray, weights: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
@@ -223,13 +236,14 @@ def _draw_pooled(
     axis.axvline(0.0, color="black", linewidth=0.8, linestyle=(0, (4, 3)), zorder=3.0)
     reach = max(3.6 * sigma, 1.2 * abs(mean), 2.0 * WIDTH)
     axis.set_xlim(min(mean - reach, -WIDTH), max(mean + reach, WIDTH))
-    axis.set_ylim(0.0, 1.12 * count.max())
+    axis.set_ylim(0.0, 1.22 * count.max())
     top = axis.get_xaxis_transform()
     for times in (1, 3):
-        axis.text(mean + times * sigma, 1.0, f"{times}σ", transform=top, fontsize=7.5, ha="right", va="top")
+        at = mean + times * sigma
+        axis.text(at, 0.98, f"{times}σ ", transform=top, fontsize=7.5, ha="right", va="top")
 
 
-def _write_numbers(axis: Axes, error: BondEnergyError) -> None:
+def _write_numbers(axis: Axes, error: BondEnergyError, hidden: int, least: int) -> None:
     """What the numbers of the pooled panel are, and what the marks of the ridges mean."""
     from matplotlib.lines import Line2D
 
@@ -244,6 +258,8 @@ def _write_numbers(axis: Axes, error: BondEnergyError) -> None:
         ]
     if error.left_out:
         lines += [f"{sum(error.left_out.values()):,} bonds without reference"]
+    if hidden:
+        lines += [f"no ridge: {hidden} types, < {least} bonds"]
     text = "\n".join(lines)
     axis.text(0.0, 1.0, text, transform=axis.transAxes, fontsize=7.5, va="top", linespacing=1.5)
     marks: list[Any] = [

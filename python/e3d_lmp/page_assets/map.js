@@ -5,10 +5,35 @@ function niceStep(range, count) {
 }
 
 function signed(value, digits) {
-  return (value < 0 ? "−" : "") + Math.abs(value).toFixed(digits);
+  const text = Math.abs(value).toFixed(digits);
+  return (value < 0 && Number(text) ? "−" : "") + text;
 }
 
 const keyOf = (d, a) => d + "," + a;
+
+// Islands of a map {key: bonds}: {key: name of its island}. From the heaviest bin down, a bin joins the highest peak
+// that it touches. Peaks that meet there are one island, unless the bin is less than half of the lower peak, by more
+// than chance makes it: the square root of a count has a standard deviation of 1/2, whatever the count.
+function islandsOf(weight) {
+  const island = new Map(), peak = new Map(), parent = new Map();
+  const root = (name) => { while (parent.get(name) !== name) name = parent.get(name); return name; };
+  for (const [key, w] of [...weight].sort((one, two) => two[1] - one[1])) {
+    const [d, a] = key.split(",").map(Number), near = new Set();
+    for (let x = -1; x <= 1; x++) for (let y = -1; y <= 1; y++) {
+      const other = island.get(keyOf(d + x, a + y));
+      if (other !== undefined) near.add(root(other));
+    }
+    const [highest, ...others] = [...near].sort((one, two) => peak.get(two) - peak.get(one));
+    if (highest === undefined) { parent.set(key, key); peak.set(key, w); }
+    island.set(key, highest === undefined ? key : highest);
+    for (const lower of others) {
+      const high = peak.get(lower);
+      if (w >= high / 2 || Math.sqrt(high) - Math.sqrt(w) < 1.5) parent.set(lower, highest);
+    }
+  }
+  for (const [key, name] of island) island.set(key, root(name));
+  return island;
+}
 
 class DAMap {
   // label: {bins: {d, a, w}}; width of the bins, eV; onPick(d, a), onPoint(d, a) get bins; points(): [{D, A}].
@@ -33,6 +58,7 @@ class DAMap {
     this.weight = new Map();
     label.bins.w.forEach((w, k) => this.weight.set(keyOf(label.bins.d[k], label.bins.a[k]), w));
     this.most = label.bins.w.reduce((a, b) => Math.max(a, b), 1);
+    this.islands = islandsOf(this.weight);
     this.cursor = null;
     this.whole();
   }
@@ -125,7 +151,7 @@ class DAMap {
     if (best) this.pick(best);
   }
 
-  // Keys of the bins around a bin: those up to `spread` bins away, or all that touch one another.
+  // Keys of the bins around a bin: those up to `spread` bins away, or those of its island.
   around(bin, spread) {
     const found = new Set();
     if (spread !== "island") {
@@ -137,13 +163,8 @@ class DAMap {
       }
       return found;
     }
-    const todo = [bin];
-    while (todo.length) {
-      const [d, a] = todo.pop(), key = keyOf(d, a);
-      if (found.has(key) || !this.weight.has(key)) continue;
-      found.add(key);
-      for (let x = -1; x <= 1; x++) for (let y = -1; y <= 1; y++) todo.push([d + x, a + y]);
-    }
+    const island = this.islands.get(keyOf(bin[0], bin[1]));
+    for (const [key, other] of this.islands) if (other === island) found.add(key);
     return found;
   }
 

@@ -5,7 +5,7 @@ const whole = (n) => n.toLocaleString("en");
 const sure = (value) => signed(value, 4);
 const bonds = data.bonds;
 const map = new DAMap(at("map"), data.width, data.colours);
-const view = new BondView(at("view"), at("view-problem"), data.elements, data.radii);
+const view = new BondView(at("view"), at("view-problem"), data.elements, data.radii, data.scale, data.colours);
 const state = { label: 0, bin: null, list: [], place: -1 };
 
 // One sampled bond. A pair of like elements is in the map at +A and -A, with half weight each.
@@ -69,7 +69,9 @@ function choose(bin, point) {
       ? "None of them is in this page: it holds a limited number of structures."
       : `${whole(state.list.length)} in this page, at most ${data.per_bin} of a bin, drawn evenly.`);
   fillList();
-  show(point ? Math.max(0, state.list.indexOf(point.k)) : 0);
+  // Of several bins, one of the clicked bin comes first into view.
+  const here = byBin.get(keyOf(bin[0], bin[1])) || [];
+  show(Math.max(0, point ? state.list.indexOf(point.k) : state.list.findIndex((k) => here.includes(k))));
 }
 
 const digits = Math.max(0, Math.min(6, Math.ceil(-Math.log10(data.width) - 1e-9)));
@@ -80,7 +82,7 @@ function fillList() {
   const rows = state.list.slice(0, ROWS).map((k, place) => {
     const one = bond(k), item = document.createElement("li"), button = document.createElement("button");
     button.type = "button";
-    button.textContent = `${one.title}   D ${signed(one.D, 3)}   A ${signed(one.A, 3)}   ${one.source}`;
+    button.textContent = `${one.title}  D ${signed(one.D, 3)}  A ${signed(one.A, 3)}  ${one.source}`;
     button.title = button.textContent;
     button.addEventListener("click", () => show(place));
     item.append(button);
@@ -114,7 +116,7 @@ function show(place) {
       ["shown", data.structures[bonds.structure[k]][2] ? "the whole molecule" : `atoms up to ${data.radius} Å from its middle, with images`, "shown"]);
     map.marked = [one];
     if (label.like && one.A) map.marked.push({ D: one.D, A: -one.A });
-    view.show(data.structures[bonds.structure[k]], bonds.first[k], bonds.second[k], one.names);
+    view.show(data.structures[bonds.structure[k]], bonds.first[k], bonds.second[k], one.names, one.D);
   } else at("bond-name").textContent = "No bond chosen";
   at("facts").replaceChildren(...facts.flatMap(([name, text, id, value]) => {
     const term = document.createElement("dt"), what = document.createElement("dd");
@@ -149,6 +151,10 @@ function start() {
     const weight = bin && map.weight.get(keyOf(bin[0], bin[1]));
     at("pointed").textContent = bin ? `D ${span(bin[0])}, A ${span(bin[1])} eV: ${whole(weight || 0)} ${weight === 1 ? "bond" : "bonds"}` : "\u00a0";
   };
+  at("scale-low").textContent = `${signed(data.scale[0], 1)} eV`;
+  at("scale-high").textContent = `${signed(data.scale[1], 1)} eV`;
+  at("scale-bar").style.background = `linear-gradient(to right, ${data.colours.join(", ")})`;
+  at("view-scale").hidden = !view.viewer;
   setLabel(0);
 }
 start();

@@ -26,12 +26,14 @@ function turned(positions, first, second) {
     const r = at(k).map((value, n) => value - middle[n]);
     out.push([dot(r, x), dot(r, y), dot(r, z)]);
   }
-  return out;
+  // The side with fewer atoms comes to the front, so that they do not hide the bond.
+  const front = out.reduce((sum, [, , depth]) => sum + depth, 0);
+  return front > 0 ? out.map(([p, q, depth]) => [p, -q, -depth]) : out;
 }
 
 class BondView {
-  constructor(box, problem, elements, radii) {
-    Object.assign(this, { box, elements, radii });
+  constructor(box, problem, elements, radii, scale, colours) {
+    Object.assign(this, { box, elements, radii, scale, colours });
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     const probe = document.createElement("canvas");
     this.viewer = null;
@@ -81,24 +83,40 @@ class BondView {
     return found;
   }
 
-  // structure: [elements as base64 of uint8, positions as base64 of float32, 1 for a whole molecule]; names: labels of the two atoms.
-  show(structure, first, second, names) {
-    this.last = [structure, first, second, names];
+  // The colour of a bond energy, as OVITO and the figures have it: strong is dark.
+  colour(D) {
+    const [low, high] = this.scale, n = this.colours.length;
+    return this.colours[Math.max(0, Math.min(n - 1, Math.floor(((D - low) / (high - low)) * n)))];
+  }
+
+  // structure: [elements as base64 of uint8, positions as base64 of float32, 1 for a whole molecule, ends of sticks as
+  // base64 of uint16, their D as base64 of float32]; names: labels of the two atoms; D of their bond.
+  show(structure, first, second, names, D) {
+    this.last = [structure, first, second, names, D];
     if (!this.viewer) return;
     const kinds = numbersOf(structure[0], Uint8Array);
     const places = turned(numbersOf(structure[1], Float32Array), first, second);
-    const atoms = places.map(([x, y, z], k) => ({ elem: this.elements[kinds[k]], x, y, z, bonds: [], bondOrder: [] }));
+    const atoms = places.map(([x, y, z], k) => ({ elem: this.elements[kinds[k]], x, y, z, bonds: [], bondOrder: [], bondStyles: [] }));
+    const ends = numbersOf(structure[3], Uint16Array), energy = new Map();
+    numbersOf(structure[4], Float32Array).forEach((each, k) => {
+      energy.set(Math.min(ends[2 * k], ends[2 * k + 1]) + "," + Math.max(ends[2 * k], ends[2 * k + 1]), this.colour(each));
+    });
     for (let a = 0; a < atoms.length; a++) {
       for (let b = a + 1; b < atoms.length; b++) {
         const limit = 1.3 * (this.radii[kinds[a]] + this.radii[kinds[b]]);
         const far = (atoms[a].x - atoms[b].x) ** 2 + (atoms[a].y - atoms[b].y) ** 2 + (atoms[a].z - atoms[b].z) ** 2;
         if (far > limit * limit || far === 0) continue;
-        atoms[a].bonds.push(b); atoms[a].bondOrder.push(1);
-        atoms[b].bonds.push(a); atoms[b].bondOrder.push(1);
+        const color = energy.get(a + "," + b) || "#9aa1ab";
+        for (const [one, other] of [[a, b], [b, a]]) {
+          atoms[one].bonds.push(other);
+          atoms[one].bondOrder.push(1);
+          atoms[one].bondStyles.push({ color1: color, color2: color });
+        }
       }
     }
     const viewer = this.viewer, isBond = atoms[first].bonds.includes(second);
     const mark = this.dark.matches ? "#ff6aa2" : "#c2185b", ink = this.dark.matches ? "#e7eaee" : "#1d2127";
+    viewer.enableFog(!structure[2]);
     viewer.removeAllModels();
     viewer.removeAllShapes();
     viewer.removeAllLabels();
@@ -115,7 +133,9 @@ class BondView {
     const end = (k) => ({ x: atoms[k].x, y: atoms[k].y, z: atoms[k].z });
     // What is marked, for whoever drives the page.
     this.box.dataset.ends = JSON.stringify([first, second].map((k) => [atoms[k].elem, atoms[k].x, atoms[k].y, atoms[k].z]));
-    viewer.addCylinder({ start: end(first), end: end(second), radius: 0.2, color: mark, dashed: !isBond, dashLength: 0.2, gapLength: 0.15, fromCap: 1, toCap: 1 });
+    viewer.addCylinder({ start: end(first), end: end(second), radius: 0.17, color: this.colour(D), dashed: !isBond, dashLength: 0.2, gapLength: 0.15, fromCap: 1, toCap: 1 });
+    // A ring about its middle: the chosen bond, whatever its colour.
+    viewer.addCylinder({ start: { x: -0.07, y: 0, z: 0 }, end: { x: 0.07, y: 0, z: 0 }, radius: 0.27, color: mark, fromCap: 1, toCap: 1 });
     [[first, -1], [second, 1]].forEach(([k, side], n) => {
       const position = { x: atoms[k].x + 0.3 * side, y: atoms[k].y, z: atoms[k].z };
       viewer.addLabel(names[n], {

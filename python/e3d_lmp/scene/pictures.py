@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,12 @@ VULKAN_PACKAGES = "libvulkan1 mesa-vulkan-drivers"
 
 LEGEND_WIDTH = 0.22
 """Width of the colour bar over the picture's height."""
+
+MOST_LEGEND = 0.25
+"""Most that the colour bar takes of the picture's width; it shrinks in tall pictures."""
+
+LETTER_WIDTH = 0.7
+"""Width of a letter of a label over its font size, no less than most letters have."""
 
 LABEL_HEIGHT = 0.07
 """Height of the text below a frame over the picture's height."""
@@ -70,9 +78,19 @@ class Look:
             )
 
 
+@cache
 def has_vulkan() -> bool:
-    """Whether OVITO finds a Vulkan driver, of a GPU or in software."""
-    return bool(StandardRenderer.available_adapters())
+    """Whether OVITO finds a Vulkan driver, of a GPU or in software.
+
+    It draws some pixels to find out, which tells the same on every system.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an empty scene
+        try:
+            Viewport(type=Viewport.Type.Ortho).render_image(size=(8, 8), stop_on_error=False)
+        except RuntimeError as error:
+            return "Vulkan" not in str(error)
+    return True
 
 
 def choose_renderer(name: str = "standard", quick: bool = False) -> Renderer:
@@ -151,10 +169,12 @@ class Stage:
         if self.look.labels and len(self.look.labels) not in (1, panels):
             raise E3DError(f"{len(self.look.labels)} labels for {panels} frames; give one, or one per frame")
         width, height = self.look.size
-        self._legend_width = round(LEGEND_WIDTH * height) if self.look.legend else 0
+        legend_width = round(min(LEGEND_WIDTH * height, MOST_LEGEND * width))
+        self._legend_width = legend_width if self.look.legend else 0
         self._panel = ((width - self._legend_width) // panels, height)
         if self._panel[0] < 32:
             raise E3DError(f"size {width}x{height}: too narrow for {panels} frames and a colour bar")
+        self._letters = 1  # of the longest label
         points = self._fit_colours()
         self.viewport = self._camera(points)
         self._legend = self._legend_viewport()
@@ -270,6 +290,7 @@ class Stage:
             if k == picks[0]:
                 self._set_look(data)
             points.append(drawn_points(data, self.look.cell))
+            self._letters = max(self._letters, *(len(_filled(text, data)) for text in self.look.labels), 0)
             D, A = (np.asarray(data.particles.bonds[name]) for name in ("D", "A"))
             values.append(bond_values(self.modifier.colour_by, D, A))
         if not self.modifier.low and not self.modifier.high:
@@ -298,7 +319,7 @@ class Stage:
             self._label = TextLabelOverlay(
                 alignment=anchor.AlignHCenter | anchor.AlignBottom,
                 offset_y=0.015,
-                font_size=0.045,
+                font_size=min(0.045, self._panel[0] / self._panel[1] / (LETTER_WIDTH * self._letters)),
                 text_color=_ink(self.look.background),
             )
             viewport.overlays.append(self._label)
@@ -321,16 +342,23 @@ class Stage:
         legend = self.modifier.legend(
             orientation=QtCore.Qt.Orientation.Vertical,
             alignment=anchor.AlignHCenter | anchor.AlignVCenter,
-            legend_size=0.62,
+            legend_size=0.62 * self._legend_width / (LEGEND_WIDTH * self.look.size[1]),
             aspect_ratio=16.0,
             font_size=0.055,
             label_size=0.9,
-            offset_x=0.02,
+            offset_x=-0.08,  # its numbers are on the right
             text_color=ink,
             border_color=ink,
         )
         viewport.overlays.append(legend)
         return viewport
+
+
+def _filled(text: str, data: Any) -> str:
+    """A label with the frame's attributes in it, as OVITO will show it."""
+    for name, value in data.attributes.items():
+        text = text.replace(f"[{name}]", str(value))
+    return text
 
 
 @contextlib.contextmanager
