@@ -215,6 +215,12 @@ def test_spectrum_finds_a_frequency() -> None:
     assert abs(result.frequency[np.argmax(mean)] - 12.0) < 0.5 and np.isnan(error).all()
     near = np.abs(result.frequency - 12.0) < 3.0
     assert mean[near].sum() > 0.8 * mean.sum()
+    # the formula of the module; the odd part drops out
+    weights = 0.5 * (1.0 + np.cos(np.pi * np.arange(-199, 200) / 199.0))
+    even = np.cos(2.0 * np.pi * 12.0 * lag) * np.exp(-np.abs(lag) / 0.3) * weights
+    waves = np.cos(2.0 * np.pi * result.frequency[:, None] * lag)
+    want = 2.0 * 0.01 * WATT / (1000.0 * 300.0 * 0.01) * (waves * even).sum(axis=1)
+    close("density", mean / np.abs(want).max(), want / np.abs(want).max(), 1e-9)
 
 
 def test_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
