@@ -10,7 +10,7 @@ import pytest
 
 from e3d_lmp import cli
 from e3d_lmp.errors import E3DError
-from e3d_lmp.heat.conversion import METAL, REAL, heat_units, reduced_time
+from e3d_lmp.heat.conversion import METAL, REAL, heat_units, reduced_time, with_error
 from e3d_lmp.heat.current import HeatCurrent, join_parts, read_current
 from e3d_lmp.heat.green_kubo import autocorrelation, find_plateau, green_kubo
 from e3d_lmp.heat.hnemd import driven_runs, group_by_force, hnemd, parse_force
@@ -121,6 +121,13 @@ def test_units_agree() -> None:
         heat_units("si")
     with pytest.raises(E3DError, match="must be positive"):
         heat_units("lj", (0.0, 1.0, 1.0))
+
+
+def test_numbers_with_errors() -> None:
+    """Two digits of the error."""
+    assert with_error(0.064699, 0.000318) == "0.06470 ± 0.00032"
+    assert with_error(509.59, 102.71, "+-") == "510 +- 103"
+    assert with_error(2.5, float("nan")) == "2.5"
 
 
 def response(force: float, cubic: float, seed: int) -> HeatCurrent:
@@ -262,7 +269,7 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     said = capsys.readouterr().out
     table = json.loads((tmp_path / "gk.json").read_text())
     assert table["format"] == "e3d-heat/1" and table["settled"]
-    assert f"conductivity {table['conductivity']:.5g} +-" in said
+    assert f"conductivity {with_error(table['conductivity'], table['error'], '+-')} W/m/K" in said
     assert len(table["running"]) == 201 and table["running"][0]["conductivity"] == 0.0
     assert (tmp_path / "gk.csv").read_text().startswith("time,correlation,conductivity,error\n")
     assert (tmp_path / "gk.png").stat().st_size > 10000
