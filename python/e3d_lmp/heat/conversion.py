@@ -88,7 +88,7 @@ def reduced_time(epsilon: float, sigma: float, mass: float) -> float:
 
 
 def with_error(value: float, error: float, sign: str = "±") -> str:
-    """A value and its standard error as text, to two digits of the error; without it where it is not known."""
+    """A value and its standard error as text, to two digits of the error; alone where that is not known."""
     if not math.isfinite(error) or error <= 0.0:
         return f"{value:.5g}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
