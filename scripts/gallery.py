@@ -48,8 +48,8 @@ def draw_liquid(scene_path: Path, maps_path: Path) -> None:
         simulation.run(take)
         image = scene.picture(View((-1.0, 0.45, -0.3)), Look(size=(1000, 760)))
     image.save(str(scene_path))
-    figure = plot_maps(analysis.result(), ["C-C", "C-N", "C-O"])
-    figure.savefig(maps_path, dpi=130)
+    figure = plot_maps(analysis.result(), ["C-H", "C-C", "C-N", "C-O", "N-H"])
+    figure.savefig(maps_path, dpi=110)
     for path in (scene_path, maps_path):
         print(path)
 

@@ -106,6 +106,23 @@ def bonds_of(frame: EdgeFrame, elements: tuple[str, ...], bond: np.ndarray | Non
     return BondFrame(frame.step, frame.box, i, j, type_i, type_j, vec, e12, e21)
 
 
+def dump_header(frame: EdgeFrame | BondFrame, things: str, count: int) -> list[str]:
+    """Lines of a LAMMPS dump above ``ITEM: ENTRIES`` or ``ITEM: ATOMS``; bounding box of a tilted cell."""
+    cell, low = frame.box.cell, frame.box.origin
+    xy, xz, yz = cell[1, 0], cell[2, 0], cell[2, 1]
+    bounds = [
+        (low[0] + min(0, xy, xz, xy + xz), low[0] + cell[0, 0] + max(0, xy, xz, xy + xz), xy),
+        (low[1] + min(0, yz), low[1] + cell[1, 1] + max(0, yz), xz),
+        (low[2], low[2] + cell[2, 2], yz),
+    ]
+    tilted = bool(xy or xz or yz)
+    return [
+        *("ITEM: TIMESTEP", str(frame.step), f"ITEM: NUMBER OF {things}", str(count)),
+        "ITEM: BOX BOUNDS " + ("xy xz yz " if tilted else "") + "pp pp pp",
+        *(" ".join(f"{x:.17g}" for x in row[: 3 if tilted else 2]) for row in bounds),
+    ]
+
+
 def write_dump(
     path: Path,
     frames: Sequence[EdgeFrame | BondFrame],
@@ -118,17 +135,7 @@ def write_dump(
     known = NAMES if isinstance(frames[0], EdgeFrame) else BOND_NAMES
     columns = columns or known
     for frame in frames:
-        cell, low = frame.box.cell, frame.box.origin
-        xy, xz, yz = cell[1, 0], cell[2, 0], cell[2, 1]
-        bounds = [
-            (low[0] + min(0, xy, xz, xy + xz), low[0] + cell[0, 0] + max(0, xy, xz, xy + xz), xy),
-            (low[1] + min(0, yz), low[1] + cell[1, 1] + max(0, yz), xz),
-            (low[2], low[2] + cell[2, 2], yz),
-        ]
-        tilted = bool(xy or xz or yz)
-        lines += ["ITEM: TIMESTEP", str(frame.step), "ITEM: NUMBER OF ENTRIES", str(len(frame.i))]
-        lines += ["ITEM: BOX BOUNDS " + ("xy xz yz " if tilted else "") + "pp pp pp"]
-        lines += [" ".join(f"{x:.17g}" for x in row[: 3 if tilted else 2]) for row in bounds]
+        lines += dump_header(frame, "ENTRIES", len(frame.i))
         lines += ["ITEM: ENTRIES " + " ".join(names or columns) + " "]
         dist = np.linalg.norm(frame.vec, axis=1)
         values = [frame.i, frame.j, frame.type_i, frame.type_j, dist, *frame.vec.T]

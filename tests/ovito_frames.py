@@ -11,7 +11,7 @@ import numpy as np
 
 from e3d_lmp.frames import AtomRows, Box, EdgeFrame
 from e3d_lmp.store_writer import StoreWriter
-from edge_frames import plain_pairs
+from edge_frames import dump_header, plain_pairs
 
 ELEMENTS = ("C", "H", "N", "O")
 
@@ -96,17 +96,7 @@ def write_atoms(path: Path, snapshots: Sequence[Snapshot], columns: str = "id ty
     """A dump of the atoms, in an order of their own."""
     lines = []
     for frame, atoms in snapshots:
-        cell, low = frame.box.cell, frame.box.origin
-        xy, xz, yz = cell[1, 0], cell[2, 0], cell[2, 1]
-        bounds = [
-            (low[0] + min(0, xy, xz, xy + xz), low[0] + cell[0, 0] + max(0, xy, xz, xy + xz), xy),
-            (low[1] + min(0, yz), low[1] + cell[1, 1] + max(0, yz), xz),
-            (low[2], low[2] + cell[2, 2], yz),
-        ]
-        tilted = bool(xy or xz or yz)
-        lines += ["ITEM: TIMESTEP", str(frame.step), "ITEM: NUMBER OF ATOMS", str(len(atoms.id))]
-        lines += ["ITEM: BOX BOUNDS " + ("xy xz yz " if tilted else "") + "pp pp pp"]
-        lines += [" ".join(f"{x:.17g}" for x in row[: 3 if tilted else 2]) for row in bounds]
+        lines += dump_header(frame, "ATOMS", len(atoms.id))
         lines += ["ITEM: ATOMS " + columns]
         assert atoms.position is not None
         for k in np.random.default_rng(frame.step).permutation(len(atoms.id)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import subprocess
 import sys
@@ -390,6 +391,15 @@ def test_ranks_share_the_frames_of_a_dump(tmp_path, ranks):
             [*command, str(tmp_path / "x"), "--allow-truncated"], capture_output=True, text=True
         )
         assert done.returncode == 0 and "warning: 1 cut-off frames" in done.stderr
+    else:
+        packed = tmp_path / "d.gz"  # bytes cannot be shared out: frames in turn
+        packed.write_bytes(gzip.compress(dump.read_bytes()))
+        command[command.index(str(dump))] = str(packed)
+        done = subprocess.run([*command, str(tmp_path / "packed")], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        texts = [(tmp_path / name / "map.e3d").read_text().splitlines() for name in ("one", "packed")]
+        counts = [[line for line in text if line[:1].isdigit() or line[:1] == "-"] for text in texts]
+        assert counts[0] == counts[1] != []
 
 
 def test_stores_that_are_no_source(tmp_path, capsys):

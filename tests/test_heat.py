@@ -11,7 +11,7 @@ import pytest
 from e3d_lmp import cli
 from e3d_lmp.errors import E3DError
 from e3d_lmp.heat.conversion import METAL, REAL, heat_units, reduced_time
-from e3d_lmp.heat.current import HeatCurrent, read_current
+from e3d_lmp.heat.current import HeatCurrent, join_parts, read_current
 from e3d_lmp.heat.green_kubo import autocorrelation, find_plateau, green_kubo
 from e3d_lmp.heat.hnemd import driven_runs, group_by_force, hnemd, parse_force
 from e3d_lmp.heat.spectrum import read_correlations, spectrum
@@ -146,6 +146,24 @@ def test_hnemd_sees_where_the_response_is_not_linear() -> None:
     close("time", time[-1], 2000 * 10 * 0.002, 1e-9)
 
 
+def test_hnemd_sees_a_current_that_grows() -> None:
+    """A run in three files is one run, and its drift is seen over all of them; a steady one has none."""
+    steady = [response(0.01, 0.0, seed) for seed in range(3)]
+    parts = [
+        HeatCurrent(run.path, run.step + 20000 * k, run.current * (1.0 + 0.05 * k), 300.0, 1000.0)
+        for k, run in enumerate(steady)
+    ]
+    joined = join_parts(parts)
+    assert len(joined) == 1 and len(joined[0].step) == 6000 and joined[0].interval == 10
+    assert len(join_parts(steady)) == 3
+    force = np.array([0.01, 0.0, 0.0])
+    group = driven_runs(force, parts, METAL, 0.002)
+    assert len(group.blocks) == 10 and group.drift > 5.0 and not group.steady
+    assert hnemd([group]).linear == [False]
+    group = driven_runs(force, steady, METAL, 0.002)
+    assert len(group.blocks) == 30 and group.steady and hnemd([group]).linear == [True]
+
+
 @pytest.mark.parametrize("word", ["", "x", "0", "1,2", "0,0,0", "nan", "1,2,3,4"])
 def test_wrong_forces(word: str) -> None:
     with pytest.raises(E3DError, match="no driving force"):
@@ -247,7 +265,9 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = [str(tmp_path / name) for name in ("hnemd.csv", "hnemd.svg")]
     assert cli.main(["heat", "hnemd", *words, *common, "-o", *out]) == 0
     rows = (tmp_path / "hnemd.csv").read_text().splitlines()
-    assert rows[0] == "force,runs,conductivity,error,temperature,linear" and rows[1].startswith("0.01,2,")
+    assert rows[0] == "force,runs,conductivity,error,temperature,drift,linear" and rows[1].startswith(
+        "0.01,2,"
+    )
     assert cli.main(["heat", "hnemd", files[0], *common]) == 2
     assert "give the driving force and the file" in capsys.readouterr().err
 

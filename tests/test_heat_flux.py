@@ -35,7 +35,7 @@ def batch_of(structures: list[Atoms]) -> AtomicDataDict.Type:
 
 
 def direct(atoms: Atoms, velocities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """J without its kinetic part, and A of all pairs, from the edge model of the export and ASE's neighbours."""
+    """J without its kinetic part, and A of all pairs, from the exported edge model and ASE's neighbours."""
     from ase.neighborlist import neighbor_list
 
     facts = decompose(random_allegro("scaled", "float64"))

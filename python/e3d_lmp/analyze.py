@@ -83,6 +83,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_map_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every command that makes D-A maps of edges: bond cutoff, bins, pairs."""
+    parser.add_argument(
+        "--cutoff",
+        nargs="+",
+        default=["covalent"],
+        metavar="C",
+        help="bond cutoff: model, covalent (default), paper (2.2 angstrom), a number of angstrom, 'file F'",
+    )
+    parser.add_argument(
+        "--bin", type=float, default=DEFAULT_BIN, metavar="W", help=f"bin width in eV (default {DEFAULT_BIN})"
+    )
+    parser.add_argument(
+        "--pairs", nargs="+", metavar="A-B", help="only these pairs, e.g. C-H C-C (default: all)"
+    )
+
+
 def add_units_argument(parser: argparse.ArgumentParser) -> None:
     """The argument of every command that reads edge dumps about the units of their energies."""
     parser.add_argument(
@@ -112,19 +129,7 @@ def add_analysis_arguments(parser: argparse.ArgumentParser, with_types: bool = T
             metavar="FILE",
             help="model file of the run; needed only if its cutoffs differ for the two directions of a pair",
         )
-    parser.add_argument(
-        "--cutoff",
-        nargs="+",
-        default=["covalent"],
-        metavar="C",
-        help="bond cutoff: model, covalent (default), paper (2.2 angstrom), a number of angstrom, 'file F'",
-    )
-    parser.add_argument(
-        "--bin", type=float, default=DEFAULT_BIN, metavar="W", help=f"bin width in eV (default {DEFAULT_BIN})"
-    )
-    parser.add_argument(
-        "--pairs", nargs="+", metavar="A-B", help="only these pairs, e.g. C-H C-C (default: all)"
-    )
+    add_map_arguments(parser)
     parser.add_argument(
         "--skip-unpaired", action="store_true", help="leave out and count edges whose partner is missing"
     )

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from e3d_lmp import __version__
-from e3d_lmp.analyze import model_types
+from e3d_lmp.analyze import add_map_arguments, model_types
 from e3d_lmp.atomic import atomic_path
 from e3d_lmp.bond_sample import BondSample, SampledBonds
 from e3d_lmp.cutoffs import BondCutoff, check_elements, covalent_radii, parse_cutoff
@@ -392,19 +392,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", required=True, metavar="PAGE.html", help="file to write")
     parser.add_argument("--title", help="title of the page (default: name of the store)")
-    parser.add_argument(
-        "--cutoff",
-        nargs="+",
-        default=["covalent"],
-        metavar="C",
-        help="bond cutoff: model, covalent (default), paper (2.2 angstrom), a number of angstrom, 'file F'",
-    )
-    parser.add_argument(
-        "--bin", type=float, default=DEFAULT_BIN, metavar="W", help=f"bin width in eV (default {DEFAULT_BIN})"
-    )
-    parser.add_argument(
-        "--pairs", nargs="+", metavar="A-B", help="only these pairs, e.g. C-H C-C (default: all)"
-    )
+    add_map_arguments(parser)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use each N-th frame (default 1)")
     parser.add_argument(
         "--per-bin",

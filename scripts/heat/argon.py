@@ -11,13 +11,19 @@ there.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+from e3d_lmp.atomic import atomic_path
 
 ROOT = Path(__file__).resolve().parents[2]
+EPSILON, SIGMA, MASS = 0.0104, 3.40, 39.948
+"""eV, angstrom, g/mol."""
 FORCES = (0.015, 0.03, 0.06)
 """1/angstrom; times sigma: 0.051, 0.102, 0.204."""
 SOLID = {"constant": 5.376, "temperature": 70.0, "timestep": 0.004, "cutoff": 13.0}
@@ -52,7 +58,7 @@ def write_models(folder: Path) -> None:
     torch.set_num_threads(1)
     for name, cutoff in (("argon", 8.5), ("solid", SOLID["cutoff"])):
         path = folder / f"{name}.nequip.pt2"
-        values = (0.0104, 3.40, 0.0, cutoff)
+        values = (EPSILON, SIGMA, 0.0, cutoff)
         if not path.exists():
             potential = PairPotential(
                 "lj", ("Ar", "Kr"), {(0, 0): values, (0, 1): values, (1, 1): values}, {}
@@ -79,14 +85,67 @@ def run(folder: Path, seeds: int) -> None:
         print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
 
 
+def result(folder: Path) -> dict[str, Any]:
+    """Conductivities of all runs that have ended, W/m/K and (liquid) reduced, with standard errors."""
+    from e3d_lmp.heat.conversion import BOLTZMANN, METAL, reduced_time
+    from e3d_lmp.heat.current import read_current
+    from e3d_lmp.heat.green_kubo import green_kubo
+    from e3d_lmp.heat.hnemd import group_by_force, hnemd
+
+    reduced = BOLTZMANN / (SIGMA * 1e-10 * reduced_time(EPSILON, SIGMA, MASS) * 1e-12)
+    rows: dict[str, Any] = {}
+
+    def add(name: str, kappa: float, error: float, **more: Any) -> None:
+        numbers = {"W_per_m_K": round(kappa, 5), "error": round(error, 5)}
+        if name.startswith("liquid"):
+            numbers |= {"reduced": round(kappa / reduced, 4), "reduced_error": round(error / reduced, 4)}
+        rows[name] = numbers | more
+
+    for phase, timestep, length in (("liquid", 0.008, 12.0), ("solid", SOLID["timestep"], 40.0)):
+        for side in ("lammps", "e3d"):
+            files = sorted(folder.glob(f"{phase}.{side}.*.txt"))
+            if not files:
+                continue
+            runs = [read_current(path) for path in files]
+            one = green_kubo(runs, METAL, timestep, length)
+            plateau = [round(x, 3) for x in one.plateau]
+            more = {"plateau_ps": plateau, "settled": one.settled, "temperature": round(one.temperature, 2)}
+            add(f"{phase} green-kubo {side}", one.conductivity, one.error, runs=len(runs), **more)
+    words = {
+        f"{force}": [read_current(p) for p in sorted(folder.glob(f"hnemd.{force}.*.txt"))] for force in FORCES
+    }
+    driven = hnemd(group_by_force({word: runs for word, runs in words.items() if runs}, METAL, 0.008))
+    for group, linear in zip(driven.groups, driven.linear, strict=True):
+        more = {
+            "linear": bool(linear),
+            "drift": round(group.drift, 2),
+            "temperature": round(group.temperature, 2),
+        }
+        name = f"liquid hnemd e3d |F| = {group.force:g}"
+        add(name, group.conductivity, group.error, runs=len(group.running), **more)
+    add("liquid hnemd e3d", driven.conductivity, driven.error)
+    return {
+        "format": "e3d-argon/1",
+        "literature": {"liquid reduced": 3.4, "solid W_per_m_K": 0.29},
+        "results": rows,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("task", choices=["run", "result"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("-o", "--output", type=Path, help="result: write it here as JSON")
     args = parser.parse_args()
     if args.task == "run":
         run(args.folder, args.seeds)
+        return
+    text = json.dumps(result(args.folder), indent=2) + "\n"
+    print(text, end="")
+    if args.output:
+        with atomic_path(args.output) as partial:
+            partial.write_text(text)
 
 
 if __name__ == "__main__":

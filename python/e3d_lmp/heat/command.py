@@ -153,7 +153,8 @@ def _run_hnemd(args: argparse.Namespace) -> None:
     columns = [
         Column("force", "|F|", "1/Å" if units.is_si else "1/σ", ".6g"), Column("runs", "runs"),
         Column("conductivity", "conductivity", unit, ".5g"), Column("error", "error", unit, ".2g"),
-        Column("temperature", "temperature", "K" if units.is_si else "", ".5g"), Column("linear", "linear"),
+        Column("temperature", "temperature", "K" if units.is_si else "", ".5g"),
+        Column("drift", "drift", "errors", "+.1f"), Column("linear", "linear"),
     ]  # fmt: skip
     rows = [
         {
@@ -162,12 +163,20 @@ def _run_hnemd(args: argparse.Namespace) -> None:
             "conductivity": group.conductivity,
             "error": group.error,
             "temperature": group.temperature,
+            "drift": group.drift,
             "linear": "yes" if linear else "no",
         }
         for group, linear in zip(result.groups, result.linear, strict=True)
     ]
     print(format_table(columns, rows))
-    print(f"conductivity {result.conductivity:.5g} +- {result.error:.2g} {unit} from the linear ones")
+    which = "from the linear ones" if any(result.linear) else "of the smallest force: none is linear"
+    print(f"conductivity {result.conductivity:.5g} +- {result.error:.2g} {unit} {which}")
+    for group in result.groups:
+        if not group.steady:
+            print(
+                f"warning: with |F| = {group.force:.4g} the current drifts by {group.drift:+.1f} standard "
+                "errors: the run is not steady yet (--skip), or F is too large"
+            )
     if len(rows) == 1:
         print("warning: one force says nothing of linearity; run with half of it too")
     about = _about("hnemd", args.runs, unit, result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +95,25 @@ def read_current(
         _mean(path, table, names, TEMPERATURES, temperature, "temperature"),
         _mean(path, table, names, VOLUMES, volume, "volume"),
     )
+
+
+def join_parts(runs: Sequence[HeatCurrent]) -> list[HeatCurrent]:
+    """The runs; one that begins one interval after the one before it ended is its continuation."""
+    joined: list[HeatCurrent] = []
+    for run in runs:
+        before = joined[-1] if joined else None
+        if before and run.step[0] - before.step[-1] == before.interval == run.interval:
+            sizes = [len(before.step), len(run.step)]
+            joined[-1] = HeatCurrent(
+                f"{before.path} {run.path}",
+                np.concatenate([before.step, run.step]),
+                np.concatenate([before.current, run.current]),
+                float(np.average([before.temperature, run.temperature], weights=sizes)),
+                float(np.average([before.volume, run.volume], weights=sizes)),
+            )
+        else:
+            joined.append(run)
+    return joined
 
 
 def _mean(

@@ -2,9 +2,12 @@
 
 kappa_b = <J_b> / (V <T> |F|)  (Fan et al., Phys. Rev. B 99, 064308, 2019)
 
-as long as J is proportional to F. The response must be even in it, so the largest force that is used is the
-last one, going up, whose conductivity is within `SIGNIFICANT` standard errors of that of the smaller ones
-together.
+as long as J is proportional to F. Two signs say that it is not:
+
+- the response must be even in F: the largest force that is used is the last one, going up, whose conductivity
+  is within `SIGNIFICANT` standard errors of that of the smaller ones together;
+- a force that is too large makes the current of long-lived phonons grow without end: runs must be steady:
+  the blocks of a run have no slope of more than `DRIFTING` standard errors.
 """
 
 from __future__ import annotations
@@ -16,10 +19,12 @@ import numpy as np
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.heat.conversion import HeatUnits
-from e3d_lmp.heat.current import HeatCurrent
+from e3d_lmp.heat.current import HeatCurrent, join_parts
 
-SIGNIFICANT = 2.0
+SIGNIFICANT = 3.0
 """Standard errors of a difference that is one."""
+DRIFTING = 4.0
+"""Standard errors of a slope that is one: of a few blocks, whose scatter is not well known."""
 BLOCKS = 10
 """Blocks of each run, for the error."""
 
@@ -36,6 +41,7 @@ class DrivenRuns:
     blocks          (runs * BLOCKS,) conductivities
     running         for each run: times in ps (or tau), and the running mean to that time
     temperature     mean
+    drift           slope of the blocks of a run, in standard errors of that slope
     """
 
     force: float
@@ -44,6 +50,12 @@ class DrivenRuns:
     blocks: np.ndarray
     running: list[tuple[np.ndarray, np.ndarray]]
     temperature: float
+    drift: float
+
+    @property
+    def steady(self) -> bool:
+        """Whether the blocks have no slope."""
+        return abs(self.drift) <= DRIFTING
 
 
 @dataclass(frozen=True)
@@ -53,9 +65,9 @@ class Hnemd:
     Attributes
     ----------
     groups          one for each size of the force, the smallest first
-    linear          (groups,) bool: whether the response was still proportional to the force
+    linear          (groups,) bool: whether the response was steady and still proportional to the force
     conductivity, error
-        mean of the linear ones, weighted by 1/error^2
+        mean of the linear ones, weighted by 1/error^2; of the smallest force where there are none
     """
 
     groups: list[DrivenRuns]
@@ -81,10 +93,13 @@ def parse_force(word: str) -> np.ndarray:
 def driven_runs(
     force: np.ndarray, runs: Sequence[HeatCurrent], units: HeatUnits, timestep: float
 ) -> DrivenRuns:
-    """Conductivity along the force (3,), of runs with this force or its opposite."""
+    """Conductivity along the force (3,), of runs with this force, which may be in parts (`join_parts`)."""
+    from scipy.stats import linregress
+
     size = float(np.linalg.norm(force))
     blocks, running = [], []
-    for run in runs:
+    joined = join_parts(runs)
+    for run in joined:
         current = run.current @ (force / size)
         kappa = units.watt * current / (run.volume * run.temperature * size)
         if len(kappa) < 2 * BLOCKS:
@@ -96,24 +111,26 @@ def driven_runs(
         time = run.interval * timestep * units.time * np.arange(1, len(kappa) + 1)
         running.append((time, np.cumsum(kappa) / np.arange(1, len(kappa) + 1)))
     every = np.concatenate(blocks)
+    trend = linregress(np.tile(np.arange(BLOCKS), len(blocks)), every)
     return DrivenRuns(
         size,
         float(every.mean()),
         float(every.std(ddof=1) / np.sqrt(len(every))),
         every,
         running,
-        float(np.mean([run.temperature for run in runs])),
+        float(np.mean([run.temperature for run in joined])),
+        float(trend.slope / trend.stderr),
     )
 
 
 def hnemd(groups: Sequence[DrivenRuns]) -> Hnemd:
     """Conductivity of groups of runs with different forces, and which of them are linear."""
     ordered = sorted(groups, key=lambda group: group.force)
-    linear = [True]
+    linear = [ordered[0].steady]
     mean, error = ordered[0].conductivity, ordered[0].error
     for group in ordered[1:]:
         near = abs(group.conductivity - mean) <= SIGNIFICANT * float(np.hypot(group.error, error))
-        linear.append(linear[-1] and near)
+        linear.append(linear[-1] and near and group.steady)
         if linear[-1]:
             weights = 1.0 / np.array([error, group.error]) ** 2
             mean = float(np.average([mean, group.conductivity], weights=weights))
