@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import subprocess
@@ -291,6 +292,22 @@ def test_every_goes_on_and_has_a_limit(
     assert "was made by another request" in capsys.readouterr().err
     assert evaluate(*words, "--every", 0) == 2
     assert "--every 0: expected a whole number of at least 1" in capsys.readouterr().err
+
+
+def test_compressed_files_are_read_in_one_pass(xyz: Path, tmp_path: Path, monkeypatch) -> None:
+    packed = tmp_path / "s.extxyz.gz"
+    packed.write_bytes(gzip.compress(xyz.read_bytes()))
+    (tmp_path / "bad.extxyz.gz").write_bytes(packed.read_bytes()[:-20])
+    rewinds = []
+    monkeypatch.setattr(gzip.GzipFile, "seek", lambda *words: rewinds.append(words))
+    plain = list(Structures([xyz]).since(3))
+    for one, other in zip(Structures([packed]).since(3), plain, strict=True):
+        assert one.name == other.name.replace("extxyz", "extxyz.gz")
+        np.testing.assert_array_equal(one.positions, other.positions)
+    assert next(one.name for one in Structures([packed, xyz]).since(15)) == "s.extxyz/0"
+    assert not rewinds
+    with pytest.raises(E3DError, match=r"bad.extxyz.gz: ASE cannot read it"):
+        list(Structures([tmp_path / "bad.extxyz.gz"]).since())
 
 
 def test_names_that_are_not_utf8(xyz: Path, tmp_path: Path, model_files) -> None:

@@ -104,8 +104,7 @@ class AnalysisTables:
     def share_text(self) -> str:
         """The sum of D over bonds as a share of E_coh; nothing where the source holds no more than bonds."""
         sums = self.analysis.sums
-        cutoff = self.analysis.cutoff.matrix(self.analysis.elements).max()
-        if not sums.edges or sums.longest <= cutoff:
+        if not sums.edges or sums.longest <= self.analysis.cutoff.matrix(self.analysis.elements).max():
             return ""
         share = cohesive_share(sums.bonded, sums.edges)
         edges = f"the energy of all edges (up to {sums.longest:.2f} angstrom)"

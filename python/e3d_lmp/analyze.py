@@ -31,6 +31,7 @@ from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.edge_analysis import EdgeAnalysis
 from e3d_lmp.edge_sources import EdgeSource, model_types
 from e3d_lmp.errors import E3DError
+from e3d_lmp.map_analysis import MapAnalysis, is_map
 from e3d_lmp.maps import DEFAULT_BIN
 from e3d_lmp.pairs import unpaired_remarks
 from e3d_lmp.ranks import patient, shared, together, world
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="SOURCE",
         help="'dump local' text of compute e3d/edge/local or e3d/pair/local, plain, .gz or .zst; or one edge "
-        "store of e3d convert or e3d evaluate",
+        "store of e3d convert or e3d evaluate; or map files of fix e3d/map, e3d run or e3d analyze",
     )
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     add_analysis_arguments(parser)
@@ -198,6 +199,8 @@ def _analyse(args: argparse.Namespace, communicator: Any) -> int:
     rank, ranks = communicator.Get_rank(), communicator.Get_size()
     with shared(communicator):
         orders, references, remarks = bond_options(args)
+        if any(is_map(path) for path in args.sources):
+            return _analyse_maps(args, rank)
         source = EdgeSource(
             args.sources,
             args.types,
@@ -242,6 +245,21 @@ def _analyse(args: argparse.Namespace, communicator: Any) -> int:
             for text in remarks + left_out + unpaired_remarks(whole.unpaired):
                 print(f"e3d: warning: {text}", file=sys.stderr)
             print(tables.last_line(paths))
+    return 0
+
+
+def _analyse_maps(args: argparse.Namespace, rank: int) -> int:
+    """The tables of map files; little work, done by the first rank."""
+    other = [path for path in args.sources if not is_map(path)]
+    if other:
+        raise E3DError(f"{other[0]} is not a map file, and others are; analyse the two kinds by themselves")
+    if rank == 0:
+        tables = AnalysisTables(MapAnalysis(args.sources, args.pairs), {}, args.equal_size)
+        paths = tables.write(args.output, args.pdf)
+        print(tables.text())
+        for text in _remarks_on_leftovers(Path(args.output), paths):
+            print(f"e3d: warning: {text}", file=sys.stderr)
+        print(tables.last_line(paths))
     return 0
 
 

@@ -9,6 +9,12 @@ https://gitlab.com/matschreiner/Transition1x.
 
 from __future__ import annotations
 
+import bz2
+import contextlib
+import gzip
+import lzma
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -278,18 +284,19 @@ def _ase_structures(path: Path, start: int, forces: bool) -> Iterator[Structure]
         return getattr(atoms.calc, "results", {})
 
     try:
-        for k, atoms in enumerate(ase.io.iread(path, index=f"{start}:"), start):
-            yield Structure(
-                f"{path.name}/{k}",
-                atoms.numbers.astype(np.int64),
-                np.asarray(atoms.positions, dtype=np.float64),
-                np.asarray(atoms.cell, dtype=np.float64).reshape(3, 3),
-                np.asarray(atoms.pbc, dtype=bool),
-                float(brought(atoms).get("energy", np.nan)),
-                np.asarray(brought(atoms)["forces"], dtype=np.float64)
-                if forces and "forces" in brought(atoms)
-                else None,
-            )
+        with _decompressed(path) as plain:
+            for k, atoms in enumerate(ase.io.iread(plain, index=f"{start}:"), start):
+                yield Structure(
+                    f"{path.name}/{k}",
+                    atoms.numbers.astype(np.int64),
+                    np.asarray(atoms.positions, dtype=np.float64),
+                    np.asarray(atoms.cell, dtype=np.float64).reshape(3, 3),
+                    np.asarray(atoms.pbc, dtype=bool),
+                    float(brought(atoms).get("energy", np.nan)),
+                    np.asarray(brought(atoms)["forces"], dtype=np.float64)
+                    if forces and "forces" in brought(atoms)
+                    else None,
+                )
     except E3DError:
         raise
     except Exception as error:  # ASE's readers raise whatever they like
@@ -299,4 +306,21 @@ def _ase_structures(path: Path, start: int, forces: bool) -> Iterator[Structure]
 def _ase_count(path: Path) -> int:
     import ase.io
 
-    return sum(1 for _ in ase.io.iread(path, index=":"))
+    with _decompressed(path) as plain:
+        return sum(1 for _ in ase.io.iread(plain, index=":"))
+
+
+@contextlib.contextmanager
+def _decompressed(path: Path) -> Iterator[Path]:
+    """The file, or a temporary copy of it without its compression: ASE jumps to and fro between the frames of
+    a file, and in a compressed one each jump back would read it from its start.
+    """
+    openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    if path.suffix not in openers:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="e3d-") as folder:
+        copy = Path(folder) / path.stem
+        with openers[path.suffix](path, "rb") as source, open(copy, "wb") as target:
+            shutil.copyfileobj(source, target)
+        yield copy
