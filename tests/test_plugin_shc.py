@@ -171,10 +171,13 @@ def test_finished_blocks_survive_a_restart(tmp_path: Path, model_files) -> None:
         ("1 3 5 1 0 0 file nowhere/shc.txt", "cannot write the file nowhere/shc.txt"),
     ],
 )
-def test_errors(words: str, message: str, tmp_path: Path, model_files) -> None:
-    """Words that the fix cannot work with, before the run begins."""
-    write_data(tmp_path / "data.lmp", box(), ELEMENTS, velocities=True)
-    tail = f"fix out all e3d/shc {words}\nrun 0"
-    run = start_lammps(script_of(model_files("allegro-plain"), ELEMENTS, tail=tail, edges=False), tmp_path)
+def test_errors(words: str, message: str, tmp_path: Path) -> None:
+    """Words that the fix cannot work with, before there is a model."""
+    script = f"""units metal
+region box block 0 9 0 9 0 9
+create_box 1 box
+fix out all e3d/shc {words}
+"""
+    run = start_lammps(script, tmp_path)
     assert run.code != 0
     assert message in run.output, run.output[-2000:]

@@ -1,7 +1,7 @@
 """Thermal conductivity of silicon by HNEMD: the Tersoff potential as an edge model (a long run).
 
-    python scripts/heat/silicon.py run out/silicon --parts 40       # hours; goes on where it was stopped
-    python scripts/heat/silicon.py result out/silicon -o scripts/heat/silicon.json
+    python scripts/heat/silicon.py run out/silicon --parts 40    # hours; goes on where it stopped
+    python scripts/heat/silicon.py result out/silicon -o silicon.json
 
 The parameters are those of Phys. Rev. B 39, 5566 (1989), for which 230 to 250 W/m/K at 300 K are known.
 The error of 512 atoms and |F| = 5e-5 1/angstrom after t ns is about 51/sqrt(t) W/m/K; a larger force makes

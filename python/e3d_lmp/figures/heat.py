@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from e3d_lmp.figures.style import COLOURS, GUIDE, MARKERS, colours, letter, new_figure, open_axes, styled
+from e3d_lmp.heat.conversion import with_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +37,7 @@ def plot_green_kubo(result: GreenKubo, units: HeatUnits) -> Figure:
     right.set_ylabel(f"conductivity to time t ({units.conductivity})")
     right.axvspan(*result.plateau, color=COLOURS[1], alpha=0.12, linewidth=0.0)
     right.plot(result.plateau, [result.conductivity] * 2, color=COLOURS[1])
-    text = f"{result.conductivity:.4g} ± {result.error:.1g}" + ("" if result.settled else ", not settled")
+    text = with_error(result.conductivity, result.error) + ("" if result.settled else ", not settled")
     right.set_title(text, color=COLOURS[1])
     open_axes([left, right])
     letter([left, right])
@@ -81,7 +82,7 @@ def plot_hnemd(result: Hnemd, units: HeatUnits) -> Figure:
     right.set_xlabel(f"driving force ({unit})")
     right.set_ylabel(f"conductivity ({units.conductivity})")
     right.set_xlim(0.0, 1.15 * result.groups[-1].force)
-    right.set_title(f"{result.conductivity:.4g} ± {result.error:.1g}")
+    right.set_title(with_error(result.conductivity, result.error))
     open_axes([left, right])
     letter([left, right])
     return figure
@@ -104,7 +105,7 @@ def plot_spectrum(result: Spectrum, max_frequency: float | None = None) -> Figur
     right.plot(result.frequency, cumulative_trapezoid(mean, result.frequency, initial=0.0), color=COLOURS[0])
     kappa, deviation = result.conductivity
     right.axhline(kappa, color=GUIDE, linewidth=0.8)
-    right.set_title(f"{kappa:.4g}" + (f" ± {deviation:.1g}" if np.isfinite(deviation) else ""))
+    right.set_title(with_error(kappa, deviation))
     right.set_ylabel("integral from 0 (W/m/K)")
     for axis in (left, right):
         axis.set_xlabel("frequency (THz)")

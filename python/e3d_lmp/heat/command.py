@@ -11,7 +11,7 @@ import numpy as np
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import PICTURES, plot_green_kubo, plot_hnemd, plot_spectrum, save_figure
-from e3d_lmp.heat.conversion import HeatUnits, heat_units
+from e3d_lmp.heat.conversion import HeatUnits, heat_units, with_error
 from e3d_lmp.heat.current import read_current
 from e3d_lmp.heat.green_kubo import GreenKubo, green_kubo
 from e3d_lmp.heat.hnemd import Hnemd, group_by_force, hnemd, parse_force
@@ -109,12 +109,12 @@ def _run_green_kubo(args: argparse.Namespace) -> None:
     unit = units.conductivity
     curves = len(result.integral)
     print(
-        f"conductivity {result.conductivity:.5g} +- {result.error:.2g} {unit} from {curves} curves of "
+        f"conductivity {with_error(result.conductivity, result.error, '+-')} {unit} from {curves} curves of "
         f"{len(runs)} runs"
     )
     for axis in axes:
         mean, error = _mean_error(result.by_direction[:, axis])
-        print(f"  {'xyz'[axis]}  {mean:.5g} +- {error:.2g}")
+        print(f"  {'xyz'[axis]}  {with_error(mean, error, '+-')}")
     first, last = result.plateau
     print(f"plateau from {first:.4g} to {last:.4g} {units.times}, temperature {result.temperature:.5g}")
     if not result.settled:
@@ -170,7 +170,7 @@ def _run_hnemd(args: argparse.Namespace) -> None:
     ]
     print(format_table(columns, rows))
     which = "from the linear ones" if any(result.linear) else "of the smallest force: none is linear"
-    print(f"conductivity {result.conductivity:.5g} +- {result.error:.2g} {unit} {which}")
+    print(f"conductivity {with_error(result.conductivity, result.error, '+-')} {unit} {which}")
     for group in result.groups:
         if not group.steady:
             print(
@@ -188,12 +188,12 @@ def _run_spectrum(args: argparse.Namespace) -> None:
     result = spectrum([read_correlations(path) for path in args.files], force, args.parts, args.window)
     kappa, error = result.conductivity
     print(
-        f"conductivity {kappa:.5g} +- {error:.2g} W/m/K, the integral over the spectrum, from "
+        f"conductivity {with_error(kappa, error, '+-')} W/m/K, the integral over the spectrum, from "
         f"{len(result.density)} blocks"
     )
     for part, values in zip(PARTS, result.by_part.T, strict=True):
         mean, deviation = _mean_error(values)
-        print(f"  {part:<10}  {mean:.5g} +- {deviation:.2g}")
+        print(f"  {part:<10}  {with_error(mean, deviation, '+-')}")
     density, deviations = result.mean()
     from scipy.integrate import cumulative_trapezoid
 

@@ -85,3 +85,11 @@ def heat_units(name: str, atom: tuple[float, float, float] | None = None) -> Hea
 def reduced_time(epsilon: float, sigma: float, mass: float) -> float:
     """tau = sigma sqrt(m/epsilon), ps, of epsilon (eV), sigma (angstrom) and a mass (g/mol)."""
     return sigma * 1e-10 * math.sqrt(mass * _AMU / (epsilon * _EV)) * 1e12
+
+
+def with_error(value: float, error: float, sign: str = "±") -> str:
+    """A value and its standard error as text, to two digits of the error; alone where that is not known."""
+    if not math.isfinite(error) or error <= 0.0:
+        return f"{value:.5g}"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{decimals}f} {sign} {error:.{decimals}f}"

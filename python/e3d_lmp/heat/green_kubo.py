@@ -7,10 +7,11 @@ kappa = 1 / (V k_B T^2) integral_0^inf <J_a(0) J_a(t)> dt
 The plateau
 -----------
 Every run, or block of a run, gives one curve: the running integral to time t, mean over the directions.
-Their mean is kappa(t). It has reached its plateau at the first time t at which it does not change any more
-for all that the runs can tell: for every t' from t to 2 t, the change from t' to 2 t' is smaller than
-`SIGNIFICANT` standard errors of that change over the runs. The result is the mean of kappa(t) over [t, 2
-t]; its error is the standard error of that mean over the runs. Where there is no such time in the first
+Their mean is kappa(t). It has become quiet at the first time t at which it does not change any more for
+all that the runs can tell: for every t' from t to 2 t, the change from t' to 2 t' is smaller than
+`SIGNIFICANT` standard errors of that change over the runs. What cannot be told from nothing may still be
+something, so the plateau begins at twice that time: the result is the mean of kappa over [2 t, 4 t], and
+its error the standard error over the runs of their own means there. Where there is no such t in the first
 quarter of the correlation time, the result is not settled, and that is said.
 """
 
@@ -159,7 +160,7 @@ def green_kubo(
 def find_plateau(integral: np.ndarray) -> tuple[int, int, bool]:
     """First and last index of the plateau of running integrals (M,L), and whether there is one.
 
-    The rule is in the module's docstring. Without a plateau: from a quarter to half of the curve.
+    The rule is in the module's docstring. Without a plateau: the second half of the curve.
     """
     lags = integral.shape[1]
     half = (lags + 1) // 2
@@ -171,5 +172,5 @@ def find_plateau(integral: np.ndarray) -> tuple[int, int, bool]:
     loud = np.concatenate([[0], np.cumsum(~quiet)])
     for first in range(1, (half - 1) // 2 + 1):
         if loud[2 * first + 1] == loud[first]:
-            return first, 2 * first, True
-    return (half - 1) // 2, half - 1, False
+            return 2 * first, 4 * first, True
+    return half - 1, lags - 1, False
