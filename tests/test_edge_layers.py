@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from allegro.model import AllegroModel
 from nequip.utils.global_state import set_global_state
 
+from e3d_lmp import plugin
 from e3d_lmp.decomposition import EdgeModelWithForces, decompose
 from e3d_lmp.edge_layers import EdgeLayers, use_edge_operators
-from e3d_lmp.operators import load_operators
+from e3d_lmp.operators import LIBRARY, load_operators
 from random_models import R_MAX, TYPE_NAMES, random_allegro
 
 RELATIVE = {"float64": 1e-12, "float32": 5e-5}
@@ -159,6 +165,27 @@ def test_operators_equal_their_definition(channels: int) -> None:
     assert torch.autograd.gradcheck(
         lambda *x: torch.ops.e3d.tensor_product(*x, w, term, first, 2), (edge, environment)
     )
+
+
+@pytest.mark.parametrize("instructions", ["baseline", "avx2"])
+def test_smaller_instruction_sets(instructions: str) -> None:
+    """The kernels of smaller processors: the tests above once more, in a process of their own."""
+    if platform.machine() != "x86_64":
+        pytest.skip("one instruction set only on this kind of processor")
+    environment = os.environ | {"E3D_INSTRUCTIONS": instructions}
+    library = Path(plugin.path()) / LIBRARY
+    name = f"ctypes.CDLL({str(library)!r}).e3d_layer_instructions"
+    ask = f"import ctypes, torch; f = {name}; f.restype = ctypes.c_char_p; print(f().decode())"
+    found = subprocess.run(
+        [sys.executable, "-c", ask], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == instructions
+    chosen = "definition or random_shapes"
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", chosen]
+    done = subprocess.run(
+        [sys.executable, *words], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "20 passed" in done.stdout, done.stdout[-3000:]
 
 
 @pytest.mark.parametrize(

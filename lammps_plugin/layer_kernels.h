@@ -3,8 +3,8 @@
    Distributed under the GNU General Public License, version 2: see LICENSE
 ------------------------------------------------------------------------- */
 
-#ifndef E3D_EDGE_KERNELS_H
-#define E3D_EDGE_KERNELS_H
+#ifndef E3D_LAYER_KERNELS_H
+#define E3D_LAYER_KERNELS_H
 
 #include <cstdint>
 
@@ -12,7 +12,7 @@
    centres c0 to c1 - 1. Edges are sorted by centre: those of centre c are first[c] to first[c+1] - 1.
    The channel u is the last index of every array that has one, so that every inner loop is a vector.
 
-   Knows neither torch nor LAMMPS; compiled once for each instruction set (edge_kernels.cpp). */
+   Knows neither torch nor LAMMPS; compiled once for each instruction set (layer_kernels.cpp). */
 
 namespace E3D {
 
@@ -33,7 +33,7 @@ struct ProductShape {
   const int64_t *term;    // (num_terms, 3): i, j, k
 };
 
-template <typename Real> struct EdgeKernels {
+template <typename Real> struct LayerKernels {
   void (*environment)(const EnvironmentShape &, int64_t c0, int64_t c1, const int64_t *first,
                       const Real *basis, const Real *weight, Real *environment);
   void (*environment_backward)(const EnvironmentShape &, int64_t c0, int64_t c1, const int64_t *first,
@@ -49,12 +49,12 @@ template <typename Real> struct EdgeKernels {
 
 /* The kernels for the processor at hand; Real is float or double. */
 
-template <typename Real> const EdgeKernels<Real> &edge_kernels();
-
-/* The instruction set that they use. */
-
-const char *edge_kernels_isa();
+template <typename Real> const LayerKernels<Real> &layer_kernels();
 
 }    // namespace E3D
+
+/* The instruction set that they use: baseline, avx2 or avx512. */
+
+extern "C" const char *e3d_layer_instructions();
 
 #endif

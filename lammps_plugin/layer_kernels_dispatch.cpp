@@ -3,16 +3,19 @@
    Distributed under the GNU General Public License, version 2: see LICENSE
 ------------------------------------------------------------------------- */
 
-// The instruction set of edge_kernels.cpp for the processor at hand.
+// The instruction set of layer_kernels.cpp for the processor at hand.
 
-#include "edge_kernels.h"
+#include "layer_kernels.h"
+
+#include <cstdlib>
+#include <string>
 
 namespace E3D {
 
 #define E3D_DECLARE(isa)                      \
   namespace isa {                             \
-    extern const EdgeKernels<float> in_float; \
-    extern const EdgeKernels<double> in_double; \
+    extern const LayerKernels<float> in_float; \
+    extern const LayerKernels<double> in_double; \
   }
 
 E3D_DECLARE(baseline)
@@ -25,19 +28,22 @@ namespace {
 
   struct Choice {
     const char *name = "baseline";
-    const EdgeKernels<float> *in_float = &baseline::in_float;
-    const EdgeKernels<double> *in_double = &baseline::in_double;
+    const LayerKernels<float> *in_float = &baseline::in_float;
+    const LayerKernels<double> *in_double = &baseline::in_double;
 
+    // the best that the processor has; E3D_INSTRUCTIONS=baseline or avx2 takes less, for tests
     Choice()
     {
 #ifdef E3D_X86
+      const char *wanted = std::getenv("E3D_INSTRUCTIONS");
+      const std::string most = wanted ? wanted : "avx512";
       __builtin_cpu_init();
-      if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      if (most == "avx512" && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
           __builtin_cpu_supports("avx512dq")) {
         name = "avx512";
         in_float = &avx512::in_float;
         in_double = &avx512::in_double;
-      } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+      } else if (most != "baseline" && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         name = "avx2";
         in_float = &avx2::in_float;
         in_double = &avx2::in_double;
@@ -54,19 +60,19 @@ namespace {
 
 }    // namespace
 
-template <> const EdgeKernels<float> &edge_kernels<float>()
+template <> const LayerKernels<float> &layer_kernels<float>()
 {
   return *choice().in_float;
 }
 
-template <> const EdgeKernels<double> &edge_kernels<double>()
+template <> const LayerKernels<double> &layer_kernels<double>()
 {
   return *choice().in_double;
 }
 
-const char *edge_kernels_isa()
-{
-  return choice().name;
-}
-
 }    // namespace E3D
+
+extern "C" __attribute__((visibility("default"))) const char *e3d_layer_instructions()
+{
+  return E3D::choice().name;
+}

@@ -3,10 +3,10 @@
    Distributed under the GNU General Public License, version 2: see LICENSE
 ------------------------------------------------------------------------- */
 
-// The kernels of edge_kernels.h as torch operators e3d::*, which exported models call on a CPU.
+// The kernels of layer_kernels.h as torch operators e3d::*, which exported models call on a CPU.
 // python/e3d_lmp/operators.py gives them shapes and derivatives.
 
-#include "edge_kernels.h"
+#include "layer_kernels.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -62,7 +62,7 @@ Tensor environment(const Tensor &basis_in, const Tensor &weight_in, const Tensor
   Tensor out = at::empty({n, shape.components, shape.channels}, basis.options());
   AT_DISPATCH_FLOATING_TYPES(basis.scalar_type(), "e3d::environment", [&] {
     at::parallel_for(0, n, GRAIN, [&](int64_t c0, int64_t c1) {
-      E3D::edge_kernels<scalar_t>().environment(
+      E3D::layer_kernels<scalar_t>().environment(
           shape, c0, c1, first.const_data_ptr<int64_t>(), basis.const_data_ptr<scalar_t>(),
           weight.const_data_ptr<scalar_t>(), data<scalar_t>(out));
     });
@@ -83,7 +83,7 @@ std::tuple<Tensor, Tensor> environment_backward(const Tensor &d_in, const Tensor
   Tensor d_basis = at::empty_like(basis), d_weight = at::empty_like(weight);
   AT_DISPATCH_FLOATING_TYPES(basis.scalar_type(), "e3d::environment_backward", [&] {
     at::parallel_for(0, n, GRAIN, [&](int64_t c0, int64_t c1) {
-      E3D::edge_kernels<scalar_t>().environment_backward(
+      E3D::layer_kernels<scalar_t>().environment_backward(
           shape, c0, c1, first.const_data_ptr<int64_t>(), d.const_data_ptr<scalar_t>(),
           basis.const_data_ptr<scalar_t>(), weight.const_data_ptr<scalar_t>(), data<scalar_t>(d_basis),
           data<scalar_t>(d_weight));
@@ -122,7 +122,7 @@ Tensor tensor_product(const Tensor &edge_in, const Tensor &environment_in, const
   AT_DISPATCH_FLOATING_TYPES(edge.scalar_type(), "e3d::tensor_product", [&] {
     at::parallel_for(0, first.numel() - 1, GRAIN, [&](int64_t c0, int64_t c1) {
       const auto scratch = std::make_unique<scalar_t[]>(shape.in * shape.out * shape.channels);
-      E3D::edge_kernels<scalar_t>().product(
+      E3D::layer_kernels<scalar_t>().product(
           shape, c0, c1, first.const_data_ptr<int64_t>(), edge.const_data_ptr<scalar_t>(),
           environment.const_data_ptr<scalar_t>(), w.const_data_ptr<scalar_t>(), scratch.get(),
           data<scalar_t>(out));
@@ -145,7 +145,7 @@ std::tuple<Tensor, Tensor> tensor_product_backward(const Tensor &d_in, const Ten
   AT_DISPATCH_FLOATING_TYPES(edge.scalar_type(), "e3d::tensor_product_backward", [&] {
     at::parallel_for(0, first.numel() - 1, GRAIN, [&](int64_t c0, int64_t c1) {
       const auto scratch = std::make_unique<scalar_t[]>(2 * shape.in * shape.out * shape.channels);
-      E3D::edge_kernels<scalar_t>().product_backward(
+      E3D::layer_kernels<scalar_t>().product_backward(
           shape, c0, c1, first.const_data_ptr<int64_t>(), d.const_data_ptr<scalar_t>(),
           edge.const_data_ptr<scalar_t>(), environment.const_data_ptr<scalar_t>(), w.const_data_ptr<scalar_t>(),
           scratch.get(), data<scalar_t>(d_edge), data<scalar_t>(d_environment));

@@ -4,9 +4,9 @@
 ------------------------------------------------------------------------- */
 
 // CMake compiles this file once for each instruction set, with -DE3D_ISA=NAME and the flags of that set;
-// edge_kernels_dispatch.cpp chooses one at run time.
+// layer_kernels_dispatch.cpp chooses one at run time.
 
-#include "edge_kernels.h"
+#include "layer_kernels.h"
 
 #include <algorithm>
 
@@ -172,9 +172,9 @@ namespace E3D_ISA {
     }
   }
 
-  extern const EdgeKernels<float> in_float = {environment<float>, environment_backward<float>, product<float>,
+  extern const LayerKernels<float> in_float = {environment<float>, environment_backward<float>, product<float>,
                                               product_backward<float>};
-  extern const EdgeKernels<double> in_double = {environment<double>, environment_backward<double>,
+  extern const LayerKernels<double> in_double = {environment<double>, environment_backward<double>,
                                                 product<double>, product_backward<double>};
 
 }    // namespace E3D_ISA
