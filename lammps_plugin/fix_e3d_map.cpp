@@ -10,6 +10,7 @@
 #include "first_message.h"
 #include "pair_e3d.h"
 #include "restart_state.h"
+#include "whole_file.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -23,8 +24,6 @@
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
-
-#include <unistd.h>
 
 using namespace LAMMPS_NS;
 using namespace FixConst;
@@ -162,26 +161,10 @@ void FixE3DMap::choose_rows(const std::vector<std::string> &words)
 
 /* ---------------------------------------------------------------------- */
 
-static std::string temporary_name(const std::string &path)
-{
-  return platform::path_join(platform::path_dirname(path),
-                             fmt::format(".{}.{}", platform::path_basename(path), getpid()));
-}
-
 void FixE3DMap::check_writable() const
 {
-  std::string problem;
-  if (comm->me == 0) {
-    const std::string partial = temporary_name(file);
-    FILE *fp = platform::path_is_directory(file) ? nullptr : std::fopen(partial.c_str(), "w");
-    if (fp) {
-      std::fclose(fp);
-      platform::unlink(partial);
-    } else {
-      problem = platform::path_is_directory(file) ? "it is a folder" : utils::getsyserror();
-    }
-  }
-  problem = E3D::first_message(world, problem);
+  const std::string problem =
+      E3D::first_message(world, comm->me == 0 ? E3D::why_not_writable(file) : std::string());
   if (!problem.empty()) error->all(FLERR, "{}: cannot write the map file {}: {}", name, file, problem);
 }
 
@@ -341,18 +324,9 @@ double FixE3DMap::compute_array(int row, int column)
 void FixE3DMap::write_map() const
 {
   const std::string target = utils::star_subst(file, update->ntimestep, 0);
-  const std::string partial = temporary_name(target);
-  const std::string text = header() + map->text() + "end\n";
-
-  FILE *fp = std::fopen(partial.c_str(), "w");
-  bool good = fp && std::fwrite(text.data(), 1, text.size(), fp) == text.size();
-  if (fp) good = std::fclose(fp) == 0 && good;
-  good = good && std::rename(partial.c_str(), target.c_str()) == 0;
-  if (!good) {
-    const std::string problem = utils::getsyserror();
-    platform::unlink(partial);
+  const std::string problem = E3D::write_whole_file(target, header() + map->text() + "end\n");
+  if (!problem.empty())
     error->one(FLERR, "{} on step {}: cannot write the map file {}: {}", name, update->ntimestep, target, problem);
-  }
 }
 
 /* ---------------------------------------------------------------------- */

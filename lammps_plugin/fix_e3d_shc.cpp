@@ -9,6 +9,7 @@
 #include "first_message.h"
 #include "pair_e3d.h"
 #include "restart_state.h"
+#include "whole_file.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -95,25 +96,10 @@ FixE3DShc::~FixE3DShc()
    an error now, and not after the first block
 ------------------------------------------------------------------------- */
 
-std::string FixE3DShc::partial_name() const
-{
-  return platform::path_join(platform::path_dirname(file), "." + platform::path_basename(file) + ".partial");
-}
-
 void FixE3DShc::check_writable() const
 {
-  std::string problem;
-  if (comm->me == 0) {
-    const std::string partial = partial_name();
-    FILE *fp = platform::path_is_directory(file) ? nullptr : std::fopen(partial.c_str(), "w");
-    if (fp) {
-      std::fclose(fp);
-      platform::unlink(partial);
-    } else {
-      problem = platform::path_is_directory(file) ? "it is a folder" : utils::getsyserror();
-    }
-  }
-  problem = E3D::first_message(world, problem);
+  const std::string problem =
+      E3D::first_message(world, comm->me == 0 ? E3D::why_not_writable(file) : std::string());
   if (!problem.empty()) error->all(FLERR, "{}: cannot write the file {}: {}", name, file, problem);
 }
 
@@ -308,16 +294,9 @@ void FixE3DShc::write_file() const
     text += "\n";
   }
 
-  const std::string partial = partial_name();
-  FILE *fp = std::fopen(partial.c_str(), "w");
-  bool good = fp && std::fwrite(text.data(), 1, text.size(), fp) == text.size();
-  if (fp) good = std::fclose(fp) == 0 && good;
-  good = good && std::rename(partial.c_str(), file.c_str()) == 0;
-  if (!good) {
-    const std::string problem = utils::getsyserror();
-    platform::unlink(partial);
+  const std::string problem = E3D::write_whole_file(file, text);
+  if (!problem.empty())
     error->one(FLERR, "{} on step {}: cannot write the file {}: {}", name, update->ntimestep, file, problem);
-  }
 }
 
 /* ---------------------------------------------------------------------- */

@@ -76,7 +76,6 @@ class FixE3DShc : public Fix {
   std::size_t row_of(int i) const { return static_cast<std::size_t>(i) * NUM_KEPT * num_lags; }
   int kept_doubles() const { return (NUM_KEPT * num_lags + 1) / 2; }
   std::string settings() const;
-  std::string partial_name() const;
   void check_writable() const;
   void gather_virials();
   void begin_anew();

@@ -11,19 +11,11 @@ Parameters and buffers stay where they are in the stock modules, with the same n
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import torch
 
 from e3d_lmp.operators import load_operators
-
-
-def _offsets(numbers: list[int]) -> list[int]:
-    """0 and the running sums."""
-    offsets = [0]
-    for number in numbers:
-        offsets.append(offsets[-1] + number)
-    return offsets
 
 
 def _expanded(weight: torch.Tensor, irreps: list[int]) -> torch.Tensor:
@@ -39,7 +31,8 @@ class WeightedBasis(torch.nn.Module):
         super().__init__()
         self.channels = int(stock.multiplicity_out)
         self.alpha = float(stock.alpha)
-        self.irreps = _offsets(components if stock.weight_individual_irreps else [sum(components)])
+        weighted = components if stock.weight_individual_irreps else [sum(components)]
+        self.irreps = list(accumulate(weighted, initial=0))
 
     def weights(self, weights: torch.Tensor) -> torch.Tensor:
         """(E, R, U) of the columns (u, r) that a network puts out."""

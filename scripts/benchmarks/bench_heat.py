@@ -19,17 +19,9 @@ the edges, which only "CPU" knows. One thread per rank.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
-from pathlib import Path
 from typing import Any
 
-from bench_maps import relax, sections, start_text
-from bench_pair import LIQUID_ATOMS, replication
+from alternating import begin, close, costs, main_of, sections, time_blocks
 
 LAGS = 250
 VARIANTS = {
@@ -42,62 +34,15 @@ VARIANTS = {
 
 
 def run_row(job: dict[str, Any]) -> dict[str, Any]:
-    """One system on the ranks of this process: seconds of each variant, bytes. On every rank."""
-    from mpi4py import MPI  # noqa: I001
-    import lammps
+    """One system on the ranks of this process: seconds of each variant. On every rank."""
+    from mpi4py import MPI  # noqa: F401  (before lammps)
 
-    world = MPI.COMM_WORLD
-    folder = Path(job["folder"])
-    runs = {}
-    for name, commands in VARIANTS.items():
-        log = folder / f"log.{name}"
-        lmp = lammps.lammps(cmdargs=["-screen", "none", "-log", str(log), "-nocite"])
-        lmp.commands_string(start_text(job, folder / "relaxed.data", " ".join(map(str, job["copies"]))))
-        lmp.commands_string("velocity all create 300.0 2026 mom yes rot yes\nfix md all nve")
-        lmp.commands_string(commands.format(folder=folder))
-        lmp.commands_string("thermo 1000000\nrun 0 post no")
-        if name == "shc":  # correlations begin when the ring is full
-            lmp.command(f"run {LAGS if job['fill'] else 0} pre no post no")
-        runs[name] = lmp
-
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for block in range(job["repeat"]):
-        first = block % len(runs)
-        for name in list(runs)[first:] + list(runs)[:first]:
-            world.Barrier()
-            start = time.process_time()
-            runs[name].command(f"run {job['steps']} pre no")
-            seconds[name].append(world.allreduce(time.process_time() - start, op=MPI.MAX))
-    row: dict[str, Any] = {"seconds": {name: min(times) / job["steps"] for name, times in seconds.items()}}
-    for lmp in runs.values():
-        lmp.close()
-    world.Barrier()
-    row["sections"] = {name: sections((folder / f"log.{name}").read_text()) for name in runs}
+    runs = begin(job, VARIANTS)
+    if not job["no_fill"]:  # correlations begin when the ring is full
+        runs["shc"].command(f"run {LAGS} pre no post no")
+    row: dict[str, Any] = {"seconds": time_blocks(job, runs)}
+    row["sections"] = {name: sections(log) for name, log in close(job, runs).items()}
     return row
-
-
-def work(job: dict[str, Any]) -> None:
-    """The body of a row's processes; rank 0 prints the result as JSON."""
-    if job.get("relax"):
-        relax(job, Path(job["folder"]) / "relaxed.data")
-        return
-    row = run_row(job)
-    if int(os.environ.get("PMI_RANK", "0")) == 0:
-        print("RESULT " + json.dumps(row), flush=True)
-
-
-def start(job: dict[str, Any], ranks: int) -> dict[str, Any]:
-    """Run one row on so many ranks."""
-    command = [str(Path(sys.executable).parent / "mpirun"), "-np", str(ranks)]
-    command += [sys.executable, __file__, "row", json.dumps(job)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{job}: ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
-    for line in done.stdout.splitlines():
-        if line.startswith("RESULT "):
-            return json.loads(line.removeprefix("RESULT "))
-    return {}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -107,43 +52,17 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [head + " shc kB per atom |", "|--:" * (4 + 2 * len(names)) + "|"]
     for row in rows:
         cells = [row["atoms"], row["ranks"], f"{1e3 * row['seconds']['bare']:.1f}"]
-        bare, bare_rest = row["sections"]["bare"]
         for name in names:
-            own, rest = row["sections"][name]
-            cells.append(f"{100.0 * (row['seconds'][name] / row['seconds']['bare'] - 1.0):+.1f} %")
-            cells.append(f"{100.0 * (own / rest - bare / bare_rest):.2f} %")
+            cpu, timers = costs(row, name)
+            cells += [f"{cpu:+.1f} %", f"{timers:.2f} %"]
         lines.append("| " + " | ".join(map(str, [*cells, f"{7 * 4 * LAGS / 1e3:.1f}"])) + " |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    if len(sys.argv) == 3 and sys.argv[1] == "row":
-        work(json.loads(sys.argv[2]))
-        return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, help="model file of e3d export (.nequip.pth or .nequip.pt2)")
-    parser.add_argument("--atoms", type=int, nargs="+", default=[213])
-    parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--steps", type=int, default=10, help="steps of a block")
-    parser.add_argument("--repeat", type=int, default=9, help="blocks of each variant; the best one counts")
     parser.add_argument("--no-fill", action="store_true", help="do not fill the ring of e3d/shc before")
-    parser.add_argument("--output", type=Path, help="write the rows here as JSON")
-    args = parser.parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        common = {"model": str(args.model.resolve()), "folder": folder, "fill": not args.no_fill}
-        start(common | {"relax": True}, 1)
-        for wanted in args.atoms:
-            copies = replication(wanted)
-            atoms = copies[0] * copies[1] * copies[2] * LIQUID_ATOMS
-            for ranks in args.ranks:
-                job = common | {"copies": copies, "steps": args.steps, "repeat": args.repeat}
-                rows.append({"atoms": atoms, "ranks": ranks} | start(job, ranks))
-                print(f"  {rows[-1]}", file=sys.stderr, flush=True)
-    if args.output:
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps(rows, indent=2) + "\n")
-    print(table(rows))
+    main_of(__file__, parser, run_row, table, [213])
 
 
 if __name__ == "__main__":
