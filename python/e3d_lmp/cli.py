@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("e3d_lmp.doctor", "check the installation and say what to do where something is missing"),
     "run": ("e3d_lmp.simulate", "run a LAMMPS input and analyse its bond energies, with no dump in between"),
     "convert": ("e3d_lmp.convert", "turn dumped edge energies into a compact edge store (HDF5)"),
+    "train": ("e3d_lmp.training.train", "train a model under the E3D protocol; goes on where it stopped"),
+    "study": ("e3d_lmp.training.study", "train and evaluate models of many sizes and make one table of them"),
     "evaluate": ("e3d_lmp.evaluate", "make an edge store from structures and a model, with no MD"),
     "analyze": ("e3d_lmp.analyze", "turn edge energies into tables, maps, errors and figures"),
     "page": ("e3d_lmp.page", "make a web page that links D-A maps to structures, in one file"),
