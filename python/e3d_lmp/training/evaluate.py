@@ -50,9 +50,9 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
     """
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     names = [entry[0] for entry in manifest["sets"][part]["entries"]]
-    frames = _read(folder / f"{part}.lmdb")
+    frames = read_frames(folder / f"{part}.lmdb")
     if (folder / f"contacts_{part}.lmdb").exists():
-        contacts = _read(folder / f"contacts_{part}.lmdb")
+        contacts = read_frames(folder / f"contacts_{part}.lmdb")
         frames += contacts
         names += [CONTACTS] * len(contacts)
     edge_model = decompose(model).edge_model
@@ -81,7 +81,7 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
     }
 
 
-def _read(path: Path) -> list[dict[str, torch.Tensor]]:
+def read_frames(path: Path) -> list[dict[str, torch.Tensor]]:
     """All frames of a database, which is closed again: it may be open once per process only."""
     from nequip.data.dataset import NequIPLMDBDataset
 

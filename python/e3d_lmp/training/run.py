@@ -34,6 +34,8 @@ MALLOC = {
 }
 """Large tensors come and go at every step: malloc keeps their pages instead of returning them to the kernel."""
 
+_PATIENCE = 20.0
+"""Seconds to wait for a training process whose parent was killed: it writes a checkpoint before it ends."""
 _POLL = 0.5
 """Seconds between two looks at the training process."""
 _LINE_EVERY = 60.0
@@ -76,7 +78,7 @@ def train(config: dict[str, Any], folder: Path, label: str = "e3d train") -> Pat
         By SIGINT or SIGTERM, after a checkpoint.
     """
     make_folder(folder)
-    with locked(folder) as descriptor:
+    with locked(folder, _PATIENCE) as descriptor:
         if descriptor is None:
             raise E3DError(f"another process is training in {folder}; wait for it, or choose another folder")
         write_config(config, folder / CONFIG)

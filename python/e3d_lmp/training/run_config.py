@@ -287,7 +287,7 @@ def write_config(resolved: dict[str, Any], path: Path) -> None:
     """
     if path.exists():
         before = yaml.safe_load(path.read_text(encoding="utf-8"))
-        changed = differences(_portable(before), _portable(resolved))
+        changed = differences(portable(before), portable(resolved))
         if changed:
             raise E3DError(
                 f"{path.parent} is a run with another configuration ({'; '.join(changed[:3])}); train in "
@@ -297,7 +297,7 @@ def write_config(resolved: dict[str, Any], path: Path) -> None:
         partial.write_text(yaml.safe_dump(resolved, sort_keys=False), encoding="utf-8")
 
 
-def _portable(config: dict[str, Any]) -> dict[str, Any]:
+def portable(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration without the paths of this machine and without what may change."""
     named = with_names(config, {config["folder"]: "RUN", config["data_folder"]: "DATA"})
     for key in _MAY_CHANGE:
