@@ -18,8 +18,8 @@ from ase.data import atomic_numbers as _Z_OF
 from ase.data import chemical_symbols, covalent_radii
 from ase.units import Bohr, Hartree
 
+from e3d_lmp.data.isolated_atoms import cohesive_energy
 from e3d_lmp.errors import E3DError
-from e3d_lmp.training.isolated_atoms import cohesive_energy
 
 LENGTH_UNITS = {"bohr": Bohr, "angstrom": 1.0}
 ENERGY_UNITS = {"hartree": Hartree, "ev": 1.0}

@@ -23,13 +23,13 @@ def isolated_atom_energies(level: str = SPICE_LEVEL) -> dict[int, float]:
     E3DError
         The table of this package has no such level.
     """
-    text = resources.files("e3d_lmp.training").joinpath("isolated_atoms.json").read_text(encoding="utf-8")
+    text = resources.files("e3d_lmp.data").joinpath("isolated_atoms.json").read_text(encoding="utf-8")
     table = json.loads(text)
     levels = [name for name in table if name != "unit"]
     if level not in levels:
         raise E3DError(
             f"expected a level of theory with isolated-atom energies ({', '.join(levels)}), got '{level}'; "
-            "add it to e3d_lmp/training/isolated_atoms.json"
+            "add it to e3d_lmp/data/isolated_atoms.json"
         )
     return {_Z_OF[symbol]: float(energy) for symbol, energy in table[level]["energies"].items()}
 
@@ -56,6 +56,6 @@ def cohesive_energy(
         names = " ".join(chemical_symbols[z] for z in missing)
         raise E3DError(
             f"expected an isolated-atom energy for every element, found none for {names}; "
-            "leave these molecules out or add the elements to e3d_lmp/training/isolated_atoms.json"
+            "leave these molecules out or add the elements to e3d_lmp/data/isolated_atoms.json"
         )
     return np.asarray(total, dtype=np.float64) - sum(atoms[int(z)] for z in atomic_numbers)

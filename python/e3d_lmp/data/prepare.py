@@ -1,6 +1,6 @@
 """Turn a SPICE-layout file into train, validation and test sets for `nequip-train`.
 
-    python -m e3d_lmp.training.prepare RECIPE.yaml DATA.hdf5 OUT/
+    python -m e3d_lmp.data.prepare RECIPE.yaml DATA.hdf5 OUT/
 
 writes OUT/train.lmdb, val.lmdb, test.lmdb and OUT/manifest.json. Each entry of a database holds the frame
 with its atom types and its neighbour list, so that nothing is left to compute while training.
@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import yaml
 
+from e3d_lmp.data.isolated_atoms import SPICE_LEVEL, isolated_atom_energies
+from e3d_lmp.data.spice import Dropped, Molecule, read_spice
+from e3d_lmp.data.split import PARTS, molecule_key, split_by_molecule
 from e3d_lmp.errors import E3DError
-from e3d_lmp.training.isolated_atoms import SPICE_LEVEL, isolated_atom_energies
-from e3d_lmp.training.spice import Dropped, Molecule, read_spice
-from e3d_lmp.training.split import PARTS, molecule_key, split_by_molecule
 
 FORMAT = "e3d-training-set/1"
 

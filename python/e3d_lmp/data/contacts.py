@@ -1,6 +1,6 @@
 """Close contacts between molecules: what single molecules cannot teach and a liquid needs.
 
-    python -m e3d_lmp.training.contacts DATA_FOLDER --part train --count 4000
+    python -m e3d_lmp.data.contacts DATA_FOLDER --part train --count 4000
 
 takes random pairs of frames of DATA_FOLDER/<part>.lmdb, turns them at random, brings them to a random closest
 contact and writes DATA_FOLDER/contacts_<part>.lmdb. The label of a pair is
@@ -93,7 +93,7 @@ def make_contacts(
 
     Parameters
     ----------
-    folder : what e3d_lmp.training.prepare wrote
+    folder : what e3d_lmp.data.prepare wrote
     count, minutes : stop at this number of pairs or after this time
     max_atoms : of one molecule
     closest : pairs are placed at contacts from this to 1.05 sums of van der Waals radii, evenly
