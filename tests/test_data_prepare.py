@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from e3d_lmp.data.isolated_atoms import isolated_atom_energies
 from e3d_lmp.data.prepare import prepare
+from e3d_lmp.data.recipe import parse_recipe
 from e3d_lmp.data.spice import read_spice
-from e3d_lmp.errors import E3DError
-from training_sets import RECIPE, small_training_set
+from training_sets import RECIPE, small_training_set, wanted
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +35,7 @@ def test_prepared_sets(prepared: Path, tmp_path: Path) -> None:
     one = {part: [row for row in rows if row[0] == "one"] for part, rows in entries.items()}
     assert [len(one[part]) for part in ("train", "val", "test")] == [2, 1, 1]
 
-    molecules = {
-        m.name: m for m in read_spice(prepared / "a.hdf5", isolated_atom_energies(), RECIPE["elements"])
-    }
+    molecules = {m.name: m for m in read_spice(prepared / "a.hdf5", wanted())}
     dataset = NequIPLMDBDataset(str(prepared / "data/train.lmdb"))
     assert len(dataset) == len(entries["train"])
     for index, (_, name, frame) in enumerate(entries["train"]):
@@ -55,8 +52,6 @@ def test_prepared_sets(prepared: Path, tmp_path: Path) -> None:
         )
         assert data["edge_index"].shape[1] == int((distance < 4.0).sum()) - len(types)
     del dataset  # a database may be open once per process
-    again = prepare(RECIPE, prepared / "a.hdf5", tmp_path)
+    again = prepare(parse_recipe(RECIPE, prepared), tmp_path)
     for part in entries:
         assert again["sets"][part]["content_sha256"] == manifest["sets"][part]["content_sha256"]
-    with pytest.raises(E3DError, match=r"expected the subsets \['nosuch'\]"):
-        prepare(RECIPE | {"frames": {"nosuch": {}}}, prepared / "a.hdf5", tmp_path)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
-from e3d_lmp.data.isolated_atoms import isolated_atom_energies
-from e3d_lmp.data.spice import Dropped, closest_ratio, read_spice
+from e3d_lmp.data.records import Dropped, Molecule
+from e3d_lmp.data.spice import read_spice
 from e3d_lmp.errors import E3DError
-from training_sets import BOHR, CONSTANTS_RTOL, HARTREE, write_spice
+from training_sets import BOHR, CONSTANTS_RTOL, HARTREE, wanted, write_spice
 
 
-def _read(path: Path, **options: float) -> tuple[list, Dropped]:
-    dropped = Dropped()
-    elements = ["H", "C", "N", "O"]
-    return list(read_spice(path, isolated_atom_energies(), elements, dropped=dropped, **options)), dropped
+def _read(path: Path, **options: Any) -> tuple[list[Molecule], Dropped]:
+    request = wanted(**options)
+    return list(read_spice(path, request)), request.dropped
 
 
 def test_units_and_cohesive_energies(tmp_path: Path) -> None:
@@ -98,9 +98,38 @@ def test_refused_files_say_why(tmp_path: Path) -> None:
         _read(path)
 
 
-def test_closest_ratio() -> None:
-    ratio = closest_ratio(
-        np.array([1, 1]), np.array([[[0.0, 0, 0], [0, 0, 0.62]], [[0.0, 0, 0], [0, 0, 0.31]]])
-    )
-    np.testing.assert_allclose(ratio, [1.0, 0.5])
-    assert np.isinf(closest_ratio(np.array([1]), np.zeros((1, 1, 3)))).all()
+def test_a_file_without_units_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "spice.hdf5"
+    for field in ("conformations", "dft_total_energy", "dft_total_gradient"):
+        write_spice(path, ["H2O"])
+        with h5py.File(path, "a") as file:
+            del file[f"mol_00/{field}"].attrs["units"]
+        with pytest.raises(E3DError, match=f"attribute 'units'.*{field}.*found none"):
+            _read(path)
+
+
+def test_charges_come_from_smiles(tmp_path: Path) -> None:
+    path = tmp_path / "spice.hdf5"
+    write_spice(path, ["H2O", "CH4", "NH3", "C2H6"])
+    smiles = ["[O-:1][H]", "[H:2][C+:1]", "[N+:1]([H:4])[O-]", "CC"]
+    with h5py.File(path, "a") as file:
+        for group, text in zip(file.values(), smiles, strict=True):
+            group["smiles"][...] = np.array([text.encode()])
+    molecules, dropped = _read(path)
+    assert [(m.name, m.charge) for m in molecules] == [("mol_02", 0), ("mol_03", 0)]
+    assert dropped.molecules == {"charge -1": 1, "charge +1": 1}
+    molecules, dropped = _read(path, charges=None)
+    assert [m.charge for m in molecules] == [-1, 1, 0, 0] and not dropped.molecules
+    assert [m.name for m in _read(path, charges=(1,))[0]] == ["mol_01"]
+
+
+def test_formation_energies_are_cohesive_energies(tmp_path: Path) -> None:
+    path = tmp_path / "spice.hdf5"
+    write_spice(path, ["H2O", "CH4"])
+    want = _read(path)[0]
+    with h5py.File(path, "a") as file:
+        for group, molecule in zip(file.values(), want, strict=True):
+            group["formation_energy"] = molecule.energy / HARTREE
+            group["formation_energy"].attrs["units"] = "hartree"
+    for one, other in zip(want, _read(path, level=None)[0], strict=True):
+        np.testing.assert_allclose(other.energy, one.energy, rtol=CONSTANTS_RTOL)

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 from ase.build import molecule as ase_molecule
+from ase.data import atomic_numbers
 
 from e3d_lmp.data.contacts import make_contacts
-from e3d_lmp.data.isolated_atoms import isolated_atom_energies
+from e3d_lmp.data.isolated_atoms import SPICE_LEVEL, isolated_atom_energies
 from e3d_lmp.data.prepare import prepare
+from e3d_lmp.data.recipe import parse_recipe
+from e3d_lmp.data.records import Wanted
 
 BOHR, HARTREE = 0.529177210903, 27.211386245988  # CODATA 2018, angstrom and eV
 CONSTANTS_RTOL = 1e-7
 """CODATA 2014 (which ase uses) and 2018 differ by less than this."""
 
 ORGANIC = ["CH4", "C2H6", "C2H4", "C2H2", "CH3OH", "H2O", "NH3", "CH3CN", "HCN", "H2CO", "CO2", "CH3CHO"]
+
+
+HCNO = ("H", "C", "N", "O")
+
+
+def wanted(elements: Sequence[str] = HCNO, level: str | None = SPICE_LEVEL, **options: Any) -> Wanted:
+    """What a reader is asked for; level None: cohesive energies."""
+    atoms = None if level is None else isolated_atom_energies(level)
+    return Wanted({atomic_numbers[element] for element in elements}, atoms, **options)
 
 
 def write_spice(path: Path, names: list[str], frames: int = 4, seed: int = 1, **extra: str) -> None:
@@ -49,7 +63,17 @@ RECIPE = {
     "r_max": 4.0,
     "seed": 11,
     "fractions": {"val": 0.2, "test": 0.2},
-    "frames": {"small": {"train": 3, "val": 2, "test": 4}, "one": {"train": 2, "val": 1, "test": 1}},
+    "sources": [
+        {
+            "file": "a.hdf5",
+            "layout": "spice",
+            "level": SPICE_LEVEL,
+            "frames": {
+                "small": {"train": 3, "val": 2, "test": 4},
+                "one": {"train": 2, "val": 1, "test": 1, "split": "frames"},
+            },
+        }
+    ],
 }
 
 
@@ -59,7 +83,7 @@ def small_training_set(folder: Path) -> None:
     write_spice(folder / "b.hdf5", ["CH3CH2OH"], subset="one")
     with h5py.File(folder / "a.hdf5", "a") as file, h5py.File(folder / "b.hdf5") as other:
         other.copy("mol_00", file, "zz")
-    prepare(RECIPE, folder / "a.hdf5", folder / "data")
+    prepare(parse_recipe(RECIPE, folder), folder / "data")
     make_contacts(folder / "data", "train", count=6, closest=0.5, energy_of=repulsion)
 
 

@@ -2,7 +2,7 @@
 
     python -m e3d_lmp.training.evaluate MODEL DATA_FOLDER OUT.json [--part test]
 
-MODEL is a checkpoint or a package, DATA_FOLDER what e3d_lmp.data.prepare wrote.
+MODEL is a checkpoint or a package, DATA_FOLDER what `e3d data prepare` wrote.
 """
 
 from __future__ import annotations
