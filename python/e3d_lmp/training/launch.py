@@ -1,4 +1,4 @@
-"""`nequip-train` with the exact centre contraction in every model it builds; the process that `e3d train` starts.
+"""`nequip-train` with the exact centre contraction in every model it builds: what `e3d train` starts.
 
     python -m e3d_lmp.training.launch -cp CONFIG_DIR -cn CONFIG_NAME [overrides] [++ckpt_path=FILE]
 
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    """Stop, with a checkpoint, if `e3d train` is killed: two processes must not train in one folder (Linux)."""
+    """Stop, with a checkpoint, if `e3d train` is killed: its folder must be free then (Linux)."""
     parent = os.environ.pop(PARENT, "")
     if not parent or not sys.platform.startswith("linux"):
         return
