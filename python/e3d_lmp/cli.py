@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("e3d_lmp.events", "count the bonds that formed and broke in a run with fix e3d/bonds"),
     "species": ("e3d_lmp.species", "tabulate and draw a run's molecules by formula against time"),
     "heat": ("e3d_lmp.heat.command", "thermal conductivity: Green-Kubo, HNEMD, spectrum"),
+    "data": ("e3d_lmp.data.command", "make training sets from public data: filters, split, alignment"),
     "render": ("e3d_lmp.render", "draw bonds coloured by their energy: pictures and movies (OVITO)"),
 }
 """Sub-command -> (module, one line of help), in the order in which ``e3d --help`` lists them."""

@@ -2,7 +2,7 @@
 
     python scripts/training/bench_contraction.py RUN_FOLDER/data
 
-The folder is what e3d_lmp.training.prepare wrote. All models see the same frames, on one thread.
+The folder is what `e3d data prepare` wrote. All models see the same frames, on one thread.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m e3d_lmp.training.evaluate MODEL DATA_FOLDER OUT.json [--part test]
 
-MODEL is a checkpoint or a package, DATA_FOLDER what e3d_lmp.training.prepare wrote.
+MODEL is a checkpoint or a package, DATA_FOLDER what `e3d data prepare` wrote.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from e3d_lmp.decomposition import decompose
 
 FORMAT = "e3d-evaluation/1"
 CONTACTS = "Contacts of two molecules"
-"""Name of the pairs of e3d_lmp.training.contacts among the subsets; `all` is without them."""
+"""Name of the pairs of e3d_lmp.data.contacts among the subsets; `all` is without them."""
 
 _BOND = 1.3
 """Bonds are pairs closer than this times the sum of their covalent radii."""
