@@ -30,7 +30,7 @@ class ProgressFile(lightning.Callback):
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
-        self._clock = time.monotonic()
+        self._clock = -EVERY
         self._loss: Any = 0.0
         self._batches = 0
         self._start: tuple[float, float] | None = None
@@ -51,6 +51,12 @@ class ProgressFile(lightning.Callback):
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the end."""
+        self._write(trainer)
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """Write where it stopped."""
         self._write(trainer)
 
     def _write(self, trainer: lightning.Trainer) -> None:
