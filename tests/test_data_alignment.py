@@ -102,6 +102,9 @@ def test_composition_needs_no_common_structure() -> None:
     ratio = additive(["CO2"], 2, SHIFT)  # one composition tells one number of two
     fit = _fit(ratio, theirs, "composition")
     assert not fit.composition and fit.undetermined == ("C", "O")
+    far = additive(["C2H2", "CH3CHO", "CO2", "H2O"], 2, {1: 2.5})
+    with pytest.raises(E3DError, match=r"below 1 eV.*gives H \+2\.50: the structures of the two differ"):
+        _fit(far, theirs, "composition")
     with pytest.raises(E3DError, match="elements that 'B' and 'A' have in common, found none"):
         _fit(additive(["CO2"], 2, {}), additive(["NH3"], 1, {}), "composition")
 

@@ -11,25 +11,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
-from ase.calculators.singlepoint import SinglePointCalculator
 
 from e3d_lmp.data.extxyz import read_extxyz
 from e3d_lmp.data.isolated_atoms import PBE_LEVEL, isolated_atom_energies
 from e3d_lmp.data.records import Dropped, Molecule
 from e3d_lmp.data.split import molecule_key
 from e3d_lmp.errors import E3DError
-from training_sets import wanted
-
-STRESS = np.array([0.01, 0.02, 0.03, 0.004, 0.005, 0.006])
-
-
-def labelled(atoms: Atoms, energy: float, **info: Any) -> Atoms:
-    """Atoms with an energy and forces, a stress where they are periodic, and `info`."""
-    forces = 0.01 * np.arange(3.0 * len(atoms)).reshape(-1, 3)
-    stress = {"stress": STRESS} if atoms.pbc.any() else {}
-    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces, **stress)
-    atoms.info |= info
-    return atoms
+from training_sets import STRESS, labelled, wanted
 
 
 def _read(folder: Path, frames: list[Atoms], **options: Any) -> tuple[list[Molecule], Dropped]:
