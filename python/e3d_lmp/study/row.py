@@ -127,7 +127,7 @@ def _words(options: dict[str, Any]) -> list[str]:
 
 def held_out(plan: Plan, study: Path) -> Path:
     """The held-out set of the data as a file of structures with cohesive energies and forces."""
-    path = study / "heldout.extxyz"
+    path = study / f"heldout-{plan.data.sha256[:8]}.extxyz"
     if not path.exists():
         from e3d_lmp.study.held_out import write_held_out
 
