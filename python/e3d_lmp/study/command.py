@@ -57,7 +57,9 @@ def run(args: argparse.Namespace) -> int:
     table = StudyTable(plan, args.output)
     if not table.done:
         raise E3DError(f"{args.output}: no row of the study is done there")
-    paths = table.write() + table.draw()
+    paths = table.write()
+    if args.table or not table.is_drawn():
+        paths += table.draw()
     print(table.text())
     print(f"{len(table.done)} of {len(plan.rows)} rows; wrote {', '.join(map(str, paths))}")
     return 0

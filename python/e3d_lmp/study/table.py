@@ -113,6 +113,12 @@ class StudyTable:
         write_json(about, "rows", rows, paths[1])
         return paths
 
+    def is_drawn(self) -> bool:
+        """Whether figures and pages are newer than all rows."""
+        last = self.study / f"report_{list(self.plan.sets)[-1]}.html"
+        rows = [row_folder(self.study, row) / "row.json" for row in self.done]
+        return last.exists() and all(last.stat().st_mtime_ns > path.stat().st_mtime_ns for path in rows)
+
     def draw(self) -> list[Path]:
         """Write the figures of `e3d plot` and the pages of `e3d report`; those that cannot be drawn are left
         out."""
