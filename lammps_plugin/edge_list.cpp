@@ -12,9 +12,6 @@ namespace E3D {
 
 namespace {
 
-  // an exported graph may require at least two edges
-  constexpr int64_t MIN_EDGES = 2;
-
   double distance_squared(const double *a, const double *b)
   {
     const double dx = b[0] - a[0];
@@ -104,26 +101,38 @@ int64_t rows_in_chunk(const EdgeFrame &frame, int64_t first_row, int64_t max_row
   return std::min(std::max<int64_t>(end - begin, 1), left);
 }
 
-void fill_chunk(const NeighborView &neighbors, const TypeTable &types, int num_model_types,
-                double r_max, const EdgeFrame &frame, int64_t first_row, int64_t num_rows,
-                EdgeChunk &chunk)
+int64_t even_edges(const EdgeFrame &frame, int64_t first_row, int64_t max_edges)
+{
+  // a chunk ends with a whole centre and so stays a little below its share: the last ones must not overflow
+  constexpr double FILLED = 0.98;
+  const int64_t left = frame.edges() - frame.offset[first_row];
+  const auto chunks = std::max<int64_t>(
+      static_cast<int64_t>(std::ceil(static_cast<double>(left) / (FILLED * static_cast<double>(max_edges)))), 1);
+  return chunks == 1 ? max_edges : std::min(max_edges, (left + chunks - 1) / chunks);
+}
+
+void fill_chunk(const NeighborView &neighbors, const TypeTable &types, const ChunkRules &rules,
+                const EdgeFrame &frame, int64_t first_row, int64_t num_rows, EdgeChunk &chunk)
 {
   chunk.first_row = first_row;
   chunk.num_rows = num_rows;
   chunk.first_edge = frame.offset[first_row];
   chunk.num_edges = frame.offset[first_row + num_rows] - chunk.first_edge;
-  chunk.num_padded = std::max(chunk.num_edges, MIN_EDGES);
-  chunk.num_slots = num_rows + 1 + num_model_types;
+  const ChunkShape shape = rules.rounded
+      ? rounded_shape(chunk.num_edges, num_rows, rules.num_model_types)
+      : exact_shape(chunk.num_edges, num_rows, rules.num_model_types);
+  chunk.num_padded = shape.edges;
+  chunk.num_slots = shape.slots;
 
-  resize_with_slack(chunk.vectors, 3 * chunk.num_padded);
-  resize_with_slack(chunk.index, 2 * chunk.num_padded);
-  resize_with_slack(chunk.types, chunk.num_slots);
+  chunk.vectors.require(3 * chunk.num_padded);
+  chunk.index.require(2 * chunk.num_padded);
+  chunk.types.require(chunk.num_slots);
 
   int64_t *centre_slot = chunk.index.data();
   int64_t *neighbour_slot = chunk.index.data() + chunk.num_padded;
   double *r = chunk.vectors.data();
-  const int64_t padding_slot = num_rows;
-  const int64_t first_type_slot = num_rows + 1;
+  const int64_t first_padding_slot = num_rows;
+  const int64_t first_type_slot = num_rows + shape.padding_slots;
 
   int64_t e = 0;
   for (int64_t slot = 0; slot < num_rows; slot++) {
@@ -140,14 +149,14 @@ void fill_chunk(const NeighborView &neighbors, const TypeTable &types, int num_m
 
   // beyond the cutoff everything is exactly 0; a zero length would give NaN forces
 
-  for (; e < chunk.num_padded; e++) {
-    r[3 * e] = 1.5 * r_max;
+  for (int64_t k = 0; e < chunk.num_padded; k++, e++) {
+    r[3 * e] = 1.5 * rules.r_max;
     r[3 * e + 1] = r[3 * e + 2] = 0.0;
-    centre_slot[e] = padding_slot;
+    centre_slot[e] = first_padding_slot + k / MAX_EDGES_OF_PADDING_SLOT;
     neighbour_slot[e] = first_type_slot;
   }
-  chunk.types[padding_slot] = 0;
-  for (int t = 0; t < num_model_types; t++) chunk.types[first_type_slot + t] = t;
+  std::fill(chunk.types.data() + first_padding_slot, chunk.types.data() + chunk.num_slots, 0);
+  for (int t = 0; t < rules.num_model_types; t++) chunk.types[first_type_slot + t] = t;
 }
 
 }    // namespace E3D
