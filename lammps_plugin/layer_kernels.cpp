@@ -134,6 +134,20 @@ namespace E3D_ISA {
     }
   }
 
+  /* dM[i,k,u] = sum_e edge[e,i,u] d_product[e,k,u] over the edges of one centre */
+
+  template <typename Real>
+  void outer(const ProductShape &shape, int64_t e0, int64_t e1, const Real *edge, const Real *d_product, Real *dm)
+  {
+    const int64_t n_u = shape.channels, n_i = shape.in, n_k = shape.out;
+    std::fill(dm, dm + n_i * n_k * n_u, Real(0));
+    for (int64_t i = 0; i < n_i; i++)
+      for (int64_t k = 0; k < n_k; k++)
+        add_products(n_u, e1 - e0, [&](int64_t e) {
+          return Two<Real>{edge + ((e0 + e) * n_i + i) * n_u, d_product + ((e0 + e) * n_k + k) * n_u};
+        }, dm + (i * n_k + k) * n_u);
+  }
+
   /* ---------------------------------------------------------------------- */
 
   template <typename Real>
@@ -148,7 +162,6 @@ namespace E3D_ISA {
       const int64_t e0 = first[c], e1 = first[c + 1];
       if (e0 == e1) continue;
       contract(shape, environment + c * n_j * n_u, w, m);
-      std::fill(dm, dm + n_i * n_k * n_u, Real(0));
       for (int64_t e = e0; e < e1; e++) {
         const Real *d = d_product + e * n_k * n_u;
         for (int64_t i = 0; i < n_i; i++) {
@@ -158,11 +171,7 @@ namespace E3D_ISA {
           add_products(n_u, n_k, [&](int64_t k) { return Two<Real>{d + k * n_u, mi + k * n_u}; }, out);
         }
       }
-      for (int64_t i = 0; i < n_i; i++)
-        for (int64_t k = 0; k < n_k; k++)
-          add_products(n_u, e1 - e0, [&](int64_t e) {
-            return Two<Real>{edge + ((e0 + e) * n_i + i) * n_u, d_product + ((e0 + e) * n_k + k) * n_u};
-          }, dm + (i * n_k + k) * n_u);
+      outer(shape, e0, e1, edge, d_product, dm);
       for (int64_t t = 0; t < shape.num_terms; t++) {
         const int64_t *ijk = shape.term + 3 * t;
         const Real *d = dm + (ijk[0] * n_k + ijk[2]) * n_u, *wt = w + t * n_u;
@@ -172,10 +181,35 @@ namespace E3D_ISA {
     }
   }
 
+  /* ---------------------------------------------------------------------- */
+
+  template <typename Real>
+  void product_sums(const ProductShape &shape, int64_t c0, int64_t c1, const int64_t *first, const Real *edge,
+                    const Real *d_product, const Real *environment, const Real *w, Real *scratch,
+                    Real *d_environment, Real *d_w)
+  {
+    const int64_t n_u = shape.channels, n_k = shape.out, n_j = shape.environment;
+    std::fill(d_environment + c0 * n_j * n_u, d_environment + c1 * n_j * n_u, Real(0));
+    for (int64_t c = c0; c < c1; c++) {
+      if (first[c] == first[c + 1]) continue;
+      outer(shape, first[c], first[c + 1], edge, d_product, scratch);
+      for (int64_t t = 0; t < shape.num_terms; t++) {
+        const int64_t *ijk = shape.term + 3 * t;
+        const Real *d = scratch + (ijk[0] * n_k + ijk[2]) * n_u, *wt = w + t * n_u;
+        const Real *x = environment + (c * n_j + ijk[1]) * n_u;
+        Real *out = d_environment + (c * n_j + ijk[1]) * n_u, *dw = d_w + t * n_u;
+        for (int64_t u = 0; u < n_u; u++) {
+          out[u] += wt[u] * d[u];
+          dw[u] += x[u] * d[u];
+        }
+      }
+    }
+  }
+
   extern const LayerKernels<float> in_float = {environment<float>, environment_backward<float>, product<float>,
-                                              product_backward<float>};
+                                              product_backward<float>, product_sums<float>};
   extern const LayerKernels<double> in_double = {environment<double>, environment_backward<double>,
-                                                product<double>, product_backward<double>};
+                                                product<double>, product_backward<double>, product_sums<double>};
 
 }    // namespace E3D_ISA
 }    // namespace E3D

@@ -45,6 +45,10 @@ template <typename Real> struct LayerKernels {
   void (*product_backward)(const ProductShape &, int64_t c0, int64_t c1, const int64_t *first,
                            const Real *d_product, const Real *edge, const Real *environment, const Real *w,
                            Real *scratch, Real *d_edge, Real *d_environment);
+  // the sums over edges in the derivatives of product; adds to d_w (num_terms, channels); scratch: in * out * channels
+  void (*product_sums)(const ProductShape &, int64_t c0, int64_t c1, const int64_t *first, const Real *edge,
+                       const Real *d_product, const Real *environment, const Real *w, Real *scratch,
+                       Real *d_environment, Real *d_w);
 };
 
 /* The kernels for the processor at hand; Real is float or double. */

@@ -154,6 +154,36 @@ std::tuple<Tensor, Tensor> tensor_product_backward(const Tensor &d_in, const Ten
   return {d_edge, d_environment};
 }
 
+// A sum over all centres must not depend on the number of threads: its parts are those of so many centres.
+constexpr int64_t CENTRES_OF_PART = 16;
+
+std::tuple<Tensor, Tensor> tensor_product_sums(const Tensor &edge_in, const Tensor &d_in,
+                                               const Tensor &environment_in, const Tensor &w_in,
+                                               const Tensor &term_in, const Tensor &first_in)
+{
+  const Tensor d = d_in.contiguous(), edge = edge_in.contiguous(), environment = environment_in.contiguous(),
+               w = w_in.contiguous(), term = term_in.contiguous(), first = first_in.contiguous();
+  check(first, edge, {d, edge, environment, w});
+  TORCH_CHECK(d.dim() == 3 && d.size(0) == edge.size(0) && d.size(2) == edge.size(2),
+              "e3d::tensor_product_sums: wrong shape");
+  const auto shape = product_shape(edge, environment, w, term, first, d.size(1));
+  const int64_t n = first.numel() - 1, parts = (n + CENTRES_OF_PART - 1) / CENTRES_OF_PART;
+  Tensor d_environment = at::empty_like(environment);
+  Tensor d_w = at::zeros({parts, w.size(0), w.size(1)}, w.options());
+  AT_DISPATCH_FLOATING_TYPES(edge.scalar_type(), "e3d::tensor_product_sums", [&] {
+    at::parallel_for(0, parts, GRAIN, [&](int64_t begin, int64_t end) {
+      const auto scratch = std::make_unique<scalar_t[]>(shape.in * shape.out * shape.channels);
+      for (int64_t part = begin; part < end; part++)
+        E3D::layer_kernels<scalar_t>().product_sums(
+            shape, part * CENTRES_OF_PART, std::min(n, (part + 1) * CENTRES_OF_PART),
+            first.const_data_ptr<int64_t>(), edge.const_data_ptr<scalar_t>(), d.const_data_ptr<scalar_t>(),
+            environment.const_data_ptr<scalar_t>(), w.const_data_ptr<scalar_t>(), scratch.get(),
+            data<scalar_t>(d_environment), data<scalar_t>(d_w) + part * w.numel());
+    });
+  });
+  return {d_environment, d_w.sum(0)};
+}
+
 // The library may be loaded from two folders in one process (a build tree and a package): the first one
 // registers the operators.
 
@@ -172,11 +202,14 @@ struct Registration {
           "int components) -> Tensor");
     m.def("tensor_product_backward(Tensor d, Tensor edge, Tensor environment, Tensor w, Tensor term, "
           "Tensor first) -> (Tensor, Tensor)");
+    m.def("tensor_product_sums(Tensor edge, Tensor d, Tensor environment, Tensor w, Tensor term, "
+          "Tensor first) -> (Tensor, Tensor)");
     m.impl("environment", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(environment)));
     m.impl("environment_backward", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(environment_backward)));
     m.impl("tensor_product", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(tensor_product)));
     m.impl("tensor_product_backward",
            torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(tensor_product_backward)));
+    m.impl("tensor_product_sums", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(tensor_product_sums)));
   }
 };
 

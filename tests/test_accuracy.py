@@ -14,9 +14,9 @@ from ase.build import molecule
 
 from e3d_lmp import cli
 from e3d_lmp.bond_files import read_bond_energies
+from e3d_lmp.data.isolated_atoms import isolated_atom_energies
 from e3d_lmp.maps import read_map
 from e3d_lmp.store_writer import StoreWriter
-from e3d_lmp.training.isolated_atoms import isolated_atom_energies
 from edge_frames import atom_rows, molecule_frame
 from lammps_runs import BIN
 

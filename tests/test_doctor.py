@@ -122,3 +122,19 @@ def test_exit_code_counts_the_broken(
     assert doctor.run(argparse.Namespace(models=[])) == 1
     output = capsys.readouterr().out
     assert "-> type this" in output and "1 broken" in output
+
+
+def test_ovito_is_optional_and_its_driver_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"ovito": "3.17.2"}
+    monkeypatch.setattr(doctor, "_version", versions.get)
+    for answer, status, words in (
+        ((0, "True\n"), OK, ""),
+        ((0, "False\n"), NOTE, "mesa-vulkan-drivers"),
+        ((1, "ImportError: libEGL.so.1: cannot open shared object file\n"), NOTE, "libegl1"),
+    ):
+        monkeypatch.setattr(doctor, "_run", lambda command, answer=answer: answer)
+        (finding,) = doctor.check_ovito()
+        assert finding.status == status and words in finding.advice
+    versions.clear()
+    (finding,) = doctor.check_ovito()
+    assert finding.status == NOTE and finding.advice == "pip install ovito"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from allegro.model import AllegroModel
+from nequip.data import compute_neighborlist_, from_dict
 from nequip.utils.global_state import set_global_state
 
 from e3d_lmp import plugin
@@ -121,6 +122,7 @@ def test_operators_give_the_same_bits_with_any_number_of_threads() -> None:
             product = torch.ops.e3d.tensor_product(edge, environment, w, term, first, 4)
             gradients = (
                 *torch.ops.e3d.tensor_product_backward(product, edge, environment, w, term, first),
+                *torch.ops.e3d.tensor_product_sums(edge, product, environment, w, term, first),
                 *torch.ops.e3d.environment_backward(environment, basis, weight, first, [0, 1, 4]),
             )
             results.append((environment, product, *gradients))
@@ -152,19 +154,46 @@ def test_operators_equal_their_definition(channels: int) -> None:
     want = torch.zeros(4, 9, channels, dtype=torch.float64)
     want = want.index_add(0, centre, basis[:, :, None] * weight[:, of])
     torch.testing.assert_close(torch.ops.e3d.environment(basis, weight, first, irreps), want)
-    assert torch.autograd.gradcheck(lambda *x: torch.ops.e3d.environment(*x, first, irreps), (basis, weight))
+
+    def environments(*x: torch.Tensor) -> torch.Tensor:
+        return torch.ops.e3d.environment(*x, first, irreps)
+
+    assert torch.autograd.gradcheck(environments, (basis, weight))
+    assert torch.autograd.gradgradcheck(environments, (basis, weight))
 
     term, w = random_terms(generator, (3, 4, 2), 9), draw(9, channels)
     edge, environment = draw(n_edges, 3, channels), draw(4, 4, channels)
     whole = torch.zeros(3, 4, 2, channels, dtype=torch.float64)
     whole = whole.index_put(tuple(term.t()), w, accumulate=True)
     want = torch.einsum("eiu,eju,ijku->eku", edge, environment[centre], whole)
-    w = w.detach()
-    got = torch.ops.e3d.tensor_product(edge, environment, w, term, first, 2)
-    torch.testing.assert_close(got, want)
-    assert torch.autograd.gradcheck(
-        lambda *x: torch.ops.e3d.tensor_product(*x, w, term, first, 2), (edge, environment)
-    )
+
+    def products(*x: torch.Tensor) -> torch.Tensor:
+        return torch.ops.e3d.tensor_product(*x, term, first, 2)
+
+    torch.testing.assert_close(products(edge, environment, w), want)
+    assert torch.autograd.gradcheck(products, (edge, environment, w))
+    assert torch.autograd.gradgradcheck(products, (edge, environment, w))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_learn_from_forces_as_in_stock(seed: int) -> None:
+    """The gradient of a loss of energies and forces, second derivatives all, in every weight."""
+    stock, ours = (model_of(random_shape(seed), "float64").train() for _ in range(2))
+    assert use_edge_operators(ours)
+    ours.load_state_dict(stock.state_dict())  # the same names
+    generator = torch.Generator().manual_seed(seed)
+    grid = torch.cartesian_prod(*[torch.arange(3.0, dtype=torch.float64)] * 3)[:20]
+    positions = 1.6 * grid + 0.2 * torch.randn(20, 3, generator=generator, dtype=torch.float64)
+    data = {"pos": positions, "atom_types": torch.randint(len(TYPE_NAMES), (20,), generator=generator)}
+    data = compute_neighborlist_(from_dict(data), r_max=R_MAX)
+    for model in (stock, ours):
+        out = model(data.copy())
+        (out["forces"].square().sum() + out["total_energy"].square().sum()).backward()
+    for (name, a), (_, b) in zip(ours.named_parameters(), stock.named_parameters(), strict=True):
+        assert (a.grad is None) == (b.grad is None), name
+        if a.grad is not None and b.grad is not None:
+            error, scale = float((a.grad - b.grad).abs().max()), float(b.grad.abs().max())
+            assert error <= RELATIVE["float64"] * scale, f"{name}: error {error:.3e} of {scale:.3e}"
 
 
 @pytest.mark.parametrize("instructions", ["baseline", "avx2"])

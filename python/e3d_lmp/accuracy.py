@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from e3d_lmp.atomic import atomic_path
+from e3d_lmp.data.isolated_atoms import SPICE_LEVEL, cohesive_energy, isolated_atom_energies
 from e3d_lmp.errors import E3DError
 from e3d_lmp.folders import ERRORS_FORMAT
 from e3d_lmp.reactions import ReactionErrors
 from e3d_lmp.store import StoreReader
 from e3d_lmp.structures import ASE_ENERGY, SPICE_ENERGY, SPICE_FORMATION, TRANSITION1X_ENERGY
 from e3d_lmp.tables import Column, write_csv
-from e3d_lmp.training.isolated_atoms import SPICE_LEVEL, cohesive_energy, isolated_atom_energies
 
 ABSURD = 1.0
 """Mean absolute difference in eV/atom from which on two energies count as energies on different zeros."""

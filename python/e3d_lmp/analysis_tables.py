@@ -54,7 +54,7 @@ class AnalysisTables:
         if not self.pairs:
             raise E3DError(
                 f"no pair within the bond cutoff '{self.result.cutoff}' in {self.result.samples} frames; "
-                "check the order of --types, or choose another --cutoff"
+                "choose another --cutoff (and for a dump check the order of --types)"
             )
         blocks = analysis.blocks()
         self._blocks = len(blocks)

@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("e3d_lmp.doctor", "check the installation and say what to do where something is missing"),
     "run": ("e3d_lmp.simulate", "run a LAMMPS input and analyse its bond energies, with no dump in between"),
     "convert": ("e3d_lmp.convert", "turn dumped edge energies into a compact edge store (HDF5)"),
+    "train": ("e3d_lmp.training.train", "train a model under the E3D protocol; goes on where it stopped"),
+    "study": ("e3d_lmp.study.command", "train and evaluate models of many sizes and make one table of them"),
     "evaluate": ("e3d_lmp.evaluate", "make an edge store from structures and a model, with no MD"),
     "analyze": ("e3d_lmp.analyze", "turn edge energies into tables, maps, errors and figures"),
     "page": ("e3d_lmp.page", "make a web page that links D-A maps to structures, in one file"),
@@ -30,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("e3d_lmp.events", "count the bonds that formed and broke in a run with fix e3d/bonds"),
     "species": ("e3d_lmp.species", "tabulate and draw a run's molecules by formula against time"),
     "heat": ("e3d_lmp.heat.command", "thermal conductivity: Green-Kubo, HNEMD, spectrum"),
+    "data": ("e3d_lmp.data.command", "make training sets from public data: filters, split, alignment"),
     "render": ("e3d_lmp.render", "draw bonds coloured by their energy: pictures and movies (OVITO)"),
 }
 """Sub-command -> (module, one line of help), in the order in which ``e3d --help`` lists them."""
@@ -52,6 +55,14 @@ def _main_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def call(name: str, words: Sequence[str]) -> int:
+    """Run one sub-command in this process; raises `E3DError` where ``e3d`` would print it."""
+    module = importlib.import_module(COMMANDS[name][0])
+    parser = argparse.ArgumentParser(prog=f"e3d {name}", description=f"e3d {name}: {COMMANDS[name][1]}.")
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(words)) or 0)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command and return its exit code.
 
@@ -71,12 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _main_parser().print_help()
         return 0
     name = _main_parser().parse_args(words[:1]).command
-    module = importlib.import_module(COMMANDS[name][0])
-    parser = argparse.ArgumentParser(prog=f"e3d {name}", description=f"e3d {name}: {COMMANDS[name][1]}.")
-    module.add_arguments(parser)
-    args = parser.parse_args(words[1:])
     try:
-        return int(module.run(args) or 0)
+        return call(name, words[1:])
     except E3DError as error:
         print("e3d: error: " + " ".join(str(error).split()), file=sys.stderr)
         return EXIT_USER_ERROR

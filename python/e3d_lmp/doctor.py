@@ -45,6 +45,7 @@ LIBRARIES = ("e3dplugin.so", "libe3d_model.so", "libe3d_edges.so")
 REBUILD = "pip install --no-build-isolation --no-deps --force-reinstall . (in the e3d-lmp sources)"
 TIMEOUT = 120.0  # seconds for one process; the first import of torch from a cold disk may take long
 
+_OVITO_PROBE = "from e3d_lmp.scene.pictures import has_vulkan; print(has_vulkan())"
 _PLUGIN_INPUT = "units metal\natom_style atomic\nregion b block 0 9 0 9 0 9\ncreate_box 1 b\nplugin list\n"
 
 
@@ -284,6 +285,23 @@ def check_threads() -> Iterator[Finding]:
         yield Finding(NOTE, "threads", f"OMP_NUM_THREADS={asked} on {cores} cores", "unset OMP_NUM_THREADS")
 
 
+def check_ovito() -> Iterator[Finding]:
+    """OVITO, for ``e3d render``, starts and finds a Vulkan driver; it is optional."""
+    from e3d_lmp.render import OVITO_PACKAGES
+
+    if _version("ovito") is None:
+        yield Finding(NOTE, "OVITO", "not installed: no 'e3d render'", "pip install ovito")
+        return
+    code, output = _run([sys.executable, "-c", _OVITO_PROBE])
+    if code != 0:
+        yield Finding(NOTE, "OVITO", _last_line(output), f"sudo apt-get install {OVITO_PACKAGES}")
+    elif _last_line(output) != "True":
+        advice = "sudo apt-get install libvulkan1 mesa-vulkan-drivers"
+        yield Finding(NOTE, "OVITO", "finds no Vulkan driver: no 'e3d render'", advice)
+    else:
+        yield Finding(OK, "OVITO", f"{_version('ovito')}, draws without a display")
+
+
 def check_models(paths: Sequence[Path], facts: dict[str, str]) -> Iterator[Finding]:
     """Model files keep the contract, and compiled ones fit this torch and this processor."""
     from e3d_lmp.contract import AOTINDUCTOR, ModelMetadata, read_strings
@@ -327,6 +345,7 @@ def examine(models: Sequence[Path] = ()) -> Iterator[Finding]:
     yield from check_lmp(folder)
     yield from check_python()
     yield from check_threads()
+    yield from check_ovito()
     yield from check_models(models, facts)
 
 

@@ -51,6 +51,7 @@ class TensorProduct(torch.nn.Module):
         self.components = int(stock.base_dim_out)
         self.channels = int(stock.mul)
         self.weights = stock.weights
+        self.register_buffer("w3j", stock.w3j)  # read by nobody: a checkpoint fits the stock module
         w3j = stock.w3j.detach()
         paths = int(stock.num_paths)
         if paths == 1:

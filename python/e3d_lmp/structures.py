@@ -1,6 +1,6 @@
 """Structures to evaluate, one after the other: ASE-readable files, SPICE and Transition1x HDF5 files.
 
-Layouts: SPICE, see `e3d_lmp.training.spice`; Transition1x, ``PART/FORMULA/REACTION/END`` (END: ``reactant``,
+Layouts: SPICE, see `e3d_lmp.data.spice`; Transition1x, ``PART/FORMULA/REACTION/END`` (END: ``reactant``,
 ``transition_state``, ``product``) with `atomic_numbers` (N,), `positions` (F, N, 3) angstrom and energies
 (F,) in eV, where PART is ``data`` (everything), ``train``, ``val`` or ``test``; the reaction itself holds the
 images of its path in the same fields. Schreiner et al., Scientific Data 9, 779 (2022),
@@ -189,7 +189,7 @@ class Structures:
                     yield f"{formula}/{reaction}/{name}", member, member["positions"].shape[0]
 
     def _frames(self, path: Path, name: str, group: h5py.Group, start: int) -> Iterator[Structure]:
-        from e3d_lmp.training.spice import ENERGY_UNITS, GRADIENT_UNITS, LENGTH_UNITS, unit_factor
+        from e3d_lmp.data.field_units import ENERGY_UNITS, GRADIENT_UNITS, LENGTH_UNITS, unit_factor
 
         numbers = group["atomic_numbers"][()].astype(np.int64).reshape(-1)
         is_spice = "conformations" in group
@@ -284,7 +284,7 @@ def _ase_structures(path: Path, start: int, forces: bool) -> Iterator[Structure]
         return getattr(atoms.calc, "results", {})
 
     try:
-        with _decompressed(path) as plain:
+        with decompressed(path) as plain:
             for k, atoms in enumerate(ase.io.iread(plain, index=f"{start}:"), start):
                 yield Structure(
                     f"{path.name}/{k}",
@@ -306,12 +306,12 @@ def _ase_structures(path: Path, start: int, forces: bool) -> Iterator[Structure]
 def _ase_count(path: Path) -> int:
     import ase.io
 
-    with _decompressed(path) as plain:
+    with decompressed(path) as plain:
         return sum(1 for _ in ase.io.iread(plain, index=":"))
 
 
 @contextlib.contextmanager
-def _decompressed(path: Path) -> Iterator[Path]:
+def decompressed(path: Path) -> Iterator[Path]:
     """The file, or a temporary copy of it without its compression: ASE jumps to and fro between the frames of
     a file, and in a compressed one each jump back would read it from its start.
     """

@@ -27,11 +27,11 @@ export MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLO
 
 cd "$run"
 if [[ ! -f data/manifest.json ]]; then
-  "$python" -m e3d_lmp.training.prepare "$root/scripts/training/organic_small_data.yaml" "$data" data
+  "$python" -m e3d_lmp data prepare "$root/scripts/training/organic_small_data.yaml" --source "$data" -o data
 fi
 for part in train:5000 test:300; do # pairs of molecules in close contact; needs `pip install tblite`
   if [[ ! -f data/contacts_${part%:*}.json ]]; then
-    "$python" -m e3d_lmp.training.contacts data --part "${part%:*}" --count "${part#*:}"
+    "$python" -m e3d_lmp.data.contacts data --part "${part%:*}" --count "${part#*:}"
   fi
 done
 neighbours="$("$python" -c 'import json; print(json.load(open("data/manifest.json"))["avg_num_neighbors"])')"

@@ -1,25 +1,19 @@
 """Model card: a text with the measured numbers of a model put in.
 
-    python -m e3d_lmp.training.card FACTS.json TEMPLATE.md OUT.md
-
-FACTS.json is what e3d_lmp.training.ship wrote beside the package. In the template, ``$sets``, ``$errors`` and
-``$bonds`` stand for tables; ``$frames``, ``$steps``, ``$epochs``, ``$energy``, ``$forces`` and ``$sha256``
-for numbers.
+The facts are those of `e3d_lmp.training.ship`. In the template, ``$sets``, ``$errors`` and ``$bonds`` stand for
+tables, ``$architecture``, ``$training_data`` and ``$name`` for text; ``$frames``, ``$steps``, ``$epochs``,
+``$batch``, ``$learning_rate``, ``$seed``, ``$energy``, ``$forces`` and ``$sha256`` for numbers.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import string
-from pathlib import Path
 from typing import Any
 
 from e3d_lmp.errors import E3DError
 
 
-def card(facts: dict[str, Any], template: str) -> str:
+def card(facts: dict[str, Any], template: str, package: str = "model.nequip.zip") -> str:
     """The text of the card.
 
     Raises
@@ -31,16 +25,22 @@ def card(facts: dict[str, Any], template: str) -> str:
     if evaluation is None:
         raise E3DError(
             "expected errors on held-out molecules in the facts, found none; "
-            "run e3d_lmp.training.evaluate to RUN/test.json and e3d_lmp.training.ship again"
+            "run 'e3d train' again, which evaluates the model at its end"
         )
-    total = evaluation["subsets"]["all"]
+    total, training = evaluation["subsets"]["all"], facts["training"]
     words = {
         "sets": _sets(facts["sets"]),
         "errors": _errors(evaluation["subsets"]),
         "bonds": _bonds(evaluation["bonds"]),
-        "frames": f"{facts['sets']['train']['frames']:,}",
-        "steps": f"{facts['training']['steps']:,}",
-        "epochs": str(facts["training"]["epochs"]),
+        "name": package.removesuffix(".nequip.zip"),
+        "architecture": _architecture(facts["model"]["architecture"]),
+        "training_data": training.get("training_data", "unknown"),
+        "frames": f"{facts['sets']['train']['used']:,}",
+        "steps": f"{training['steps']:,}",
+        "epochs": f"{training['epochs']:g}",
+        "batch": str(training["batch"]),
+        "learning_rate": str(training["learning_rate"]),
+        "seed": str(training["seed"]),
         "energy": f"{total['energy_mae']:.1f}",
         "forces": f"{total['forces_mae']:.0f}",
         "sha256": facts["model"]["sha256"],
@@ -51,6 +51,14 @@ def card(facts: dict[str, Any], template: str) -> str:
         raise E3DError(
             f"expected the words {', '.join(words)} after $ in the template, got {error}"
         ) from error
+
+
+def _architecture(model: dict[str, Any]) -> str:
+    return (
+        f"Allegro, elements {' '.join(model['type_names'])}, cutoff {model['r_max']} Å, l_max {model['l_max']}, "
+        f"{model['num_layers']} layers, {model['num_tensor_features']} tensor and "
+        f"{model['num_scalar_features']} scalar features, {model['model_dtype']}."
+    )
 
 
 def _sets(sets: dict[str, Any]) -> str:
@@ -88,23 +96,3 @@ def _bonds(bonds: dict[str, Any]) -> str:
             f"| {row['mean_abs_A']:.2f} |"
         )
     return "\n".join(rows)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("facts", type=Path)
-    parser.add_argument("template", type=Path)
-    parser.add_argument("out", type=Path)
-    args = parser.parse_args(argv)
-    text = card(json.loads(args.facts.read_text(encoding="utf-8")), args.template.read_text(encoding="utf-8"))
-    temporary = args.out.with_name(args.out.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, args.out)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

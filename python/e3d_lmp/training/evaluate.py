@@ -1,15 +1,11 @@
 """Errors of a model on a held-out set, per subset, and the edge energies that it puts on bonds.
 
-    python -m e3d_lmp.training.evaluate MODEL DATA_FOLDER OUT.json [--part test]
-
-MODEL is a checkpoint or a package, DATA_FOLDER what e3d_lmp.training.prepare wrote.
+The model is a checkpoint or a package, the folder one of ``e3d data prepare``; ``e3d train`` does it at its end.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +19,7 @@ from e3d_lmp.decomposition import decompose
 
 FORMAT = "e3d-evaluation/1"
 CONTACTS = "Contacts of two molecules"
-"""Name of the pairs of e3d_lmp.training.contacts among the subsets; `all` is without them."""
+"""Name of the pairs of e3d_lmp.data.contacts among the subsets; `all` is without them."""
 
 _BOND = 1.3
 """Bonds are pairs closer than this times the sum of their covalent radii."""
@@ -54,9 +50,9 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
     """
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     names = [entry[0] for entry in manifest["sets"][part]["entries"]]
-    frames = _read(folder / f"{part}.lmdb")
+    frames = read_frames(folder / f"{part}.lmdb")
     if (folder / f"contacts_{part}.lmdb").exists():
-        contacts = _read(folder / f"contacts_{part}.lmdb")
+        contacts = read_frames(folder / f"contacts_{part}.lmdb")
         frames += contacts
         names += [CONTACTS] * len(contacts)
     edge_model = decompose(model).edge_model
@@ -85,7 +81,7 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
     }
 
 
-def _read(path: Path) -> list[dict[str, torch.Tensor]]:
+def read_frames(path: Path) -> list[dict[str, torch.Tensor]]:
     """All frames of a database, which is closed again: it may be open once per process only."""
     from nequip.data.dataset import NequIPLMDBDataset
 
@@ -140,35 +136,3 @@ def _collect_bonds(
 def _label_order(element: str) -> tuple[bool, str]:
     """Alphabetical, hydrogen last."""
     return element == "H", element
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Command line: print the tables and write them as json."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--part", default="test", choices=("train", "val", "test"))
-    args = parser.parse_args(argv)
-    result = evaluate(load_model(args.model), args.folder, args.part)
-    temporary = args.out.with_name(args.out.name + ".tmp")
-    temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, args.out)
-    print(f"{'subset':34s} frames   E MAE  E RMSE (meV/atom)   F MAE  F RMSE (meV/A)")
-    for name, row in result["subsets"].items():
-        print(
-            f"{name:34s} {row['frames']:6d} {row['energy_mae']:7.2f} {row['energy_rmse']:7.2f}"
-            f" {row['forces_mae']:18.1f} {row['forces_rmse']:7.1f}"
-        )
-    print("bond     count   mean D    std D  mean |A| (eV)")
-    for label, row in result["bonds"].items():
-        print(
-            f"{label:6s} {row['count']:7d} {row['mean_D']:8.3f} {row['std_D']:8.3f} {row['mean_abs_A']:8.3f}"
-        )
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,100 +1,104 @@
-"""Package a trained checkpoint without the paths of the machine that trained it, with its facts beside it.
+"""Package a trained checkpoint without the paths of the machine that trained it, with its facts.
 
-    python -m e3d_lmp.training.ship RUN/last.ckpt OUT.nequip.zip
-
-Paths of the run become relative to its folder. The package keeps one training frame as an example. OUT.json
-holds what the model card tells: the sets, the training and, if RUN/test.json is there, the errors on held-out
-molecules.
+Paths of the run and of its data become relative. The package keeps one training frame as an example.
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
+from e3d_lmp.atomic import atomic_path
+from e3d_lmp.training.paths import with_names
 from e3d_lmp.training.provenance import training_provenance
+from e3d_lmp.training.run_config import PreparedData
+
+FORMAT = "e3d-model-facts/1"
 
 
-def without_prefix(value: Any, prefix: str) -> Any:
-    """`value` with `prefix` replaced by '.' in every string of nested lists and dictionaries."""
-    if isinstance(value, str):
-        return value.replace(prefix, ".")
-    if isinstance(value, dict):
-        return {key: without_prefix(item, prefix) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(without_prefix(item, prefix) for item in value)
-    return value
-
-
-def package(checkpoint_path: Path, out: Path) -> None:
-    """Write `out` with nequip-package (EMA weights, eager model only) from a checkpoint of our training.
-
-    Paths below the checkpoint's folder become relative to it; the folder holds data/manifest.json.
-    """
+def package(run: Path, data: PreparedData, out: Path) -> None:
+    """Write `out` with nequip-package (EMA weights, eager model only) from the checkpoint of a run."""
     from nequip.scripts.package import main as nequip_package
 
-    folder = checkpoint_path.resolve().parent
-    checkpoint = torch.load(checkpoint_path, map_location="cpu", weights_only=False)
-    checkpoint["hyper_parameters"] = without_prefix(checkpoint["hyper_parameters"], str(folder))
+    checkpoint = torch.load(run / "last.ckpt", map_location="cpu", weights_only=False)
+    names = {str(run.resolve()): ".", str(data.folder): "./data"}
+    checkpoint["hyper_parameters"] = with_names(checkpoint["hyper_parameters"], names)
     out = out.resolve()
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
-        clean = Path(scratch) / "clean.ckpt"
-        torch.save(checkpoint, clean)
-        built = Path(scratch) / "model.nequip.zip"
-        os.chdir(folder)
-        try:
-            nequip_package(["build", str(clean), str(built)])
-        finally:
-            os.chdir(before)
-        facts = _facts(checkpoint, folder, built)
-        os.replace(built, out)
-        text = Path(scratch) / "facts.json"
-        text.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        os.replace(text, out.with_name(out.name.removesuffix(".nequip.zip") + ".json"))
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
+        folder = Path(scratch)
+        torch.save(checkpoint, folder / "clean.ckpt")
+        (folder / "data").symlink_to(data.folder)
+        with _working_in(folder):
+            nequip_package(["build", "clean.ckpt", "model.nequip.zip"])
+        os.replace(folder / "model.nequip.zip", out)
 
 
-def _facts(checkpoint: dict[str, Any], folder: Path, built: Path) -> dict[str, Any]:
-    """What is known of the model: its file, its training, its sets, its errors."""
-    manifest = json.loads((folder / "data/manifest.json").read_text(encoding="utf-8"))
+def write_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[str, Any], out: Path) -> None:
+    """Write what the model card tells: the file, its training, its sets, its errors."""
+    facts = model_facts(run, data, packaged, evaluation)
+    with atomic_path(out) as partial:
+        partial.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a model: file, training, sets, errors on held-out molecules."""
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    trained = json.loads((run / "trained.json").read_text(encoding="utf-8"))
+    manifest = data.manifest
     sets = {
         part: {key: value for key, value in about.items() if key != "entries"}
         for part, about in manifest["sets"].items()
     }
-    for path in sorted((folder / "data").glob("contacts_*.json")):
-        sets[path.stem] = json.loads(path.read_text(encoding="utf-8"))
-    evaluation = folder / "test.json"
+    for path in sorted(data.folder.glob("contacts_*.json")):
+        if config.get("contacts") or path.stem != "contacts_train":
+            sets[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+    frames = config.get("frames") or data.frames
+    sets["train"]["used"] = frames
+    seen = frames + (sets["contacts_train"]["frames"] if config.get("contacts") else 0)
+    batch = int(config["data"]["train_dataloader"]["batch_size"]) * int(config["trainer"]["devices"])
     return {
-        "format": "e3d-model-facts/1",
-        "model": {"sha256": hashlib.sha256(built.read_bytes()).hexdigest(), "bytes": built.stat().st_size},
-        "training": training_provenance(built)
-        | {"steps": checkpoint["global_step"], "epochs": checkpoint["epoch"] + 1},
+        "format": FORMAT,
+        "model": {
+            "sha256": hashlib.sha256(packaged.read_bytes()).hexdigest(),
+            "bytes": packaged.stat().st_size,
+            "architecture": {
+                key: value
+                for key, value in config["training_module"]["model"].items()
+                if key not in ("compile_mode",)
+            },
+        },
+        "training": {
+            **training_provenance(packaged),
+            **trained,
+            "batch": batch,
+            "epochs": round(trained["steps"] * batch / seen, 2),
+            "seed": config.get("seed"),
+            "learning_rate": config.get("learning_rate"),
+            "data_sha256": data.sha256,
+        },
         "recipe": manifest["recipe"],
-        "source": manifest["source"],
+        "source": manifest.get("source"),
+        "isolated_atoms": manifest.get("isolated_atoms"),
+        "alignment": manifest.get("alignment"),
         "sets": sets,
-        "evaluation": json.loads(evaluation.read_text(encoding="utf-8")) if evaluation.exists() else None,
+        "evaluation": evaluation,
     }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("out", type=Path, help="must end in .nequip.zip")
-    args = parser.parse_args(argv)
-    package(args.checkpoint, args.out)
-    print(f"{args.out}: {args.out.stat().st_size} bytes, provenance {training_provenance(args.out)}")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+@contextlib.contextmanager
+def _working_in(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)

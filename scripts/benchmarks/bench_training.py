@@ -1,8 +1,8 @@
-"""CPU seconds per training frame and per inference edge: stock tensor product against centre contraction.
+"""CPU time of a frame in training, and of an edge outside it, in eager mode: nequip-allegro's layers and ours.
 
-    python scripts/training/bench_contraction.py RUN_FOLDER/data
+    python scripts/benchmarks/bench_training.py DATA
 
-The folder is what e3d_lmp.training.prepare wrote. All models see the same frames, on one thread.
+The folder is what ``e3d data prepare`` wrote. All models see the same frames, on one thread.
 """
 
 from __future__ import annotations
@@ -12,24 +12,29 @@ import time
 from pathlib import Path
 
 import torch
-import yaml
+from allegro.model import AllegroModel
 from nequip.data import AtomicDataDict
 from nequip.data.dataset import NequIPLMDBDataset
 from nequip.utils.global_state import set_global_state
 
 from e3d_lmp.contraction import contract_centres
+from e3d_lmp.edge_layers import use_edge_operators
+from e3d_lmp.training.model import allegro_config
 
 FRAMES, BATCH, REPEATS = 60, 5, 3
 
 
 def build() -> torch.nn.Module:
-    """The model of organic_small.yaml with random weights."""
-    from hydra.utils import get_method
+    """The model of ``e3d train tensor32`` with random weights."""
+    config = allegro_config(type_names=["H", "C", "N", "O", "S", "F", "Cl"], avg_num_neighbors=16.0)
+    return AllegroModel(**{key: value for key, value in config.items() if key != "_target_"})
 
-    config = yaml.safe_load(Path(__file__).with_name("organic_small.yaml").read_text(encoding="utf-8"))
-    model = config["training_module"]["model"]
-    model |= {"seed": 1, "type_names": config["type_names"], "avg_num_neighbors": 16.0}
-    return get_method(model.pop("_target_"))(**model)
+
+def with_operators(model: torch.nn.Module) -> torch.nn.Module:
+    """The model with the layers that `e3d train` uses on a CPU."""
+    if not use_edge_operators(model):
+        raise SystemExit("bench_training: error: not an Allegro model that our layers fit")
+    return model
 
 
 def seconds(model: torch.nn.Module, batches: list[dict[str, torch.Tensor]], train: bool) -> float:
@@ -60,8 +65,8 @@ def main() -> None:
     print(f"{FRAMES} frames, {edges / FRAMES:.0f} edges each, batches of {BATCH}, one thread, CPU time")
     rows = {
         "stock": build(),
-        "contracted, padded": contract_centres(build()),
-        "contracted, gather": contract_centres(build(), padded=False),
+        "contraction, padded": contract_centres(build()),
+        "operators": with_operators(build()),
     }
     base: list[float] = []
     for name, model in rows.items():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from ase.data import covalent_radii
+from ase.data import chemical_symbols, covalent_radii
 
 PARTS = ("train", "val", "test")
 
@@ -34,6 +34,37 @@ def molecule_key(atomic_numbers: np.ndarray, positions: np.ndarray) -> str:
             for i in range(len(colours))
         ]
     return hashlib.sha256(",".join(sorted(colours)).encode()).hexdigest()[:16]
+
+
+def crystal_key(atomic_numbers: np.ndarray) -> str:
+    """Reduced formula: all crystals of a composition, of whatever cell and structure, have one key."""
+    numbers, counts = np.unique(atomic_numbers, return_counts=True)
+    counts = counts // np.gcd.reduce(counts)
+    return "crystal " + "".join(
+        f"{chemical_symbols[z]}{count if count > 1 else ''}" for z, count in zip(numbers, counts, strict=True)
+    )
+
+
+def linked_keys(keys: Iterable[Sequence[str]]) -> list[str]:
+    """One key for each molecule, the same for all that are linked by common keys: the first of theirs.
+
+    Parameters
+    ----------
+    keys : the keys of each molecule; a reaction has those of its reactant and its product
+    """
+    rows = [tuple(row) for row in keys]
+    parent = {key: key for row in rows for key in row}
+
+    def root(key: str) -> str:
+        while parent[key] != key:
+            parent[key] = key = parent[parent[key]]
+        return key
+
+    for row in rows:
+        for key in row[1:]:
+            one, other = sorted((root(row[0]), root(key)))
+            parent[other] = one
+    return [root(row[0]) for row in rows]
 
 
 def split_by_molecule(

@@ -1,6 +1,6 @@
 """Close contacts between molecules: what single molecules cannot teach and a liquid needs.
 
-    python -m e3d_lmp.training.contacts DATA_FOLDER --part train --count 4000
+    python -m e3d_lmp.data.contacts DATA_FOLDER --part train --count 4000
 
 takes random pairs of frames of DATA_FOLDER/<part>.lmdb, turns them at random, brings them to a random closest
 contact and writes DATA_FOLDER/contacts_<part>.lmdb. The label of a pair is
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,9 @@ import numpy as np
 import torch
 from ase.data import vdw_radii
 from ase.units import Bohr, Hartree
+
+from e3d_lmp.atomic import atomic_path
+from e3d_lmp.data.database import entry, write_database
 
 FORMAT = "e3d-contacts/1"
 
@@ -93,13 +95,12 @@ def make_contacts(
 
     Parameters
     ----------
-    folder : what e3d_lmp.training.prepare wrote
+    folder : what `e3d data prepare` wrote
     count, minutes : stop at this number of pairs or after this time
     max_atoms : of one molecule
     closest : pairs are placed at contacts from this to 1.05 sums of van der Waals radii, evenly
     energy_of : energy (eV) and forces (eV/angstrom) of atomic numbers and positions (angstrom)
     """
-    from nequip.data import compute_neighborlist_, from_dict
     from nequip.data.dataset import NequIPLMDBDataset
     from nequip.utils.global_state import set_global_state
 
@@ -110,6 +111,10 @@ def make_contacts(
     dataset = NequIPLMDBDataset(str(folder / f"{part}.lmdb"))
     sizes = dataset.get_metadata("num_atoms_per_entry")
     small = np.flatnonzero(np.asarray(sizes) <= max_atoms)
+    # the fields of the set itself, so that both go into one batch
+    with_cell, with_stress = "cell" in dataset[0], "stress" in dataset[0]
+    if with_cell:
+        small = np.array([k for k in small if not dataset[int(k)]["pbc"].any()], dtype=int)
     refused = {"force above 25 eV/angstrom": 0, "interaction above 8 eV": 0, "not converged": 0}
     counts = {"pairs": 0, "edges": 0}
 
@@ -141,29 +146,21 @@ def make_contacts(
                 refused["interaction above 8 eV"] += 1
                 continue
             cohesive = interaction + sum(float(frame["total_energy"].sum()) for frame in frames)
-            data = from_dict(
-                {
-                    "pos": positions,
-                    "atomic_numbers": np.concatenate(numbers),
-                    "atom_types": np.concatenate([f["atom_types"].reshape(-1).numpy() for f in frames]),
-                    "total_energy": cohesive,
-                    "forces": total,
-                }
+            data = entry(
+                np.concatenate(numbers),
+                positions,
+                cohesive,
+                total,
+                elements=recipe["elements"],
+                r_max=recipe["r_max"],
+                with_cell=with_cell,
+                with_stress=with_stress,
             )
-            data = compute_neighborlist_(data, r_max=recipe["r_max"])
-            data.pop("edge_cell_shift", None)
-            data.pop("pbc", None)
             counts["pairs"] += 1
             counts["edges"] += data["edge_index"].shape[1]
             yield data
 
-    path = folder / f"contacts_{part}.lmdb"
-    temporary = path.with_suffix(".tmp")
-    for leftover in (temporary, Path(f"{temporary}-lock")):
-        leftover.unlink(missing_ok=True)
-    NequIPLMDBDataset.save_from_iterator(str(temporary), pairs(), map_size=4 * 1024**3)
-    os.replace(temporary, path)
-    Path(f"{temporary}-lock").unlink(missing_ok=True)
+    write_database(folder / f"contacts_{part}.lmdb", pairs())
     facts = {
         "format": FORMAT,
         "label": "molecules: as in the set; interaction: GFN2-xTB",
@@ -175,9 +172,8 @@ def make_contacts(
         "edges": counts["edges"],
         "refused": refused,
     }
-    out = folder / f"contacts_{part}.json.tmp"
-    out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    os.replace(out, folder / f"contacts_{part}.json")
+    with atomic_path(folder / f"contacts_{part}.json") as partial:
+        partial.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return facts
 
 

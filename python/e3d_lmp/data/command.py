@@ -1,0 +1,74 @@
+"""``e3d data``: training data for `e3d train`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``e3d data``."""
+    tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
+    prepare = tasks.add_parser("prepare", help="make train, val and test sets from files in public layouts")
+    prepare.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="which frames of which files")
+    prepare.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder to write to")
+    prepare.add_argument(
+        "--source",
+        nargs="+",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="files in place of those of the recipe, by name or in its order",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the sets and print what they are."""
+    from e3d_lmp.data.prepare import prepare
+    from e3d_lmp.data.recipe import read_recipe
+
+    manifest = prepare(read_recipe(args.recipe, args.source), args.out)
+    print("\n".join(_summary(manifest)))
+    return 0
+
+
+def _summary(manifest: dict[str, Any]) -> list[str]:
+    lines = []
+    for source in manifest["source"]:
+        lines.append(
+            f"{source['name']}: {source['frames']} frames of {source['molecules']} molecules, "
+            f"{source['level']}"
+        )
+        if source["elements_without_isolated_atom"]:
+            lines.append(
+                f"    no isolated atom, left out: {' '.join(source['elements_without_isolated_atom'])}"
+            )
+        if source["charge_unknown_taken_as_neutral"]:
+            lines.append(
+                f"    charge unknown, taken as 0: {source['charge_unknown_taken_as_neutral']} molecules"
+            )
+        lines.extend(_dropped(source["dropped"]))
+    lines.extend(_dropped(manifest["dropped"]))
+    if manifest["alignment"]:
+        for level, fit in manifest["alignment"]["levels"].items():
+            lines.append(
+                f"{level} -> {manifest['alignment']['to']}: factor {fit['factor']:.6f} ({fit['method']}, "
+                f"{fit['structures']} structures)"
+            )
+    for part, about in manifest["sets"].items():
+        lines.append(
+            f"{part}: {about['frames']} frames, {about['molecules']} molecules, {about['edges']} edges"
+        )
+        lines.extend(
+            f"    {count:6d}  {subset or '(no subset)'}" for subset, count in about["subsets"].items()
+        )
+    lines.append(f"avg_num_neighbors: {manifest['avg_num_neighbors']}")
+    return lines
+
+
+def _dropped(dropped: dict[str, dict[str, int]]) -> list[str]:
+    return [
+        f"    dropped {count} {kind}: {reason}"
+        for kind, counts in dropped.items()
+        for reason, count in counts.items()
+    ]

@@ -1,0 +1,121 @@
+"""Reader of the SPICE 1/2 HDF5 layout.
+
+One group per molecule: `atomic_numbers` (N,), `conformations` (F, N, 3) bohr, `dft_total_energy` (F,)
+hartree, `dft_total_gradient` (F, N, 3) hartree/bohr, `formation_energy` (F,) hartree (the cohesive energy),
+`subset` and `smiles` (one string each). The charge of a molecule is the sum of the formal charges of its
+SMILES. Layout: Eastman et al., Scientific Data 10, 11 (2023), and https://github.com/openmm/spice-dataset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from e3d_lmp.data.field_units import ENERGY_UNITS, GRADIENT_UNITS, LENGTH_UNITS, unit_factor
+from e3d_lmp.data.isolated_atoms import cohesive_energy
+from e3d_lmp.data.records import Molecule, Wanted
+from e3d_lmp.data.screening import screened
+from e3d_lmp.data.smiles import formal_charge
+from e3d_lmp.data.split import molecule_key
+from e3d_lmp.errors import E3DError
+
+
+def read_spice(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
+    """Yield the molecules of a file with their cohesive energies and forces, in the order of the file.
+
+    Raises
+    ------
+    E3DError
+        The file is no HDF5 file, lacks a field, or has fields of the wrong shape or in unknown units.
+    """
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise E3DError(
+            f"expected an HDF5 file in the SPICE layout at '{path}', got: {error}; check the path"
+        ) from error
+    energy = wanted.energy or ("dft_total_energy" if wanted.atoms is not None else "formation_energy")
+    with file:
+        if len(file) == 0:
+            raise E3DError(f"expected molecules in '{path}', found an empty file; fetch it again")
+        for name, group in file.items():
+            _check_group(path, name, group, energy, wanted.forces)
+            numbers = group["atomic_numbers"][()].astype(np.int64).reshape(-1)
+            smiles, subset = _text(group, "smiles"), _text(group, "subset")
+            charge = formal_charge(smiles)
+            if not wanted.takes(numbers, subset, charge):
+                continue
+            molecule = screened(
+                _convert(name, group, numbers, energy, wanted, smiles, subset, charge), wanted
+            )
+            if molecule is not None:
+                yield replace(molecule, keys=(molecule_key(numbers, molecule.positions[0]),))
+
+
+def _check_group(
+    path: str | Path, name: str, group: h5py.Group | h5py.Dataset, energy: str, forces: bool
+) -> None:
+    """Raise unless `group` holds the fields with matching shapes."""
+    if not isinstance(group, h5py.Group):
+        raise E3DError(
+            f"expected one group per molecule in '{path}', got the data set '{name}'; "
+            "this is not the SPICE layout"
+        )
+    fields = ["atomic_numbers", "conformations", energy] + ["dft_total_gradient"] * forces
+    missing = [field_name for field_name in fields if field_name not in group]
+    if missing:
+        raise E3DError(
+            f"expected the fields {', '.join(fields)} in group '{name}' of '{path}', "
+            f"missing: {', '.join(missing)}; this is not the SPICE layout, or a file without these labels"
+        )
+    n_atoms = group["atomic_numbers"].size
+    n_frames = group["conformations"].shape[0]
+    shapes = [(n_frames, n_atoms, 3), (n_frames,), (n_frames, n_atoms, 3)]
+    for field_name, shape in zip(fields[1:], shapes, strict=False):
+        if group[field_name].shape != shape:
+            raise E3DError(
+                f"expected shape {shape} for '{field_name}' in group '{name}' of '{path}', "
+                f"got {group[field_name].shape}; the file is damaged"
+            )
+
+
+def _text(group: h5py.Group, name: str) -> str:
+    if name not in group:
+        return ""
+    value = np.asarray(group[name][()]).reshape(-1)[0]
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _convert(
+    name: str,
+    group: h5py.Group,
+    numbers: np.ndarray,
+    energy: str,
+    wanted: Wanted,
+    smiles: str,
+    subset: str,
+    charge: int | None,
+) -> Molecule:
+    """All frames of a group in eV and angstrom."""
+    conformations = group["conformations"]
+    positions = conformations[()].astype(np.float64) * unit_factor(conformations, LENGTH_UNITS)
+    total = group[energy][()].astype(np.float64) * unit_factor(group[energy], ENERGY_UNITS)
+    forces = np.full(positions.shape, np.nan)
+    if wanted.forces:
+        gradient = group["dft_total_gradient"]
+        forces = -gradient[()].astype(np.float64) * unit_factor(gradient, GRADIENT_UNITS)
+    return Molecule(
+        name=name,
+        subset=subset,
+        smiles=smiles,
+        atomic_numbers=numbers,
+        positions=positions,
+        energy=cohesive_energy(total, numbers, wanted.atoms),
+        forces=forces,
+        frames=np.arange(len(total)),
+        charge=charge,
+    )

@@ -1,0 +1,224 @@
+"""What a scaling study is: the rows of its table, and what each is made from.
+
+A configuration is a YAML file; paths in it are relative to it::
+
+    data: data/organic            # folder of e3d data prepare
+    sizes: [920, 3000, 10000]     # N: each model learns from the first N frames
+    tensors: [32]                 # tensor features
+    seeds: [1]
+    steps: 8000                   # budget of each model; or minutes
+    train:                        # optional
+      config: tensor32            # configuration of e3d train; `tensor` is set for each row
+      batch: 5                    # any of its keys
+      learning_rate: 0.005
+    molecules:                    # optional; default: the held-out set of the data
+      file: molecules.extxyz
+    reactions:                    # optional: reactants, transition states, products (Transition1x layout)
+      file: reactions.h5
+      energy: wB97x_6-31G(d).energy
+      every: 1
+    analysis: {cutoff: covalent}  # optional: bond cutoff and other options of e3d analyze
+
+Keys of `molecules` and `reactions` beside `file` are options of e3d evaluate (energy, part, every, limit) and,
+``isolated_atoms``, of e3d analyze.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from e3d_lmp.errors import E3DError
+from e3d_lmp.training.run_config import Options, PreparedData, compose, portable, read_data
+
+SETS = ("molecules", "reactions")
+_EVALUATE = ("energy", "part", "every", "limit", "skip_unknown", "batch")
+_ANALYZE = ("isolated_atoms",)
+_ANALYSIS = ("cutoff", "bin", "pairs", "bond_orders", "references", "equal_size")
+_KEYS = ("data", "sizes", "tensors", "seeds", "steps", "minutes", "train", "molecules", "reactions",
+         "analysis")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model of a study.
+
+    Attributes
+    ----------
+    tensor   tensor features
+    frames   training structures
+    seed     of weights and order
+    """
+
+    tensor: int
+    frames: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return f"t{self.tensor}_n{self.frames}_s{self.seed}"
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Structures that every model is judged by.
+
+    Attributes
+    ----------
+    file       path; None: the held-out set of the data
+    evaluate   options of e3d evaluate by name
+    analyze    options of e3d analyze by name
+    """
+
+    file: Path | None
+    evaluate: Mapping[str, Any]
+    analyze: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study.
+
+    Attributes
+    ----------
+    data       what the models learn
+    rows       in the order in which they are computed
+    config     configuration of e3d train
+    values     keys of it that the study sets
+    sets       structures to judge by, by the names of `SETS`
+    analysis   options of e3d analyze for all sets
+    """
+
+    data: PreparedData
+    rows: tuple[Row, ...]
+    config: str
+    values: Mapping[str, Any]
+    sets: Mapping[str, TestSet]
+    analysis: Mapping[str, Any] = field(default_factory=dict)
+
+    def training(self, row: Row, folder: Path, device: str = "cpu", devices: int = 1) -> dict[str, Any]:
+        """The resolved training configuration of a row in a folder."""
+        values = {**self.values, "tensor": row.tensor, "seed": row.seed}
+        budget = {key: values.pop(key, None) for key in ("steps", "minutes")}
+        options = Options(frames=row.frames, values=values, device=device, devices=devices, **budget)
+        return compose(self.config, self.data, folder, options)
+
+    def inputs(self, row: Row) -> dict[str, Any]:
+        """All that the numbers of a row depend on, without paths: ``training``, and each test set."""
+        judged = {
+            name: {"sha256": self.sha256(name), **one.evaluate, **one.analyze, **self.analysis}
+            for name, one in self.sets.items()
+        }
+        return {"training": portable(self.training(row, Path("RUN"))), **judged}
+
+    def sha256(self, name: str) -> str:
+        """Of the structures of a test set."""
+        file = self.sets[name].file
+        if file is None:
+            return f"test set of {self.data.sha256}"
+        return _sha256(file)
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a configuration file.
+
+    Raises
+    ------
+    E3DError
+        The file is missing, has a key that is not known, or asks for more frames than there are.
+    """
+    tree = _read_yaml(path)
+    unknown = sorted(set(tree) - set(_KEYS))
+    if unknown:
+        raise E3DError(f"{path}: no key '{unknown[0]}' is known; known are {', '.join(_KEYS)}")
+    for key in ("data", "sizes", "tensors"):
+        if key not in tree:
+            raise E3DError(f"{path}: no key '{key}'; see docs/train.md for an example")
+    data = read_data(_path(path, tree["data"]))
+    sizes = _integers(path, tree, "sizes")
+    tensors = _integers(path, tree, "tensors")
+    seeds = _integers(path, {"seeds": [1], **tree}, "seeds")
+    if max(sizes) > data.frames:
+        raise E3DError(
+            f"{path}: {data.folder} has {data.frames} frames to train with, {max(sizes)} were asked for; take "
+            "fewer, or prepare more"
+        )
+    train = dict(tree.get("train") or {})
+    config = str(train.pop("config", "e3d"))
+    if config.endswith((".yaml", ".yml")):
+        config = str(_path(path, config))
+    for key in ("tensor", "seed", "frames"):
+        if key in train:
+            raise E3DError(f"{path}: train.{key} is set by the study; leave it out")
+    budget = {key: tree[key] for key in ("steps", "minutes") if tree.get(key) is not None}
+    rows = tuple(
+        Row(tensor, frames, seed) for seed, tensor, frames in itertools.product(seeds, tensors, sizes)
+    )
+    sets = {"molecules": _test_set(path, tree.get("molecules") or {}, "molecules")}
+    if tree.get("reactions"):
+        sets["reactions"] = _test_set(path, tree["reactions"], "reactions")
+    analysis = _known(path, tree.get("analysis") or {}, _ANALYSIS, "analysis")
+    return Plan(data, rows, config, {**train, **budget}, sets, analysis)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise E3DError(f"{path}: {error}; expected a study configuration, see docs/train.md") from None
+    if not isinstance(tree, dict):
+        raise E3DError(f"{path}: expected keys and values, see docs/train.md")
+    return tree
+
+
+def _path(config: Path, name: Any) -> Path:
+    return (config.resolve().parent / Path(str(name)).expanduser()).resolve()
+
+
+def _integers(path: Path, tree: Mapping[str, Any], key: str) -> list[int]:
+    values = tree[key]
+    fine = isinstance(values, list) and all(
+        isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in values
+    )
+    if not fine or not values or len(set(values)) != len(values):
+        raise E3DError(f"{path}: {key}: expected a list of different whole numbers above 0, got {values}")
+    return sorted(values)
+
+
+def _known(path: Path, tree: Any, keys: tuple[str, ...], where: str) -> dict[str, Any]:
+    if not isinstance(tree, dict):
+        raise E3DError(f"{path}: {where}: expected keys and values, got {tree}")
+    unknown = sorted(set(tree) - set(keys))
+    if unknown:
+        raise E3DError(f"{path}: {where}.{unknown[0]} is not known; known are {', '.join(keys)}")
+    return tree
+
+
+def _test_set(path: Path, tree: Any, where: str) -> TestSet:
+    keys = _known(path, tree, ("file", *_EVALUATE, *_ANALYZE), where)
+    file = _path(path, keys["file"]) if keys.get("file") else None
+    if where == "reactions" and file is None:
+        raise E3DError(f"{path}: reactions.file: expected a file in the Transition1x layout")
+    if file is not None and not file.is_file():
+        raise E3DError(f"{path}: {where}.file: no such file {file}")
+    return TestSet(
+        file,
+        {key: keys[key] for key in _EVALUATE if key in keys},
+        {key: keys[key] for key in _ANALYZE if key in keys},
+    )
+
+
+@functools.cache
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else (
+            hashlib.sha256(stream.read()).hexdigest()
+        )

@@ -1,0 +1,100 @@
+"""What comes after training: package, export gate, errors on the held-out set, model card.
+
+Each file is written whole, and what is there is kept, so that an interrupted end goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from e3d_lmp.atomic import atomic_path
+from e3d_lmp.errors import E3DError
+from e3d_lmp.training.run_config import PreparedData
+
+CARD_TEMPLATE = Path(__file__).parent / "card.md"
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Files of a trained model.
+
+    Attributes
+    ----------
+    package   nequip package, source of every export
+    model     TorchScript file that has passed the export gate
+    facts     json
+    card      text
+    """
+
+    package: Path
+    model: Path
+    facts: Path
+    card: Path
+
+
+def model_files(run: Path, name: str) -> ModelFiles:
+    """Where the files of a run's model are."""
+    return ModelFiles(*(run / f"{name}{end}" for end in (".nequip.zip", ".nequip.pth", ".json", ".md")))
+
+
+def package_and_export(run: Path, data: PreparedData, name: str) -> ModelFiles:
+    """Package the checkpoint of a finished run and pass the package through the export gate.
+
+    Raises
+    ------
+    E3DError
+        The gate refuses the model.
+    """
+    from e3d_lmp.export import export_model
+    from e3d_lmp.training.ship import package
+
+    files = model_files(run, name)
+    logging.disable(logging.INFO)  # nequip tells every step of it
+    try:
+        if not files.package.exists():
+            package(run, data, files.package)
+        if not files.model.exists():
+            export_model(files.package, files.model)
+    finally:
+        logging.disable(logging.NOTSET)
+    return files
+
+
+def evaluate_and_describe(
+    run: Path, data: PreparedData, files: ModelFiles, template: Path | None = None
+) -> dict[str, Any]:
+    """Errors on the held-out set (``RUN/test.json``), facts and card; returns the errors.
+
+    Raises
+    ------
+    E3DError
+        There is no such template, or it has a word that is not known.
+    """
+    from e3d_lmp.training.card import card
+    from e3d_lmp.training.ship import write_facts
+
+    template = template or CARD_TEMPLATE
+    try:
+        text = template.read_text(encoding="utf-8")
+    except OSError as error:
+        raise E3DError(f"{template}: {error.strerror}; expected the template of a model card") from None
+    evaluation = _evaluation(run / "test.json", data, files.package)
+    write_facts(run, data, files.package, evaluation, files.facts)
+    filled = card(json.loads(files.facts.read_text(encoding="utf-8")), text, files.package.name)
+    with atomic_path(files.card) as partial:
+        partial.write_text(filled, encoding="utf-8")
+    return evaluation
+
+
+def _evaluation(path: Path, data: PreparedData, package: Path) -> dict[str, Any]:
+    from e3d_lmp.training.evaluate import evaluate, load_model
+
+    if not path.exists():
+        result = evaluate(load_model(package), data.folder)
+        with atomic_path(path) as partial:
+            partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))
