@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,6 @@ def gpu_files(tmp_path_factory: pytest.TempPathFactory):
             elif name == "shipped":
                 export_model(f"{SHIPPED}.zip", path, device=device)
             else:
-                from dataclasses import replace
-
                 model, metadata = {"lj": LENNARD_JONES.model, "tersoff-si": TERSOFF_SI.model}[name]()
                 write_edge_model(model, replace(metadata, device=device), path)
         return path
@@ -49,6 +48,8 @@ def gpu_files(tmp_path_factory: pytest.TempPathFactory):
 def check_same(got: Run, want: Run, dtype: str) -> None:
     """Edges, energies, forces and virials of the last step."""
     ladder = LADDER[dtype]
+    if dtype == "float32":  # the trajectories part slowly
+        ladder = replace(ladder, geometry=1e-5, edge_energy=2e-5)
     check_edges(got.edges(), want.edges(), ladder)
     close("energy", got.json()["pe"], want.json()["pe"], ladder.total_energy)
     last = got.dump("atoms.dump")[-1], want.dump("atoms.dump")[-1]
@@ -56,7 +57,9 @@ def check_same(got: Run, want: Run, dtype: str) -> None:
     close("virial", virial_of(got.json()), virial_of(want.json()), ladder.virial)
 
 
-def _run(model: Path, atoms: Atoms, elements: tuple[str, ...], folder: Path, options: str, ranks: int = 1) -> Run:
+def _run(
+    model: Path, atoms: Atoms, elements: tuple[str, ...], folder: Path, options: str, ranks: int = 1
+) -> Run:
     folder.mkdir()
     write_data(folder / "data.lmp", atoms, elements, velocities="velocities" in atoms.arrays)
     return run_lammps(script_of(model, elements, pair_options=options, tail=MOVING), folder, ranks=ranks)
@@ -149,10 +152,8 @@ def _liquid(model: Path, folder: Path, chunk: str = "auto", device: str = "cuda"
     return run_lammps(text, folder)
 
 
-def test_memory_that_does_not_suffice(
-    tmp_path: Path, gpu_files, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All 3,834 atoms in one chunk, on a GPU of which torch may use a part: chunks shrink, the energy stays."""
+def test_memory_that_does_not_suffice(tmp_path: Path, gpu_files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All atoms in one chunk, on a GPU of which torch may use a part: chunks shrink, the energy stays."""
     model = gpu_files("shipped", "float32")
     want = _liquid(model, tmp_path / "free")
     total = torch.cuda.get_device_properties(0).total_memory

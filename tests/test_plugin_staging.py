@@ -1,4 +1,4 @@
-"""What chunks go through on a GPU, rehearsed on a CPU: rounded shapes, several chunks under way, recorded work.
+"""What chunks go through on a GPU, rehearsed on a CPU: rounded shapes, several under way, recorded work.
 
 ``E3D_REHEARSE_GPU=1`` takes that path with plain memory and a second call in place of a replay.
 """
@@ -61,18 +61,14 @@ def test_rehearsal_changes_nothing(
     for name in ("plain", "rehearsed"):
         (tmp_path / name).mkdir()
         write_data(tmp_path / name / "data.lmp", atoms, ELEMENTS, velocities=True)
-        script = script_of(
-            model_files(model, ending, "float64"), ELEMENTS, pair_options=options, tail=MOVING
-        )
+        script = script_of(model_files(model, ending, "float64"), ELEMENTS, pair_options=options, tail=MOVING)
         runs.append(run_lammps(script, tmp_path / name, ranks=ranks))
         monkeypatch.setenv("E3D_REHEARSE_GPU", "1")
         monkeypatch.setenv("E3D_CUDA_GRAPHS", str(int(recording)))
     check_same(runs[1], runs[0])
 
 
-def test_committee_shares_the_buffers(
-    tmp_path: Path, model_files, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_committee_shares_the_buffers(tmp_path: Path, model_files, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two models take turns in the same lanes."""
     atoms = SYSTEMS["box"]()
     models = " ".join(str(model_files(f"allegro-{name}", "pt2", "float64")) for name in ("plain", "plain"))
