@@ -27,6 +27,23 @@ namespace {
     v.resize(n);
   }
 
+  // the neighbours of atom i that are edges: their number is added to num_edges, which is returned, and they are
+  // written behind the first num_edges where these stay within room
+  int64_t add_neighbours(const NeighborView &neighbors, const TypeTable &types, int i, int64_t num_edges,
+                         int64_t room, int *neighbour)
+  {
+    const double *cutsq = types.cutsq_row(neighbors.type[i]);
+    const int *jlist = neighbors.firstneigh[i];
+    const int count = neighbors.numneigh[i];
+    for (int jj = 0; jj < count; jj++) {
+      const int j = jlist[jj] & neighbors.neighmask;
+      if (distance_squared(neighbors.x[i], neighbors.x[j]) >= cutsq[neighbors.type[j]]) continue;
+      if (num_edges < room) neighbour[num_edges] = j;
+      num_edges++;
+    }
+    return num_edges;
+  }
+
 }    // namespace
 
 TypeTable::TypeTable(const std::vector<int> &map, const std::vector<double> &cutoffs) : map_(map)
@@ -58,18 +75,16 @@ void find_edges(const NeighborView &neighbors, const TypeTable &types, EdgeFrame
     frame.offset.reserve(rows + 1);
   }
 
-  // two passes: the first sizes the arrays exactly, so that none is grown by doubling
+  // The edges are counted, and written while there is room for them: enough after the first step, so that lists
+  // are gone through once. Where there is not, a second pass follows, and no array is grown by doubling.
 
+  frame.neighbour.resize(frame.neighbour.capacity());
+  const auto room = static_cast<int64_t>(frame.neighbour.size());
   int64_t num_edges = 0;
   for (int ii = 0; ii < neighbors.inum; ii++) {
     const int i = neighbors.ilist[ii];
     if (types.model_type(neighbors.type[i]) < 0) continue;
-    const double *cutsq = types.cutsq_row(neighbors.type[i]);
-    const int *jlist = neighbors.firstneigh[i];
-    for (int jj = 0; jj < neighbors.numneigh[i]; jj++) {
-      const int j = jlist[jj] & neighbors.neighmask;
-      if (distance_squared(neighbors.x[i], neighbors.x[j]) < cutsq[neighbors.type[j]]) num_edges++;
-    }
+    num_edges = add_neighbours(neighbors, types, i, num_edges, room, frame.neighbour.data());
     frame.centre.push_back(i);
     frame.offset.push_back(num_edges);
   }
@@ -78,15 +93,9 @@ void find_edges(const NeighborView &neighbors, const TypeTable &types, EdgeFrame
   resize_with_slack(frame.eps, num_edges);
   resize_with_slack(frame.energy, frame.rows());
 
-  int64_t e = 0;
-  for (const int i : frame.centre) {
-    const double *cutsq = types.cutsq_row(neighbors.type[i]);
-    const int *jlist = neighbors.firstneigh[i];
-    for (int jj = 0; jj < neighbors.numneigh[i]; jj++) {
-      const int j = jlist[jj] & neighbors.neighmask;
-      if (distance_squared(neighbors.x[i], neighbors.x[j]) < cutsq[neighbors.type[j]])
-        frame.neighbour[e++] = j;
-    }
+  if (num_edges > room) {
+    int64_t e = 0;
+    for (const int i : frame.centre) e = add_neighbours(neighbors, types, i, e, num_edges, frame.neighbour.data());
   }
 }
 

@@ -3,9 +3,10 @@
     python scripts/benchmarks/bench_pair_gpu.py inputs/models/organic-small.nequip.zip --output out/gpu/bench.json
     python scripts/benchmarks/bench_pair_gpu.py --table out/gpu/bench.json
 
-By the clock, the best of some evaluations, on one GPU and one rank. Every row is a process of its own:
+By the clock, the best of some evaluations, on one GPU, and on one rank where nothing else is said. Every row is a process of its own:
 
 - ``e3d``: a step of pair_style e3d inside LAMMPS, edge list, copies and sums on the processor included;
+- ``e3d, N ranks``: the same on N ranks that share the GPU, so that their processors share what is not the model;
 - ``e3d, no graphs``: the same with ``E3D_CUDA_GRAPHS=0``;
 - ``e3d gather``: the contraction by another kernel of `e3d_lmp.contraction`, which may be better on a GPU;
 - ``stock``: nequip's target ``pair_allegro`` by AOTInductor, called whole with its inputs on the GPU, in its favour;
@@ -31,8 +32,8 @@ from typing import Any
 import numpy as np
 from bench_pair import LIQUID_ATOMS, MB, OUT_OF_MEMORY, replication, run_lammps, run_stock
 
-ENGINES = ("e3d", "e3d, no graphs", "e3d gather", "stock", "stock Triton")
-FILES = {"e3d, no graphs": "e3d"}
+ENGINES = ("e3d", "e3d, 4 ranks", "e3d, 16 ranks", "e3d, no graphs", "e3d gather", "stock", "stock Triton")
+FILES = {"e3d, no graphs": "e3d", "e3d, 4 ranks": "e3d", "e3d, 16 ranks": "e3d"}
 """Engines that use the file of another."""
 TOO_SLOW = "out of time"
 
@@ -68,6 +69,8 @@ def work(job: dict[str, Any]) -> None:
             raise
         row = {"failed": OUT_OF_MEMORY, "message": str(error)[:300]}
     else:
+        if not row:  # not the first rank
+            return
         row["gpu"] = memory_in_use(job["device"]) - before
     row["torch"] = torch.__version__
     print("RESULT " + json.dumps(row), flush=True)
@@ -79,6 +82,8 @@ def run_row(job: dict[str, Any], seconds: float) -> dict[str, Any]:
     if job["engine"] == "e3d, no graphs":
         environment["E3D_CUDA_GRAPHS"] = "0"
     command = [sys.executable, __file__, "row", json.dumps(job)]
+    if ranks := [word for word in job["engine"].split() if word.isdecimal()]:
+        command = [str(Path(sys.executable).parent / "mpirun"), "-np", ranks[0], *command]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, env=environment, check=False, timeout=seconds

@@ -59,6 +59,25 @@ void test_edges_within_directed_cutoffs()
   for (int row = 0; row <= 4; row++) CHECK_EQUAL(frame.offset[row], 2 * row);
 }
 
+void test_a_frame_that_is_used_again()
+{
+  // more edges than before, fewer, and more than there was ever room for
+  const TypeTable types({-1, 0}, {1.5}), far({-1, 0}, {80.0});
+  EdgeFrame frame;
+  for (const int atoms : {10, 12, 4, 200, 199}) {
+    const Chain chain(std::vector<int>(atoms, 1));
+    for (const TypeTable *table : {&types, &far}) {
+      EdgeFrame fresh;
+      find_edges(chain.view(), *table, fresh);
+      find_edges(chain.view(), *table, frame);
+      CHECK(frame.neighbour == fresh.neighbour);
+      CHECK(frame.offset == fresh.offset);
+      CHECK(frame.centre == fresh.centre);
+      CHECK_EQUAL(frame.eps.size(), fresh.eps.size());
+    }
+  }
+}
+
 void test_null_types_are_no_centres_and_no_neighbours()
 {
   const TypeTable types({-1, 0, -1}, {10.0});
@@ -230,6 +249,7 @@ void test_stale_frames_are_known()
 int main()
 {
   test_edges_within_directed_cutoffs();
+  test_a_frame_that_is_used_again();
   test_null_types_are_no_centres_and_no_neighbours();
   test_rank_without_atoms();
   test_chunks_cover_all_rows_once();
