@@ -1,20 +1,24 @@
-"""Cost of pair_style e3d on a GPU beside the stock graphs of the same checkpoint: time, memory, largest system.
+"""Cost of pair_style e3d on a GPU beside the stock graphs of the same model: time, memory, largest system.
 
-    python scripts/benchmarks/bench_pair_gpu.py inputs/models/organic-small.nequip.zip --output out/gpu/bench.json
+    python scripts/benchmarks/bench_pair_gpu.py inputs/models/organic-small.nequip.zip \
+        --output out/gpu/bench.json
     python scripts/benchmarks/bench_pair_gpu.py --table out/gpu/bench.json
 
-By the clock, the best of some evaluations, on one GPU, and on one rank where nothing else is said. Every row is a process of its own:
+By the clock, the best of some evaluations, on one GPU, and on one rank where nothing else is said. Every row
+is a process of its own:
 
-- ``e3d``: a step of pair_style e3d inside LAMMPS, edge list, copies and sums on the processor included;
-- ``e3d, N ranks``: the same on N ranks that share the GPU, so that their processors share what is not the model;
+- ``e3d``: a step of pair_style e3d inside LAMMPS, with edge list, copies and sums on the processor;
+- ``e3d, N ranks``: the same on N ranks that share the GPU, and among them what the processor does;
 - ``e3d, no graphs``: the same with ``E3D_CUDA_GRAPHS=0``;
-- ``e3d gather``: the contraction by another kernel of `e3d_lmp.contraction`, which may be better on a GPU;
-- ``stock``: nequip's target ``pair_allegro`` by AOTInductor, called whole with its inputs on the GPU, in its favour;
+- ``e3d gather``: the contraction by another kernel of `e3d_lmp.contraction`, maybe a better one on a GPU;
+- ``stock``: nequip's target ``pair_allegro`` by AOTInductor, called whole with its inputs on the GPU, in its
+  favour;
 - ``stock Triton``: the same with nequip-allegro's own kernel (``--modifiers enable_TritonContracter``).
 
 Sizes double until a row runs out of memory or of time; what ran last is the largest system. Rows that the
 output holds already are not measured again, so that the benchmark can be cut into pieces. Memory is what
-the whole GPU has in use, so nothing else should run there. Written and tried without a GPU (``--device cpu``).
+the whole GPU has in use, so nothing else should run there. Written and tried without a GPU
+(``--device cpu``).
 """
 
 from __future__ import annotations

@@ -54,6 +54,8 @@ if [[ ! -f $venv/gpu-package.stamp || $(<"$venv/gpu-package.stamp") != "$sources
   [[ ${PIPESTATUS[0]} == 0 ]] || fail "the build failed; the whole output is in $out/build.log"
   printf '%s\n' "$sources" >"$venv/gpu-package.stamp"
 fi
-cat "$("$venv/bin/python" -c 'import e3d_lmp.plugin as p; print(p.path())')/build_info.txt" | tee "$out/build_info.txt"
-e3d doctor | tee "$out/doctor.txt" || say "doctor found something; going on"
+{
+  cat "$("$venv/bin/python" -c 'import e3d_lmp.plugin as p; print(p.path())')/build_info.txt"
+  e3d doctor
+} | tee "$out/doctor.txt" || say "doctor found something; going on"
 say "ready: $venv/bin"
