@@ -13,6 +13,9 @@
 #include <c10/cuda/CUDAException.h>
 
 #include <cuda_runtime_api.h>
+
+// libtorch_cuda.so brings it where it is a library of its own; the plugin loads without it as well
+extern "C" cudaError_t CUDARTAPI cudaGetLastError(void) __attribute__((weak));
 #endif
 
 namespace E3D {
@@ -25,14 +28,14 @@ namespace {
 
   class CudaGraph : public RecordedWork {
    public:
-    CudaGraph(const Pool &pool, const std::function<void()> &work)
+    CudaGraph(const c10::Device &device, const Pool &pool, const std::function<void()> &work)
     {
       // thread-local: what an MPI library does in a thread of its own must not end the recording
       graph_.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
       try {
         work();
       } catch (...) {
-        end_quietly();
+        end_quietly(device, pool);
         throw;
       }
       graph_.capture_end();
@@ -42,14 +45,19 @@ namespace {
    private:
     at::cuda::CUDAGraph graph_;
 
-    // after an error the stream must leave its recording, and the error must not come back at the next call
-    void end_quietly()
+    // after an error the stream must leave its recording and the allocator its pool, and the error must not
+    // come back at the next call
+    void end_quietly(const c10::Device &device, const Pool &pool)
     {
       try {
         graph_.capture_end();
       } catch (...) {
       }
-      (void) cudaGetLastError();
+      try {
+        c10::cuda::CUDACachingAllocator::endAllocateToPool(device.index(), pool);
+      } catch (...) {    // it has left it
+      }
+      if (cudaGetLastError) (void) cudaGetLastError();
     }
   };
 
@@ -73,7 +81,7 @@ std::unique_ptr<RecordedWork> record(const c10::Device &device, const std::funct
 {
   if (!device.is_cuda()) throw std::logic_error("only work on CUDA devices can be recorded");
   static const Pool pool = at::cuda::graph_pool_handle();
-  return std::make_unique<CudaGraph>(pool, work);
+  return std::make_unique<CudaGraph>(device, pool, work);
 }
 
 DeviceMemory device_memory(const c10::Device &device)
