@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase.build import molecule as ase_molecule
 
-from e3d_lmp.data.split import molecule_key, split_by_molecule
+from e3d_lmp.data.split import crystal_key, linked_keys, molecule_key, split_by_molecule
 from training_sets import ORGANIC
 
 
@@ -37,3 +37,15 @@ def test_split_keeps_a_molecule_in_one_part() -> None:
     assert parts["w"] == "train"
     assert parts == split_by_molecule(keys, {"val": 0.1, "test": 0.2}, seed=3)
     assert parts != split_by_molecule(keys, {"val": 0.1, "test": 0.2}, seed=4)
+
+
+def test_crystals_of_a_formula_have_one_key() -> None:
+    assert crystal_key(np.array([8, 26, 26, 8, 8])) == "crystal O3Fe2"
+    assert crystal_key(np.array([26, 26, 26, 26, 8, 8, 8, 8, 8, 8])) == "crystal O3Fe2"
+    assert crystal_key(np.array([26, 8])) == "crystal OFe"
+
+
+def test_linked_molecules_have_one_key() -> None:
+    keys = [("a", "b"), ("c",), ("b", "d"), ("e", "f"), ("f", "d"), ("g",)]
+    assert linked_keys(keys) == ["a", "c", "a", "a", "a", "g"]
+    assert linked_keys([("x",), ("y",), ("x",)]) == ["x", "y", "x"]

@@ -8,7 +8,9 @@ from typing import Any
 
 import h5py
 import numpy as np
+from ase import Atoms
 from ase.build import molecule as ase_molecule
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import atomic_numbers
 
 from e3d_lmp.data.contacts import make_contacts
@@ -56,6 +58,18 @@ def write_spice(path: Path, names: list[str], frames: int = 4, seed: int = 1, **
                 ("dft_total_gradient", "hartree/bohr"),
             ):
                 group[field].attrs["units"] = units
+
+
+STRESS = np.array([0.01, 0.02, 0.03, 0.004, 0.005, 0.006])
+
+
+def labelled(atoms: Atoms, energy: float, **info: Any) -> Atoms:
+    """Atoms with an energy and forces, a stress where they are periodic, and `info`."""
+    forces = 0.01 * np.arange(3.0 * len(atoms)).reshape(-1, 3)
+    stress = {"stress": STRESS} if atoms.pbc.any() else {}
+    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces, **stress)
+    atoms.info |= info
+    return atoms
 
 
 RECIPE = {

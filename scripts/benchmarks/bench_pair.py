@@ -13,8 +13,9 @@ its own, so that its peak memory is its own:
 - ``LAMMPS``: the same box with pair_style zero. What ``e3d`` needs beyond it is "for the model", libtorch
   included; for ``stock`` that is what comes on top of Python, torch and the edge list.
 
-A process that passes the memory limit is a result (``out of memory``), not an error. The liquid of inputs/ is
-replicated to the sizes asked for; energies of all rows of one size are compared, and so are the edge counts.
+A process that passes the memory limit is a result (``out of memory``), not an error. The liquid of inputs/
+is replicated to the sizes asked for, or cut down to the atoms in its middle; energies of all rows of one size
+are compared, and so are the edge counts.
 """
 
 from __future__ import annotations
@@ -43,6 +44,18 @@ OUT_OF_MEMORY = "out of memory"
 BYTES_PER_FRAME_EDGE = 12  # EdgeFrame: float64 eps and int32 neighbour
 BYTES_PER_FRAME_ATOM = 20  # EdgeFrame: float64 energy, int64 offset, int32 centre
 MB = 1e6
+
+
+def droplet(atoms: int, folder: Path) -> Path:
+    """Data file with so many atoms of the liquid, those that are nearest to the middle of its box."""
+    from ase.io import read, write
+
+    liquid = read(LIQUID, format="lammps-data", atom_style="atomic")
+    away = np.linalg.norm(liquid.positions - liquid.cell.array.sum(axis=0) / 2, axis=1)
+    path = folder / f"droplet{atoms}.data"
+    part = liquid[np.sort(np.argsort(away, kind="stable")[:atoms])]
+    write(path, part, format="lammps-data", atom_style="atomic", specorder=ELEMENTS, masses=True)
+    return path
 
 
 def replication(atoms: int) -> tuple[int, int, int]:
@@ -80,7 +93,7 @@ def run_lammps(job: dict[str, Any]) -> dict[str, Any]:
     lmp = lammps.lammps(cmdargs=["-screen", "none", "-log", "none", "-nocite"])
     copies = " ".join(map(str, job["copies"]))
     lmp.commands_string(
-        f"units metal\natom_style atomic\nread_data {LIQUID}\nreplicate {copies}\nneighbor 1.0 bin\n"
+        f"units metal\natom_style atomic\nread_data {job['data']}\nreplicate {copies}\nneighbor 1.0 bin\n"
     )
     if job["engine"] == "LAMMPS":
         lmp.commands_string(f"pair_style zero {job['r_max']} nocoeff full\npair_coeff * *\nrun 0")
@@ -105,7 +118,7 @@ def run_stock(job: dict[str, Any]) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     device = job.get("device", "cpu")
-    atoms = read(LIQUID, format="lammps-data", atom_style="atomic") * tuple(job["copies"])
+    atoms = read(job["data"], format="lammps-data", atom_style="atomic") * tuple(job["copies"])
     names = np.array(job["type_names"])
     symbols = atoms.get_chemical_symbols()
     types = np.array([int(np.flatnonzero(names == symbol)[0]) for symbol in symbols])
@@ -231,7 +244,8 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     }
     rows = []
     for wanted in args.atoms:
-        copies = replication(wanted)
+        small = wanted < LIQUID_ATOMS
+        data, copies = (droplet(wanted, args.work), (1, 1, 1)) if small else (LIQUID, replication(wanted))
         plan: list[tuple[str, str, int, int]] = [("LAMMPS", "", 1, 1)]
         plan += [("e3d", chunk, 1, 1) for chunk in args.chunks]
         plan += [("e3d graph", args.stock_chunk, 1, 1), ("e3d plain", args.stock_chunk, 1, 1)]
@@ -239,8 +253,9 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
         plan += [("e3d", args.chunks[0], ranks, threads) for ranks, threads in args.parallel]
         for engine, chunk, ranks, threads in plan:
             place = {"engine": engine, "chunk": chunk, "ranks": ranks, "threads": threads}
-            row = place | {"atoms": int(np.prod(copies)) * LIQUID_ATOMS}
-            row |= start(common | place | {"copies": copies, "model": str(files.get(engine, ""))})
+            row = place | {"atoms": wanted if small else int(np.prod(copies)) * LIQUID_ATOMS}
+            about = {"data": str(data), "copies": copies, "model": str(files.get(engine, ""))}
+            row |= start(common | place | about)
             if "seconds" in row:
                 row["us_per_edge"] = row["seconds"] / row["edges"] * 1e6
             print(f"  {row}", file=sys.stderr, flush=True)

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_pair import LIQUID_ATOMS, MB, OUT_OF_MEMORY, replication, run_lammps, run_stock
+from bench_pair import LIQUID, LIQUID_ATOMS, MB, OUT_OF_MEMORY, replication, run_lammps, run_stock
 
 ENGINES = ("e3d", "e3d, 4 ranks", "e3d, 16 ranks", "e3d, no graphs", "e3d gather", "stock", "stock Triton")
 FILES = {"e3d, no graphs": "e3d", "e3d, 4 ranks": "e3d", "e3d, 16 ranks": "e3d"}
@@ -152,6 +152,7 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
         "type_names": list(metadata.type_elements),
         "repeat": args.repeat,
         "device": args.device,
+        "data": str(LIQUID),
     }
     ended = {row["engine"] for row in rows if "failed" in row}
     atoms = args.smallest

@@ -1,4 +1,4 @@
-"""CPU time of a frame in training, and of an edge outside it, in eager mode: nequip-allegro's layers and ours.
+"""CPU time of a frame in training, and of an edge outside it, in eager mode: stock layers and ours.
 
     python scripts/benchmarks/bench_training.py DATA
 

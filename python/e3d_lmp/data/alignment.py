@@ -30,6 +30,9 @@ METHODS = ("atoms", "factor", "factor+composition", "composition")
 
 CREDIBLE_FACTOR = (0.5, 2.0)
 
+CREDIBLE_COMPOSITION = 1.0
+"""eV: functionals differ by less per atom. A larger c comes from structures that differ, not from levels."""
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -195,12 +198,20 @@ def _fit_composition(
     )  # the unit vector lies in the row space
     design = np.delete(design, len(every) + np.flatnonzero(~tells), axis=1)
     solution = np.linalg.lstsq(design, energy, rcond=1e-10)[0]
+    found = dict(zip(common[tells].tolist(), solution[len(every) :].tolist(), strict=True))
+    far = [f"{chemical_symbols[z]} {c:+.2f}" for z, c in found.items() if abs(c) > CREDIBLE_COMPOSITION]
+    if far:
+        raise E3DError(
+            f"expected composition terms below {CREDIBLE_COMPOSITION:g} eV from '{start.level}' to "
+            f"'{start.target}', the fit gives {', '.join(far)}: the structures of the two differ too much to "
+            "tell the levels apart; take `method: atoms`, or add structures known at both"
+        )
     mine = slice(len(ours[0]))
     level_alone = solution.copy()
     level_alone[len(every) :] = 0.0
     return replace(
         start,
-        composition={int(z): float(c) for z, c in zip(common[tells], solution[len(every) :], strict=True)},
+        composition=found,
         fitted=len(energy),
         rmse_before=_rmse((energy - design @ level_alone)[mine]),
         rmse_after=_rmse((energy - design @ solution)[mine]),

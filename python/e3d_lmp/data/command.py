@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+MANY = 6
+"""Elements that are left out are listed one by one up to this number."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d data``."""
@@ -67,8 +70,11 @@ def _summary(manifest: dict[str, Any]) -> list[str]:
 
 
 def _dropped(dropped: dict[str, dict[str, int]]) -> list[str]:
-    return [
-        f"    dropped {count} {kind}: {reason}"
-        for kind, counts in dropped.items()
-        for reason, count in counts.items()
-    ]
+    lines: list[str] = []
+    for kind, counts in dropped.items():
+        elements = {reason: count for reason, count in counts.items() if reason.startswith("element ")}
+        if len(elements) > MANY:
+            counts = {reason: count for reason, count in counts.items() if reason not in elements}
+            counts[f"one other element ({len(elements)} of them)"] = sum(elements.values())
+        lines.extend(f"    left out {count} {kind}: {reason}" for reason, count in counts.items())
+    return lines

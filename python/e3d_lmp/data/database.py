@@ -56,7 +56,7 @@ def entry(
         fields["cell"] = np.zeros((3, 3)) if cell is None else cell
         fields["pbc"] = np.zeros(3, dtype=bool) if cell is None else pbc
     if with_stress:
-        fields["stress"] = np.full((3, 3), np.nan) if stress is None else stress
+        fields["stress"] = (np.full((3, 3), np.nan) if stress is None else stress)[None]
     data = compute_neighborlist_(from_dict(fields), r_max=r_max)
     if not with_cell:
         data.pop("edge_cell_shift", None)

@@ -81,7 +81,9 @@ def prepare(recipe: Recipe, out: Path) -> dict[str, Any]:
         "level": recipe.level,
         "target": TARGET,
         "isolated_atoms": {
-            source.level: facts["isolated_atoms"] for source, facts in zip(recipe.sources, about, strict=True)
+            # the first source of a level has the word
+            source.level: facts["isolated_atoms"]
+            for source, facts in reversed(list(zip(recipe.sources, about, strict=True)))
         },
         "alignment": {"to": recipe.align_to, "levels": {a.level: a.as_dict() for a in alignments}}
         if recipe.align_to

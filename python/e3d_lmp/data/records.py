@@ -108,7 +108,9 @@ class Wanted:
         if not self.takes_subset(subset):
             reason = f"subset '{subset}' not asked for"
         elif strange:
-            reason = "element " + " ".join(chemical_symbols[z] for z in strange)
+            reason = (
+                f"element {chemical_symbols[strange[0]]}" if len(strange) == 1 else "several other elements"
+            )
         elif self.charges is not None and (charge or 0) not in self.charges:
             reason = f"charge {charge or 0:+d}"
         if reason:

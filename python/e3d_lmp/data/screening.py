@@ -69,7 +69,6 @@ def _closest_in_crystal(molecule: Molecule, frame: int, limit: float) -> float:
         positions=molecule.positions[frame],
         cell=molecule.cell[frame],
         pbc=molecule.pbc,
-        numbers=molecule.atomic_numbers,
         cutoff=2.0 * limit * float(radii.max()),
     )
     return float((distance / (radii[i] + radii[j])).min()) if len(i) else np.inf

@@ -24,9 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     one.add_argument("config", type=Path, metavar="CONFIG", help="study configuration (.yaml)")
     one.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the study")
-    one.add_argument(
-        "--only", nargs="+", metavar="ROW", help="only these rows, e.g. t32_n920_s1 or 't64_*'"
-    )
+    one.add_argument("--only", nargs="+", metavar="ROW", help="only these rows, e.g. t32_n920_s1 or 't64_*'")
     one.add_argument("--status", action="store_true", help="say how far each row is, and do nothing")
     one.add_argument("--table", action="store_true", help="only write table, figures and pages anew")
     one.add_argument(
@@ -138,4 +136,5 @@ def _status(plan: Any, study: Path) -> str:
         if changed_inputs(folder, plan.inputs(row)):
             state += ", of other inputs"
         lines.append({"row": row.name, "state": state, "training": describe(progress) if progress else ""})
-    return format_table([Column("row", "row"), Column("state", "state"), Column("training", "training")], lines)
+    columns = [Column("row", "row"), Column("state", "state"), Column("training", "training")]
+    return format_table(columns, lines)

@@ -19,8 +19,8 @@ A configuration is a YAML file; paths in it are relative to it::
       every: 1
     analysis: {cutoff: covalent}  # optional: bond cutoff and other options of e3d analyze
 
-Keys of `molecules` and `reactions` beside `file` are options of e3d evaluate (energy, part, every, limit) and,
-``isolated_atoms``, of e3d analyze.
+Keys of `molecules` and `reactions` beside `file` are options of e3d evaluate (energy, part, every, limit) and
+of e3d analyze (isolated_atoms).
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ def read_plan(path: Path) -> Plan:
     seeds = _integers(path, {"seeds": [1], **tree}, "seeds")
     if max(sizes) > data.frames:
         raise E3DError(
-            f"{path}: {data.folder} has {data.frames} frames to train with, {max(sizes)} were asked for; take "
-            "fewer, or prepare more"
+            f"{path}: {data.folder} has {data.frames} frames to train with, {max(sizes)} were asked for; "
+            "take fewer, or prepare more"
         )
     train = dict(tree.get("train") or {})
     config = str(train.pop("config", "e3d"))
@@ -219,6 +219,7 @@ def _test_set(path: Path, tree: Any, where: str) -> TestSet:
 @functools.cache
 def _sha256(path: Path) -> str:
     with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else (
-            hashlib.sha256(stream.read()).hexdigest()
-        )
+        digest = hashlib.sha256()
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -118,9 +118,9 @@ class BudgetCheckpoints(lightning.Callback):
     """Write `folder/last.ckpt` every few minutes, at the end, and when the process is asked to stop.
 
     Each checkpoint is written to a temporary name and renamed, and carries `provenance` under the key
-    `e3d_lmp`: export reads there that the targets were cohesive energies. SIGTERM and SIGINT end the run after
-    the step that is under way, with a checkpoint; the exit code is then 128 plus the number of the signal. A
-    run that comes to the end of its budget also leaves `folder/trained.json`.
+    `e3d_lmp`: export reads there that the targets were cohesive energies. SIGTERM and SIGINT end the run
+    after the step that is under way, with a checkpoint; the exit code is then 128 plus the number of the
+    signal. A run that comes to the end of its budget also leaves `folder/trained.json`.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Model card: a text with the measured numbers of a model put in.
 
-The facts are those of `e3d_lmp.training.ship`. In the template, ``$sets``, ``$errors`` and ``$bonds`` stand for
-tables, ``$architecture``, ``$training_data`` and ``$name`` for text; ``$frames``, ``$steps``, ``$epochs``,
-``$batch``, ``$learning_rate``, ``$seed``, ``$energy``, ``$forces`` and ``$sha256`` for numbers.
+The facts are those of `e3d_lmp.training.ship`. In the template, ``$sets``, ``$errors`` and ``$bonds`` stand
+for tables, ``$architecture``, ``$training_data`` and ``$name`` for text; ``$frames``, ``$steps``,
+``$epochs``, ``$batch``, ``$learning_rate``, ``$seed``, ``$energy``, ``$forces`` and ``$sha256`` for numbers.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def card(facts: dict[str, Any], template: str, package: str = "model.nequip.zip"
 
 def _architecture(model: dict[str, Any]) -> str:
     return (
-        f"Allegro, elements {' '.join(model['type_names'])}, cutoff {model['r_max']} Å, l_max {model['l_max']}, "
-        f"{model['num_layers']} layers, {model['num_tensor_features']} tensor and "
+        f"Allegro, elements {' '.join(model['type_names'])}, cutoff {model['r_max']} Å, "
+        f"l_max {model['l_max']}, {model['num_layers']} layers, {model['num_tensor_features']} tensor and "
         f"{model['num_scalar_features']} scalar features, {model['model_dtype']}."
     )
 

@@ -1,6 +1,6 @@
 """Errors of a model on a held-out set, per subset, and the edge energies that it puts on bonds.
 
-The model is a checkpoint or a package, the folder one of ``e3d data prepare``; ``e3d train`` does it at its end.
+The model is a checkpoint or a package, the folder one of `e3d data prepare`; `e3d train` does it at its end.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
     -------
     dict with `subsets`: {name: frames, energy_mae, energy_rmse (meV/atom), forces_mae, forces_rmse
     (meV/angstrom, per component)}, and `bonds`: {label: count, mean_D, std_D, mean_abs_A (eV)} over pairs
-    within covalent reach, label with elements in alphabetical order and H last.
+    within covalent reach, of frames that are not periodic; labels have elements in alphabetical order and H
+    last.
     """
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     names = [entry[0] for entry in manifest["sets"][part]["entries"]]
@@ -65,7 +66,7 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
         error = float((out["total_energy"] - frame["total_energy"]).detach().sum()) / n_atoms
         energy[subset].append(1000.0 * error)
         forces[subset].append(1000.0 * (out["forces"] - frame["forces"]).detach().numpy().ravel())
-        if subset != CONTACTS:
+        if subset != CONTACTS and not _is_periodic(frame):
             _collect_bonds(edge_model, frame, manifest["recipe"]["elements"], bonds)
     subsets = {name: _errors(energy[name], forces[name]) for name in sorted(energy)}
     everything = [name for name in energy if name != CONTACTS]
@@ -87,6 +88,10 @@ def read_frames(path: Path) -> list[dict[str, torch.Tensor]]:
 
     dataset = NequIPLMDBDataset(str(path))
     return [dataset[index] for index in range(len(dataset))]
+
+
+def _is_periodic(frame: dict[str, torch.Tensor]) -> bool:
+    return "pbc" in frame and bool(frame["pbc"].any())
 
 
 def _errors(energy: list[float], forces: list[np.ndarray]) -> dict[str, float]:

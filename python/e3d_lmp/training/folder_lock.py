@@ -1,4 +1,4 @@
-"""A folder that one process at a time works in; the system frees it when the process ends, however it does."""
+"""A folder that one process at a time works in; when that process ends, by whatever, the folder is free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`nequip-train` with faster layers in every model it builds; the process that `e3d train` starts.
+"""`nequip-train` with faster layers in every model it builds: what `e3d train` starts.
 
     python -m e3d_lmp.training.launch -cp CONFIG_DIR -cn CONFIG_NAME [overrides] [++ckpt_path=FILE]
 
@@ -54,12 +54,13 @@ def main() -> None:
 
 def _accelerator(words: Sequence[str]) -> str:
     """What the configuration of the command line wants to train on."""
-    path = Path(words[words.index("-cp") + 1]) / f"{words[words.index('-cn') + 1]}.yaml"
+    name = words[words.index("-cn") + 1].removesuffix(".yaml")  # Lightning adds it for its further processes
+    path = Path(words[words.index("-cp") + 1]) / f"{name}.yaml"
     return str(yaml.safe_load(path.read_text(encoding="utf-8"))["trainer"]["accelerator"])
 
 
 def _end_with_parent() -> None:
-    """Stop, with a checkpoint, if `e3d train` is killed: two processes must not train in one folder (Linux)."""
+    """Stop, with a checkpoint, if `e3d train` is killed: its folder must be free then (Linux)."""
     parent = os.environ.pop(PARENT, "")
     if not parent or not sys.platform.startswith("linux"):
         return

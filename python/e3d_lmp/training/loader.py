@@ -74,7 +74,7 @@ class ResumableLoader(torch.utils.data.DataLoader):
     def __len__(self) -> int:
         return self.steps
 
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Any]:
         for batch in super().__iter__():
             if self.batches.taken >= self.steps:
                 return

@@ -4,8 +4,8 @@ The protocol: per-type scales 1 and shifts 0, one average number of neighbours f
 potential. Then the cohesive energy is the sum of the edge energies, whose one constant factor, 1/sqrt(2 n),
 is folded at export, and ε_ij are shares of E_coh. Everything else about the model is free.
 
-`allegro_config` gives the model as nequip-allegro's own builder and its arguments. `e3d train` writes these to
-the configuration of a run, so that checkpoints and packages can be opened without this package.
+`allegro_config` gives the model as nequip-allegro's own builder and its arguments. `e3d train` writes these
+to the configuration of a run, so that checkpoints and packages can be opened without this package.
 """
 
 from __future__ import annotations
@@ -143,8 +143,8 @@ def check_protocol(config: Mapping[str, Any]) -> None:
     neighbours = config.get("avg_num_neighbors")
     if isinstance(neighbours, bool) or not isinstance(neighbours, (int, float)):
         raise E3DError(
-            f"the E3D protocol wants one avg_num_neighbors for all types, got {neighbours}; take the mean over "
-            "all atoms, which 'e3d data prepare' wrote into manifest.json"
+            f"the E3D protocol wants one avg_num_neighbors for all types, got {neighbours}; take the mean "
+            "over all atoms, which 'e3d data prepare' wrote into manifest.json"
         )
     if not (math.isfinite(neighbours) and neighbours > 0):
         raise E3DError(f"expected avg_num_neighbors > 0, got {neighbours}")
@@ -159,8 +159,9 @@ def _numbers(value: Any) -> list[Any]:
     return [value]
 
 
-def E3DAllegroModel(**arguments: Any) -> Any:  # noqa: N802  nequip's builders are named like classes
-    """The model of `allegro_config`, for configurations that are given to nequip-train itself.
+def E3DAllegroModel(**arguments: Any) -> Any:
+    """The model of `allegro_config`, for configurations that are given to nequip-train itself; named as
+    nequip's own builders are.
 
     Raises
     ------

@@ -17,9 +17,11 @@ EVERY = 2.0
 
 
 class ProgressFile(lightning.Callback):
-    """Keep a json file with ``step``, ``steps`` (null for a budget of minutes), ``progress`` (0 to 1), ``loss``
-    (mean since the last write), ``minutes`` (of training, over all restarts), ``minutes_left``, and
-    ``validation`` (the newest metrics).
+    """Keep a json file of the state of a run.
+
+    Its keys: ``step``, ``steps`` (null for a budget of minutes), ``progress`` (0 to 1), ``loss`` (mean since
+    the last write), ``minutes`` (of training, over all restarts), ``minutes_left``, ``validation`` (the
+    newest metrics).
 
     Parameters
     ----------

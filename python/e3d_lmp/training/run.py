@@ -32,7 +32,7 @@ MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": str(8 * 1024**3),
     "MALLOC_TOP_PAD_": str(256 * 1024**2),
 }
-"""Large tensors come and go at every step: malloc keeps their pages instead of returning them to the kernel."""
+"""Large tensors come and go at every step: malloc keeps their pages instead of returning them."""
 
 _PATIENCE = 20.0
 """Seconds to wait for a training process whose parent was killed: it writes a checkpoint before it ends."""

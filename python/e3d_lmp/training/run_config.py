@@ -65,8 +65,9 @@ class PreparedData:
                 f"'{manifest.get('target')}'; edge energies are bond energies only if the model learns "
                 "cohesive energies: prepare the data again with isolated atoms"
             )
-        source = manifest.get("source", {})
-        name = source.get("name", "prepared data") if isinstance(source, dict) else str(source)
+        sources = manifest.get("source") or []
+        sources = sources if isinstance(sources, list) else [sources]  # one, in older manifests
+        name = " + ".join(source["name"] for source in sources) or "prepared data"
         said = f"{name}, {frames or self.frames} frames" + (", with contacts" if contacts else "")
         return {
             "type_names": self.elements,

@@ -1,0 +1,180 @@
+"""e3d study scaling: rows that are stopped go on, and none is computed twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+from ase.build import molecule
+
+from e3d_lmp.cli import call
+from e3d_lmp.data.isolated_atoms import SPICE_LEVEL, isolated_atom_energies
+from e3d_lmp.errors import E3DError
+from e3d_lmp.study.plan import read_plan
+from e3d_lmp.study.row import changed_inputs, clear
+from e3d_lmp.training.folder_lock import locked
+from training_runs import FRAMES, kill_at, prepare_forty, write_tiny_config
+
+STEPS = 12
+ROWS = ("t4_n10_s1", "t4_n40_s1")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepared data, reactions, and ``study.yaml`` of two rows."""
+    folder = tmp_path_factory.mktemp("study")
+    prepare_forty(folder)
+    write_tiny_config(folder)
+    _write_reactions(folder / "reactions.h5")
+    _write_study(folder)
+    return folder
+
+
+def _write_reactions(path: Path) -> None:
+    """Two reactions in the Transition1x layout, with another level beside the usual one."""
+    atoms = isolated_atom_energies(SPICE_LEVEL)
+    rng = np.random.default_rng(2)
+    with h5py.File(path, "w") as file:
+        for name in ("CH3OH", "CH3CN"):
+            template = molecule(name)
+            for k, end in enumerate(("reactant", "transition_state", "product")):
+                group = file.create_group(f"data/{name}/rxn0/{end}")
+                group["atomic_numbers"] = template.numbers
+                moved = template.positions + rng.normal(scale=0.03, size=template.positions.shape)
+                group["positions"] = moved[None]
+                energy = sum(atoms[int(z)] for z in template.numbers) - 4.0 * len(template) + (k == 1)
+                group["level.energy"] = np.array([energy])
+
+
+def _write_study(folder: Path, **changes: Any) -> Path:
+    study: dict[str, Any] = {
+        "data": "data",
+        "sizes": [10, FRAMES],
+        "tensors": [4],
+        "steps": STEPS,
+        "train": {"config": "tiny.yaml"},
+        "molecules": {"limit": 6},
+        "reactions": {"file": "reactions.h5", "energy": "level.energy", "isolated_atoms": SPICE_LEVEL},
+        "analysis": {"bond_orders": "none"},
+    }
+    path = folder / ("changed.yaml" if changes else "study.yaml")
+    path.write_text(yaml.safe_dump(study | changes))
+    return path
+
+
+@pytest.fixture
+def child_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training processes find the package of this process and the callback of the tests."""
+    import e3d_lmp
+
+    here = [str(Path(e3d_lmp.__file__).parents[1]), str(Path(__file__).parent)]
+    monkeypatch.setenv("PYTHONPATH", ":".join(here))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def _times(folder: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(folder)): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def test_a_killed_study_goes_on_and_computes_no_row_twice(
+    folder: Path, child_path: None, capsys: pytest.CaptureFixture
+) -> None:
+    out = folder / "out"
+    words = ["scaling", str(folder / "study.yaml"), "-o", str(out)]
+    kill_at(out / "rows" / ROWS[1] / "train", 5, signal.SIGTERM)
+    assert call("study", words) == 128 + signal.SIGTERM
+    assert "goes on in" in capsys.readouterr().err
+    assert call("study", [*words, "--status"]) == 0
+    status = capsys.readouterr().out
+    assert [line.split()[:2] for line in status.splitlines()[1:]] == [[ROWS[0], "done"], [ROWS[1], "stopped"]]
+    assert f"step {STEPS}/{STEPS}" in status
+    first, second = (out / "rows" / name for name in ROWS)
+    before = _times(first)
+    begun = (second / "train/last.ckpt").stat().st_mtime_ns
+
+    with locked(first) as lock:  # another process is at work; its row is done
+        assert lock is not None
+        assert call("study", words) == 0
+    said = capsys.readouterr()
+    assert ROWS[0] not in said.err and f"row 2 of 2: {ROWS[1]}" in said.err
+    assert _times(first) == before
+    assert (second / "train/last.ckpt").stat().st_mtime_ns > begun
+    assert len(list((second / "train/log").iterdir())) == 2  # it went on, in a second process
+
+    with open(out / "scaling.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [(row["model"], row["N"], row["steps"]) for row in table] == [
+        (ROWS[0], "10", str(STEPS)),
+        (ROWS[1], "40", str(STEPS)),
+    ]
+    errors = json.loads((second / "molecules/errors.json").read_text())
+    assert float(table[1]["molecules_E_mae_meV_per_atom"]) == pytest.approx(
+        1000 * errors["energy"]["mae_eV_per_atom"]
+    )
+    for name in ("F_mae_meV_per_A", "Delta_BDE_eV", "sigma_BDE_eV", "H_2D_C-H_nats"):
+        assert np.isfinite(float(table[1][f"molecules_{name}"])), name
+    for name in ("barrier_mae_eV", "reaction_energy_mae_eV", "Delta_BDE_eV", "H_2D_C-H_nats"):
+        assert np.isfinite(float(table[1][f"reactions_{name}"])), name
+    details = json.loads((out / "scaling.json").read_text())["details"]
+    assert details[0]["reactions"]["roles"]["pair"] and details[0]["training"]["epochs"] == 4 * STEPS / 10
+    for name in ("errors.png", "scaling_molecules.png", "entropy_reactions.png", "report_reactions.html"):
+        assert (out / name).stat().st_size > 0, name
+
+    everything = _times(out / "rows")
+    assert call("study", words) == 0
+    assert "row " not in capsys.readouterr().err
+    assert _times(out / "rows") == everything
+    _check_other_inputs(folder, out)
+
+
+def _check_other_inputs(folder: Path, out: Path) -> None:
+    """Rows of other inputs are refused; where the training is the same it is kept."""
+    changed = _write_study(folder, steps=STEPS + 1)
+    with pytest.raises(E3DError, match=r"other inputs \(training\.\S+: 12, now 13.*add --redo"):
+        call("study", ["scaling", str(changed), "-o", str(out)])
+    changed = _write_study(folder, molecules={"limit": 5})
+    with pytest.raises(E3DError, match=r"other inputs \(molecules\.limit: 6, now 5"):
+        call("study", ["scaling", str(changed), "-o", str(out)])
+    plan = read_plan(changed)
+    row = out / "rows" / ROWS[0]
+    clear(row, changed_inputs(row, plan.inputs(plan.rows[0])))
+    assert sorted(path.name for path in row.iterdir() if path.name[0] != ".") == ["train"]
+    clear(row, ["training.steps: 12, now 13"])
+    assert not any(path.name[0] != "." for path in row.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sizes": [10, 46]}, "has 45 frames to train with, 46 were asked for"),
+        ({"sizes": []}, "sizes: expected a list of different whole numbers"),
+        ({"tensors": [4, 4]}, "tensors: expected a list of different"),
+        ({"colour": 1}, "no key 'colour' is known"),
+        ({"reactions": {"energy": "x"}}, "reactions.file: expected a file"),
+        ({"reactions": {"file": "nothere.h5"}}, "no such file"),
+        ({"molecules": {"size": 3}}, "molecules.size is not known"),
+        ({"train": {"seed": 3}}, "train.seed is set by the study"),
+        ({"data": "nothere"}, "expected a folder of prepared data"),
+    ],
+)
+def test_studies_that_make_no_sense_are_refused(folder: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(E3DError, match=message):
+        read_plan(_write_study(folder, **changes))
+
+
+def test_rows_can_be_chosen(folder: Path) -> None:
+    with pytest.raises(E3DError, match=r"no such row; there are t4_n10_s1, t4_n40_s1"):
+        call("study", ["scaling", str(folder / "study.yaml"), "-o", str(folder / "x"), "--only", "t8*"])
+    with pytest.raises(E3DError, match="no row of the study is done"):
+        call("study", ["scaling", str(folder / "study.yaml"), "-o", str(folder / "x"), "--table"])
