@@ -1,4 +1,4 @@
-# Finds libtorch by its own folders. Defines the target E3D::torch, E3D_TORCH_LIBRARY_DIR and E3D_TORCH_VERSION.
+# Finds libtorch by its own folders. Defines the target E3D::torch, E3D_TORCH_LIBRARY_DIR, E3D_TORCH_VERSION and E3D_CUDA.
 # torch's own TorchConfig.cmake is not used: with a CUDA build it wants the whole CUDA toolkit at configure time, which a
 # machine that only runs models need not have; libtorch.so brings the CUDA or XPU libraries by itself at run time.
 
@@ -31,9 +31,32 @@ set_target_properties(E3D::torch PROPERTIES
 target_link_libraries(E3D::torch INTERFACE -Wl,--no-as-needed "${_torch}/lib/libtorch.so" "${_torch}/lib/libtorch_cpu.so"
                       "${_torch}/lib/libc10.so" -Wl,--as-needed)
 
+# CUDA graphs and the memory of a GPU need the headers of the CUDA runtime; no compiler and no library of the toolkit.
+set(CUDA_INCLUDE_DIR "" CACHE PATH "Folder with cuda_runtime_api.h; empty: find it")
+set(E3D_CUDA OFF)
+if(EXISTS "${_torch}/lib/libtorch_cuda.so" AND EXISTS "${_torch}/lib/libc10_cuda.so")
+  file(GLOB _cuda_wheels "${_torch}/../nvidia/cu*/include" "${_torch}/../nvidia/cuda_runtime/include")
+  find_path(E3D_CUDA_HEADERS cuda_runtime_api.h HINTS "${CUDA_INCLUDE_DIR}" ${_cuda_wheels}
+            PATHS "$ENV{CUDA_HOME}/include" "$ENV{CUDA_PATH}/include" /usr/local/cuda/include)
+  if(E3D_CUDA_HEADERS)
+    set(E3D_CUDA ON)
+    set_property(TARGET E3D::torch APPEND PROPERTY INTERFACE_INCLUDE_DIRECTORIES "${E3D_CUDA_HEADERS}")
+    set_property(TARGET E3D::torch APPEND PROPERTY INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${E3D_CUDA_HEADERS}")
+    set_property(TARGET E3D::torch PROPERTY INTERFACE_COMPILE_DEFINITIONS E3D_CUDA)
+    # What CUDA's runtime must still give is found when the library is loaded: libtorch_cuda.so brings it.
+    target_link_libraries(E3D::torch INTERFACE "${_torch}/lib/libtorch_cuda.so" "${_torch}/lib/libc10_cuda.so"
+                          -Wl,--allow-shlib-undefined)
+  else()
+    message(WARNING "This torch has CUDA, but there is no cuda_runtime_api.h: models run on a GPU, but without CUDA graphs "
+      "and with a fixed 'chunk auto'. Type one of\n"
+      "  cmake -DCUDA_INCLUDE_DIR=/path/to/cuda/include ...\n"
+      "  pip install nvidia-cuda-runtime        (the version that torch asks for)")
+  endif()
+endif()
+
 set(E3D_TORCH_VERSION "unknown")
 if(EXISTS "${_torch}/version.py")
   file(STRINGS "${_torch}/version.py" _line REGEX "^__version__ *=")
   string(REGEX REPLACE ".*['\"](.*)['\"].*" "\\1" E3D_TORCH_VERSION "${_line}")
 endif()
-message(STATUS "torch: ${_torch} (version ${E3D_TORCH_VERSION})")
+message(STATUS "torch: ${_torch} (version ${E3D_TORCH_VERSION}, CUDA graphs ${E3D_CUDA})")

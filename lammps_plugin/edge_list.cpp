@@ -12,9 +12,6 @@ namespace E3D {
 
 namespace {
 
-  // an exported graph may require at least two edges
-  constexpr int64_t MIN_EDGES = 2;
-
   double distance_squared(const double *a, const double *b)
   {
     const double dx = b[0] - a[0];
@@ -28,6 +25,23 @@ namespace {
   {
     if (n > v.capacity()) v.reserve(n + n / 16 + 64);
     v.resize(n);
+  }
+
+  // the neighbours of atom i that are edges: their number is added to num_edges, which is returned, and they are
+  // written behind the first num_edges where these stay within room
+  int64_t add_neighbours(const NeighborView &neighbors, const TypeTable &types, int i, int64_t num_edges,
+                         int64_t room, int *neighbour)
+  {
+    const double *cutsq = types.cutsq_row(neighbors.type[i]);
+    const int *jlist = neighbors.firstneigh[i];
+    const int count = neighbors.numneigh[i];
+    for (int jj = 0; jj < count; jj++) {
+      const int j = jlist[jj] & neighbors.neighmask;
+      if (distance_squared(neighbors.x[i], neighbors.x[j]) >= cutsq[neighbors.type[j]]) continue;
+      if (num_edges < room) neighbour[num_edges] = j;
+      num_edges++;
+    }
+    return num_edges;
   }
 
 }    // namespace
@@ -61,18 +75,16 @@ void find_edges(const NeighborView &neighbors, const TypeTable &types, EdgeFrame
     frame.offset.reserve(rows + 1);
   }
 
-  // two passes: the first sizes the arrays exactly, so that none is grown by doubling
+  // The edges are counted, and written while there is room for them: enough after the first step, so that lists
+  // are gone through once. Where there is not, a second pass follows, and no array is grown by doubling.
 
+  frame.neighbour.resize(frame.neighbour.capacity());
+  const auto room = static_cast<int64_t>(frame.neighbour.size());
   int64_t num_edges = 0;
   for (int ii = 0; ii < neighbors.inum; ii++) {
     const int i = neighbors.ilist[ii];
     if (types.model_type(neighbors.type[i]) < 0) continue;
-    const double *cutsq = types.cutsq_row(neighbors.type[i]);
-    const int *jlist = neighbors.firstneigh[i];
-    for (int jj = 0; jj < neighbors.numneigh[i]; jj++) {
-      const int j = jlist[jj] & neighbors.neighmask;
-      if (distance_squared(neighbors.x[i], neighbors.x[j]) < cutsq[neighbors.type[j]]) num_edges++;
-    }
+    num_edges = add_neighbours(neighbors, types, i, num_edges, room, frame.neighbour.data());
     frame.centre.push_back(i);
     frame.offset.push_back(num_edges);
   }
@@ -81,15 +93,9 @@ void find_edges(const NeighborView &neighbors, const TypeTable &types, EdgeFrame
   resize_with_slack(frame.eps, num_edges);
   resize_with_slack(frame.energy, frame.rows());
 
-  int64_t e = 0;
-  for (const int i : frame.centre) {
-    const double *cutsq = types.cutsq_row(neighbors.type[i]);
-    const int *jlist = neighbors.firstneigh[i];
-    for (int jj = 0; jj < neighbors.numneigh[i]; jj++) {
-      const int j = jlist[jj] & neighbors.neighmask;
-      if (distance_squared(neighbors.x[i], neighbors.x[j]) < cutsq[neighbors.type[j]])
-        frame.neighbour[e++] = j;
-    }
+  if (num_edges > room) {
+    int64_t e = 0;
+    for (const int i : frame.centre) e = add_neighbours(neighbors, types, i, e, num_edges, frame.neighbour.data());
   }
 }
 
@@ -104,26 +110,38 @@ int64_t rows_in_chunk(const EdgeFrame &frame, int64_t first_row, int64_t max_row
   return std::min(std::max<int64_t>(end - begin, 1), left);
 }
 
-void fill_chunk(const NeighborView &neighbors, const TypeTable &types, int num_model_types,
-                double r_max, const EdgeFrame &frame, int64_t first_row, int64_t num_rows,
-                EdgeChunk &chunk)
+int64_t even_edges(const EdgeFrame &frame, int64_t first_row, int64_t max_edges)
+{
+  // a chunk ends with a whole centre and so stays a little below its share: the last ones must not overflow
+  constexpr double FILLED = 0.98;
+  const int64_t left = frame.edges() - frame.offset[first_row];
+  const auto chunks = std::max<int64_t>(
+      static_cast<int64_t>(std::ceil(static_cast<double>(left) / (FILLED * static_cast<double>(max_edges)))), 1);
+  return chunks == 1 ? max_edges : std::min(max_edges, (left + chunks - 1) / chunks);
+}
+
+void fill_chunk(const NeighborView &neighbors, const TypeTable &types, const ChunkRules &rules,
+                const EdgeFrame &frame, int64_t first_row, int64_t num_rows, EdgeChunk &chunk)
 {
   chunk.first_row = first_row;
   chunk.num_rows = num_rows;
   chunk.first_edge = frame.offset[first_row];
   chunk.num_edges = frame.offset[first_row + num_rows] - chunk.first_edge;
-  chunk.num_padded = std::max(chunk.num_edges, MIN_EDGES);
-  chunk.num_slots = num_rows + 1 + num_model_types;
+  const ChunkShape shape = rules.rounded
+      ? rounded_shape(chunk.num_edges, num_rows, rules.num_model_types)
+      : exact_shape(chunk.num_edges, num_rows, rules.num_model_types);
+  chunk.num_padded = shape.edges;
+  chunk.num_slots = shape.slots;
 
-  resize_with_slack(chunk.vectors, 3 * chunk.num_padded);
-  resize_with_slack(chunk.index, 2 * chunk.num_padded);
-  resize_with_slack(chunk.types, chunk.num_slots);
+  chunk.vectors.require(3 * chunk.num_padded);
+  chunk.index.require(2 * chunk.num_padded);
+  chunk.types.require(chunk.num_slots);
 
   int64_t *centre_slot = chunk.index.data();
   int64_t *neighbour_slot = chunk.index.data() + chunk.num_padded;
   double *r = chunk.vectors.data();
-  const int64_t padding_slot = num_rows;
-  const int64_t first_type_slot = num_rows + 1;
+  const int64_t first_padding_slot = num_rows;
+  const int64_t first_type_slot = num_rows + shape.padding_slots;
 
   int64_t e = 0;
   for (int64_t slot = 0; slot < num_rows; slot++) {
@@ -140,14 +158,14 @@ void fill_chunk(const NeighborView &neighbors, const TypeTable &types, int num_m
 
   // beyond the cutoff everything is exactly 0; a zero length would give NaN forces
 
-  for (; e < chunk.num_padded; e++) {
-    r[3 * e] = 1.5 * r_max;
+  for (int64_t k = 0; e < chunk.num_padded; k++, e++) {
+    r[3 * e] = 1.5 * rules.r_max;
     r[3 * e + 1] = r[3 * e + 2] = 0.0;
-    centre_slot[e] = padding_slot;
+    centre_slot[e] = first_padding_slot + k / MAX_EDGES_OF_PADDING_SLOT;
     neighbour_slot[e] = first_type_slot;
   }
-  chunk.types[padding_slot] = 0;
-  for (int t = 0; t < num_model_types; t++) chunk.types[first_type_slot + t] = t;
+  std::fill(chunk.types.data() + first_padding_slot, chunk.types.data() + chunk.num_slots, 0);
+  for (int t = 0; t < rules.num_model_types; t++) chunk.types[first_type_slot + t] = t;
 }
 
 }    // namespace E3D

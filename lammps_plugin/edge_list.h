@@ -7,6 +7,8 @@
 #define E3D_EDGE_LIST_H
 
 #include "edge_frame.h"
+#include "padded_shape.h"
+#include "staging_array.h"
 
 #include <cstdint>
 #include <vector>
@@ -50,17 +52,20 @@ class TypeTable {
 
 /* One chunk of consecutive centres in the form that the model takes (ARCHITECTURE section 3).
 
-   Slots: centres 0..n-1, one padding centre n, then one slot per model type. A neighbour's slot
-   matters only through its type, so all neighbours of a type share one and none is copied. */
+   Slots: centres 0..n-1, one or more padding centres, one slot per model type, and unused ones. A
+   neighbour's slot matters only through its type, so all neighbours of a type share one and none is
+   copied. */
 
 struct EdgeChunk {
+  explicit EdgeChunk(HostMemory memory = plain_memory()) : vectors(memory), index(memory), types(memory) {}
+
   int64_t first_row = 0, num_rows = 0;      // rows of the frame
   int64_t first_edge = 0, num_edges = 0;    // edges of the frame
   int64_t num_padded = 0;                   // num_edges plus padding edges, at least 2
-  int64_t num_slots = 0;                    // num_rows + 1 + number of model types
-  std::vector<double> vectors;              // (num_padded, 3) r_ij, Angstrom
-  std::vector<int64_t> index;               // (2, num_padded) centre slots, neighbour slots
-  std::vector<int64_t> types;               // (num_slots) model types
+  int64_t num_slots = 0;                    // all slots
+  StagingArray<double> vectors;             // (num_padded, 3) r_ij, Angstrom
+  StagingArray<int64_t> index;              // (2, num_padded) centre slots, neighbour slots
+  StagingArray<int64_t> types;              // (num_slots) model types
 };
 
 /* Find the directed edges within the model's cutoffs and store them in the frame, sorted by
@@ -74,11 +79,23 @@ void find_edges(const NeighborView &neighbors, const TypeTable &types, EdgeFrame
 int64_t rows_in_chunk(const EdgeFrame &frame, int64_t first_row, int64_t max_rows,
                       int64_t max_edges);
 
-/* Fill a chunk's model inputs from the frame; length 1.5 r_max for the padding edges. */
+/* max_edges made smaller, so that the rows from first_row on make chunks of about the same number of edges, and
+   no more of them: chunks of one shape, where shapes count. */
 
-void fill_chunk(const NeighborView &neighbors, const TypeTable &types, int num_model_types,
-                double r_max, const EdgeFrame &frame, int64_t first_row, int64_t num_rows,
-                EdgeChunk &chunk);
+int64_t even_edges(const EdgeFrame &frame, int64_t first_row, int64_t max_edges);
+
+/* What filling a chunk must know of the model. */
+
+struct ChunkRules {
+  int num_model_types;
+  double r_max;    // Angstrom; padding edges are 1.5 times as long
+  bool rounded;    // of few shapes (rounded_shape), or as small as can be (exact_shape)
+};
+
+/* Fill a chunk's model inputs from the frame. */
+
+void fill_chunk(const NeighborView &neighbors, const TypeTable &types, const ChunkRules &rules,
+                const EdgeFrame &frame, int64_t first_row, int64_t num_rows, EdgeChunk &chunk);
 
 }    // namespace E3D
 

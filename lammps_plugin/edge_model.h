@@ -6,6 +6,8 @@
 #ifndef E3D_EDGE_MODEL_H
 #define E3D_EDGE_MODEL_H
 
+#include "staging_array.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -35,29 +37,53 @@ struct ModelMetadata {
 struct ModelOptions {
   std::string device = "auto";    // auto, cpu, cuda, cuda:K, xpu, xpu:K
   int local_rank = 0;             // rank within the node: picks the GPU where the device has no K
+  int node_ranks = 1;             // ranks of the node, which share its GPUs
   int threads = 1;                // CPU threads of one evaluation
 };
 
-/* What one evaluation returns; the arrays belong to the model and live until the next call. */
+/* What one evaluation returns; the arrays belong to the model and live until its lane is started again. */
 
 struct ModelOutput {
-  const double *atomic_energy;    // (num_slots)     U of each slot, eV
-  const double *edge_energy;      // (num_padded)    epsilon_ij, eV
-  const double *edge_forces;      // (num_padded, 3) g_ij = dU_i/dr_ij, eV/Angstrom
+  const double *atomic_energy;    // (num_rows)     U of each centre, eV
+  const double *edge_energy;      // (num_edges)    epsilon_ij, eV
+  const double *edge_forces;      // (num_edges, 3) g_ij = dU_i/dr_ij, eV/Angstrom
   double copy_seconds;            // of the evaluation: to and from the device, and to double precision
 };
 
+/* How a model wants its chunks. */
+
+struct ChunkPlan {
+  int lanes = 1;                           // chunks that may be under way at once
+  bool rounded = false;                    // of few shapes (padded_shape.h)
+  HostMemory memory = plain_memory();      // for their arrays
+};
+
 /* A loaded model. Implemented in libe3d_model (edge_model_torch.cpp), the only part that links
-   libtorch, so that a LAMMPS without a working torch still loads the plugin. */
+   libtorch, so that a LAMMPS without a working torch still loads the plugin.
+
+   An evaluation is a start() and a finish() of one lane. On a GPU start() returns while the device works, so
+   that the next chunk is filled, and the one before is added up, at the same time. The chunk must stay as
+   it is in between. */
 
 class EdgeModel {
  public:
   virtual ~EdgeModel() = default;
   virtual const ModelMetadata &metadata() const = 0;
   virtual std::string device() const = 0;    // device that is used, such as cpu or cuda:1
+  virtual ChunkPlan chunk_plan() const = 0;
 
-  // run the model on one chunk; throws std::runtime_error with a message for the user
-  virtual ModelOutput evaluate(const EdgeChunk &chunk) = 0;
+  // edges of a chunk with 'chunk auto': a constant on a CPU, so that runs can be repeated to the last bit; on
+  // a GPU what its memory holds, once a first chunk has shown how much an edge takes
+  virtual int64_t auto_edges() const = 0;
+
+  // run the model on one chunk; start() throws std::runtime_error with a message for the user if the chunk
+  // is too large for the memory (or for another reason), and may be called again with a smaller one when
+  // all other lanes are finished; what finish() throws is final
+  virtual void start(const EdgeChunk &chunk, int lane) = 0;
+  virtual ModelOutput finish(int lane) = 0;
+
+  // a line for the log, empty if there is none; each is told once
+  virtual std::string take_remark() = 0;
 };
 
 /* Load a model file; throws std::runtime_error with a message that says what to type.
@@ -72,7 +98,7 @@ extern "C" {
 using LoadEdgeModelFunction = EdgeModel *(*) (const char *file, const ModelOptions *options,
                                               char *error, std::size_t error_size);
 }
-constexpr const char *LOAD_EDGE_MODEL_SYMBOL = "e3d_load_edge_model_v1";
+constexpr const char *LOAD_EDGE_MODEL_SYMBOL = "e3d_load_edge_model_v2";
 
 }    // namespace E3D
 

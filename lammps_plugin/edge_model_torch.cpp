@@ -5,10 +5,11 @@
 
 #include "edge_list.h"
 #include "edge_model.h"
+#include "model_metadata.h"
+#include "staged_calls.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/inductor/aoti_package/model_package_loader.h>
 #include <torch/script.h>
 #include <torch/version.h>
@@ -18,59 +19,21 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
-#include <sstream>
 #include <stdexcept>
-#include <unordered_map>
+#include <utility>
 
 namespace E3D {
 
 namespace {
 
-  constexpr const char *CONTRACT = "e3d/1";
-  constexpr std::array<const char *, 16> METADATA_KEYS = {
-      "contract",      "type_names",     "type_elements",          "r_max",         "cutoffs",
-      "shifts",        "scales",         "decomposition",          "model_dtype",   "device",
-      "engine",        "torch_version",  "nequip_version",         "nequip_allegro_version",
-      "source_sha256", "training_data"};
-
-  using Strings = std::unordered_map<std::string, std::string>;
-
   bool ends_with(const std::string &text, const std::string &ending)
   {
     return text.size() >= ending.size() &&
         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
-  }
-
-  std::vector<std::string> words(const std::string &text)
-  {
-    std::istringstream stream(text);
-    std::vector<std::string> result;
-    for (std::string word; stream >> word;) result.push_back(word);
-    return result;
-  }
-
-  std::vector<double> numbers(const Strings &strings, const std::string &key)
-  {
-    std::vector<double> result;
-    for (const auto &word : words(strings.at(key))) {
-      std::size_t used = 0;
-      double value = 0.0;
-      try {
-        value = std::stod(word, &used);
-      } catch (const std::exception &) {
-        used = 0;
-      }
-      if (used != word.size() || !std::isfinite(value))
-        throw std::runtime_error("its metadata has '" + word + "' in '" + key +
-                                 "' where a number belongs: write the file again with 'e3d export'");
-      result.push_back(value);
-    }
-    return result;
   }
 
   // libtorch messages carry a C++ backtrace; the first line is what a user can read
@@ -79,44 +42,6 @@ namespace {
   {
     const std::string text(message);
     return text.substr(0, text.find('\n'));
-  }
-
-  ModelMetadata parse_metadata(const Strings &strings)
-  {
-    if (!strings.count("contract") || strings.at("contract").empty())
-      throw std::runtime_error("it has no e3d contract in its metadata (a model compiled for another "
-                               "pair style?): write it with 'e3d export MODEL OUT.nequip.pt2'");
-    if (strings.at("contract") != CONTRACT)
-      throw std::runtime_error("its contract is '" + strings.at("contract") + "', this plugin reads '" +
-                               CONTRACT + "': write it again with this version's 'e3d export'");
-    for (const char *key : METADATA_KEYS)
-      if (!strings.count(key) || strings.at(key).empty())
-        throw std::runtime_error(std::string("its metadata lacks '") + key +
-                                 "': write it again with 'e3d export'");
-
-    ModelMetadata m;
-    m.type_names = words(strings.at("type_names"));
-    m.type_elements = words(strings.at("type_elements"));
-    m.cutoffs = numbers(strings, "cutoffs");
-    m.shifts = numbers(strings, "shifts");
-    m.decomposition = strings.at("decomposition");
-    m.model_dtype = strings.at("model_dtype");
-    m.engine = strings.at("engine");
-    m.torch_version = strings.at("torch_version");
-    m.source_sha256 = strings.at("source_sha256");
-
-    const auto r_max = numbers(strings, "r_max");
-    const std::size_t ntypes = m.type_names.size();
-    if (r_max.size() != 1 || ntypes == 0 || m.type_elements.size() != ntypes ||
-        m.shifts.size() != ntypes || m.cutoffs.size() != ntypes * ntypes)
-      throw std::runtime_error("the lengths of type_names, type_elements, shifts and cutoffs in its "
-                               "metadata do not fit each other: write it again with 'e3d export'");
-    m.r_max = r_max[0];
-    for (const double c : m.cutoffs)
-      if (c <= 0.0 || c > m.r_max * (1.0 + 1e-12))
-        throw std::runtime_error("a cutoff in its metadata is not within 0 and r_max: write it again "
-                                 "with 'e3d export'");
-    return m;
   }
 
   Strings read_torchscript_metadata(torch::jit::ExtraFilesMap &extra_files)
@@ -128,7 +53,12 @@ namespace {
 
   // the device of a run: what was asked for, what the file was written for, what torch has here
 
-  torch::Device choose_device(const ModelOptions &options, const std::string &file_device)
+  struct ChosenDevice {
+    torch::Device device;
+    int sharing = 1;    // ranks of this node that may use it
+  };
+
+  ChosenDevice choose_device(const ModelOptions &options, const std::string &file_device)
   {
     const auto colon = options.device.find(':');
     std::string kind = options.device.substr(0, colon);
@@ -146,7 +76,7 @@ namespace {
       throw std::runtime_error("it was compiled for device " + file_device + " but device " + kind +
                                " was asked for: export it with '--device " + kind +
                                "', or use the portable .nequip.pth file");
-    if (kind == "cpu") return torch::Device(torch::kCPU);
+    if (kind == "cpu") return {torch::Device(torch::kCPU)};
 
     const bool is_cuda = kind == "cuda";
     if (is_cuda ? !at::hasCUDA() : !at::hasXPU())
@@ -163,7 +93,8 @@ namespace {
     if (index >= count)
       throw std::runtime_error("device " + options.device + " was asked for, but there are only " +
                                std::to_string(count) + " of them");
-    return torch::Device(type, static_cast<c10::DeviceIndex>(index));
+    const int sharing = number.empty() ? (options.node_ranks + count - 1) / count : options.node_ranks;
+    return {torch::Device(type, static_cast<c10::DeviceIndex>(index)), sharing};
   }
 
   std::string checked_version(const ModelMetadata &metadata)
@@ -195,13 +126,6 @@ namespace {
 
   /* ---------------------------------------------------------------------- */
 
-  using Clock = std::chrono::steady_clock;
-
-  double seconds_since(Clock::time_point start)
-  {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  }
-
   // The tensors of a chunk come and go at every call: glibc would give their pages back to the system and
   // fault them in again, which costs a fifth of the time. A user who sets MALLOC_* knows better.
 
@@ -215,6 +139,24 @@ namespace {
     mallopt(M_TOP_PAD, 64 << 20);
 #endif
   }
+
+  // Products of single-precision matrices are rounded to 10 bits (TF32) only where torch's own variable asks
+  // for it, whatever else in this process has said to torch.
+
+  std::string settle_tf32(const torch::Device &device)
+  {
+    if (!device.is_cuda()) return "";
+    const char *asked = std::getenv("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE");
+    const bool allowed = asked && std::strcmp(asked, "1") == 0;
+    at::globalContext().setAllowTF32CuBLAS(allowed);
+    return allowed ? "matrix products in TF32, as TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 asks: energies and forces have "
+                     "three digits fewer"
+                   : "";
+  }
+
+  // Edges of a chunk on a CPU, for each thread: the features of 32 channels and l_max 2 then fit into a core's
+  // cache. Measured flat from 200 to 2,000; a constant, so that runs can be repeated to the last bit.
+  constexpr int64_t CHUNK_EDGES_CPU = 1000;
 
   class TorchEdgeModel : public EdgeModel {
    public:
@@ -230,31 +172,73 @@ namespace {
       else
         throw std::runtime_error("its name ends in neither .pt2 nor .pth: model files are written by "
                                  "'e3d export MODEL OUT.nequip.pt2' (or OUT.nequip.pth)");
+      remark_ = settle_tf32(*device_);
+      const char *rehearse = std::getenv("E3D_REHEARSE_GPU");
+      if (!device_->is_cpu() || (rehearse && std::strcmp(rehearse, "1") == 0))
+        staged_.emplace(*device_, [this](const Tensors &inputs) { return call(inputs); }, package_ != nullptr,
+                        sharing_);
     }
 
     const ModelMetadata &metadata() const override { return metadata_; }
     std::string device() const override { return device_->str(); }
+    ChunkPlan chunk_plan() const override { return staged_ ? staged_->chunk_plan() : ChunkPlan(); }
+    int64_t auto_edges() const override { return staged_ ? staged_->auto_edges() : CHUNK_EDGES_CPU * threads_; }
 
-    ModelOutput evaluate(const EdgeChunk &chunk) override
+    void start(const EdgeChunk &chunk, int lane) override
     {
       const ThreadScope scope(threads_);
-      try {
-        run(chunk);
-      } catch (const std::exception &e) {
-        throw std::runtime_error("the model failed: " + first_line(e.what()));
-      }
-      return {outputs_[0].const_data_ptr<double>(), outputs_[1].const_data_ptr<double>(),
-              outputs_[2].const_data_ptr<double>(), copy_seconds_};
+      telling_errors([&] {
+        if (staged_)
+          staged_->start(chunk, lane);
+        else
+          run(chunk);
+      });
+    }
+
+    ModelOutput finish(int lane) override
+    {
+      ModelOutput output{};
+      telling_errors([&] {
+        output = staged_ ? staged_->finish(lane)
+                         : ModelOutput{outputs_[0].const_data_ptr<double>(), outputs_[1].const_data_ptr<double>(),
+                                       outputs_[2].const_data_ptr<double>(), 0.0};
+      });
+      return output;
+    }
+
+    std::string take_remark() override
+    {
+      return remark_.empty() && staged_ ? staged_->take_remark() : std::exchange(remark_, "");
     }
 
    private:
+    using Tensors = StagedCalls::Tensors;
+
     int threads_;
     ModelMetadata metadata_;
     std::optional<torch::Device> device_;
+    int sharing_ = 1;
     std::unique_ptr<torch::inductor::AOTIModelPackageLoader> package_;
     std::optional<torch::jit::Module> module_;
-    std::array<at::Tensor, 3> outputs_;
-    double copy_seconds_ = 0.0;
+    std::optional<StagedCalls> staged_;    // on a GPU
+    Tensors outputs_;                      // on a CPU
+    std::string remark_;
+
+    template <typename Work> static void telling_errors(const Work &work)
+    {
+      try {
+        work();
+      } catch (const std::exception &e) {
+        throw std::runtime_error("the model failed: " + first_line(e.what()));
+      }
+    }
+
+    void choose(const ModelOptions &options, const std::string &file_device)
+    {
+      const ChosenDevice chosen = choose_device(options, file_device);
+      device_ = chosen.device;
+      sharing_ = chosen.sharing;
+    }
 
     void open_aotinductor(const std::string &file, const ModelOptions &options)
     {
@@ -262,8 +246,8 @@ namespace {
       const auto strings = Loader::load_metadata_from_package(file, "model");
       metadata_ = parse_metadata(strings);
       checked_version(metadata_);
-      device_ = choose_device(options, strings.at("device"));
-      // one thread calls it: the lock-free path
+      choose(options, strings.at("device"));
+      // one thread calls it: the path without locks, and the one that a GPU can record
       package_ = std::make_unique<Loader>(file, "model", true, 1, device_->is_cpu() ? -1 : device_->index());
     }
 
@@ -276,57 +260,53 @@ namespace {
       auto module = torch::jit::load(file, torch::kCPU, extra_files);
       const auto strings = read_torchscript_metadata(extra_files);
       metadata_ = parse_metadata(strings);
-      device_ = choose_device(options, strings.at("device"));
+      choose(options, strings.at("device"));
       module.to(*device_);
       module.eval();
       module_ = std::move(module);
     }
 
-    void run(const EdgeChunk &chunk)
-    {
-      const auto f64 = torch::TensorOptions().dtype(torch::kFloat64);
-      const auto i64 = torch::TensorOptions().dtype(torch::kInt64);
-      const auto view = [](const auto &v, c10::IntArrayRef shape, const torch::TensorOptions &o) {
-        // the model reads its inputs only
-        return torch::from_blob(const_cast<void *>(static_cast<const void *>(v.data())), shape, o);
-      };
-      const int64_t E = chunk.num_padded, N = chunk.num_slots;
-      const auto start = Clock::now();
-      at::Tensor vectors = view(chunk.vectors, {E, 3}, f64).to(*device_);
-      at::Tensor index = view(chunk.index, {2, E}, i64).to(*device_);
-      at::Tensor types = view(chunk.types, {N}, i64).to(*device_);
-      copy_seconds_ = seconds_since(start);
+    // the contract e3d/1: tensors on the device in and out
 
+    Tensors call(const Tensors &inputs)
+    {
       if (package_) {
         c10::InferenceMode guard;
-        auto out = package_->run({vectors, index, types});
+        auto out = package_->run({inputs[0], inputs[1], inputs[2]});
         if (out.size() != 3)
           throw std::runtime_error("it returned " + std::to_string(out.size()) + " outputs, not 3");
-        keep({out[0], out[1], out[2]}, N, E);
-      } else {
-        c10::Dict<std::string, at::Tensor> in;
-        in.insert("edge_vectors", vectors);
-        in.insert("edge_index", index);
-        in.insert("atom_types", types);
-        const auto out = module_->forward({in}).toGenericDict();
-        keep({out.at("atomic_energy").toTensor(), out.at("edge_energy").toTensor(),
-              out.at("edge_forces").toTensor()}, N, E);
+        return as_doubles({out[0], out[1], out[2]});
       }
+      c10::Dict<std::string, at::Tensor> in;
+      in.insert("edge_vectors", inputs[0]);
+      in.insert("edge_index", inputs[1]);
+      in.insert("atom_types", inputs[2]);
+      const auto out = module_->forward({in}).toGenericDict();
+      return as_doubles({out.at("atomic_energy").toTensor(), out.at("edge_energy").toTensor(),
+                         out.at("edge_forces").toTensor()});
     }
 
-    void keep(const std::array<at::Tensor, 3> &tensors, int64_t num_slots, int64_t num_edges)
+    static Tensors as_doubles(Tensors tensors)
     {
-      // the copy would wait for the model anyway: so it counts as the model's time
-      if (!device_->is_cpu()) c10::impl::VirtualGuardImpl(device_->type()).synchronizeDevice(device_->index());
-      const auto start = Clock::now();
-      for (int k = 0; k < 3; k++) {
-        const at::Tensor &tensor = tensors[k];
-        if (tensor.dim() != 2 || tensor.size(0) != (k == 0 ? num_slots : num_edges) ||
-            tensor.size(1) != (k == 2 ? 3 : 1))
+      for (auto &tensor : tensors) tensor = tensor.detach().to(torch::kFloat64).contiguous();
+      return tensors;
+    }
+
+    // on a CPU: nothing is copied, neither there nor back
+
+    void run(const EdgeChunk &chunk)
+    {
+      const auto view = [](const auto &array, c10::IntArrayRef shape, at::ScalarType type) {
+        // the model reads its inputs only
+        return torch::from_blob(const_cast<void *>(static_cast<const void *>(array.data())), shape, type);
+      };
+      const int64_t edges = chunk.num_padded, slots = chunk.num_slots;
+      outputs_ = call({view(chunk.vectors, {edges, 3}, torch::kFloat64), view(chunk.index, {2, edges}, torch::kInt64),
+                       view(chunk.types, {slots}, torch::kInt64)});
+      for (int k = 0; k < 3; k++)
+        if (outputs_[k].dim() != 2 || outputs_[k].size(0) != (k == 0 ? slots : edges) ||
+            outputs_[k].size(1) != (k == 2 ? 3 : 1))
           throw std::runtime_error("output " + std::to_string(k) + " has a wrong shape");
-        outputs_[k] = tensor.detach().to(torch::kCPU, torch::kFloat64).contiguous();
-      }
-      copy_seconds_ += seconds_since(start);
     }
   };
 
@@ -335,7 +315,7 @@ namespace {
 }    // namespace E3D
 
 extern "C" __attribute__((visibility("default"))) E3D::EdgeModel *
-e3d_load_edge_model_v1(const char *file, const E3D::ModelOptions *options, char *error,
+e3d_load_edge_model_v2(const char *file, const E3D::ModelOptions *options, char *error,
                        std::size_t error_size)
 {
   try {

@@ -42,14 +42,14 @@ namespace {
   // this rank's number among those of its node, and how many of them have the same cores
 
   struct Ranks {
-    int local_rank, sharing;
+    int local_rank, node_ranks, sharing;
   };
 
 #ifdef E3D_MPI_STUBS    // LAMMPS without MPI: one rank, and an mpi.h that cannot split by node
 
   Ranks ranks_on_node(MPI_Comm, unsigned long long)
   {
-    return {0, 1};
+    return {0, 1, 1};
   }
 
 #else
@@ -60,10 +60,9 @@ namespace {
     MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
     Ranks ranks{};
     MPI_Comm_rank(node, &ranks.local_rank);
-    int size;
-    MPI_Comm_size(node, &size);
+    MPI_Comm_size(node, &ranks.node_ranks);
 
-    std::vector<unsigned long long> bindings(size);
+    std::vector<unsigned long long> bindings(ranks.node_ranks);
     MPI_Allgather(&binding, 1, MPI_UNSIGNED_LONG_LONG, bindings.data(), 1, MPI_UNSIGNED_LONG_LONG, node);
     MPI_Comm_free(&node);
     ranks.sharing = static_cast<int>(std::count(bindings.begin(), bindings.end(), binding));
@@ -81,7 +80,7 @@ NodeLayout node_layout(MPI_Comm world)
 
   const char *requested = std::getenv("OMP_NUM_THREADS");
   const int threads = requested ? std::atoi(requested) : 0;
-  return {ranks.local_rank, threads > 0 ? threads : std::max(1, cores.count / ranks.sharing)};
+  return {ranks.local_rank, ranks.node_ranks, threads > 0 ? threads : std::max(1, cores.count / ranks.sharing)};
 }
 
 }    // namespace E3D

@@ -14,6 +14,7 @@ namespace E3D {
 
 struct NodeLayout {
   int local_rank;    // rank among the ranks of this communicator on this node
+  int node_ranks;    // how many they are
   int threads;       // CPU threads for this rank
 };
 

@@ -151,6 +151,7 @@ void PairE3D::coeff(int narg, char **arg)
   members.clear();
   model = load_model(arg[2]);
   model_file = arg[2];
+  make_lanes();
   banner_shown = false;
   load_members(num_files - 1, arg + 3);
   map_types(ntypes, arg + 2 + num_files);
@@ -168,7 +169,7 @@ std::unique_ptr<E3D::EdgeModel> PairE3D::load_model(const std::string &file)
   std::unique_ptr<E3D::EdgeModel> loaded;
   std::string message;
   try {
-    loaded = E3D::load_edge_model(file, {device, node.local_rank, threads});
+    loaded = E3D::load_edge_model(file, {device, node.local_rank, node.node_ranks, threads});
   } catch (const std::exception &e) {
     message = e.what();
   }
@@ -340,7 +341,9 @@ void PairE3D::compute(int eflag, int vflag)
     frame.members = 0;
     frame.member_eps.clear();
     frame.force_spread.clear();
-    evaluate(*model, [this](const E3D::ModelOutput &output) { scatter(output); });
+    evaluate(*model, [this](const E3D::EdgeChunk &chunk, const E3D::ModelOutput &output) {
+      scatter(chunk, output);
+    });
   }
   frame.step = update->ntimestep;
   seconds.steps++;
@@ -392,6 +395,5 @@ double PairE3D::memory_usage()
   for (const auto &one : bonds) bytes += one->edges.memory_usage();
   return bytes + Pair::memory_usage() + frame.memory_usage() +
       static_cast<double>(member_force.capacity()) * sizeof(double) +
-      static_cast<double>(chunk.vectors.capacity()) * sizeof(double) +
-      static_cast<double>(chunk.index.capacity() + chunk.types.capacity()) * sizeof(int64_t);
+      chunk_bytes();
 }

@@ -74,7 +74,7 @@ class PairE3D : public Pair {
   // settings
 
   std::string device = "auto";
-  int chunk_centres = 0;        // 0: as many as stay within CHUNK_EDGES_CPU or CHUNK_EDGES_GPU
+  int chunk_centres = 0;        // 0: as many as stay within the edges that the model asks for
   int64_t largest_chunk = 0;    // centres that memory was found to suffice for, 0: no limit was met
   int committee = 0;        // all models run on multiples of this step, 0: there is only one
 
@@ -95,7 +95,8 @@ class PairE3D : public Pair {
 
   E3D::EdgeFrame frame;
   bool keeps_edge_forces = false;    // some style of this run reads frame.g
-  E3D::EdgeChunk chunk;
+  std::vector<E3D::EdgeChunk> lanes;    // chunks under way, and their buffers
+  bool rounded_chunks = false;
   struct Bonds {
     std::vector<double> cutsq;    // (ntypes+1)^2
     int64_t evaluation = -1;      // of the frame that the edges belong to
@@ -120,11 +121,16 @@ class PairE3D : public Pair {
   void show_banner();
   void check_topology();
   E3D::NeighborView neighbor_view() const;
-  using Receiver = std::function<void(const E3D::ModelOutput &)>;
+  using Receiver = std::function<void(const E3D::EdgeChunk &, const E3D::ModelOutput &)>;
+  void make_lanes();
+  double chunk_bytes() const;
   void evaluate(E3D::EdgeModel &, const Receiver &);
-  void scatter(const E3D::ModelOutput &);
+  void start_chunk(E3D::EdgeModel &, const Receiver &, int64_t, int64_t, int, int &);
+  void finish_chunks(E3D::EdgeModel &, const Receiver &, int, int &);
+  void finish_chunk(E3D::EdgeModel &, const Receiver &, int);
+  void scatter(const E3D::EdgeChunk &, const E3D::ModelOutput &);
   bool is_committee_step() const;
-  void add_member_force(const E3D::ModelOutput &);
+  void add_member_force(const E3D::EdgeChunk &, const E3D::ModelOutput &);
   void evaluate_committee();
   std::vector<std::string> elements_of_types() const;
 };

