@@ -27,7 +27,7 @@ from e3d_lmp.training.model import BUILDER, E3DAllegroModel, allegro_config, che
 from e3d_lmp.training.paths import with_names
 from e3d_lmp.training.provenance import provenance_of_config, training_provenance
 from e3d_lmp.training.run import Interrupted, describe, read_progress, train
-from e3d_lmp.training.run_config import Options, compose, read_data
+from e3d_lmp.training.run_config import Options, PreparedData, compose, read_data
 from lammps_runs import run_lammps, script_of, write_data
 from systems import reference_edges
 from tolerances import LADDER, close
@@ -219,6 +219,7 @@ def test_organic_small_is_a_configuration_of_ours(prepared: Path, tmp_path: Path
             "protocol wants per_type_energy_scales = 1.0, got 2.0",
         ),
         (Options(steps=5, devices=0), "--devices 0"),
+        (Options(steps=5, start=Path("nosuch.nequip.zip")), "--start nosuch.nequip.zip: No such file"),
     ],
 )
 def test_requests_that_make_no_sense_are_refused(
@@ -290,6 +291,20 @@ def test_a_killed_run_ends_like_one_that_was_not(
     assert (calm / "last.ckpt").stat().st_mtime_ns == when
 
     _check_end(calm, tiny, prepared, tmp_path, capsys)
+    _check_start(calm / "tiny.nequip.zip", tiny, data, tmp_path)
+
+
+def _check_start(package: Path, tiny: str, data: PreparedData, tmp_path: Path) -> None:
+    """A run that begins with a model's weights and learns nothing ends with them."""
+    folder = tmp_path / "started"
+    still = Options(steps=1, frames=FRAMES, start=package, values={"learning_rate": 1e-30})
+    train(compose(tiny, data, folder, still), folder)
+    one, other = (load_model(path).state_dict() for path in (package, folder / "last.ckpt"))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], other[key]) for key in one if torch.is_tensor(one[key]))
+    wider = Options(steps=1, frames=FRAMES, start=package, values={"tensor": 8})
+    with pytest.raises(E3DError, match=r"another architecture .*; begin with a model"):
+        train(compose(tiny, data, tmp_path / "wider", wider), tmp_path / "wider")
 
 
 def _check_end(run: Path, tiny: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

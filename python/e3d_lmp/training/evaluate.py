@@ -16,6 +16,7 @@ from ase.data import atomic_numbers, covalent_radii
 
 from e3d_lmp.contraction import contract_centres
 from e3d_lmp.decomposition import decompose
+from e3d_lmp.errors import E3DError
 
 FORMAT = "e3d-evaluation/1"
 CONTACTS = "Contacts of two molecules"
@@ -27,6 +28,28 @@ _BOND = 1.3
 
 def load_model(path: Path) -> torch.nn.Module:
     """Eager nequip model of a checkpoint (EMA weights) or a package, with contracted centres."""
+    return contract_centres(_stock_model(path)).eval()
+
+
+def weights_of(path: Path, like: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The weights of a checkpoint or a package, for a model of the same architecture.
+
+    Raises
+    ------
+    E3DError
+        The architecture is another one.
+    """
+    weights, wanted = _stock_model(path).state_dict(), like.state_dict()
+    other = [name for name in wanted if name not in weights or weights[name].shape != wanted[name].shape]
+    if other or len(weights) != len(wanted):
+        raise E3DError(
+            f"{path} has another architecture ({', '.join(other[:3]) or 'more weights'}); begin with a model "
+            "of the same tensor features, l_max, layers and types"
+        )
+    return weights
+
+
+def _stock_model(path: Path) -> torch.nn.Module:
     from nequip.model import ModelFromCheckpoint, ModelFromPackage
     from nequip.utils.global_state import set_global_state
 
@@ -35,8 +58,7 @@ def load_model(path: Path) -> torch.nn.Module:
         modules = ModelFromPackage(str(path), compile_mode="eager")
     else:
         modules = ModelFromCheckpoint(str(path), compile_mode="eager")
-    model = modules["sole_model"] if isinstance(modules, torch.nn.ModuleDict) else modules
-    return contract_centres(model).eval()
+    return modules["sole_model"] if isinstance(modules, torch.nn.ModuleDict) else modules
 
 
 def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[str, Any]:

@@ -25,6 +25,7 @@ from nequip.train import NequIPLightningModule
 from e3d_lmp.contraction import contract_centres
 from e3d_lmp.edge_layers import use_edge_operators
 from e3d_lmp.training.budget import write_if_finished
+from e3d_lmp.training.evaluate import weights_of
 
 PARENT = "E3D_TRAIN_PARENT"
 """Environment variable with the process id of `e3d train`."""
@@ -40,11 +41,13 @@ def main() -> None:
     if resumed and write_if_finished(resumed[0]):
         return
     stock_build = NequIPLightningModule._build_model
-
-    on_cpu = _accelerator(sys.argv) == "cpu"
+    run = _configuration(sys.argv)
+    on_cpu = run["trainer"]["accelerator"] == "cpu"
 
     def build_faster(self: NequIPLightningModule, config: dict[str, Any]) -> torch.nn.Module:
         model = stock_build(self, config)
+        if run.get("start") and not resumed:
+            model.load_state_dict(weights_of(Path(run["start"]["path"]), model))
         has_operators = on_cpu and config["compile_mode"] == "eager" and use_edge_operators(model)
         return model if has_operators else contract_centres(model)
 
@@ -52,11 +55,11 @@ def main() -> None:
     nequip_train()
 
 
-def _accelerator(words: Sequence[str]) -> str:
-    """What the configuration of the command line wants to train on."""
+def _configuration(words: Sequence[str]) -> dict[str, Any]:
+    """The configuration that the command line names."""
     name = words[words.index("-cn") + 1].removesuffix(".yaml")  # Lightning adds it for its further processes
     path = Path(words[words.index("-cp") + 1]) / f"{name}.yaml"
-    return str(yaml.safe_load(path.read_text(encoding="utf-8"))["trainer"]["accelerator"])
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def _end_with_parent() -> None:

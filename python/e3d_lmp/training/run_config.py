@@ -114,6 +114,7 @@ class Options:
     ----------
     frames           train with the first so many frames
     contacts         add the pairs of molecules of ``contacts_train.lmdb``
+    start            package or checkpoint whose weights are the first ones
     steps, minutes   budget, one of the two
     values           other keys of the configuration: batch, learning_rate, seed, tensor, compile
     overrides        ``key=value`` in the grammar of Hydra
@@ -122,6 +123,7 @@ class Options:
 
     frames: int | None = None
     contacts: bool | None = None
+    start: Path | None = None
     steps: int | None = None
     minutes: float | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -177,6 +179,7 @@ def compose(config: str, data: PreparedData, run: Path, options: Options) -> dic
     _check(config, resolved, data)
     _choose_frames(resolved, data, frames, contacts)
     _choose_device(resolved, options)
+    _choose_start(resolved, options.start)
     resolved["training_module"]["model"] = resolve_model(resolved["training_module"]["model"])
     resolved["data_sha256"] = data.sha256
     return resolved
@@ -262,6 +265,17 @@ def _choose_frames(resolved: dict[str, Any], data: PreparedData, frames: int | N
         }
 
 
+def _choose_start(resolved: dict[str, Any], model: Path | None) -> None:
+    """Let the run begin with the weights of a model, which the hash stands for in ``config.yaml``."""
+    if model is None:
+        return
+    try:
+        digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    except OSError as error:
+        raise E3DError(f"--start {model}: {error.strerror}; expected a .nequip.zip or .ckpt file") from None
+    resolved["start"] = {"path": str(model.resolve()), "sha256": digest}
+
+
 def _choose_device(resolved: dict[str, Any], options: Options) -> None:
     if options.device not in ("cpu", "cuda"):
         raise E3DError(f"expected --device cpu or cuda, got '{options.device}'")
@@ -301,6 +315,8 @@ def write_config(resolved: dict[str, Any], path: Path) -> None:
 def portable(config: dict[str, Any]) -> dict[str, Any]:
     """A configuration without the paths of this machine and without what may change."""
     named = with_names(config, {config["folder"]: "RUN", config["data_folder"]: "DATA"})
+    if named.get("start"):
+        named["start"] = named["start"]["sha256"]
     for key in _MAY_CHANGE:
         *path, last = key.split(".")
         section = named

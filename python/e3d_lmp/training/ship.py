@@ -83,6 +83,7 @@ def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
             "epochs": round(trained["steps"] * batch / seen, 2),
             "seed": config.get("seed"),
             "learning_rate": config.get("learning_rate"),
+            "start_sha256": (config.get("start") or {}).get("sha256"),
             "data_sha256": data.sha256,
         },
         "recipe": manifest["recipe"],

@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--contacts", action="store_true", default=None, help="add the pairs of DATA/contacts_train.lmdb"
     )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="MODEL",
+        help="begin with the weights of this package (.nequip.zip) or checkpoint of the same architecture",
+    )
     add_training_arguments(parser)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu, one thread "
                         "unless OMP_NUM_THREADS says more")  # fmt: skip
@@ -62,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     options = Options(
         frames=args.frames,
         contacts=args.contacts,
+        start=args.start,
         steps=args.steps,
         minutes=args.minutes,
         values={key: getattr(args, key) for key in ("batch", "learning_rate", "seed", "tensor", "compile")},
