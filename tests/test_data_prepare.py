@@ -75,9 +75,7 @@ def test_prepared_sets(prepared: Path, tmp_path: Path) -> None:
         assert again["sets"][part]["content_sha256"] == manifest["sets"][part]["content_sha256"]
 
 
-def test_an_interrupted_rewrite_leaves_no_manifest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_rewrite_leaves_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small_training_set(tmp_path)
 
     def stop(*_: Any) -> None:

@@ -17,9 +17,11 @@ from ase.build import molecule
 from e3d_lmp.cli import call
 from e3d_lmp.data.isolated_atoms import SPICE_LEVEL, isolated_atom_energies
 from e3d_lmp.errors import E3DError
-from e3d_lmp.study.plan import read_plan
+from e3d_lmp.study.plan import read_plan, sha256_of
 from e3d_lmp.study.row import changed_inputs, clear
+from e3d_lmp.study.table import StudyTable
 from e3d_lmp.training.folder_lock import locked
+from e3d_lmp.training.run_config import differences
 from training_runs import FRAMES, kill_at, prepare_forty, write_tiny_config
 
 STEPS = 12
@@ -148,6 +150,8 @@ def _check_other_inputs(folder: Path, out: Path) -> None:
     changed = _write_study(folder, molecules={"limit": 5})
     with pytest.raises(E3DError, match=r"other inputs \(molecules\.limit: 6, now 5"):
         call("study", ["scaling", str(changed), "-o", str(out)])
+    table = StudyTable(read_plan(changed), out)  # nor do they get into a table
+    assert table.stale == list(ROWS) and not table.done
     plan = read_plan(changed)
     row = out / "rows" / ROWS[0]
     clear(row, changed_inputs(row, plan.inputs(plan.rows[0])))
@@ -168,11 +172,29 @@ def _check_other_inputs(folder: Path, out: Path) -> None:
         ({"molecules": {"size": 3}}, "molecules.size is not known"),
         ({"train": {"seed": 3}}, "train.seed is set by the study"),
         ({"data": "nothere"}, "expected a folder of prepared data"),
+        ({"train": 5}, "train: expected keys and values"),
+        ({"analysis": {"references": "nothere.csv"}}, "analysis.references: no such file"),
+        ({"molecules": {"isolated_atoms": "nothere.json"}}, "molecules.isolated_atoms: no such file"),
     ],
 )
 def test_studies_that_make_no_sense_are_refused(folder: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(E3DError, match=message):
         read_plan(_write_study(folder, **changes))
+
+
+def test_files_of_the_analysis_are_inputs(folder: Path) -> None:
+    references = folder / "own references.csv"
+    references.write_text("pair,order,kJ_per_mol\nC-H,1,410\n")
+    plan = read_plan(_write_study(folder, analysis={"references": references.name}))
+    before = plan.inputs(plan.rows[0])
+    assert plan.analysis["references"] == [str(references)]
+    references.write_text("pair,order,kJ_per_mol\nC-H,1,420\n")
+    sha256_of.cache_clear()
+    after = plan.inputs(plan.rows[0])
+    assert [text.split(":")[0] for text in differences(before, after)] == [
+        "molecules.references",
+        "reactions.references",
+    ]
 
 
 def test_rows_can_be_chosen(folder: Path) -> None:

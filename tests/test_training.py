@@ -7,6 +7,7 @@ import json
 import signal
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.export import load_model
 from e3d_lmp.training.budget import BudgetSchedule
 from e3d_lmp.training.card import card
+from e3d_lmp.training.evaluate import _stock_model, weights_of
 from e3d_lmp.training.folder_lock import is_locked, locked
 from e3d_lmp.training.loader import ResumableLoader, SeededBatches
 from e3d_lmp.training.model import BUILDER, E3DAllegroModel, allegro_config, check_protocol
@@ -220,6 +222,9 @@ def test_organic_small_is_a_configuration_of_ours(prepared: Path, tmp_path: Path
         ),
         (Options(steps=5, devices=0), "--devices 0"),
         (Options(steps=5, start=Path("nosuch.nequip.zip")), "--start nosuch.nequip.zip: No such file"),
+        (Options(overrides=["steps=abc"]), "expected a whole number of steps"),
+        (Options(overrides=["steps=1.5"]), "expected a whole number of steps"),
+        (Options(steps=5, overrides=["start=nosuch.ckpt"]), "--start nosuch.ckpt: No such file"),
     ],
 )
 def test_requests_that_make_no_sense_are_refused(
@@ -305,6 +310,12 @@ def _check_start(package: Path, tiny: str, data: PreparedData, tmp_path: Path) -
     wider = Options(steps=1, frames=FRAMES, start=package, values={"tensor": 8})
     with pytest.raises(E3DError, match=r"another architecture .*; begin with a model"):
         train(compose(tiny, data, tmp_path / "wider", wider), tmp_path / "wider")
+    same = _stock_model(package)
+    like: Any = SimpleNamespace(
+        state_dict=same.state_dict, metadata={**same.metadata, "type_names": "O N C H"}
+    )
+    with pytest.raises(E3DError, match=r"with the types O N C H to begin with, .* has H C N O"):
+        weights_of(package, like)
 
 
 def _check_end(run: Path, tiny: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

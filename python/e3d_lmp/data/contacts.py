@@ -165,6 +165,7 @@ def make_contacts(
         "format": FORMAT,
         "label": "molecules: as in the set; interaction: GFN2-xTB",
         "part": part,
+        "of_sha256": manifest["sets"][part]["content_sha256"],
         "seed": seed,
         "closest_contact": closest,
         "max_atoms": max_atoms,

@@ -29,8 +29,8 @@ split."""
 def read_extxyz(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
     """Yield the frames of a file with their cohesive energies and forces, each as a molecule of one frame.
 
-    The keys are the parent, where the comment line has one, and the bond graph of a molecule; that of a crystal
-    without a parent is its reduced formula.
+    The keys are the parent, where the comment line has one, and the bond graph of a molecule; that of a
+    crystal without a parent is its reduced formula.
 
     Raises
     ------

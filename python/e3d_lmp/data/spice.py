@@ -31,7 +31,8 @@ def read_spice(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
     Raises
     ------
     E3DError
-        The file is no HDF5 file, is damaged, lacks a field, or has fields of the wrong shape or in unknown units.
+        The file is no HDF5 file, is damaged, lacks a field, or has fields of the wrong shape or in unknown
+        units.
     """
     energy = wanted.energy or ("dft_total_energy" if wanted.atoms is not None else "formation_energy")
     with open_hdf5(path, "SPICE") as file:

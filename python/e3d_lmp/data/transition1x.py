@@ -41,7 +41,8 @@ def read_transition1x(path: str | Path, wanted: Wanted, part: str = "data") -> I
     Raises
     ------
     E3DError
-        The file is no HDF5 file, is damaged, has no such part, lacks a field, or has fields of the wrong shape or units.
+        The file is no HDF5 file, is damaged, has no such part, lacks a field, or has fields of the wrong
+        shape or units.
     """
     with open_hdf5(path, "Transition1x") as file:
         if not isinstance(file.get(part), h5py.Group):

@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         if waiting:
             print(f"computed by other processes: {', '.join(waiting)}", file=sys.stderr)
     table = StudyTable(plan, args.output)
+    if table.stale:
+        print(f"left out, of other inputs: {', '.join(table.stale)}", file=sys.stderr)
     if not table.done:
         raise E3DError(f"{args.output}: no row of the study is done there")
     paths = table.write()

@@ -114,7 +114,7 @@ class Plan:
     def inputs(self, row: Row) -> dict[str, Any]:
         """All that the numbers of a row depend on, without paths: ``training``, and each test set."""
         judged = {
-            name: {"sha256": self.sha256(name), **one.evaluate, **one.analyze, **self.analysis}
+            name: {"sha256": self.sha256(name), **one.evaluate, **_hashed({**one.analyze, **self.analysis})}
             for name, one in self.sets.items()
         }
         return {"training": portable(self.training(row, Path("RUN"))), **judged}
@@ -124,7 +124,7 @@ class Plan:
         file = self.sets[name].file
         if file is None:
             return f"test set of {self.data.sha256}"
-        return _sha256(file)
+        return sha256_of(file)
 
 
 def read_plan(path: Path) -> Plan:
@@ -151,7 +151,12 @@ def read_plan(path: Path) -> Plan:
             f"{path}: {data.folder} has {data.frames} frames to train with, {max(sizes)} were asked for; "
             "take fewer, or prepare more"
         )
-    train = dict(tree.get("train") or {})
+    train = tree.get("train") or {}
+    if not isinstance(train, dict):
+        raise E3DError(f"{path}: train: expected keys and values, got {train}")
+    train = dict(train)
+    if train.get("start"):
+        train["start"] = str(_path(path, train["start"]))
     config = str(train.pop("config", "e3d"))
     if config.endswith((".yaml", ".yml")):
         config = str(_path(path, config))
@@ -165,7 +170,7 @@ def read_plan(path: Path) -> Plan:
     sets = {"molecules": _test_set(path, tree.get("molecules") or {}, "molecules")}
     if tree.get("reactions"):
         sets["reactions"] = _test_set(path, tree["reactions"], "reactions")
-    analysis = _known(path, tree.get("analysis") or {}, _ANALYSIS, "analysis")
+    analysis = _found(path, _known(path, tree.get("analysis") or {}, _ANALYSIS, "analysis"), "analysis")
     return Plan(data, rows, config, {**train, **budget}, sets, analysis)
 
 
@@ -212,12 +217,37 @@ def _test_set(path: Path, tree: Any, where: str) -> TestSet:
     return TestSet(
         file,
         {key: keys[key] for key in _EVALUATE if key in keys},
-        {key: keys[key] for key in _ANALYZE if key in keys},
+        _found(path, {key: keys[key] for key in _ANALYZE if key in keys}, where),
     )
 
 
+def _files(options: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Options of e3d analyze that are files: references, and isolated atoms unless they are a level."""
+    atoms, references = options.get("isolated_atoms"), options.get("references")
+    files = {"references": references if isinstance(references, list) else [references]} if references else {}
+    if str(atoms).endswith(".json"):
+        files["isolated_atoms"] = [atoms]
+    return {key: [str(one) for one in found] for key, found in files.items()}
+
+
+def _found(path: Path, options: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The options, with the whole paths of their files."""
+    whole = {key: [_path(path, one) for one in found] for key, found in _files(options).items()}
+    for key, files in whole.items():
+        missing = [file for file in files if not file.is_file()]
+        if missing:
+            raise E3DError(f"{path}: {where}.{key}: no such file {missing[0]}")
+    return {**options, **{key: [str(file) for file in files] for key, files in whole.items()}}
+
+
+def _hashed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, with the hashes of their files in place of the paths."""
+    hashes = {key: [sha256_of(Path(file)) for file in found] for key, found in _files(options).items()}
+    return {**options, **hashes}
+
+
 @functools.cache
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     with open(path, "rb") as stream:
         digest = hashlib.sha256()
         while block := stream.read(1 << 20):

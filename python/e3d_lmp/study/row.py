@@ -70,6 +70,7 @@ def compute_row(plan: Plan, row: Row, study: Path, device: str, devices: int) ->
     """
     from e3d_lmp.training.finish import package_and_export
     from e3d_lmp.training.run import train
+    from e3d_lmp.training.ship import epochs
 
     folder = row_folder(study, row)
     make_folder(folder)
@@ -79,7 +80,7 @@ def compute_row(plan: Plan, row: Row, study: Path, device: str, devices: int) ->
     train(plan.training(row, run, device, devices), run, row.name)
     files = package_and_export(run, plan.data, MODEL)
     numbers: dict[str, Any] = {"format": FORMAT, "name": row.name, **asdict(row)}
-    numbers["training"] = _training(plan, row, run, inputs)
+    numbers["training"] = {**_read(run / "trained.json"), "epochs": epochs(run, plan.data)}
     for name, one in plan.sets.items():
         print(f"{row.name}: evaluating {name}", file=sys.stderr, flush=True)
         _analyse(plan, one, name, files.model, folder, study)
@@ -87,12 +88,6 @@ def compute_row(plan: Plan, row: Row, study: Path, device: str, devices: int) ->
     numbers["inputs"] = inputs
     _write(folder / "row.json", numbers)
     return numbers
-
-
-def _training(plan: Plan, row: Row, run: Path, inputs: dict[str, Any]) -> dict[str, Any]:
-    trained = _read(run / "trained.json")
-    loader = inputs["training"]["data"]["train_dataloader"]
-    return {**trained, "epochs": trained["steps"] * loader["batch_size"] / row.frames}
 
 
 def _analyse(plan: Plan, one: TestSet, name: str, model: Path, folder: Path, study: Path) -> None:
@@ -121,7 +116,9 @@ def _words(options: dict[str, Any]) -> list[str]:
         if value is True:
             words.append(option)
         elif value is not False and value is not None:
-            words += [option, *map(str, value if isinstance(value, list) else str(value).split())]
+            # names of energies and levels may hold spaces
+            one = [value] if key in ("energy", "isolated_atoms") else str(value).split()
+            words += [option, *map(str, value if isinstance(value, list) else one)]
     return words
 
 

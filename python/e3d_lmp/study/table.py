@@ -10,7 +10,7 @@ from typing import Any
 from e3d_lmp.errors import E3DError
 from e3d_lmp.folders import AnalysisFolder
 from e3d_lmp.study.plan import Plan, Row
-from e3d_lmp.study.row import read_row, row_folder
+from e3d_lmp.study.row import changed_inputs, read_row, row_folder
 from e3d_lmp.tables import Column, format_table, write_csv, write_json
 
 FORMAT = "e3d-scaling/1"
@@ -47,8 +47,17 @@ class StudyTable:
 
     def __init__(self, plan: Plan, study: Path):
         self.plan, self.study = plan, study
-        found = {row: read_row(row_folder(study, row)) for row in plan.rows}
-        self.done: dict[Row, dict[str, Any]] = {row: one for row, one in found.items() if one is not None}
+        self.done: dict[Row, dict[str, Any]] = {}
+        self.stale: list[str] = []
+        """Names of rows that are done, but from other inputs; they are left out."""
+        for row in plan.rows:
+            numbers = read_row(row_folder(study, row))
+            if numbers is None:
+                continue
+            if changed_inputs(row_folder(study, row), plan.inputs(row)):
+                self.stale.append(row.name)
+            else:
+                self.done[row] = numbers
 
     def columns(self) -> list[Column]:
         """Columns of ``scaling.csv``."""

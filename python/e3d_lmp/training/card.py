@@ -2,7 +2,8 @@
 
 The facts are those of `e3d_lmp.training.ship`. In the template, ``$sets``, ``$errors`` and ``$bonds`` stand
 for tables, ``$architecture``, ``$training_data`` and ``$name`` for text; ``$frames``, ``$steps``,
-``$epochs``, ``$batch``, ``$learning_rate``, ``$seed``, ``$energy``, ``$forces`` and ``$sha256`` for numbers.
+``$epochs``, ``$batch``, ``$learning_rate``, ``$seed``, ``$energy``, ``$forces`` and ``$sha256`` for numbers;
+``$start`` says with which weights the training began, where these are not random.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ def card(facts: dict[str, Any], template: str, package: str = "model.nequip.zip"
             "run 'e3d train' again, which evaluates the model at its end"
         )
     total, training = evaluation["subsets"]["all"], facts["training"]
+    start = training.get("start_sha256")
     words = {
         "sets": _sets(facts["sets"]),
         "errors": _errors(evaluation["subsets"]),
@@ -41,6 +43,7 @@ def card(facts: dict[str, Any], template: str, package: str = "model.nequip.zip"
         "batch": str(training["batch"]),
         "learning_rate": str(training["learning_rate"]),
         "seed": str(training["seed"]),
+        "start": f", from the weights of the model with the sha256 `{start}`" if start else "",
         "energy": f"{total['energy_mae']:.1f}",
         "forces": f"{total['forces_mae']:.0f}",
         "sha256": facts["model"]["sha256"],

@@ -37,16 +37,29 @@ def weights_of(path: Path, like: torch.nn.Module) -> dict[str, torch.Tensor]:
     Raises
     ------
     E3DError
-        The architecture is another one.
+        The architecture, the types or the cutoff are others.
     """
-    weights, wanted = _stock_model(path).state_dict(), like.state_dict()
+    stock = _stock_model(path)
+    weights, wanted = stock.state_dict(), like.state_dict()
     other = [name for name in wanted if name not in weights or weights[name].shape != wanted[name].shape]
     if other or len(weights) != len(wanted):
         raise E3DError(
             f"{path} has another architecture ({', '.join(other[:3]) or 'more weights'}); begin with a model "
             "of the same tensor features, l_max, layers and types"
         )
+    for key, what in (("type_names", "types"), ("r_max", "cutoff")):
+        theirs, ours = _metadata(stock)[key], _metadata(like)[key]
+        if theirs != ours:
+            raise E3DError(
+                f"expected a model with the {what} {ours} to begin with, {path} has {theirs}; begin with "
+                "another one, or prepare the data as it wants them"
+            )
     return weights
+
+
+def _metadata(model: torch.nn.Module) -> dict[str, str]:
+    modules = model["sole_model"] if isinstance(model, torch.nn.ModuleDict) else model
+    return modules.metadata
 
 
 def _stock_model(path: Path) -> torch.nn.Module:

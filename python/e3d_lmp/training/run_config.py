@@ -160,6 +160,8 @@ def compose(config: str, data: PreparedData, run: Path, options: Options) -> dic
         wanted["frames"] = options.frames
     if options.contacts is not None:
         wanted["contacts"] = options.contacts
+    if options.start is not None:
+        wanted["start"] = str(options.start)
     for key, value in wanted.items():
         if key not in tree:
             raise E3DError(
@@ -179,7 +181,7 @@ def compose(config: str, data: PreparedData, run: Path, options: Options) -> dic
     _check(config, resolved, data)
     _choose_frames(resolved, data, frames, contacts)
     _choose_device(resolved, options)
-    _choose_start(resolved, options.start)
+    _choose_start(resolved)
     resolved["training_module"]["model"] = resolve_model(resolved["training_module"]["model"])
     resolved["data_sha256"] = data.sha256
     return resolved
@@ -221,6 +223,14 @@ def _check(config: str, resolved: dict[str, Any], data: PreparedData) -> None:
             f"expected a budget of steps or of minutes, got steps {budget[0]} and minutes {budget[1]}; add "
             "--steps S or --minutes M"
         )
+    steps, minutes = budget
+    if not (
+        (steps is None or (isinstance(steps, int) and not isinstance(steps, bool)))
+        and (minutes is None or (isinstance(minutes, int | float) and not isinstance(minutes, bool)))
+    ):
+        raise E3DError(
+            f"expected a whole number of steps or a number of minutes, got steps {steps}, minutes {minutes}"
+        )
     if next(value for value in budget if value is not None) <= 0:
         raise E3DError(f"expected a budget above zero, got steps {budget[0]} and minutes {budget[1]}")
     if resolved["type_names"] != data.elements:
@@ -255,7 +265,7 @@ def _choose_frames(resolved: dict[str, Any], data: PreparedData, frames: int | N
     if contacts:
         pairs = data.folder / "contacts_train.lmdb"
         if not pairs.exists():
-            raise E3DError(f"{pairs}: no such file; make it (see docs/train.md), or train without contacts")
+            raise E3DError(f"{pairs}: no such file; make it (see docs/data.md), or train without contacts")
         section["train_dataset"] = {
             "_target_": "torch.utils.data.ConcatDataset",
             "datasets": [
@@ -263,12 +273,22 @@ def _choose_frames(resolved: dict[str, Any], data: PreparedData, frames: int | N
                 {"_target_": "nequip.data.dataset.NequIPLMDBDataset", "file_path": str(pairs)},
             ],
         }
+        facts = pairs.with_suffix(".json")
+        text = facts.read_bytes() if facts.exists() else b"{}"
+        resolved["contacts_sha256"] = hashlib.sha256(text).hexdigest()
+        of, now = json.loads(text).get("of_sha256"), data.manifest["sets"]["train"].get("content_sha256")
+        if of is not None and of != now:
+            raise E3DError(
+                f"{pairs} has pairs of another train set than that of {data.folder}, perhaps of held-out "
+                "molecules; make it again (see docs/data.md)"
+            )
 
 
-def _choose_start(resolved: dict[str, Any], model: Path | None) -> None:
+def _choose_start(resolved: dict[str, Any]) -> None:
     """Let the run begin with the weights of a model, which the hash stands for in ``config.yaml``."""
-    if model is None:
+    if not resolved.get("start"):
         return
+    model = Path(str(resolved["start"]))
     try:
         digest = hashlib.sha256(model.read_bytes()).hexdigest()
     except OSError as error:

@@ -61,10 +61,7 @@ def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
     for path in sorted(data.folder.glob("contacts_*.json")):
         if config.get("contacts") or path.stem != "contacts_train":
             sets[path.stem] = json.loads(path.read_text(encoding="utf-8"))
-    frames = config.get("frames") or data.frames
-    sets["train"]["used"] = frames
-    seen = frames + (sets["contacts_train"]["frames"] if config.get("contacts") else 0)
-    batch = int(config["data"]["train_dataloader"]["batch_size"]) * int(config["trainer"]["devices"])
+    sets["train"]["used"] = config.get("frames") or data.frames
     return {
         "format": FORMAT,
         "model": {
@@ -79,8 +76,8 @@ def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
         "training": {
             **training_provenance(packaged),
             **trained,
-            "batch": batch,
-            "epochs": round(trained["steps"] * batch / seen, 2),
+            "batch": _batch(config),
+            "epochs": round(epochs(run, data), 2),
             "seed": config.get("seed"),
             "learning_rate": config.get("learning_rate"),
             "start_sha256": (config.get("start") or {}).get("sha256"),
@@ -93,6 +90,21 @@ def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
         "sets": sets,
         "evaluation": evaluation,
     }
+
+
+def epochs(run: Path, data: PreparedData) -> float:
+    """How often a finished run has seen each of its frames, contacts among them."""
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    trained = json.loads((run / "trained.json").read_text(encoding="utf-8"))
+    frames = config.get("frames") or data.frames
+    if config.get("contacts"):
+        frames += json.loads((data.folder / "contacts_train.json").read_text(encoding="utf-8"))["frames"]
+    return trained["steps"] * _batch(config) / frames
+
+
+def _batch(config: dict[str, Any]) -> int:
+    """Frames of a step, of all devices."""
+    return int(config["data"]["train_dataloader"]["batch_size"]) * int(config["trainer"]["devices"])
 
 
 @contextlib.contextmanager
