@@ -49,6 +49,12 @@ def test_a_parent_is_the_key(tmp_path: Path) -> None:
     assert [m.keys for m in _read(tmp_path, frames)[0]] == [("material mp-4",), ("material mp-4.2",)]
 
 
+def test_a_molecule_with_a_parent_has_its_bond_graph_too(tmp_path: Path) -> None:
+    water = molecule("H2O")
+    [one] = _read(tmp_path, [labelled(water, -10.0, parent="a")])[0]
+    assert one.keys == ("material a", molecule_key(water.numbers, water.positions))
+
+
 def test_charges_and_elements(tmp_path: Path) -> None:
     frames = [
         labelled(molecule("H2O"), -14.0, total_charge=1),

@@ -141,5 +141,10 @@ def test_refused_files_say_why(tmp_path: Path) -> None:
     (tmp_path / "cut.json").write_text(whole[:-200])
     with pytest.raises(E3DError, match="fetch it again"):
         list(matpes.read_matpes(tmp_path / "cut.json", wanted(["Zn", "O"], PBE_LEVEL)))
+    packed = bytearray(gzip.compress(whole.encode()))
+    packed[20:60] = bytes(byte ^ 0x5A for byte in packed[20:60])
+    (tmp_path / "damaged.json.gz").write_bytes(packed)
+    with pytest.raises(E3DError, match="fetch it again"):
+        list(matpes.read_matpes(tmp_path / "damaged.json.gz", wanted(["Zn", "O"], PBE_LEVEL)))
     with pytest.raises(E3DError, match="nothere"):
         list(matpes.read_matpes(tmp_path / "nothere.json", wanted()))

@@ -69,9 +69,24 @@ def test_prepared_sets(prepared: Path, tmp_path: Path) -> None:
         )
         assert data["edge_index"].shape[1] == int((distance < 4.0).sum()) - len(types)
     del dataset  # a database may be open once per process
+    assert (prepared / "data/train.lmdb").stat().st_size < 2_000_000
     again = prepare(parse_recipe(RECIPE, prepared), tmp_path)
     for part in entries:
         assert again["sets"][part]["content_sha256"] == manifest["sets"][part]["content_sha256"]
+
+
+def test_an_interrupted_rewrite_leaves_no_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_training_set(tmp_path)
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("e3d_lmp.data.prepare.write_database", stop)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(parse_recipe(RECIPE, tmp_path), tmp_path / "data")
+    assert not (tmp_path / "data/manifest.json").exists()
 
 
 def test_nested_subsets(prepared: Path) -> None:

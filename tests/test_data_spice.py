@@ -98,6 +98,19 @@ def test_refused_files_say_why(tmp_path: Path) -> None:
         _read(path)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_damaged_index_is_refused(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "spice.hdf5"
+    write_spice(path, ["H2O", "CH4"])
+    whole = bytearray(path.read_bytes())
+    begin = whole.index(b"TREE")  # the index of the groups
+    rng = np.random.default_rng(seed)
+    whole[begin : begin + 24] = rng.integers(0, 256, 24, dtype=np.uint8).tobytes()
+    path.write_bytes(whole)
+    with pytest.raises(E3DError, match="the file is damaged"):
+        _read(path)
+
+
 def test_a_file_without_units_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "spice.hdf5"
     for field in ("conformations", "dft_total_energy", "dft_total_gradient"):

@@ -37,6 +37,7 @@ def test_split_keeps_a_molecule_in_one_part() -> None:
     assert parts["w"] == "train"
     assert parts == split_by_molecule(keys, {"val": 0.1, "test": 0.2}, seed=3)
     assert parts != split_by_molecule(keys, {"val": 0.1, "test": 0.2}, seed=4)
+    assert set(split_by_molecule({"d": ["x", "y"]}, {"val": 0.3, "test": 0.4}, seed=1).values()) == {"train"}
 
 
 def test_crystals_of_a_formula_have_one_key() -> None:

@@ -3,6 +3,7 @@ compute."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from e3d_lmp.atomic import atomic_path
 
 MAP_SIZE = 64 * 1024**3
-"""Largest size of a file in bytes; the file on disk is as long as its content."""
+"""Largest size of a file in bytes while it is written."""
 
 
 def entry(
@@ -37,9 +38,8 @@ def entry(
     elements : symbols in the order of the model's types
     r_max : of the neighbour list, angstrom
     cell, pbc, stress : (3, 3) angstrom, (3,) bool, (3, 3) eV/angstrom^3 of a crystal
-    with_cell, with_stress : write these fields for a molecule too (a cell of zeros, a stress of nan): nequip
-    puts
-        only frames with the same fields into one batch
+    with_cell, with_stress : write these fields for a molecule too (a cell of zeros, a stress of nan), because
+        nequip puts only frames with the same fields into one batch
     """
     from ase.data import atomic_numbers as z_of
     from nequip.data import compute_neighborlist_, from_dict
@@ -76,5 +76,15 @@ def write_database(path: Path, entries: Iterable[dict[str, Any]]) -> None:
             leftover.unlink(missing_ok=True)
         try:
             NequIPLMDBDataset.save_from_iterator(str(partial), entries, map_size=MAP_SIZE)
+            os.truncate(partial, _used_bytes(partial))
         finally:
             lock.unlink(missing_ok=True)
+
+
+def _used_bytes(path: Path) -> int:
+    """Length of an LMDB file up to its last page; a file just written is as long as its map, full of holes
+    that most ways of copying fill."""
+    import lmdb
+
+    with lmdb.open(str(path), subdir=False, readonly=True, lock=False) as database:
+        return (database.info()["last_pgno"] + 1) * database.stat()["psize"]

@@ -29,8 +29,8 @@ split."""
 def read_extxyz(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
     """Yield the frames of a file with their cohesive energies and forces, each as a molecule of one frame.
 
-    The key is the parent, where the comment line has one; else the bond graph of a molecule, or the reduced
-    formula of a crystal.
+    The keys are the parent, where the comment line has one, and the bond graph of a molecule; that of a crystal
+    without a parent is its reduced formula.
 
     Raises
     ------
@@ -95,7 +95,8 @@ def _frame(path: Path, number: int, atoms: Any, wanted: Wanted) -> Molecule | No
             None
         ],
         frames=np.zeros(1, dtype=np.int64),
-        keys=(parent or own,),
+        # a molecule may be in another source too, where it goes by its bond graph
+        keys=(own,) if parent is None else (parent,) if periodic else (parent, own),
         charge=charge,
         cell=np.asarray(atoms.cell, dtype=np.float64).reshape(1, 3, 3) if periodic else None,
         pbc=np.asarray(atoms.pbc, dtype=bool),

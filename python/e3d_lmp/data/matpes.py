@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -50,7 +51,7 @@ def read_matpes(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
                 molecule = _entry(path, number, entry, wanted)
                 if molecule is not None:
                     yield molecule
-    except (OSError, EOFError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise E3DError(
             f"expected a list of entries in JSON (MatPES) at '{path}', got: {error}; check the path, fetch "
             "it again"
@@ -63,21 +64,21 @@ def _entries(stream: TextIO) -> Iterator[Any]:
     text = stream.read(_CHUNK).lstrip()
     if not text.startswith("["):
         raise json.JSONDecodeError("not a list", text[:20], 0)
-    text = text[1:]
+    place = 1
     while True:
-        text = text.lstrip().removeprefix(",").lstrip()
-        if text.startswith("]"):
+        while place < len(text) and text[place] in ", \t\r\n":
+            place += 1
+        if text.startswith("]", place):
             return
         try:
-            entry, end = decoder.raw_decode(text)
+            entry, place = decoder.raw_decode(text, place)
         except json.JSONDecodeError:
-            more = stream.read(max(_CHUNK, len(text)))
+            more = stream.read(max(_CHUNK, len(text) - place))
             if not more:
                 raise
-            text += more
+            text, place = text[place:] + more, 0
             continue
         yield entry
-        text = text[end:]
 
 
 def _entry(path: str | Path, number: int, entry: Any, wanted: Wanted) -> Molecule | None:

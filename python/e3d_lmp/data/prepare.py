@@ -99,6 +99,8 @@ def prepare(recipe: Recipe, out: Path) -> dict[str, Any]:
     rng = np.random.default_rng(recipe.seed)
     shuffled = {part: [chosen[part][k] for k in rng.permutation(len(chosen[part]))] for part in PARTS}
     _check_parts(items, shuffled, recipe)
+    # one that is there speaks of the sets that are now replaced
+    (out / "manifest.json").unlink(missing_ok=True)
     for part in PARTS:
         manifest["sets"][part] = _write(out / f"{part}.lmdb", items, shuffled, part, recipe)
     manifest["avg_num_neighbors"] = round(manifest["sets"]["train"]["edges_per_atom"], 2)

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from e3d_lmp.data.field_units import ENERGY_UNITS, GRADIENT_UNITS, LENGTH_UNITS, unit_factor
+from e3d_lmp.data.hdf5_file import open_hdf5
 from e3d_lmp.data.isolated_atoms import cohesive_energy
 from e3d_lmp.data.records import Molecule, Wanted
 from e3d_lmp.data.screening import screened
@@ -30,16 +31,10 @@ def read_spice(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
     Raises
     ------
     E3DError
-        The file is no HDF5 file, lacks a field, or has fields of the wrong shape or in unknown units.
+        The file is no HDF5 file, is damaged, lacks a field, or has fields of the wrong shape or in unknown units.
     """
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise E3DError(
-            f"expected an HDF5 file in the SPICE layout at '{path}', got: {error}; check the path"
-        ) from error
     energy = wanted.energy or ("dft_total_energy" if wanted.atoms is not None else "formation_energy")
-    with file:
+    with open_hdf5(path, "SPICE") as file:
         if len(file) == 0:
             raise E3DError(f"expected molecules in '{path}', found an empty file; fetch it again")
         for name, group in file.items():

@@ -76,7 +76,7 @@ def split_by_molecule(
     ----------
     keys : per subset, the keys of its molecules; a key may be in several subsets
     fractions : 'val' and 'test' share of the molecules, per subset, rounded but at least one molecule of each
-        where the subset has three or more
+        where the subset has three or more, none of a smaller one
     seed : of the shuffle; the same seed and keys give the same split
     """
     part: dict[str, str] = {}
@@ -85,7 +85,9 @@ def split_by_molecule(
         unique = sorted(set(keys[subset]))
         order = [unique[i] for i in rng.permutation(len(unique))]
         enough = len(unique) >= 3
-        wanted = {name: max(round(fractions[name] * len(unique)), int(enough)) for name in ("test", "val")}
+        wanted = {
+            name: max(round(fractions[name] * len(unique)), 1) if enough else 0 for name in ("test", "val")
+        }
         for key in order:
             if key in part:  # assigned by another subset: its part is kept
                 if part[key] in wanted:

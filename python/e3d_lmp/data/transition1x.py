@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from e3d_lmp.data.field_units import ENERGY_UNITS, GRADIENT_UNITS, LENGTH_UNITS, unit_factor
+from e3d_lmp.data.hdf5_file import open_hdf5
 from e3d_lmp.data.isolated_atoms import cohesive_energy
 from e3d_lmp.data.records import Molecule, Wanted
 from e3d_lmp.data.screening import screened
@@ -40,15 +41,9 @@ def read_transition1x(path: str | Path, wanted: Wanted, part: str = "data") -> I
     Raises
     ------
     E3DError
-        The file is no HDF5 file, has no such part, lacks a field, or has fields of the wrong shape or units.
+        The file is no HDF5 file, is damaged, has no such part, lacks a field, or has fields of the wrong shape or units.
     """
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise E3DError(
-            f"expected an HDF5 file in the Transition1x layout at '{path}', got: {error}; check the path"
-        ) from error
-    with file:
+    with open_hdf5(path, "Transition1x") as file:
         if not isinstance(file.get(part), h5py.Group):
             raise E3DError(
                 f"expected the group '{part}' in '{path}' (Transition1x), found "
