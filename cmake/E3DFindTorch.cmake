@@ -36,21 +36,26 @@ set(CUDA_INCLUDE_DIR "" CACHE PATH "Folder with cuda_runtime_api.h; empty: find 
 set(E3D_CUDA OFF)
 if(EXISTS "${_torch}/lib/libtorch_cuda.so" AND EXISTS "${_torch}/lib/libc10_cuda.so")
   file(GLOB _cuda_wheels "${_torch}/../nvidia/cu*/include" "${_torch}/../nvidia/cuda_runtime/include")
-  find_path(E3D_CUDA_HEADERS cuda_runtime_api.h HINTS "${CUDA_INCLUDE_DIR}" ${_cuda_wheels}
-            PATHS "$ENV{CUDA_HOME}/include" "$ENV{CUDA_PATH}/include" /usr/local/cuda/include)
-  if(E3D_CUDA_HEADERS)
+  set(_cuda_folders "$ENV{CUDA_HOME}/include" "$ENV{CUDA_PATH}/include" /usr/local/cuda/include)
+  find_path(E3D_CUDA_HEADERS cuda_runtime_api.h HINTS "${CUDA_INCLUDE_DIR}" ${_cuda_wheels} PATHS ${_cuda_folders})
+  # From CUDA 13 on the wheel nvidia-cuda-runtime lacks what its headers include: that is in nvidia-cuda-crt or a toolkit.
+  find_path(E3D_CUDA_CRT_HEADERS crt/host_defines.h HINTS "${E3D_CUDA_HEADERS}" "${CUDA_INCLUDE_DIR}" ${_cuda_wheels}
+            PATHS ${_cuda_folders})
+  if(E3D_CUDA_HEADERS AND E3D_CUDA_CRT_HEADERS)
     set(E3D_CUDA ON)
-    set_property(TARGET E3D::torch APPEND PROPERTY INTERFACE_INCLUDE_DIRECTORIES "${E3D_CUDA_HEADERS}")
-    set_property(TARGET E3D::torch APPEND PROPERTY INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${E3D_CUDA_HEADERS}")
+    set(_cuda_includes "${E3D_CUDA_HEADERS}" "${E3D_CUDA_CRT_HEADERS}")
+    list(REMOVE_DUPLICATES _cuda_includes)
+    set_property(TARGET E3D::torch APPEND PROPERTY INTERFACE_INCLUDE_DIRECTORIES "${_cuda_includes}")
+    set_property(TARGET E3D::torch APPEND PROPERTY INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${_cuda_includes}")
     set_property(TARGET E3D::torch PROPERTY INTERFACE_COMPILE_DEFINITIONS E3D_CUDA)
     # What CUDA's runtime must still give is found when the library is loaded: libtorch_cuda.so brings it.
     target_link_libraries(E3D::torch INTERFACE "${_torch}/lib/libtorch_cuda.so" "${_torch}/lib/libc10_cuda.so"
                           -Wl,--allow-shlib-undefined)
   else()
-    message(WARNING "This torch has CUDA, but there is no cuda_runtime_api.h: models run on a GPU, but without CUDA graphs "
+    message(WARNING "This torch has CUDA, but there is no cuda_runtime_api.h with its crt/host_defines.h: models run on a GPU, but without CUDA graphs "
       "and with a fixed 'chunk auto'. Type one of\n"
       "  cmake -DCUDA_INCLUDE_DIR=/path/to/cuda/include ...\n"
-      "  pip install nvidia-cuda-runtime        (the version that torch asks for)")
+      "  pip install nvidia-cuda-runtime nvidia-cuda-crt       (the version that torch asks for; CUDA 12 has no second one)")
   endif()
 endif()
 

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #ifdef E3D_CUDA
+#include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAException.h>
@@ -26,37 +27,58 @@ namespace {
 
   using Pool = decltype(at::cuda::graph_pool_handle());
 
+  // The pool of the recordings that there are. torch refuses to record into one whose recordings are all gone
+  // (its allocator of host memory forgets none of them): after these comes another.
+  std::shared_ptr<const Pool> shared_pool()
+  {
+    static std::weak_ptr<const Pool> current;
+    auto pool = current.lock();
+    if (!pool) current = pool = std::make_shared<const Pool>(at::cuda::graph_pool_handle());
+    return pool;
+  }
+
+  // the allocator of host memory takes part in recordings from torch 2.10 on
+  template <typename Allocator> void end_host_pool(Allocator *allocator, const Pool &pool)
+  {
+    if constexpr (requires { allocator->end_allocate_to_pool(pool); }) allocator->end_allocate_to_pool(pool);
+  }
+
+  template <typename Work> void quietly(const Work &work)
+  {
+    try {
+      work();
+    } catch (...) {
+    }
+  }
+
   class CudaGraph : public RecordedWork {
    public:
-    CudaGraph(const c10::Device &device, const Pool &pool, const std::function<void()> &work)
+    CudaGraph(const c10::Device &device, const std::function<void()> &work) : pool_(shared_pool())
     {
-      // thread-local: what an MPI library does in a thread of its own must not end the recording
-      graph_.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
       try {
+        // thread-local: what an MPI library does in a thread of its own must not end the recording
+        graph_.capture_begin(*pool_, cudaStreamCaptureModeThreadLocal);
         work();
+        graph_.capture_end();
       } catch (...) {
-        end_quietly(device, pool);
+        end_quietly(device);
         throw;
       }
-      graph_.capture_end();
     }
     void replay() override { graph_.replay(); }
 
    private:
+    std::shared_ptr<const Pool> pool_;    // outlives the graph
     at::cuda::CUDAGraph graph_;
 
-    // after an error the stream must leave its recording and the allocator its pool, and the error must not
-    // come back at the next call
-    void end_quietly(const c10::Device &device, const Pool &pool)
+    // After an error, wherever it was: the stream must leave its recording, the allocators must leave the pool
+    // (they hold a reference to graph_), and the error must not come back at the next call. What is done already
+    // throws.
+    void end_quietly(const c10::Device &device)
     {
-      try {
-        graph_.capture_end();
-      } catch (...) {
-      }
-      try {
-        c10::cuda::CUDACachingAllocator::endAllocateToPool(device.index(), pool);
-      } catch (...) {    // it has left it
-      }
+      quietly([&] { graph_.capture_end(); });
+      quietly([&] { c10::cuda::CUDACachingAllocator::endAllocateToPool(device.index(), *pool_); });
+      quietly([&] { end_host_pool(at::getHostAllocator(at::kCUDA), *pool_); });
       if (cudaGetLastError) (void) cudaGetLastError();
     }
   };
@@ -80,8 +102,7 @@ bool can_record(const c10::Device &device)
 std::unique_ptr<RecordedWork> record(const c10::Device &device, const std::function<void()> &work)
 {
   if (!device.is_cuda()) throw std::logic_error("only work on CUDA devices can be recorded");
-  static const Pool pool = at::cuda::graph_pool_handle();
-  return std::make_unique<CudaGraph>(device, pool, work);
+  return std::make_unique<CudaGraph>(device, work);
 }
 
 DeviceMemory device_memory(const c10::Device &device)

@@ -26,6 +26,11 @@ void PairE3D::load_members(int num_files, char **files)
   const auto &first = model->metadata();
   for (int k = 0; k < num_files; k++) {
     members.push_back(load_model(files[k]));
+    // a model that takes one chunk at a time would lose all but the last of those that another keeps under way
+    if (members.back()->chunk_plan().lanes != static_cast<int>(lanes.size()))
+      error->all(FLERR, "pair_style e3d committee: {} runs on {}, {} on {}: all models of a committee must run on "
+                 "the same kind of device: give it with 'pair_style e3d device ...', or export them for one", files[k],
+                 members.back()->device(), model_file, model->device());
     const auto &other = members.back()->metadata();
     if (other.type_names != first.type_names || other.type_elements != first.type_elements ||
         other.cutoffs != first.cutoffs || other.decomposition != first.decomposition)

@@ -120,8 +120,18 @@ StagedCalls::StagedCalls(const c10::Device &device, Call call, bool recordable, 
     sharing_(std::max(sharing, 1)), lanes_(LANES), auto_edges_(FIRST_EDGES)
 {
   shapes_.reserve(MAX_SHAPES);    // they stay where they are: recordings of the rehearsal refer to them
-  if (!device_.is_cpu())
-    stream_ = c10::impl::VirtualGuardImpl(device_.type()).getStreamFromGlobalPool(device_, false);
+  if (device_.is_cpu()) return;
+  const c10::impl::VirtualGuardImpl guard(device_.type());
+  guard.getDefaultStream(device_).synchronize();    // the model was put there on it, and ours does not wait for it
+  stream_ = guard.getStreamFromGlobalPool(device_, false);
+}
+
+StagedCalls::~StagedCalls()
+{
+  try {
+    synchronize();
+  } catch (...) {
+  }
 }
 
 ChunkPlan StagedCalls::chunk_plan() const

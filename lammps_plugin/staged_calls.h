@@ -41,6 +41,9 @@ class StagedCalls {
   // recordable: the call never waits for its device, makes no decision by what a tensor holds, and may run
   // in inference mode; sharing: ranks that use this device
   StagedCalls(const c10::Device &device, Call call, bool recordable, int sharing);
+  ~StagedCalls();    // waits: the model, which goes next, must be idle
+  StagedCalls(const StagedCalls &) = delete;
+  StagedCalls &operator=(const StagedCalls &) = delete;
 
   ChunkPlan chunk_plan() const;
   int64_t auto_edges() const { return auto_edges_; }

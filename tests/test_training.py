@@ -195,14 +195,13 @@ def test_shipped_configurations_are_plain_nequip(prepared: Path, tensor: int, tm
     assert both["trainer"]["strategy"] == {"_target_": "nequip.train.SimpleDDPStrategy"}
 
 
-def test_organic_small_is_a_configuration_of_ours(prepared: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "minutes"), [("organic_small", 70), ("organic", 100)])
+def test_configurations_of_shipped_models(prepared: Path, tmp_path: Path, name: str, minutes: int) -> None:
     options = Options(contacts=False, overrides=["learning_rate=0.004"])
-    config = compose(
-        str(ROOT / "scripts/training/organic_small.yaml"), read_data(prepared), tmp_path, options
-    )
+    config = compose(str(ROOT / f"scripts/training/{name}.yaml"), read_data(prepared), tmp_path, options)
     assert config["learning_rate"] == config["training_module"]["optimizer"]["lr"] == 0.004
     assert config["level"].endswith("not DFT")
-    assert config["training_module"]["lr_scheduler"]["scheduler"]["minutes"] == 70
+    assert config["training_module"]["lr_scheduler"]["scheduler"]["minutes"] == minutes
 
 
 @pytest.mark.parametrize(

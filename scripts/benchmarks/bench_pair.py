@@ -252,6 +252,8 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
         plan += [("stock", "all", 1, 1), ("stock", args.stock_chunk, 1, 1)]
         plan += [("e3d", args.chunks[0], ranks, threads) for ranks, threads in args.parallel]
         for engine, chunk, ranks, threads in plan:
+            if engine not in ("LAMMPS", *args.engines):
+                continue
             place = {"engine": engine, "chunk": chunk, "ranks": ranks, "threads": threads}
             row = place | {"atoms": wanted if small else int(np.prod(copies)) * LIQUID_ATOMS}
             about = {"data": str(data), "copies": copies, "model": str(files.get(engine, ""))}
@@ -348,6 +350,7 @@ def main() -> None:
     parser.add_argument("package", type=Path, nargs="?", help="checkpoint or .nequip.zip of an Allegro model")
     parser.add_argument("--atoms", type=int, nargs="+", default=[500, 4000, 16000], metavar="N")
     parser.add_argument("--chunks", nargs="+", default=["auto", "8", "64", "256"], metavar="C")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES, help="rows to measure")
     parser.add_argument(
         "--stock-chunk", default="64", metavar="C", help="chunk of the stock graph's second row"
     )

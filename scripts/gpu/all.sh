@@ -2,7 +2,7 @@
 # Everything that is to be done where a GPU is lent for a short time:
 #   bash scripts/gpu/all.sh [OUT] [PARTS]        OUT: folder of the results (default $OUT or out/gpu)
 # PARTS: build test bench train, in this order (default: build test bench). Each has its own time limit, a part that fails does not
-# stop the next one, and a part that is done (build/gpu-PART.done) is not done again. Under a limit of ten minutes for a command, one
+# stop the next one, and a part that is done (build/gpu-PART.done; build looks by itself) is not done again. Under a limit of ten minutes for a command, one
 # call for "build test", one for "bench" and one for "train" fit. For "train": E3D_TRAIN="tensor64 DATA 60".
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -12,7 +12,7 @@ parts=${*:-build test bench}
 mkdir -p "$out" build
 failed=0
 for part in $parts; do
-  [[ -f build/gpu-$part.done ]] && continue
+  [[ $part != build && -f build/gpu-$part.done ]] && continue    # build.sh itself skips what is done
   start=$SECONDS
   case $part in
     build) timeout "${E3D_BUILD_SECONDS:-300}" bash scripts/gpu/build.sh "$out" ;;

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/gpu/environment.sh
-python=${PYTHON:-python3}
+python=$(command -v "${PYTHON:-python3}") || python=${PYTHON:-python3}
 "$python" -c 'import torch' || fail "'$python' has no torch. Type: PYTHON=/path/to/python3 bash $0"
 [[ -d $pack ]] || fail "there is no $pack. Type, where the network is: bash scripts/gpu/pack.sh"
 "$python" - <<'END'
@@ -50,8 +50,7 @@ sources=$(find CMakeLists.txt pyproject.toml cmake edge_kernel lammps_plugin pyt
 if [[ ! -f $venv/gpu-package.stamp || $(<"$venv/gpu-package.stamp") != "$sources" ]]; then
   say "building the plugin"
   "$python" -m pip --python "$venv/bin/python" install --quiet --no-index --no-build-isolation --no-deps --force-reinstall . 2>&1 |
-    tee "$out/build.log" | tail -n 60
-  [[ ${PIPESTATUS[0]} == 0 ]] || fail "the build failed; the whole output is in $out/build.log"
+    tee "$out/build.log" | tail -n 60 || fail "the build failed; the whole output is in $out/build.log"
   printf '%s\n' "$sources" >"$venv/gpu-package.stamp"
 fi
 {

@@ -25,7 +25,7 @@ platforms+=(--platform manylinux2014_x86_64 --platform manylinux1_x86_64)
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 for name in "${wheels[@]}"; do
   compgen -G "$folder/${name//-/_}-[0-9]*.whl" >/dev/null && continue
-  pin=$(grep -E "^$name==" constraints.txt | grep -v "python_version <" | head -n 1 | cut -d' ' -f1)
+  pin=$(grep -E "^$name==" constraints.txt | grep -v "python_version <" | head -n 1 | cut -d' ' -f1) || pin=
   echo "pack: ${pin:-$name}"
   "$python" -m pip download --quiet --no-deps --only-binary=:all: --python-version "$version" --implementation cp \
     "${platforms[@]}" --dest "$folder" "${pin:-$name}"
