@@ -2,7 +2,7 @@
 # Makes everything that scripts/demo.sh and scripts/test.sh need, and skips what is done:
 #   1. the virtual environment .venv with the packages of constraints.txt
 #   2. this package with the compiled LAMMPS plugin, installed in .venv
-#   3. the shipped model, compiled for this machine (inputs/models/*.nequip.pt2)
+#   3. the model of the demo, compiled for this machine (inputs/models/organic-small.nequip.pt2)
 # Needs python3 >= 3.10 with its venv module, and g++. Another Python: PYTHON=/path/to/python3 bash scripts/setup.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -72,9 +72,8 @@ if ! done_already package "$sources_hash" || [[ ! -x $bin/e3d ]]; then
   mark_done package "$sources_hash"
 fi
 
-# ---- 3. the shipped model for this machine
-shopt -s nullglob
-for package in inputs/models/*.nequip.zip; do
+# ---- 3. the model of the demo for this machine
+for package in inputs/models/organic-small.nequip.zip; do # what demo and tests use; e3d export makes others
   compiled=${package%.zip}.pt2
   # A compiled model holds code for this processor and this torch.
   model_hash=$({
