@@ -111,6 +111,16 @@ E3D::ProductShape product_shape(const Tensor &edge, const Tensor &environment, c
   return shape;
 }
 
+// The same for the derivatives of the product, which have the derivative d of something by it.
+
+E3D::ProductShape derivative_shape(const char *name, const Tensor &d, const Tensor &edge, const Tensor &environment,
+                                   const Tensor &w, const Tensor &term, const Tensor &first)
+{
+  check(first, edge, {d, edge, environment, w});
+  TORCH_CHECK(d.dim() == 3 && d.size(0) == edge.size(0) && d.size(2) == edge.size(2), name, ": wrong shape");
+  return product_shape(edge, environment, w, term, first, d.size(1));
+}
+
 Tensor tensor_product(const Tensor &edge_in, const Tensor &environment_in, const Tensor &w_in,
                       const Tensor &term_in, const Tensor &first_in, int64_t out_components)
 {
@@ -137,10 +147,7 @@ std::tuple<Tensor, Tensor> tensor_product_backward(const Tensor &d_in, const Ten
 {
   const Tensor d = d_in.contiguous(), edge = edge_in.contiguous(), environment = environment_in.contiguous(),
                w = w_in.contiguous(), term = term_in.contiguous(), first = first_in.contiguous();
-  check(first, edge, {d, edge, environment, w});
-  TORCH_CHECK(d.dim() == 3 && d.size(0) == edge.size(0) && d.size(2) == edge.size(2),
-              "e3d::tensor_product_backward: wrong shape");
-  const auto shape = product_shape(edge, environment, w, term, first, d.size(1));
+  const auto shape = derivative_shape("e3d::tensor_product_backward", d, edge, environment, w, term, first);
   Tensor d_edge = at::empty_like(edge), d_environment = at::empty_like(environment);
   AT_DISPATCH_FLOATING_TYPES(edge.scalar_type(), "e3d::tensor_product_backward", [&] {
     at::parallel_for(0, first.numel() - 1, GRAIN, [&](int64_t c0, int64_t c1) {
@@ -163,10 +170,7 @@ std::tuple<Tensor, Tensor> tensor_product_sums(const Tensor &edge_in, const Tens
 {
   const Tensor d = d_in.contiguous(), edge = edge_in.contiguous(), environment = environment_in.contiguous(),
                w = w_in.contiguous(), term = term_in.contiguous(), first = first_in.contiguous();
-  check(first, edge, {d, edge, environment, w});
-  TORCH_CHECK(d.dim() == 3 && d.size(0) == edge.size(0) && d.size(2) == edge.size(2),
-              "e3d::tensor_product_sums: wrong shape");
-  const auto shape = product_shape(edge, environment, w, term, first, d.size(1));
+  const auto shape = derivative_shape("e3d::tensor_product_sums", d, edge, environment, w, term, first);
   const int64_t n = first.numel() - 1, parts = (n + CENTRES_OF_PART - 1) / CENTRES_OF_PART;
   Tensor d_environment = at::empty_like(environment);
   Tensor d_w = at::zeros({parts, w.size(0), w.size(1)}, w.options());
