@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import hashlib
 import importlib.metadata
 import logging
 import os
@@ -35,6 +34,7 @@ from e3d_lmp.contract import (
 )
 from e3d_lmp.decomposition import Decomposition, EdgeModel, EdgeModelWithForces, as_double, decompose
 from e3d_lmp.errors import E3DError
+from e3d_lmp.file_hash import sha256_of
 from e3d_lmp.gate import (
     GateReport,
     Graph,
@@ -149,7 +149,7 @@ def export_model(
     else:
         original = load_model(source)
         provenance = training_provenance(source)
-        sha256 = _sha256(Path(source))
+        sha256 = sha256_of(Path(source))
         label = str(source)
     # Refuses what is not edge-local before anything expensive or obscure can happen to it.
     facts = decompose(original)
@@ -400,15 +400,6 @@ def _check_folder(output: Path) -> None:
         raise E3DError(f"no folder '{output.parent}' to write '{output.name}' into; make it first")
     if not os.access(output.parent, os.W_OK | os.X_OK):
         raise E3DError(f"cannot write '{output.name}' into the folder '{output.parent}': permission denied")
-
-
-def _sha256(path: Path) -> str:
-    """Hexadecimal sha256 of a file."""
-    with open(path, "rb") as stream:
-        digest = hashlib.sha256()
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _version(distribution: str) -> str:

@@ -32,6 +32,7 @@ from e3d_lmp.data.spice import read_spice
 from e3d_lmp.data.split import PARTS, linked_keys, split_by_molecule
 from e3d_lmp.data.transition1x import read_transition1x
 from e3d_lmp.errors import E3DError
+from e3d_lmp.file_hash import sha256_of
 
 FORMAT = "e3d-training-set/2"
 TARGET = "E_coh = E_total - sum E_atom"
@@ -114,7 +115,7 @@ def _read(source: Source, recipe: Recipe) -> tuple[list[_Sourced], dict[str, Any
     dropped = Dropped()
     symbols = source.elements or recipe.elements
     atoms = None
-    digest = _sha256(source.file)
+    digest = sha256_of(source.file)
     table = f"the file's own ({digest})"
     without: list[str] = []
     if source.energies == "total":
@@ -334,11 +335,3 @@ def _frames(
         if cell is not None:
             digest.update(np.ascontiguousarray(cell).tobytes())
         yield data
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

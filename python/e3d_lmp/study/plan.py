@@ -26,7 +26,6 @@ of e3d analyze (isolated_atoms).
 from __future__ import annotations
 
 import functools
-import hashlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,10 +34,14 @@ from typing import Any
 
 import yaml
 
+from e3d_lmp import file_hash
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.run_config import Options, PreparedData, compose, portable, read_data
 
 SETS = ("molecules", "reactions")
+sha256_of = functools.cache(file_hash.sha256_of)
+"""Data sets are large: each file is read once in a process."""
+
 _EVALUATE = ("energy", "part", "every", "limit", "skip_unknown", "batch")
 _ANALYZE = ("isolated_atoms",)
 _ANALYSIS = ("cutoff", "bin", "pairs", "bond_orders", "references", "equal_size")
@@ -244,12 +247,3 @@ def _hashed(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options, with the hashes of their files in place of the paths."""
     hashes = {key: [sha256_of(Path(file)) for file in found] for key, found in _files(options).items()}
     return {**options, **hashes}
-
-
-@functools.cache
-def sha256_of(path: Path) -> str:
-    with open(path, "rb") as stream:
-        digest = hashlib.sha256()
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

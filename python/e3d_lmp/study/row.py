@@ -20,6 +20,7 @@ from e3d_lmp.cli import call
 from e3d_lmp.errors import E3DError
 from e3d_lmp.folders import AnalysisFolder
 from e3d_lmp.study.plan import Plan, Row, TestSet
+from e3d_lmp.training.paths import TRAINED
 from e3d_lmp.training.run_config import differences
 
 FORMAT = "e3d-scaling-row/1"
@@ -80,7 +81,7 @@ def compute_row(plan: Plan, row: Row, study: Path, device: str, devices: int) ->
     train(plan.training(row, run, device, devices), run, row.name)
     files = package_and_export(run, plan.data, MODEL)
     numbers: dict[str, Any] = {"format": FORMAT, "name": row.name, **asdict(row)}
-    numbers["training"] = {**_read(run / "trained.json"), "epochs": epochs(run, plan.data)}
+    numbers["training"] = {**_read(run / TRAINED), "epochs": epochs(run, plan.data)}
     for name, one in plan.sets.items():
         print(f"{row.name}: evaluating {name}", file=sys.stderr, flush=True)
         _analyse(plan, one, name, files.model, folder, study)

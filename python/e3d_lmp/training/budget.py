@@ -14,13 +14,10 @@ import lightning
 import torch
 
 from e3d_lmp.atomic import atomic_path
+from e3d_lmp.training.paths import CHECKPOINT, TRAINED
 
 PROVENANCE_KEY = "e3d_lmp"
 """Key of a checkpoint (and of the metadata of a package) under which the provenance below is kept."""
-
-CHECKPOINT = "last.ckpt"
-TRAINED = "trained.json"
-"""File that says that a run is at its end; written after the last checkpoint."""
 
 _AGREE = 20
 """Steps after which several processes agree on saving and stopping."""

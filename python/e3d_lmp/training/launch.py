@@ -26,9 +26,7 @@ from e3d_lmp.contraction import contract_centres
 from e3d_lmp.edge_layers import use_edge_operators
 from e3d_lmp.training.budget import write_if_finished
 from e3d_lmp.training.evaluate import weights_of
-
-PARENT = "E3D_TRAIN_PARENT"
-"""Environment variable with the process id of `e3d train`."""
+from e3d_lmp.training.run import PARENT
 
 RESUME = "++ckpt_path="
 _PR_SET_PDEATHSIG = 1

@@ -1,9 +1,13 @@
-"""Paths of the machine that trained a model, taken out of what is kept of its training."""
+"""Files of a run; paths of the machine that trained a model, taken out of what is kept of its training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+CHECKPOINT = "last.ckpt"
+TRAINED = "trained.json"
+"""File that says that a run is at its end; written after the last checkpoint."""
 
 
 def with_names(value: Any, names: Mapping[str, str]) -> Any:

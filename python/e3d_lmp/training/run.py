@@ -19,13 +19,14 @@ from typing import Any
 from e3d_lmp.atomic import make_folder
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.folder_lock import locked
+from e3d_lmp.training.paths import CHECKPOINT, TRAINED
 from e3d_lmp.training.run_config import write_config
 
-CHECKPOINT = "last.ckpt"
-TRAINED = "trained.json"
 PROGRESS = "progress.json"
 CONFIG = "config.yaml"
 LOG = "train.log"
+PARENT = "E3D_TRAIN_PARENT"
+"""Environment variable with the process id of `e3d train`, for the training process."""
 
 MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": str(4 * 1024**3),
@@ -103,7 +104,7 @@ def _run(folder: Path, descriptor: int, label: str) -> None:
         command.append(f"++ckpt_path='{run / CHECKPOINT}'")
     else:
         (run / PROGRESS).unlink(missing_ok=True)
-    environment = os.environ | MALLOC | {"E3D_TRAIN_PARENT": str(os.getpid())}
+    environment = os.environ | MALLOC | {PARENT: str(os.getpid())}
     environment.setdefault("OMP_NUM_THREADS", "1")
     with open(run / LOG, "ab") as log:
         begin = log.tell()

@@ -18,6 +18,7 @@ import yaml
 
 from e3d_lmp.atomic import atomic_path
 from e3d_lmp.errors import E3DError
+from e3d_lmp.file_hash import sha256_of
 from e3d_lmp.training.model import resolve_model
 from e3d_lmp.training.paths import with_names
 
@@ -290,7 +291,7 @@ def _choose_start(resolved: dict[str, Any]) -> None:
         return
     model = Path(str(resolved["start"]))
     try:
-        digest = hashlib.sha256(model.read_bytes()).hexdigest()
+        digest = sha256_of(model)
     except OSError as error:
         raise E3DError(f"--start {model}: {error.strerror}; expected a .nequip.zip or .ckpt file") from None
     resolved["start"] = {"path": str(model.resolve()), "sha256": digest}

@@ -6,7 +6,6 @@ Paths of the run and of its data become relative. The package keeps one training
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
@@ -18,7 +17,8 @@ import torch
 import yaml
 
 from e3d_lmp.atomic import atomic_path
-from e3d_lmp.training.paths import with_names
+from e3d_lmp.file_hash import sha256_of
+from e3d_lmp.training.paths import CHECKPOINT, TRAINED, with_names
 from e3d_lmp.training.provenance import training_provenance
 from e3d_lmp.training.run_config import PreparedData
 
@@ -29,7 +29,7 @@ def package(run: Path, data: PreparedData, out: Path) -> None:
     """Write `out` with nequip-package (EMA weights, eager model only) from the checkpoint of a run."""
     from nequip.scripts.package import main as nequip_package
 
-    checkpoint = torch.load(run / "last.ckpt", map_location="cpu", weights_only=False)
+    checkpoint = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=False)
     names = {str(run.resolve()): ".", str(data.folder): "./data"}
     checkpoint["hyper_parameters"] = with_names(checkpoint["hyper_parameters"], names)
     out = out.resolve()
@@ -52,7 +52,7 @@ def write_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
 def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[str, Any]) -> dict[str, Any]:
     """The facts of a model: file, training, sets, errors on held-out molecules."""
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    trained = json.loads((run / "trained.json").read_text(encoding="utf-8"))
+    trained = json.loads((run / TRAINED).read_text(encoding="utf-8"))
     manifest = data.manifest
     sets = {
         part: {key: value for key, value in about.items() if key != "entries"}
@@ -65,7 +65,7 @@ def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
     return {
         "format": FORMAT,
         "model": {
-            "sha256": hashlib.sha256(packaged.read_bytes()).hexdigest(),
+            "sha256": sha256_of(packaged),
             "bytes": packaged.stat().st_size,
             "architecture": {
                 key: value
@@ -95,7 +95,7 @@ def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
 def epochs(run: Path, data: PreparedData) -> float:
     """How often a finished run has seen each of its frames, contacts among them."""
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    trained = json.loads((run / "trained.json").read_text(encoding="utf-8"))
+    trained = json.loads((run / TRAINED).read_text(encoding="utf-8"))
     frames = config.get("frames") or data.frames
     if config.get("contacts"):
         frames += json.loads((data.folder / "contacts_train.json").read_text(encoding="utf-8"))["frames"]
