@@ -33,7 +33,7 @@ _EMBEDDING_STEPS = {
     "ScalarMLP",
     "TwoBodySphericalHarmonicTensorEmbed",
 }
-_LAYER_STEPS = {"Allegro_Module"}
+_LAYER_STEPS = {"Allegro_Module", "EdgeLayers"}  # of nequip-allegro, and of `e3d_lmp.edge_layers`
 _PAIR_STEPS = {"ZBL", "LennardJones", "SimpleLennardJones"}
 _MESSAGE_PASSING_WORDS = (
     "ConvNetLayer",

@@ -54,9 +54,9 @@ EXACT = "exact"
 ATOMS = 108
 TERMS: dict[str, dict[str, float]] = {
     "plain": {},
-    "flux": {"heat_flux": 1e-5},
-    "strong-flux": {"heat_flux": 1e-3},
-    "asymmetry": {"asymmetry": 1.0},
+    "flux": {"heat_flux": 3e-5},
+    "strong-flux": {"heat_flux": 3e-4},
+    "asymmetry": {"asymmetry": 10.0},
 }
 """Coefficients of `HeatFluxModule` for each model."""
 
@@ -76,11 +76,11 @@ class Sizes:
 
     frames: int = 80
     apart: int = 500
-    training: int = 8000
+    training: int = 5000
     samples: int = 10000
-    driven: int = 15000
-    exact_driven: int = 60000
-    equilibrate: int = 4000
+    driven: int = 20000
+    exact_driven: int = 40000
+    equilibrate: int = 2500
 
 
 class ShiftedLennardJones(EdgeModel):
@@ -310,7 +310,7 @@ def on_frames(edge_model: EdgeModel, data: Path) -> tuple[np.ndarray, np.ndarray
 
 
 def result(folder: Path) -> dict[str, Any]:
-    """Numbers of all models: J, eV angstrom/ps, over the square root of the atoms; kappa in k_B/(sigma tau)."""
+    """Numbers of all models: J in eV angstrom/ps over the root of the atoms; kappa in k_B/(sigma tau)."""
     from e3d_lmp.decomposition import decompose
     from e3d_lmp.heat.current import read_current
     from e3d_lmp.heat.green_kubo import green_kubo
