@@ -4,14 +4,10 @@
     python scripts/heat/regularisation.py result out/regularisation -o scripts/heat/regularisation.json \\
         --figure docs/images/heat_regularisation.png
 
-A pair potential has a current that is known exactly: Lennard-Jones argon at rho* = 0.6, T* = 1.35, its energy
-and force shifted to 0 at 2 sigma (``lj/smooth/linear``), each pair owned by halves. Tiny Allegro models learn
-its energies and forces, each alike but for the terms in the loss. Every model is then asked for
-
-- its errors on frames held out, and A of all pairs there;
-- its current J along one trajectory of the exact potential (``rerun``): the conductivity by Green-Kubo and
-  what it differs from the exact current's, along the same atoms;
-- its conductivity by HNEMD in a run of its own.
+Lennard-Jones argon at rho* = 0.6, T* = 1.35, energy and force shifted to 0 at 2 sigma, has a current that is
+known exactly: each pair owned by halves. Tiny Allegro models, alike but for the terms in the loss, learn its
+energies and forces. Then come the errors of each model and A of all pairs on frames held out; its current
+along one trajectory of the exact potential, with what Green-Kubo makes of it; its conductivity by HNEMD.
 """
 
 from __future__ import annotations
@@ -23,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +28,7 @@ import torch
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+INPUT = Path(__file__).with_name("in.regularisation")
 sys.path.insert(0, str(ROOT / "tests"))
 
 from analytic_models import metadata_of  # noqa: E402
@@ -40,18 +37,12 @@ from e3d_lmp.decomposition import EdgeModel, sum_over_edges  # noqa: E402
 from e3d_lmp.errors import E3DError  # noqa: E402
 from e3d_lmp.heat.conversion import BOLTZMANN, METAL, reduced_time  # noqa: E402
 
-EPSILON, SIGMA, MASS = 0.0104, 3.40, 39.948
-"""eV, angstrom, g/mol."""
-CUTOFF = 2.0 * SIGMA
-TEMPERATURE = 162.93
-TIMESTEP, EVERY = 0.008, 4
-"""ps; steps between two samples of the current."""
-FORCE = 0.06
-"""1/angstrom, of HNEMD."""
-LENGTH, BLOCKS = 6.0, 8
-"""Longest correlation time, ps, and pieces of the trajectory, for Green-Kubo."""
+EPSILON, SIGMA, MASS = 0.0104, 3.40, 39.948  # eV, angstrom, g/mol
+CUTOFF, TEMPERATURE, ATOMS = 2.0 * SIGMA, 162.93, 108
+TIMESTEP, EVERY = 0.008, 4  # ps; steps between two samples of the current
+LENGTH, BLOCKS = 6.0, 8  # Green-Kubo: longest correlation time, ps; pieces of the trajectory
+FORCE = 0.06  # of HNEMD, 1/angstrom
 EXACT = "exact"
-ATOMS = 108
 TERMS: dict[str, dict[str, float]] = {
     "plain": {},
     "flux": {"heat_flux": 3e-5},
@@ -59,28 +50,23 @@ TERMS: dict[str, dict[str, float]] = {
     "asymmetry": {"asymmetry": 10.0},
 }
 """Coefficients of `HeatFluxModule` for each model."""
+SIZES = {
+    "frames": 80,  # at each of three temperatures
+    "apart": 500,  # steps between two of them
+    "training": 5000,  # steps, of one frame each
+    "samples": 10000,  # of the current, along the trajectory
+    "driven": 20000,  # steps of HNEMD
+    "exact_driven": 40000,  # the same, of the exact potential
+    "equilibrate": 2500,  # steps before each run
+}
 
-
-@dataclass(frozen=True)
-class Sizes:
-    """How much is computed.
-
-    Attributes
-    ----------
-    frames      labelled frames at each of the three temperatures, `apart` steps from each other
-    training    steps of one frame each
-    samples     of the current, along the trajectory
-    driven      steps of HNEMD; of the exact potential `exact_driven`
-    equilibrate steps before each run
-    """
-
-    frames: int = 80
-    apart: int = 500
-    training: int = 5000
-    samples: int = 10000
-    driven: int = 20000
-    exact_driven: int = 40000
-    equilibrate: int = 2500
+RECIPE = f"""elements: [Ar]
+r_max: {CUTOFF}
+seed: 1
+fractions: {{val: 0.1, test: 0.25}}
+sources:
+  - {{file: frames.extxyz, layout: extxyz, level: Lennard-Jones, energies: cohesive}}
+"""
 
 
 class ShiftedLennardJones(EdgeModel):
@@ -104,81 +90,27 @@ class ShiftedLennardJones(EdgeModel):
         return sum_over_edges(edge_energy, edge_index, atom_types, self.shifts), edge_energy
 
 
-BOX = f"""units metal
-atom_style atomic
-newton on
-lattice fcc 6.39907
-region box block 0 3 0 3 0 3
-create_box 1 box
-create_atoms 1 box
-mass 1 {MASS}
-neighbor 0.7 bin
-neigh_modify every 1 delay 5 check yes
-timestep {TIMESTEP}
-thermo 100000
-"""
-LENNARD_JONES = f"pair_style lj/smooth/linear {CUTOFF}\npair_coeff 1 1 {EPSILON} {SIGMA}\n"
-HOT = """velocity all create $(2.0*{T}) 7 mom yes rot no dist gaussian
-fix hot all nvt temp {T} {T} 0.8
-run {equilibrate}
-reset_timestep 0
-"""
-FRAMES = """dump out all custom {apart} {dump} id element x y z fx fy fz
-dump_modify out element Ar sort id format float %.12g
-fix energy all ave/time {apart} 1 {apart} c_thermo_pe file {energy} format " %.12g"
-run $({apart}*({frames}-1))
-"""
-CURRENT = f"""variable volume equal vol
-fix current all ave/time {EVERY} 1 {EVERY} c_heat[1] c_heat[2] c_heat[3] c_thermo_temp v_volume &
-  file {{current}} format " %.8g"
-"""
-TRAJECTORY = f"""unfix hot
-velocity all zero linear
-velocity all scale {TEMPERATURE}
-compute ke all ke/atom
-compute pe all pe/atom
-compute stress all stress/atom NULL virial
-compute heat all heat/flux ke pe stress
-{CURRENT}
-dump out all custom {EVERY} {{dump}} id type x y z vx vy vz
-dump_modify out sort id format float %.10g
-fix md all nve
-run $({EVERY}*({{samples}}-1))
-"""
-RERUN = f"""pair_style e3d
-pair_coeff * * {{model}} Ar
-compute heat all e3d/heat
-{CURRENT}
-rerun {{dump}} dump x y z vx vy vz
-"""
-
-
-def lammps(folder: Path, name: str, *arguments: str, text: str = "") -> None:
-    """Run LAMMPS in the folder, on its own input or on `text`."""
-    if text:
-        (folder / f"{name}.in").write_text(text)
-        arguments = ("-in", f"{name}.in")
-    command = [str(Path(sys.executable).parent / "lmp"), *arguments, "-log", f"{name}.log", "-screen", "none"]
+def lammps(folder: Path, script: Path, target: str, written: str, **variables: object) -> None:
+    """Run LAMMPS in the folder; the variable `written` names the file that becomes `target` at the end."""
+    variables |= {written: f"{target}.part", "temperature": TEMPERATURE, "timestep": TIMESTEP} | variables
+    command = [str(Path(sys.executable).parent / "lmp"), "-in", str(script), "-screen", "none"]
+    command += ["-log", f"{target}.log"]
+    command += [word for name, value in variables.items() for word in ("-v", name, str(value))]
     subprocess.run(command, cwd=folder, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    (folder / f"{target}.part").rename(folder / target)
 
 
-def e3d(*words: object) -> None:
-    """A command of this package."""
-    from e3d_lmp import cli
-
-    if cli.main([str(word) for word in words]):
-        raise SystemExit(f"e3d {words[0]} failed")
-
-
-def label_frames(folder: Path, target: Path, sizes: Sizes) -> None:
+def label_frames(folder: Path, sizes: dict[str, int]) -> None:
     """Frames of three temperatures as prepared data; a stretch of ten is on one side of the split."""
     from ase.calculators.singlepoint import SinglePointCalculator
     from ase.io import read, write
 
+    from e3d_lmp.data.prepare import prepare
+    from e3d_lmp.data.recipe import read_recipe
+
     frames = []
     for temperature in (0.8 * TEMPERATURE, TEMPERATURE, 1.25 * TEMPERATURE):
-        words = asdict(sizes) | {"T": temperature, "dump": "frames.dump", "energy": "energy.txt"}
-        lammps(folder, "frames", text=(BOX + LENNARD_JONES + HOT + FRAMES).format(**words))
+        lammps(folder, INPUT, "frames.dump", "dump", task="frames", **sizes | {"temperature": temperature})
         energies = np.loadtxt(folder / "energy.txt")[:, 1]
         dumped = read(folder / "frames.dump", index=":", format="lammps-dump-text")
         for number, (atoms, energy) in enumerate(zip(dumped, energies, strict=True)):
@@ -186,127 +118,93 @@ def label_frames(folder: Path, target: Path, sizes: Sizes) -> None:
             atoms.info = {"parent": f"{temperature:.0f} K, {number // 10}"}
             frames.append(atoms)
     write(folder / "frames.extxyz", frames)
-    recipe = {
-        "elements": ["Ar"],
-        "r_max": CUTOFF,
-        "seed": 1,
-        "fractions": {"val": 0.1, "test": 0.25},
-        "sources": [
-            {"file": "frames.extxyz", "layout": "extxyz", "level": "Lennard-Jones", "energies": "cohesive"}
-        ],
-    }
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    e3d("data", "prepare", folder / "recipe.yaml", "-o", target.parent)
+    (folder / "recipe.yaml").write_text(RECIPE)
+    prepare(read_recipe(folder / "recipe.yaml"), folder / "data")
 
 
-def write_exact(folder: Path, target: Path, sizes: Sizes) -> None:
+def write_exact(folder: Path, sizes: dict[str, int], end: str = "pt2") -> None:
+    """The exact potential as an edge model."""
     from e3d_lmp.export import write_edge_model
 
-    write_edge_model(ShiftedLennardJones(), metadata_of(("Ar",), (CUTOFF,)), target)
+    write_edge_model(ShiftedLennardJones(), metadata_of(("Ar",), (CUTOFF,)), folder / f"{EXACT}.nequip.{end}")
 
 
-def run_trajectory(folder: Path, target: Path, sizes: Sizes) -> None:
+def run_trajectory(folder: Path, sizes: dict[str, int]) -> None:
     """The trajectory, with the current that LAMMPS itself counts."""
-    words = asdict(sizes) | {"T": TEMPERATURE, "dump": f"{target.name}.part", "current": "lammps.current.txt"}
-    lammps(folder, "trajectory", text=(BOX + LENNARD_JONES + HOT + TRAJECTORY).format(**words))
-    (folder / f"{target.name}.part").rename(target)
+    words = {"current": "lammps.current.txt", "every": EVERY} | sizes
+    lammps(folder, INPUT, "trajectory.dump", "dump", task="trajectory", **words)
 
 
-def train(name: str) -> Callable[[Path, Path, Sizes], None]:
+def train(name: str, folder: Path, sizes: dict[str, int]) -> None:
     """Training and export of a model."""
+    from e3d_lmp import cli
+    from e3d_lmp.export import export_model
 
-    def step(folder: Path, target: Path, sizes: Sizes) -> None:
-        terms = {"heat_flux": 0.0, "asymmetry": 0.0} | TERMS[name]
-        module = "e3d_lmp.training.heat_flux.HeatFluxModule"
-        config = {"defaults": ["e3d", "_self_"], "tensor": 4, "l_max": 1, "num_layers": 1, "batch": 1}
-        config |= {"learning_rate": 0.01, "energy_weight": 40.0, "steps": sizes.training}
-        config["training_module"] = {"_target_": module, "temperature": TEMPERATURE} | terms
-        path = folder / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(config, sort_keys=False))
-        run = folder / path.stem
-        e3d("train", path, folder / "data", "-o", run)
-        e3d("export", run / "model.nequip.zip", target)
-
-    return step
+    module: dict[str, Any] = {"_target_": "e3d_lmp.training.heat_flux.HeatFluxModule"}
+    module |= {"temperature": TEMPERATURE, "heat_flux": 0.0, "asymmetry": 0.0} | TERMS[name]
+    config: dict[str, Any] = {"defaults": ["e3d", "_self_"], "tensor": 4, "l_max": 1, "num_layers": 1}
+    config |= {"batch": 1, "learning_rate": 0.01, "steps": sizes["training"], "training_module": module}
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    if cli.main(["train", str(folder / f"{name}.yaml"), str(folder / "data"), "-o", str(folder / name)]):
+        raise SystemExit(f"training of {name} stopped")
+    export_model(folder / name / "model.nequip.zip", folder / f"{name}.nequip.pt2")
 
 
-def rerun(name: str) -> Callable[[Path, Path, Sizes], None]:
+def rerun(name: str, folder: Path, sizes: dict[str, int], end: str = "pt2") -> None:
     """A model's current along the trajectory."""
-
-    def step(folder: Path, target: Path, sizes: Sizes) -> None:
-        words = {"model": f"{name}.nequip.pt2", "dump": "trajectory.dump", "current": f"{target.name}.part"}
-        lammps(folder, target.stem, text=(BOX + RERUN).format(**words))
-        (folder / f"{target.name}.part").rename(target)
-
-    return step
+    words = {"task": "rerun", "model": f"{name}.nequip.{end}", "every": EVERY}
+    lammps(folder, INPUT, f"{name}.current.txt", "current", **words)
 
 
-def drive(name: str) -> Callable[[Path, Path, Sizes], None]:
+def drive(name: str, folder: Path, sizes: dict[str, int]) -> None:
     """HNEMD of a model."""
-
-    def step(folder: Path, target: Path, sizes: Sizes) -> None:
-        words = {"model": f"{name}.nequip.pt2", "force": FORCE, "temperature": TEMPERATURE, "seed": 11}
-        words |= {"equilibrate": sizes.equilibrate, "current": f"{target.name}.part", "timestep": TIMESTEP}
-        words["steps"] = sizes.exact_driven if name == EXACT else sizes.driven
-        variables = [word for key, value in words.items() for word in ("-v", key, str(value))]
-        lammps(folder, target.stem, "-in", str(ROOT / "inputs" / "heat" / "in.hnemd"), *variables)
-        (folder / f"{target.name}.part").rename(target)
-
-    return step
+    words = {"model": f"{name}.nequip.pt2", "force": FORCE, "seed": 11, "equilibrate": sizes["equilibrate"]}
+    words["steps"] = sizes["exact_driven" if name == EXACT else "driven"]
+    lammps(folder, ROOT / "inputs/heat/in.hnemd", f"{name}.hnemd.txt", "current", **words)
 
 
-def steps() -> dict[str, Callable[[Path, Path, Sizes], None]]:
-    """What makes each file, in order."""
-    made: dict[str, Callable[[Path, Path, Sizes], None]] = {
-        "data/manifest.json": label_frames,
-        f"{EXACT}.nequip.pt2": write_exact,
-        "trajectory.dump": run_trajectory,
-    }
-    made |= {f"{name}.nequip.pt2": train(name) for name in TERMS}
-    made |= {f"{name}.current.txt": rerun(name) for name in (EXACT, *TERMS)}
-    return made | {f"{name}.hnemd.txt": drive(name) for name in (EXACT, *TERMS)}
-
-
-def run(folder: Path, sizes: Sizes) -> None:
-    """Every step whose file is not there, one after the other on one core.
-
-    Raises
-    ------
-    E3DError
-        The folder was begun with other sizes.
-    """
+def run(folder: Path, sizes: dict[str, int] = SIZES) -> None:
+    """Every step whose file is not there, one after the other; refuses a folder of other sizes."""
     make_folder(folder)
-    wanted = json.dumps({"sizes": asdict(sizes), "terms": TERMS}) + "\n"
+    wanted = json.dumps({"sizes": sizes, "terms": TERMS}) + "\n"
     settings = folder / "settings.json"
     if settings.exists() and settings.read_text() != wanted:
         raise E3DError(f"{folder} was begun with {settings.read_text().strip()}; take another folder")
     settings.write_text(wanted)
     torch.set_num_threads(1)
-    made = steps()
-    for number, (name, step) in enumerate(made.items(), start=1):
-        if not (folder / name).exists():
+    steps: dict[str, Callable[[Path, dict[str, int]], None]] = {"data/manifest.json": label_frames}
+    steps |= {f"{EXACT}.nequip.pt2": write_exact, "trajectory.dump": run_trajectory}
+    steps |= {f"{name}.nequip.pt2": partial(train, name) for name in TERMS}
+    steps |= {f"{name}.current.txt": partial(rerun, name) for name in (EXACT, *TERMS)}
+    steps |= {f"{name}.hnemd.txt": partial(drive, name) for name in (EXACT, *TERMS)}
+    for number, (file, step) in enumerate(steps.items(), start=1):
+        if not (folder / file).exists():
             start = time.monotonic()
-            step(folder, folder / name, sizes)
-            print(f"{number}/{len(made)} {name}: {time.monotonic() - start:.0f} s", flush=True)
+            step(folder, sizes)
+            print(f"{number}/{len(steps)} {file}: {time.monotonic() - start:.0f} s", flush=True)
 
 
-def on_frames(edge_model: EdgeModel, data: Path) -> tuple[np.ndarray, np.ndarray]:
-    """|A| of all pairs of the frames held out, eV, and J of thermal velocities without its kinetic part."""
+def on_frames(edge_model: EdgeModel, data: Path) -> tuple[np.ndarray, float]:
+    """|A| of all pairs of the frames held out, eV, and the mean of |J|^2 per atom without its kinetic part.
+
+    The mean over velocities at zero momentum is that over the tensors M_j of J = sum_j M_j v_j.
+    """
     from e3d_lmp.decomposition import EdgeModelWithForces
     from e3d_lmp.training.evaluate import read_frames
-    from e3d_lmp.training.heat_flux import asymmetries, thermal_velocities
+    from e3d_lmp.training.heat_flux import EV_PER_AMU, asymmetries
 
-    torch.manual_seed(1)
     model = EdgeModelWithForces(edge_model)
-    sizes, currents = [], []
+    sizes, powers = [], []
     for frame in read_frames(data / "test.lmdb"):
         (i, j), shift = frame["edge_index"], frame["edge_cell_shift"]
         vectors = (frame["pos"][j] - frame["pos"][i] + shift @ frame["cell"].reshape(3, 3)).double()
         energy, eps, g = model(vectors, frame["edge_index"], frame["atom_types"].reshape(-1))
-        sizes.append(asymmetries(frame | {"edge_energy": eps}, torch.ones(1, 1)).detach().abs())
-        v = thermal_velocities(torch.full((len(frame["pos"]),), MASS, dtype=torch.float64), TEMPERATURE)
-        currents.append((energy * v).sum(0) - (vectors * (g * v[j]).sum(1, keepdim=True)).sum(0))
-    return torch.cat(sizes).numpy(), torch.stack(currents).detach().numpy()
+        sizes.append(asymmetries(frame | {"edge_energy": eps}, torch.ones(1, 1)).abs())
+        own = energy.reshape(-1, 1, 1) * torch.eye(3, dtype=torch.float64)
+        tensors = own.index_add(0, j, -vectors.unsqueeze(2) * g.unsqueeze(1))
+        powers.append(float((tensors - tensors.mean(0)).square().sum()))
+    speed = METAL.boltzmann * TEMPERATURE / (EV_PER_AMU * MASS)
+    return torch.cat(sizes).numpy(), speed * float(np.mean(powers)) / ATOMS
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -330,24 +228,19 @@ def result(folder: Path) -> dict[str, Any]:
         one = green_kubo([currents[name]], METAL, TIMESTEP, LENGTH, blocks=BLOCKS)
         return one.integral[:, plateau].mean(axis=1) / reduced
 
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, dict[str, float]] = {}
     for name, current in currents.items():
         row: dict[str, Any] = {}
         edge_model: EdgeModel = ShiftedLennardJones()
         if name in TERMS:
             row = dict(json.loads((folder / name / "test.json").read_text())["subsets"]["all"])
             edge_model = decompose(load_model(folder / name / "model.nequip.zip")).edge_model
-        sizes, thermal = on_frames(edge_model, folder / "data")
-        row |= {
-            "A_mean_abs_meV": 1000.0 * sizes.mean(),
-            "A_rms_meV": 1000.0 * rms(ATOMS**0.5 * sizes[:, None]),
-        }
-        row |= {"J_rms": rms(current.current), "J_potential_rms": rms(thermal)}
+        sizes, power = on_frames(edge_model, folder / "data")
+        row |= {"A_mean_abs_meV": 1000 * sizes.mean(), "A_rms_meV": 1000 * np.sqrt((sizes**2).mean())}
+        row |= {"J_potential_rms": power**0.5, "J_rms": rms(current.current)}
         row["J_minus_exact_rms"] = rms(current.current - currents[EXACT].current)
-        for key, values in (
-            ("green_kubo", of_blocks(name)),
-            ("green_kubo_minus_exact", of_blocks(name) - of_blocks(EXACT)),
-        ):
+        both = {"green_kubo": of_blocks(name), "green_kubo_minus_exact": of_blocks(name) - of_blocks(EXACT)}
+        for key, values in both.items():
             row |= {key: values.mean(), f"{key}_error": values.std(ddof=1) / np.sqrt(len(values))}
         files = [read_current(folder / f"{name}.hnemd.txt")]
         driven = driven_runs(np.array([FORCE, 0.0, 0.0]), files, METAL, TIMESTEP)
@@ -358,16 +251,14 @@ def result(folder: Path) -> dict[str, Any]:
     return {"format": "e3d-regularisation/1"} | settings | about | {"results": rows}
 
 
-def table(results: dict[str, Any]) -> str:
+def table(rows: dict[str, dict[str, float]]) -> str:
     """The numbers, a row for each."""
-    rows = results["results"]
-    lines = [" " * 30 + "".join(f"{name:>13}" for name in rows)]
-    for key in rows[next(iter(TERMS))]:
-        lines.append(f"{key:30}" + "".join(f"{row.get(key, float('nan')):13.5g}" for row in rows.values()))
-    return "\n".join(lines)
+    keys = rows[next(iter(TERMS))]
+    lines = [f"{key:30}" + "".join(f"{row.get(key, np.nan):13.5g}" for row in rows.values()) for key in keys]
+    return "\n".join([" " * 30 + "".join(f"{name:>13}" for name in rows), *lines])
 
 
-def draw(folder: Path, results: dict[str, Any], path: Path) -> None:
+def draw(folder: Path, rows: dict[str, dict[str, float]], path: Path) -> None:
     """Spectrum of J along the trajectory, and the conductivities."""
     from scipy.signal import welch
 
@@ -376,21 +267,16 @@ def draw(folder: Path, results: dict[str, Any], path: Path) -> None:
 
     figure = new_figure(7.0, 3.2)
     left, right = figure.subplots(1, 2)
-    rows = results["results"]
     for place, (name, colour) in enumerate(zip(rows, colours(len(rows)), strict=True)):
         current = read_current(folder / f"{name}.current.txt").current
         frequency, power = welch(current, 1.0 / (EVERY * TIMESTEP), nperseg=512, axis=0)
         left.semilogy(frequency, power.sum(axis=1) / ATOMS, color=colour, label=name)
-        for shift, key, marker in ((-0.1, "hnemd", "o"), (0.1, "green_kubo", "s")):
-            value, error = rows[name][key], rows[name][f"{key}_error"]
-            label = {"hnemd": "HNEMD", "green_kubo": "Green-Kubo"}[key] if place == 0 else None
-            right.errorbar(place + shift, value, error, color=colour, marker=marker, label=label, capsize=2)
-    left.set_xlabel("frequency (THz)")
-    left.set_ylabel("power of J per atom (eV² Å²/ps² / THz)")
+        for x, key, marker in ((place - 0.1, "hnemd", "o"), (place + 0.1, "green_kubo", "s")):
+            right.errorbar(x, rows[name][key], rows[name][f"{key}_error"], color=colour, marker=marker)
+    left.set(xlabel="frequency (THz)", ylabel="power of J per atom (eV² Å²/ps² / THz)")
     left.legend()
     right.set_xticks(range(len(rows)), list(rows), rotation=20)
-    right.set_ylabel("κ* (k_B/(σ τ))")
-    right.legend()
+    right.set_ylabel("κ* (k_B/(σ τ)); circles HNEMD, squares Green–Kubo")
     open_axes([left, right])
     save_figure(figure, path)
 
@@ -403,15 +289,14 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, help="result: draw it here")
     args = parser.parse_args()
     if args.task == "run":
-        run(args.folder, Sizes())
-        return
+        return run(args.folder)
     results = result(args.folder)
-    print(table(results))
+    print(table(results["results"]))
     if args.output:
-        with atomic_path(args.output) as partial:
-            partial.write_text(json.dumps(results, indent=2) + "\n")
+        with atomic_path(args.output) as path:
+            path.write_text(json.dumps(results, indent=2) + "\n")
     if args.figure:
-        draw(args.folder, results, args.figure)
+        draw(args.folder, results["results"], args.figure)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ The current is the part that depends on the model,
 J = sum_i U_i v_i - sum_edges r_ij (g_ij . v_j),  g_ij = dU_i/dr_ij
 
 (ARCHITECTURE section 1), per structure. Velocities are the field ``velocities`` of the data, angstrom/ps,
-or are drawn anew at every step from the Maxwell-Boltzmann distribution. Models of Allegro's form, with
+or are drawn anew at every step from the Maxwell-Boltzmann distribution, at zero total momentum: a system that
+moves as a whole carries its energy and pressure along, which is no heat. Models of Allegro's form, with
 ``compile_mode: eager``.
 """
 
@@ -96,6 +97,14 @@ def thermal_velocities(masses: torch.Tensor, temperature: float) -> torch.Tensor
     return spread.unsqueeze(1) * torch.randn(len(masses), 3, dtype=masses.dtype, device=masses.device)
 
 
+def without_momentum(velocities: torch.Tensor, masses: torch.Tensor, frame: torch.Tensor) -> torch.Tensor:
+    """(atoms,3): velocities less those of the centres of mass; `frame` (atoms,) says which structure."""
+    weighted = torch.cat([masses.unsqueeze(1) * velocities, masses.unsqueeze(1)], 1)
+    sums = torch.zeros(int(frame.max()) + 1, 4, dtype=weighted.dtype, device=weighted.device)
+    sums = sums.index_add(0, frame, weighted)
+    return velocities - (sums[:, :3] / sums[:, 3:])[frame]
+
+
 def _frame_of_atom(data: AtomicDataDict.Type) -> torch.Tensor:
     batch = data.get(AtomicDataDict.BATCH_KEY)
     if batch is not None:
@@ -169,6 +178,7 @@ class HeatFluxModule(EMALightningModule):
             types = output[AtomicDataDict.ATOM_TYPE_KEY].reshape(-1)
             masses = self._masses.to(positions)[types]
             velocities = thermal_velocities(masses, self.temperature)
+            velocities = without_momentum(velocities, masses, _frame_of_atom(output))
         current = potential_heat_current(output, velocities.to(positions))
         atoms = torch.bincount(_frame_of_atom(output), minlength=len(current))
         return (current.square().sum(1) / atoms).mean()
