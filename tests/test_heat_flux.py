@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,12 +14,15 @@ from nequip.data import from_ase as from_ase
 from nequip.data.transforms import ChemicalSpeciesToAtomTypeMapper, NeighborListTransform
 
 from e3d_lmp.decomposition import EdgeModelWithForces, decompose
+from e3d_lmp.edge_layers import use_edge_operators
 from e3d_lmp.errors import E3DError
+from e3d_lmp.training import heat_flux
 from e3d_lmp.training.heat_flux import (
     HeatFluxModule,
     asymmetries,
     potential_heat_current,
     thermal_velocities,
+    without_momentum,
 )
 from random_models import R_MAX, TYPE_NAMES, random_allegro
 from systems import box, cluster, thin
@@ -88,8 +94,8 @@ def test_velocities_have_the_temperature() -> None:
         assert abs(float(mean) - 450.0) < 10.0
 
 
-def test_training_step_adds_the_terms() -> None:
-    """The loss is nequip's plus coefficient times term; a step along its gradient makes |J|^2 smaller."""
+def module_arguments() -> dict[str, Any]:
+    """Of a training module with a small model."""
     metrics = [
         {
             "name": "force",
@@ -98,7 +104,7 @@ def test_training_step_adds_the_terms() -> None:
             "metric": {"_target_": "nequip.train.MeanSquaredError"},
         }
     ]
-    arguments = {
+    return {
         "model": {
             "_target_": "allegro.model.AllegroModel", "seed": 3, "model_dtype": "float64",
             "compile_mode": "eager", "r_max": R_MAX, "type_names": list(TYPE_NAMES), "l_max": 1,
@@ -109,6 +115,11 @@ def test_training_step_adds_the_terms() -> None:
         "optimizer": {"_target_": "torch.optim.SGD", "lr": 1e-3},
         "num_datasets": {"train": 1, "val": 1, "test": 0, "predict": 0},
     }  # fmt: skip
+
+
+def test_training_step_adds_the_terms() -> None:
+    """The loss is nequip's plus coefficient times term; a step along its gradient makes |J|^2 smaller."""
+    arguments = module_arguments()
     batch = batch_of([box()])
     batch["velocities"] = torch.tensor(box().arrays["velocities"])
     batch["forces"] = torch.zeros_like(batch["pos"])
@@ -131,3 +142,30 @@ def test_training_step_adds_the_terms() -> None:
     assert module.heat_flux_term(batch, module(dict(batch))) < 0.99 * flux
     with pytest.raises(E3DError, match="must not be negative"):
         HeatFluxModule(**arguments, heat_flux=-1.0)
+
+
+def test_faster_layers() -> None:
+    """The layers that `e3d train` trains with on a CPU give the same terms."""
+    velocities = torch.tensor(np.random.default_rng(12).normal(0.0, 5.0, (len(box()) + len(thin()), 3)))
+    terms = []
+    for faster in (False, True):
+        model = copy.deepcopy(random_allegro("scaled", "float64")).train()
+        assert use_edge_operators(model) if faster else True
+        output = model(batch_of([box(), thin()]))
+        pairs = asymmetries(output, decompose(model).edge_model.edge_scales)
+        terms.append([potential_heat_current(output, velocities).detach().numpy(), pairs.detach().numpy()])
+    for name, got, want in zip(("J", "A"), *reversed(terms), strict=True):
+        close(name, got / np.abs(want).max(), want / np.abs(want).max(), 1e-9)
+
+
+def test_drawn_velocities_have_no_momentum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that moves as a whole has no heat current, in every structure of a batch."""
+    masses, frame = torch.tensor([1.0, 3.0, 2.0]).double(), torch.tensor([0, 0, 1])
+    velocities = torch.tensor([[4.0, 0.0, 1.0], [0.0, 0.0, 1.0], [5.0, 6.0, 7.0]]).double()
+    want = torch.tensor([[3.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]).double()
+    close("v", without_momentum(velocities, masses, frame).numpy(), want.numpy(), 1e-12)
+
+    monkeypatch.setattr(heat_flux, "thermal_velocities", lambda masses, _: torch.ones(len(masses), 3))
+    module = HeatFluxModule(**module_arguments(), heat_flux=1.0).train()
+    batch = batch_of([box(), cluster(8)])
+    assert module.heat_flux_term(batch, module(dict(batch))) < 1e-20

@@ -184,6 +184,13 @@ def run(folder: Path, sizes: dict[str, int] = SIZES) -> None:
             print(f"{number}/{len(steps)} {file}: {time.monotonic() - start:.0f} s", flush=True)
 
 
+def edges_of(frame: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Edge vectors, edge index and types of a frame."""
+    (i, j), shift = frame["edge_index"], frame["edge_cell_shift"]
+    vectors = frame["pos"][j] - frame["pos"][i] + shift @ frame["cell"].reshape(3, 3)
+    return vectors.double(), frame["edge_index"], frame["atom_types"].reshape(-1)
+
+
 def on_frames(edge_model: EdgeModel, data: Path) -> tuple[np.ndarray, float]:
     """|A| of all pairs of the frames held out, eV, and the mean of |J|^2 per atom without its kinetic part.
 
@@ -196,12 +203,11 @@ def on_frames(edge_model: EdgeModel, data: Path) -> tuple[np.ndarray, float]:
     model = EdgeModelWithForces(edge_model)
     sizes, powers = [], []
     for frame in read_frames(data / "test.lmdb"):
-        (i, j), shift = frame["edge_index"], frame["edge_cell_shift"]
-        vectors = (frame["pos"][j] - frame["pos"][i] + shift @ frame["cell"].reshape(3, 3)).double()
-        energy, eps, g = model(vectors, frame["edge_index"], frame["atom_types"].reshape(-1))
+        vectors, index, types = edges_of(frame)
+        energy, eps, g = model(vectors, index, types)
         sizes.append(asymmetries(frame | {"edge_energy": eps}, torch.ones(1, 1)).abs())
         own = energy.reshape(-1, 1, 1) * torch.eye(3, dtype=torch.float64)
-        tensors = own.index_add(0, j, -vectors.unsqueeze(2) * g.unsqueeze(1))
+        tensors = own.index_add(0, index[1], -vectors.unsqueeze(2) * g.unsqueeze(1))
         powers.append(float((tensors - tensors.mean(0)).square().sum()))
     speed = METAL.boltzmann * TEMPERATURE / (EV_PER_AMU * MASS)
     return torch.cat(sizes).numpy(), speed * float(np.mean(powers)) / ATOMS
