@@ -34,9 +34,9 @@ BAND = 4
 
 
 class BandedTersoff(Tersoff):
-    """The same energies for at most ``BAND + 1`` neighbours of an atom, in time and memory linear in the number of
-    edges: edges are sorted by centre, so those of one atom are next to each other. Shifted slices instead of
-    an index per triplet compile to loops over vectors.
+    """The same energies for at most ``BAND + 1`` neighbours of an atom, in time and memory linear in the
+    number of edges: edges are sorted by centre, so those of one atom are next to each other. Shifted slices
+    instead of an index per triplet compile to loops over vectors.
     """
 
     def forward(
@@ -72,8 +72,8 @@ class BandedTersoff(Tersoff):
 
 
 def write_model(path: Path) -> None:
-    """Silicon of the SiC parameters as an edge model, compiled for this machine: with small kernels, which the
-    compiler can turn into vector instructions (2.6 times as fast as one large kernel).
+    """Silicon of the SiC parameters as an edge model, compiled for this machine: with small kernels, which
+    the compiler can turn into vector instructions (2.6 times as fast as one large kernel).
     """
     import torch._inductor.config as inductor
 
