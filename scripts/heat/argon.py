@@ -11,18 +11,12 @@ there.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import time
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from e3d_lmp.atomic import atomic_path
+from runs import print_result, run_lammps, write_vectorised
 
-ROOT = Path(__file__).resolve().parents[2]
 EPSILON, SIGMA, MASS = 0.0104, 3.40, 39.948
 """eV, angstrom, g/mol."""
 FORCES = {"liquid": (0.015, 0.03, 0.06), "solid": (0.005, 0.01)}
@@ -50,42 +44,20 @@ def jobs(seeds: int) -> list[tuple[str, str, dict[str, object]]]:
     return rows
 
 
-def write_models(folder: Path) -> None:
-    """The Lennard-Jones edge models of liquid and solid, compiled for this machine."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    import torch
-    import torch._inductor.config as inductor
-
-    from analytic_models import PairPotential
-    from e3d_lmp.export import write_edge_model
-
-    torch.set_num_threads(1)
-    for phase, cutoff in (("liquid", 8.5), ("solid", SOLID["cutoff"])):
-        path = folder / f"{phase}.nequip.pt2"
-        if not path.exists():
-            potential = PairPotential("lj", ("Ar",), {(0, 0): (EPSILON, SIGMA, 0.0, cutoff)}, {})
-            # Small kernels are compiled to vector instructions: a third less time.
-            with inductor.patch(realize_opcount_threshold=3, realize_reads_threshold=2):
-                write_edge_model(*potential.model(), path)
-
-
 def run(folder: Path, seeds: int, only: str) -> None:
     """Every run that has no file yet and whose name matches, one after the other on one core."""
+    from analytic_models import PairPotential
+
     folder.mkdir(parents=True, exist_ok=True)
-    write_models(folder)
+    for phase, cutoff in (("liquid", 8.5), ("solid", SOLID["cutoff"])):
+        potential = PairPotential("lj", ("Ar",), {(0, 0): (EPSILON, SIGMA, 0.0, cutoff)}, {})
+        write_vectorised(*potential.model(), folder / f"{phase}.nequip.pt2")
     for name, script, words in jobs(seeds):
         target = folder / f"{name}.txt"
         if target.exists() or not fnmatch(name, only):
             continue
-        words = words | {"current": f"partial.{name}"}
-        command = [str(Path(sys.executable).parent / "lmp"), "-in", str(ROOT / "inputs" / "heat" / script)]
-        command += ["-log", f"{name}.log", "-screen", "none"]
-        for key, value in words.items():
-            command += ["-v", key, str(value)]
-        start = time.monotonic()
-        subprocess.run(command, cwd=folder, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        run_lammps(folder, script, name, words | {"current": f"partial.{name}"})
         (folder / f"partial.{name}").rename(target)
-        print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -149,11 +121,7 @@ def main() -> None:
     if args.task == "run":
         run(args.folder, args.seeds, args.only)
         return
-    text = json.dumps(result(args.folder), indent=2) + "\n"
-    print(text, end="")
-    if args.output:
-        with atomic_path(args.output) as partial:
-            partial.write_text(text)
+    print_result(result(args.folder), args.output)
 
 
 if __name__ == "__main__":

@@ -11,23 +11,15 @@ the current grow without end (measured with 2e-4: see docs/heat.md).
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from runs import print_result, run_lammps, write_vectorised  # first: finds analytic_models
 from torch.nn.functional import pad
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from analytic_models import TERSOFF_SIC, TYPE_ROW, Tersoff, metadata_of  # noqa: E402
-from e3d_lmp.atomic import atomic_path  # noqa: E402
-from e3d_lmp.decomposition import sum_over_edges  # noqa: E402
+from analytic_models import TERSOFF_SIC, TYPE_ROW, Tersoff, metadata_of  # isort: skip
+from e3d_lmp.decomposition import sum_over_edges
 
 BAND = 4
 """Edges of one centre are at most this far apart in the list: five neighbours."""
@@ -71,52 +63,17 @@ class BandedTersoff(Tersoff):
         return sum_over_edges(edge_energy, edge_index, atom_types, self.shifts), edge_energy
 
 
-def write_model(path: Path) -> None:
-    """Silicon of the SiC parameters as an edge model, compiled for this machine: with small kernels, which
-    the compiler can turn into vector instructions (2.6 times as fast as one large kernel).
-    """
-    import torch._inductor.config as inductor
-
-    from e3d_lmp.export import write_edge_model
-
-    row = TERSOFF_SIC.rows["Si", "Si", "Si"]
-    table = {name: torch.tensor([row[name]], dtype=torch.float64) for name in TYPE_ROW}
-    cutoff = row["R"] + row["D"]
-    with inductor.patch(realize_opcount_threshold=3, realize_reads_threshold=2):
-        write_edge_model(BandedTersoff(1, table), metadata_of(("Si",), (cutoff,)), path)
-
-
 def run(folder: Path, parts: int, force: float) -> None:
     """Every part that has no restart file yet, one after the other on one core."""
     folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
-    model = folder / "silicon.nequip.pt2"
-    if not model.exists():
-        write_model(model)
+    row = TERSOFF_SIC.rows["Si", "Si", "Si"]
+    table = {name: torch.tensor([row[name]], dtype=torch.float64) for name in TYPE_ROW}
+    metadata = metadata_of(("Si",), (row["R"] + row["D"],))
+    write_vectorised(BandedTersoff(1, table), metadata, folder / "silicon.nequip.pt2")
     (folder / "force.txt").write_text(f"{force}\n")
     for part in range(1, parts + 1):
-        if (folder / f"silicon.{part}.restart").exists():
-            continue
-        command = [
-            str(Path(sys.executable).parent / "lmp"),
-            "-in",
-            str(ROOT / "inputs" / "heat" / "in.silicon"),
-        ]
-        command += [
-            "-v",
-            "part",
-            str(part),
-            "-v",
-            "force",
-            str(force),
-            "-log",
-            f"{part}.log",
-            "-screen",
-            "none",
-        ]
-        start = time.monotonic()
-        subprocess.run(command, cwd=folder, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-        print(f"part {part}: {time.monotonic() - start:.0f} s", flush=True)
+        if not (folder / f"silicon.{part}.restart").exists():
+            run_lammps(folder, "in.silicon", f"{part}", {"part": part, "force": force})
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -128,6 +85,8 @@ def result(folder: Path) -> dict[str, Any]:
 
     force = float((folder / "force.txt").read_text())
     ended = sorted(int(path.name.split(".")[1]) for path in folder.glob("silicon.*.restart"))
+    if not ended:
+        raise SystemExit(f"{folder}: no part has ended; start with: silicon.py run {folder}")
     runs = [read_current(folder / f"silicon.{part}.txt") for part in ended]
     one = hnemd(group_by_force({f"{force}": runs}, METAL, 0.001)).groups[0]
     whole = spectrum([read_correlations(folder / "silicon.shc.txt")], force).conductivity
@@ -158,11 +117,7 @@ def main() -> None:
     if args.task == "run":
         run(args.folder, args.parts, args.force)
         return
-    text = json.dumps(result(args.folder), indent=2) + "\n"
-    print(text, end="")
-    if args.output:
-        with atomic_path(args.output) as partial:
-            partial.write_text(text)
+    print_result(result(args.folder), args.output)
 
 
 if __name__ == "__main__":
