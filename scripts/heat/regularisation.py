@@ -14,10 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -26,38 +22,36 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from runs import print_result, run_lammps, write_vectorised
 
-ROOT = Path(__file__).resolve().parents[2]
-INPUT = Path(__file__).with_name("in.regularisation")
-sys.path.insert(0, str(ROOT / "tests"))
-
-from analytic_models import metadata_of  # noqa: E402
-from e3d_lmp.atomic import atomic_path, make_folder  # noqa: E402
-from e3d_lmp.decomposition import EdgeModel, sum_over_edges  # noqa: E402
-from e3d_lmp.errors import E3DError  # noqa: E402
-from e3d_lmp.heat.conversion import BOLTZMANN, METAL, reduced_time  # noqa: E402
+from e3d_lmp.atomic import make_folder
+from e3d_lmp.decomposition import EdgeModel, sum_over_edges
+from e3d_lmp.errors import E3DError
+from e3d_lmp.heat.conversion import BOLTZMANN, METAL, reduced_time
 
 EPSILON, SIGMA, MASS = 0.0104, 3.40, 39.948  # eV, angstrom, g/mol
-CUTOFF, TEMPERATURE, ATOMS = 2.0 * SIGMA, 162.93, 108
+CUTOFF, TEMPERATURE = 2.0 * SIGMA, 162.93
+CELLS, FRAME_CELLS = 3, 2  # cubes of 4 atoms along each axis, of runs and of frames to learn from
 TIMESTEP, EVERY = 0.008, 4  # ps; steps between two samples of the current
 LENGTH, BLOCKS = 6.0, 8  # Green-Kubo: longest correlation time, ps; pieces of the trajectory
 FORCE = 0.06  # of HNEMD, 1/angstrom
 EXACT = "exact"
+INPUT = "in.regularisation"
 TERMS: dict[str, dict[str, float]] = {
     "plain": {},
-    "flux": {"heat_flux": 3e-5},
-    "strong-flux": {"heat_flux": 3e-4},
-    "asymmetry": {"asymmetry": 10.0},
+    "flux-3e-4": {"heat_flux": 3e-4},
+    "asymmetry-10": {"asymmetry": 10.0},
+    "flux-3e-5": {"heat_flux": 3e-5},
 }
 """Coefficients of `HeatFluxModule` for each model."""
 SIZES = {
-    "frames": 80,  # at each of three temperatures
+    "frames": 160,  # at each of three temperatures
     "apart": 500,  # steps between two of them
-    "training": 5000,  # steps, of one frame each
-    "samples": 10000,  # of the current, along the trajectory
+    "training": 4000,  # steps, of one frame each
+    "samples": 8000,  # of the current, along the trajectory
     "driven": 20000,  # steps of HNEMD
     "exact_driven": 40000,  # the same, of the exact potential
-    "equilibrate": 2500,  # steps before each run
+    "equilibrate": 2000,  # steps before each run
 }
 
 RECIPE = f"""elements: [Ar]
@@ -75,6 +69,7 @@ class ShiftedLennardJones(EdgeModel):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("shifts", torch.zeros(1, 1, dtype=torch.float64))
+        self.epsilon, self.sigma, self.cutoff = EPSILON, SIGMA, CUTOFF
         s = (SIGMA / CUTOFF) ** 6
         self.at_cutoff = 4.0 * EPSILON * (s * s - s)
         self.slope = -24.0 * EPSILON * (2.0 * s * s - s) / CUTOFF
@@ -84,19 +79,16 @@ class ShiftedLennardJones(EdgeModel):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Energies of the atoms and of the edges (see `EdgeModel`)."""
         r = edge_vectors.square().sum(1).sqrt()
-        s = (SIGMA / r) ** 6
-        pair = 4.0 * EPSILON * (s * s - s) - self.at_cutoff - (r - CUTOFF) * self.slope
-        edge_energy = torch.where(r < CUTOFF, 0.5 * pair, torch.zeros_like(r)).unsqueeze(1)
+        s = (self.sigma / r) ** 6
+        pair = 4.0 * self.epsilon * (s * s - s) - self.at_cutoff - (r - self.cutoff) * self.slope
+        edge_energy = torch.where(r < self.cutoff, 0.5 * pair, torch.zeros_like(r)).unsqueeze(1)
         return sum_over_edges(edge_energy, edge_index, atom_types, self.shifts), edge_energy
 
 
-def lammps(folder: Path, script: Path, target: str, written: str, **variables: object) -> None:
+def lammps(folder: Path, script: str, target: str, written: str, **variables: object) -> None:
     """Run LAMMPS in the folder; the variable `written` names the file that becomes `target` at the end."""
-    variables |= {written: f"{target}.part", "temperature": TEMPERATURE, "timestep": TIMESTEP} | variables
-    command = [str(Path(sys.executable).parent / "lmp"), "-in", str(script), "-screen", "none"]
-    command += ["-log", f"{target}.log"]
-    command += [word for name, value in variables.items() for word in ("-v", name, str(value))]
-    subprocess.run(command, cwd=folder, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    common = {written: f"{target}.part", "temperature": TEMPERATURE, "timestep": TIMESTEP, "cells": CELLS}
+    run_lammps(folder, script, Path(target).stem, common | variables)
     (folder / f"{target}.part").rename(folder / target)
 
 
@@ -110,7 +102,8 @@ def label_frames(folder: Path, sizes: dict[str, int]) -> None:
 
     frames = []
     for temperature in (0.8 * TEMPERATURE, TEMPERATURE, 1.25 * TEMPERATURE):
-        lammps(folder, INPUT, "frames.dump", "dump", task="frames", **sizes | {"temperature": temperature})
+        words = {"task": "frames", "temperature": temperature, "cells": FRAME_CELLS} | sizes
+        lammps(folder, INPUT, "frames.dump", "dump", **words)
         energies = np.loadtxt(folder / "energy.txt")[:, 1]
         dumped = read(folder / "frames.dump", index=":", format="lammps-dump-text")
         for number, (atoms, energy) in enumerate(zip(dumped, energies, strict=True)):
@@ -124,9 +117,9 @@ def label_frames(folder: Path, sizes: dict[str, int]) -> None:
 
 def write_exact(folder: Path, sizes: dict[str, int], end: str = "pt2") -> None:
     """The exact potential as an edge model."""
-    from e3d_lmp.export import write_edge_model
+    from analytic_models import metadata_of
 
-    write_edge_model(ShiftedLennardJones(), metadata_of(("Ar",), (CUTOFF,)), folder / f"{EXACT}.nequip.{end}")
+    write_vectorised(ShiftedLennardJones(), metadata_of(("Ar",), (CUTOFF,)), folder / f"{EXACT}.nequip.{end}")
 
 
 def run_trajectory(folder: Path, sizes: dict[str, int]) -> None:
@@ -160,7 +153,7 @@ def drive(name: str, folder: Path, sizes: dict[str, int]) -> None:
     """HNEMD of a model."""
     words = {"model": f"{name}.nequip.pt2", "force": FORCE, "seed": 11, "equilibrate": sizes["equilibrate"]}
     words["steps"] = sizes["exact_driven" if name == EXACT else "driven"]
-    lammps(folder, ROOT / "inputs/heat/in.hnemd", f"{name}.hnemd.txt", "current", **words)
+    lammps(folder, "in.hnemd", f"{name}.hnemd.txt", "current", **words)
 
 
 def run(folder: Path, sizes: dict[str, int] = SIZES) -> None:
@@ -174,14 +167,15 @@ def run(folder: Path, sizes: dict[str, int] = SIZES) -> None:
     torch.set_num_threads(1)
     steps: dict[str, Callable[[Path, dict[str, int]], None]] = {"data/manifest.json": label_frames}
     steps |= {f"{EXACT}.nequip.pt2": write_exact, "trajectory.dump": run_trajectory}
-    steps |= {f"{name}.nequip.pt2": partial(train, name) for name in TERMS}
-    steps |= {f"{name}.current.txt": partial(rerun, name) for name in (EXACT, *TERMS)}
-    steps |= {f"{name}.hnemd.txt": partial(drive, name) for name in (EXACT, *TERMS)}
+    for name in (EXACT, *TERMS):
+        if name in TERMS:
+            steps[f"{name}.nequip.pt2"] = partial(train, name)
+        steps[f"{name}.current.txt"] = partial(rerun, name)
+        steps[f"{name}.hnemd.txt"] = partial(drive, name)
     for number, (file, step) in enumerate(steps.items(), start=1):
         if not (folder / file).exists():
-            start = time.monotonic()
+            print(f"{number}/{len(steps)}: {file}", flush=True)
             step(folder, sizes)
-            print(f"{number}/{len(steps)} {file}: {time.monotonic() - start:.0f} s", flush=True)
 
 
 def edges_of(frame: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -208,13 +202,13 @@ def on_frames(edge_model: EdgeModel, data: Path) -> tuple[np.ndarray, float]:
         sizes.append(asymmetries(frame | {"edge_energy": eps}, torch.ones(1, 1)).abs())
         own = energy.reshape(-1, 1, 1) * torch.eye(3, dtype=torch.float64)
         tensors = own.index_add(0, index[1], -vectors.unsqueeze(2) * g.unsqueeze(1))
-        powers.append(float((tensors - tensors.mean(0)).square().sum()))
+        powers.append(float((tensors - tensors.mean(0)).square().sum()) / len(types))
     speed = METAL.boltzmann * TEMPERATURE / (EV_PER_AMU * MASS)
-    return torch.cat(sizes).numpy(), speed * float(np.mean(powers)) / ATOMS
+    return torch.cat(sizes).numpy(), speed * float(np.mean(powers))
 
 
 def result(folder: Path) -> dict[str, Any]:
-    """Numbers of all models: J in eV angstrom/ps over the root of the atoms; kappa in k_B/(sigma tau)."""
+    """Numbers of all that is done: J in eV angstrom/ps by root of the atoms, kappa in k_B/(sigma tau)."""
     from e3d_lmp.decomposition import decompose
     from e3d_lmp.heat.current import read_current
     from e3d_lmp.heat.green_kubo import green_kubo
@@ -223,12 +217,13 @@ def result(folder: Path) -> dict[str, Any]:
 
     reduced = BOLTZMANN / (SIGMA * 1e-10 * reduced_time(EPSILON, SIGMA, MASS) * 1e-12)
     settings = json.loads((folder / "settings.json").read_text())
-    currents = {name: read_current(folder / f"{name}.current.txt") for name in (EXACT, *TERMS)}
+    done = [name for name in (EXACT, *TERMS) if (folder / f"{name}.hnemd.txt").exists()]
+    currents = {name: read_current(folder / f"{name}.current.txt") for name in done}
     exact = green_kubo([currents[EXACT]], METAL, TIMESTEP, LENGTH, blocks=BLOCKS)
     plateau = (exact.time >= exact.plateau[0]) & (exact.time <= exact.plateau[1])
 
     def rms(vectors: np.ndarray) -> float:
-        return float(np.sqrt((vectors**2).sum(axis=1).mean() / ATOMS))
+        return float(np.sqrt((vectors**2).sum(axis=1).mean() / (4 * CELLS**3)))
 
     def of_blocks(name: str) -> np.ndarray:
         one = green_kubo([currents[name]], METAL, TIMESTEP, LENGTH, blocks=BLOCKS)
@@ -276,7 +271,7 @@ def draw(folder: Path, rows: dict[str, dict[str, float]], path: Path) -> None:
     for place, (name, colour) in enumerate(zip(rows, colours(len(rows)), strict=True)):
         current = read_current(folder / f"{name}.current.txt").current
         frequency, power = welch(current, 1.0 / (EVERY * TIMESTEP), nperseg=512, axis=0)
-        left.semilogy(frequency, power.sum(axis=1) / ATOMS, color=colour, label=name)
+        left.semilogy(frequency, power.sum(axis=1) / (4 * CELLS**3), color=colour, label=name)
         for x, key, marker in ((place - 0.1, "hnemd", "o"), (place + 0.1, "green_kubo", "s")):
             right.errorbar(x, rows[name][key], rows[name][f"{key}_error"], color=colour, marker=marker)
     left.set(xlabel="frequency (THz)", ylabel="power of J per atom (eV² Å²/ps² / THz)")
@@ -297,10 +292,8 @@ def main() -> None:
     if args.task == "run":
         return run(args.folder)
     results = result(args.folder)
+    print_result(results, args.output)
     print(table(results["results"]))
-    if args.output:
-        with atomic_path(args.output) as path:
-            path.write_text(json.dumps(results, indent=2) + "\n")
     if args.figure:
         draw(args.folder, results["results"], args.figure)
 
