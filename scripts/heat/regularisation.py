@@ -47,7 +47,7 @@ TERMS: dict[str, dict[str, float]] = {
 SIZES = {
     "frames": 160,  # at each of three temperatures
     "apart": 500,  # steps between two of them
-    "training": 4000,  # steps, of one frame each
+    "training": 2000,  # steps, of one frame each
     "samples": 8000,  # of the current, along the trajectory
     "driven": 20000,  # steps of HNEMD
     "exact_driven": 40000,  # the same, of the exact potential
@@ -171,7 +171,7 @@ def run(folder: Path, sizes: dict[str, int] = SIZES) -> None:
         if name in TERMS:
             steps[f"{name}.nequip.pt2"] = partial(train, name)
         steps[f"{name}.current.txt"] = partial(rerun, name)
-        steps[f"{name}.hnemd.txt"] = partial(drive, name)
+    steps |= {f"{name}.hnemd.txt": partial(drive, name) for name in (EXACT, *TERMS)}
     for number, (file, step) in enumerate(steps.items(), start=1):
         if not (folder / file).exists():
             print(f"{number}/{len(steps)}: {file}", flush=True)
@@ -217,7 +217,7 @@ def result(folder: Path) -> dict[str, Any]:
 
     reduced = BOLTZMANN / (SIGMA * 1e-10 * reduced_time(EPSILON, SIGMA, MASS) * 1e-12)
     settings = json.loads((folder / "settings.json").read_text())
-    done = [name for name in (EXACT, *TERMS) if (folder / f"{name}.hnemd.txt").exists()]
+    done = [name for name in (EXACT, *TERMS) if (folder / f"{name}.current.txt").exists()]
     currents = {name: read_current(folder / f"{name}.current.txt") for name in done}
     exact = green_kubo([currents[EXACT]], METAL, TIMESTEP, LENGTH, blocks=BLOCKS)
     plateau = (exact.time >= exact.plateau[0]) & (exact.time <= exact.plateau[1])
@@ -243,10 +243,10 @@ def result(folder: Path) -> dict[str, Any]:
         both = {"green_kubo": of_blocks(name), "green_kubo_minus_exact": of_blocks(name) - of_blocks(EXACT)}
         for key, values in both.items():
             row |= {key: values.mean(), f"{key}_error": values.std(ddof=1) / np.sqrt(len(values))}
-        files = [read_current(folder / f"{name}.hnemd.txt")]
-        driven = driven_runs(np.array([FORCE, 0.0, 0.0]), files, METAL, TIMESTEP)
-        row |= {"hnemd": driven.conductivity / reduced, "hnemd_error": driven.error / reduced}
-        row |= {"hnemd_temperature": driven.temperature, "hnemd_drift": driven.drift}
+        if (file := folder / f"{name}.hnemd.txt").exists():
+            driven = driven_runs(np.array([FORCE, 0.0, 0.0]), [read_current(file)], METAL, TIMESTEP)
+            row |= {"hnemd": driven.conductivity / reduced, "hnemd_error": driven.error / reduced}
+            row |= {"hnemd_temperature": driven.temperature, "hnemd_drift": driven.drift}
         rows[name] = {key: float(f"{value:.5g}") for key, value in row.items()}
     about = {"plateau_ps": [round(t, 3) for t in exact.plateau], "settled": exact.settled}
     return {"format": "e3d-regularisation/1"} | settings | about | {"results": rows}
