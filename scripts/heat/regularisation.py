@@ -27,7 +27,7 @@ from runs import print_result, run_lammps, write_vectorised
 from e3d_lmp.atomic import make_folder
 from e3d_lmp.decomposition import EdgeModel, sum_over_edges
 from e3d_lmp.errors import E3DError
-from e3d_lmp.heat.conversion import BOLTZMANN, METAL, reduced_time
+from e3d_lmp.heat.conversion import METAL, heat_units
 
 EPSILON, SIGMA, MASS = 0.0104, 3.40, 39.948  # eV, angstrom, g/mol
 CUTOFF, TEMPERATURE = 2.0 * SIGMA, 162.93
@@ -54,13 +54,8 @@ SIZES = {
     "equilibrate": 2000,  # steps before each run
 }
 
-RECIPE = f"""elements: [Ar]
-r_max: {CUTOFF}
-seed: 1
-fractions: {{val: 0.1, test: 0.25}}
-sources:
-  - {{file: frames.extxyz, layout: extxyz, level: Lennard-Jones, energies: cohesive}}
-"""
+RECIPE = {"elements": ["Ar"], "r_max": CUTOFF, "seed": 1, "fractions": {"val": 0.1, "test": 0.25}}
+SOURCE = {"file": "frames.extxyz", "layout": "extxyz", "level": "Lennard-Jones", "energies": "cohesive"}
 
 
 class ShiftedLennardJones(EdgeModel):
@@ -98,7 +93,7 @@ def label_frames(folder: Path, sizes: dict[str, int]) -> None:
     from ase.io import read, write
 
     from e3d_lmp.data.prepare import prepare
-    from e3d_lmp.data.recipe import read_recipe
+    from e3d_lmp.data.recipe import parse_recipe
 
     frames = []
     for temperature in (0.8 * TEMPERATURE, TEMPERATURE, 1.25 * TEMPERATURE):
@@ -111,8 +106,7 @@ def label_frames(folder: Path, sizes: dict[str, int]) -> None:
             atoms.info = {"parent": f"{temperature:.0f} K, {number // 10}"}
             frames.append(atoms)
     write(folder / "frames.extxyz", frames)
-    (folder / "recipe.yaml").write_text(RECIPE)
-    prepare(read_recipe(folder / "recipe.yaml"), folder / "data")
+    prepare(parse_recipe(RECIPE | {"sources": [SOURCE]}, folder), folder / "data")
 
 
 def write_exact(folder: Path, sizes: dict[str, int], end: str = "pt2") -> None:
@@ -215,7 +209,7 @@ def result(folder: Path) -> dict[str, Any]:
     from e3d_lmp.heat.hnemd import driven_runs
     from e3d_lmp.training.evaluate import load_model
 
-    reduced = BOLTZMANN / (SIGMA * 1e-10 * reduced_time(EPSILON, SIGMA, MASS) * 1e-12)
+    reduced = heat_units("lj", (EPSILON, SIGMA, MASS)).watt
     settings = json.loads((folder / "settings.json").read_text())
     done = [name for name in (EXACT, *TERMS) if (folder / f"{name}.current.txt").exists()]
     currents = {name: read_current(folder / f"{name}.current.txt") for name in done}
@@ -273,7 +267,8 @@ def draw(folder: Path, rows: dict[str, dict[str, float]], path: Path) -> None:
         frequency, power = welch(current, 1.0 / (EVERY * TIMESTEP), nperseg=512, axis=0)
         left.semilogy(frequency, power.sum(axis=1) / (4 * CELLS**3), color=colour, label=name)
         for x, key, marker in ((place - 0.1, "hnemd", "o"), (place + 0.1, "green_kubo", "s")):
-            right.errorbar(x, rows[name][key], rows[name][f"{key}_error"], color=colour, marker=marker)
+            if key in rows[name]:
+                right.errorbar(x, rows[name][key], rows[name][f"{key}_error"], color=colour, marker=marker)
     left.set(xlabel="frequency (THz)", ylabel="power of J per atom (eV² Å²/ps² / THz)")
     left.legend()
     right.set_xticks(range(len(rows)), list(rows), rotation=20)
@@ -290,7 +285,8 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, help="result: draw it here")
     args = parser.parse_args()
     if args.task == "run":
-        return run(args.folder)
+        run(args.folder)
+        return
     results = result(args.folder)
     print_result(results, args.output)
     print(table(results["results"]))
