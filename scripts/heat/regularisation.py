@@ -39,11 +39,12 @@ EXACT = "exact"
 INPUT = "in.regularisation"
 TERMS: dict[str, dict[str, float]] = {
     "plain": {},
+    "flux-3e-6": {"heat_flux": 3e-6},
+    "flux-3e-5": {"heat_flux": 3e-5},
     "flux-3e-4": {"heat_flux": 3e-4},
     "asymmetry-10": {"asymmetry": 10.0},
-    "flux-3e-5": {"heat_flux": 3e-5},
 }
-"""Coefficients of `HeatFluxModule` for each model."""
+"""Coefficients of `HeatFluxModule` for each model, whose name says them."""
 SIZES = {
     "frames": 160,  # at each of three temperatures
     "apart": 500,  # steps between two of them
@@ -153,8 +154,8 @@ def drive(name: str, folder: Path, sizes: dict[str, int]) -> None:
 def run(folder: Path, sizes: dict[str, int] = SIZES) -> None:
     """Every step whose file is not there, one after the other; refuses a folder of other sizes."""
     make_folder(folder)
-    wanted = json.dumps({"sizes": sizes, "terms": TERMS}) + "\n"
-    settings = folder / "settings.json"
+    wanted = json.dumps(sizes) + "\n"
+    settings = folder / "sizes.json"
     if settings.exists() and settings.read_text() != wanted:
         raise E3DError(f"{folder} was begun with {settings.read_text().strip()}; take another folder")
     settings.write_text(wanted)
@@ -210,7 +211,7 @@ def result(folder: Path) -> dict[str, Any]:
     from e3d_lmp.training.evaluate import load_model
 
     reduced = heat_units("lj", (EPSILON, SIGMA, MASS)).watt
-    settings = json.loads((folder / "settings.json").read_text())
+    settings = {"sizes": json.loads((folder / "sizes.json").read_text()), "terms": TERMS}
     done = [name for name in (EXACT, *TERMS) if (folder / f"{name}.current.txt").exists()]
     currents = {name: read_current(folder / f"{name}.current.txt") for name in done}
     exact = green_kubo([currents[EXACT]], METAL, TIMESTEP, LENGTH, blocks=BLOCKS)
@@ -271,8 +272,8 @@ def draw(folder: Path, rows: dict[str, dict[str, float]], path: Path) -> None:
                 right.errorbar(x, rows[name][key], rows[name][f"{key}_error"], color=colour, marker=marker)
     left.set(xlabel="frequency (THz)", ylabel="power of J per atom (eV² Å²/ps² / THz)")
     left.legend()
-    right.set_xticks(range(len(rows)), list(rows), rotation=20)
-    right.set_ylabel("κ* (k_B/(σ τ)); circles HNEMD, squares Green–Kubo")
+    right.set_xticks(range(len(rows)), list(rows), rotation=30)
+    right.set_title("κ*: circles HNEMD, squares Green–Kubo", fontsize="medium")
     open_axes([left, right])
     save_figure(figure, path)
 
