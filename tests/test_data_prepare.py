@@ -14,6 +14,7 @@ import pytest
 import yaml
 from ase import Atoms
 from ase.build import bulk
+from ase.build import molecule as ase_molecule
 from ase.neighborlist import neighbor_list
 
 from e3d_lmp import cli
@@ -28,7 +29,7 @@ from e3d_lmp.data.recipe import parse_recipe
 from e3d_lmp.data.spice import read_spice
 from e3d_lmp.data.split import PARTS
 from e3d_lmp.errors import E3DError
-from training_sets import ORGANIC, RECIPE, labelled, small_training_set, wanted, write_spice
+from training_sets import ORGANIC, RECIPE, STRESS, labelled, small_training_set, wanted, write_spice
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +190,31 @@ def test_hybrid_set(hybrid: dict[str, Any], tmp_path: Path) -> None:
     assert batch["stress"][gas].isnan().all() and (batch["cell"].reshape(-1, 3, 3)[gas] == 0).all()
 
 
+def test_the_hash_knows_stress_and_periodicity(tmp_path: Path) -> None:
+    """Of crystals; sets of molecules keep the hash that they had before."""
+    names = ("MgO", "SiC", "SiO", "MgC", "SiMg", "CO")
+    recipe = RECIPE | {
+        "elements": ["C", "O", "Mg", "Si"],
+        "sources": [
+            {"file": "a.extxyz", "layout": "extxyz", "level": PBE_LEVEL, "energies": "cohesive"}
+        ],
+    }
+
+    def hashes(scale: float, pbc: tuple[bool, bool, bool]) -> list[str]:
+        frames = []
+        for name in names:
+            frames.append(labelled(bulk(name, "rocksalt", 4.3), -8.0))
+            frames[-1].calc.results["stress"] = scale * STRESS
+            frames[-1].pbc = frames[-1].calc.atoms.pbc = pbc
+        ase.io.write(tmp_path / "a.extxyz", frames, format="extxyz")
+        manifest = prepare(parse_recipe(recipe, tmp_path), tmp_path / "out")
+        return [about["content_sha256"] for about in manifest["sets"].values()]
+
+    same = hashes(1.0, (True, True, True))
+    for other in (hashes(2.0, (True, True, True)), hashes(1.0, (True, True, False))):
+        assert all(one != two for one, two in zip(same, other, strict=True))
+
+
 def test_a_source_for_alignment_alone(hybrid: dict[str, Any], tmp_path: Path) -> None:
     hybrid["sources"][1]["use"] = "alignment"
     hybrid["elements"] = ["H", "C", "N", "O"]
@@ -241,6 +267,14 @@ def test_data_that_do_not_fit_the_recipe(tmp_path: Path, path: str, value: Any, 
     with pytest.raises(E3DError, match=message):
         prepare(parse_recipe(_changed(recipe, path, value), tmp_path), tmp_path / "out")
     assert not (tmp_path / "out/manifest.json").exists()
+
+
+def test_energies_that_bind_nothing_are_refused(tmp_path: Path) -> None:
+    frames = [labelled(ase_molecule(name), 2.0) for name in ORGANIC]
+    ase.io.write(tmp_path / "a.extxyz", frames, format="extxyz")
+    source = {"file": "a.extxyz", "layout": "extxyz", "level": SPICE_LEVEL, "energies": "cohesive"}
+    with pytest.raises(E3DError, match=r"below 0 from source 'a.extxyz', got 0\.\d+ eV/atom"):
+        prepare(parse_recipe(RECIPE | {"sources": [source]}, tmp_path), tmp_path / "out")
 
 
 def test_elements_without_isolated_atom_are_named(tmp_path: Path) -> None:

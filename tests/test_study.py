@@ -174,6 +174,8 @@ def _check_other_inputs(folder: Path, out: Path) -> None:
         ({"data": "nothere"}, "expected a folder of prepared data"),
         ({"train": 5}, "train: expected keys and values"),
         ({"analysis": {"references": "nothere.csv"}}, "analysis.references: no such file"),
+        ({"analysis": {"cutoff": "file nothere.txt"}}, "analysis.cutoff: no such file"),
+        ({"analysis": {"cutoff": "covalently"}}, "cutoff 'covalently': expected 'model'"),
         ({"molecules": {"isolated_atoms": "nothere.json"}}, "molecules.isolated_atoms: no such file"),
     ],
 )
@@ -195,6 +197,24 @@ def test_files_of_the_analysis_are_inputs(folder: Path) -> None:
         "molecules.references",
         "reactions.references",
     ]
+
+
+def test_a_file_of_cutoffs_is_an_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lies beside the study, wherever the command is typed; its content counts, not its name."""
+    table = folder / "own cutoffs.txt"
+    table.write_text("C H 1.3\n")
+    study = _write_study(folder, analysis={"cutoff": "file own cutoffs.txt"})
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    plan = read_plan(study)
+    assert plan.analysis["cutoff"] == ["file", str(table)]
+    before = plan.inputs(plan.rows[0])
+    assert str(folder) not in json.dumps(before)
+    table.write_text("C H 1.4\n")
+    sha256_of.cache_clear()
+    after = plan.inputs(plan.rows[0])
+    changed = [text.split(":")[0] for text in differences(before, after)]
+    assert changed == ["molecules.cutoff", "reactions.cutoff"]
 
 
 def test_rows_can_be_chosen(folder: Path) -> None:

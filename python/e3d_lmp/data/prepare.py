@@ -186,6 +186,12 @@ def _check_source(source: Source, molecules: list[Molecule], wanted: Wanted) -> 
             f"eV/atom (median); is the level '{source.level}' right, is the energy in the layout's unit, and "
             f"is it {source.energies}?"
         )
+    if median > 0.0:
+        raise E3DError(
+            f"expected cohesive energies below 0 from source '{source.name}', got {median:.6g} eV/atom "
+            f"(median): more than half of its frames would fall apart; is the level '{source.level}' right, "
+            f"and is the energy {source.energies}?"
+        )
 
 
 def _aligned(items: list[_Sourced], recipe: Recipe) -> tuple[list[_Sourced], list[Alignment]]:
@@ -332,6 +338,9 @@ def _frames(
         for array in (molecule.atomic_numbers, molecule.positions[frame], molecule.forces[frame]):
             digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(np.float64(molecule.energy[frame]).tobytes())
-        if cell is not None:
+        if cell is not None:  # of molecules alone the hash is that of older sets
             digest.update(np.ascontiguousarray(cell).tobytes())
+            digest.update(np.asarray(molecule.pbc, dtype=bool).tobytes())
+            if molecule.stress is not None:
+                digest.update(np.ascontiguousarray(molecule.stress[frame]).tobytes())
         yield data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -159,8 +160,8 @@ def parse_recipe(text: Any, folder: Path, sources: Sequence[str] = ()) -> Recipe
         raise E3DError("expected a source with `use: training`, found none")
     recipe = Recipe(
         elements=elements,
-        r_max=_number("r_max", text["r_max"]),
-        seed=int(_number("seed", text.get("seed", 1))),
+        r_max=_cutoff(text["r_max"]),
+        seed=_seed(text.get("seed", 1)),
         fractions=shares,
         sources=parsed,
         align_to=str(align.get("to", "")),
@@ -288,8 +289,20 @@ def _symbols(what: str, value: Any) -> tuple[str, ...]:
 
 
 def _number(what: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise E3DError(f"expected a number for {what}, got {value!r}")
+    return value
+
+
+def _cutoff(value: Any) -> float:
+    if not 0.0 < _number("r_max", value) < math.inf:
+        raise E3DError(f"expected a cutoff above 0 angstrom for r_max, e.g. 5.2, got {value!r}")
+    return value
+
+
+def _seed(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise E3DError(f"expected a whole number for seed, got {value!r}")
     return value
 
 
