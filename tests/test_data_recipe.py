@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from e3d_lmp.data.recipe import Share, parse_recipe, read_recipe
+from e3d_lmp.data.recipe import Share, parse_recipe, read_recipe, with_short_names
 from e3d_lmp.errors import E3DError
 
 RECIPE: dict[str, Any] = {
@@ -65,6 +65,21 @@ def test_files_given_by_name_or_in_order(folder: Path) -> None:
         parse_recipe(RECIPE | {"sources": two}, folder, [a, b, a])
     with pytest.raises(E3DError, match=r"missing: file"):
         parse_recipe(RECIPE | {"sources": two}, folder, [a])
+
+
+def test_no_folders_of_this_machine_are_kept(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    far = tmp_path_factory.mktemp("far") / "c.h5"
+    far.touch()
+    (folder / "sub").mkdir()
+    (folder / "sub/d.h5").touch()
+    files = ["a.h5", str(folder / "sub/d.h5"), str(far)]
+    sources = [SOURCE | {"file": file, "name": f"s{k}"} for k, file in enumerate(files)]
+    recipe = parse_recipe(RECIPE | {"sources": sources}, folder)
+    assert [str(source.file) for source in recipe.sources] == [str(folder / "a.h5"), *files[1:]]
+    assert [source["file"] for source in recipe.text["sources"]] == ["a.h5", "sub/d.h5", "c.h5"]
+    old = {"sources": [{"file": str(far)}], "r_max": 4.0}  # as manifests had it
+    assert with_short_names(old) == {"sources": [{"file": "c.h5"}], "r_max": 4.0}
+    assert with_short_names({"frames": {}}) == {"frames": {}}
 
 
 SOURCE = RECIPE["sources"][0]

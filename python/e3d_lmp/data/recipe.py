@@ -74,7 +74,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All choices. `text` is the recipe as it was written, for the manifest.
+    """All choices. `text` is the recipe as it was written, for the manifest; see `with_short_names`.
 
     Attributes
     ----------
@@ -168,10 +168,33 @@ def parse_recipe(text: Any, folder: Path, sources: Sequence[str] = ()) -> Recipe
         align_method=str(align.get("method", "")),
         max_force=_number("max_force", text.get("max_force", 20.0)),
         min_distance=_number("min_distance", text.get("min_distance", 0.6)),
-        text=text,
+        text=with_short_names(text, folder),
     )
     _check_levels(recipe)
     return recipe
+
+
+def with_short_names(text: Mapping[str, Any], folder: Path | None = None) -> dict[str, Any]:
+    """The recipe without folders of this machine: a file that is given by its whole path goes by its path
+    from `folder`, or by its name where it does not lie there.
+    """
+
+    def shortened(name: str) -> str:
+        path = Path(name)
+        if not path.is_absolute():
+            return name
+        if folder is not None and path.is_relative_to(folder.resolve()):
+            return path.relative_to(folder.resolve()).as_posix()
+        return path.name
+
+    sources = text.get("sources")
+    if not isinstance(sources, list):  # format 1
+        return dict(text)
+    named = [
+        {**one, "file": shortened(str(one["file"]))} if one.get("file") is not None else one
+        for one in sources
+    ]
+    return {**text, "sources": named}
 
 
 def _check_levels(recipe: Recipe) -> None:
