@@ -115,6 +115,31 @@ def test_duplicates_and_linked_molecules_stay_on_one_side(tmp_path: Path) -> Non
     assert sum(about["frames"] for about in manifest["sets"].values()) == 2 * len(names)
 
 
+def test_a_molecule_split_by_frames_leaks_into_no_other_subset(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every molecule of the subset `one` is in `small` too, but for ethanol."""
+    write_spice(tmp_path / "a.hdf5", ORGANIC)
+    write_spice(tmp_path / "b.hdf5", [*ORGANIC, "CH3CH2OH"], seed=2, subset="one")
+    source = {"layout": "spice", "level": SPICE_LEVEL}
+    frames = {"train": 2, "val": 1, "test": 1}
+    sources = [
+        source | {"file": "a.hdf5", "frames": {"small": frames}},
+        source | {"file": "b.hdf5", "frames": {"one": frames | {"split": "frames"}}},
+    ]
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(RECIPE | {"sources": sources}))
+    assert cli.main(["data", "prepare", str(tmp_path / "recipe.yaml"), "-o", str(tmp_path / "out")]) == 0
+    assert "because other subsets have them too: 12 molecules of one" in capsys.readouterr().out
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["kept_whole_in_spite_of_it"] == {"one": len(ORGANIC)}
+    parts_of: dict[str, set[str]] = {}
+    for part, about in manifest["sets"].items():
+        for _, name, _ in about["entries"]:
+            parts_of.setdefault(name.split(":")[1], set()).add(part)
+    assert parts_of.pop(f"mol_{len(ORGANIC):02d}") == set(PARTS)
+    assert all(len(parts) == 1 for parts in parts_of.values())
+
+
 @pytest.fixture
 def hybrid(tmp_path: Path) -> dict[str, Any]:
     """Recipe of a set of molecules at one level and crystals at another; three structures have both."""
