@@ -220,9 +220,7 @@ def test_the_hash_knows_stress_and_periodicity(tmp_path: Path) -> None:
     names = ("MgO", "SiC", "SiO", "MgC", "SiMg", "CO")
     recipe = RECIPE | {
         "elements": ["C", "O", "Mg", "Si"],
-        "sources": [
-            {"file": "a.extxyz", "layout": "extxyz", "level": PBE_LEVEL, "energies": "cohesive"}
-        ],
+        "sources": [{"file": "a.extxyz", "layout": "extxyz", "level": PBE_LEVEL, "energies": "cohesive"}],
     }
 
     def hashes(scale: float, pbc: tuple[bool, bool, bool]) -> list[str]:
