@@ -76,10 +76,13 @@ def evaluate_and_describe(run: Path, data: PreparedData, files: ModelFiles, temp
 
 
 def _evaluation(path: Path, data: PreparedData, package: Path) -> dict[str, Any]:
-    from e3d_lmp.training.evaluate import evaluate, load_model
+    """What is in the file, if it is of the sets that there are now."""
+    from e3d_lmp.export import load_model
+    from e3d_lmp.training.evaluate import evaluate, evaluated_sets
 
-    if not path.exists():
-        result = evaluate(load_model(package), data.folder)
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if known.get("of") != evaluated_sets(data.folder):
+        known = evaluate(load_model(package), data.folder)
         with atomic_path(path) as partial:
-            partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    return json.loads(path.read_text(encoding="utf-8"))
+            partial.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    return known
