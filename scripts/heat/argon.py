@@ -11,78 +11,53 @@ there.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import time
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from e3d_lmp.atomic import atomic_path
+from runs import print_result, run_lammps, write_vectorised
 
-ROOT = Path(__file__).resolve().parents[2]
 EPSILON, SIGMA, MASS = 0.0104, 3.40, 39.948
 """eV, angstrom, g/mol."""
-FORCES = (0.015, 0.03, 0.06)
-"""1/angstrom; times sigma: 0.051, 0.102, 0.204."""
+FORCES = {"liquid": (0.015, 0.03, 0.06), "solid": (0.005, 0.01)}
+"""1/angstrom; times sigma: 0.051, 0.102, 0.204 and 0.017, 0.034."""
 SOLID = {"constant": 5.376, "temperature": 70.0, "timestep": 0.004, "cutoff": 13.0}
 
 
 def jobs(seeds: int) -> list[tuple[str, str, dict[str, object]]]:
     """(name of the file, input, variables) of every run, the quick and decisive ones first."""
     rows: list[tuple[str, str, dict[str, object]]] = []
+    solid = SOLID | {"steps": 200000}
     for seed in range(1, seeds + 1):
         rows.append((f"liquid.lammps.{seed}", "in.green_kubo", {"style": "lj", "seed": seed}))
     for seed in range(1, seeds + 1):
-        rows.append((f"liquid.e3d.{seed}", "in.green_kubo", {"model": "argon.nequip.pt2", "seed": seed}))
-        if seed <= seeds // 2:
-            for force in FORCES:
-                words = {"model": "argon.nequip.pt2", "seed": 100 + seed, "force": force}
-                rows.append((f"hnemd.{force}.{seed}", "in.hnemd", words))
+        words = solid | {"style": "lj", "seed": seed, "every": 5}
+        rows.append((f"solid.lammps.{seed}", "in.green_kubo", words))
     for seed in range(1, seeds // 2 + 1):
-        words = SOLID | {"seed": seed, "steps": 200000, "every": 5}
-        rows.append((f"solid.lammps.{seed}", "in.green_kubo", {"style": "lj"} | words))
-        rows.append((f"solid.e3d.{seed}", "in.green_kubo", {"model": "solid.nequip.pt2"} | words))
+        for phase, base in (("liquid", {}), ("solid", solid)):
+            model = {"model": f"{phase}.nequip.pt2"}
+            for force in FORCES[phase]:
+                words = base | model | {"seed": 100 + seed, "force": force}
+                rows.append((f"{phase}.hnemd.{force}.{seed}", "in.hnemd", words))
+            words = base | model | {"seed": seed}
+            rows.append((f"{phase}.e3d.{seed}", "in.green_kubo", words | ({"every": 5} if base else {})))
     return rows
 
 
-def write_models(folder: Path) -> None:
-    """The Lennard-Jones edge models of liquid and solid, compiled for this machine."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    import torch
-
+def run(folder: Path, seeds: int, only: str) -> None:
+    """Every run that has no file yet and whose name matches, one after the other on one core."""
     from analytic_models import PairPotential
-    from e3d_lmp.export import write_edge_model
 
-    torch.set_num_threads(1)
-    for name, cutoff in (("argon", 8.5), ("solid", SOLID["cutoff"])):
-        path = folder / f"{name}.nequip.pt2"
-        values = (EPSILON, SIGMA, 0.0, cutoff)
-        if not path.exists():
-            potential = PairPotential(
-                "lj", ("Ar", "Kr"), {(0, 0): values, (0, 1): values, (1, 1): values}, {}
-            )
-            write_edge_model(*potential.model(), path)
-
-
-def run(folder: Path, seeds: int) -> None:
-    """Every run that has no file yet, one after the other on one core."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_models(folder)
+    for phase, cutoff in (("liquid", 8.5), ("solid", SOLID["cutoff"])):
+        potential = PairPotential("lj", ("Ar",), {(0, 0): (EPSILON, SIGMA, 0.0, cutoff)}, {})
+        write_vectorised(*potential.model(), folder / f"{phase}.nequip.pt2")
     for name, script, words in jobs(seeds):
         target = folder / f"{name}.txt"
-        if target.exists():
+        if target.exists() or not fnmatch(name, only):
             continue
-        words = words | {"current": f"partial.{name}"}
-        command = [str(Path(sys.executable).parent / "lmp"), "-in", str(ROOT / "inputs" / "heat" / script)]
-        command += ["-log", f"{name}.log", "-screen", "none"]
-        for key, value in words.items():
-            command += ["-v", key, str(value)]
-        start = time.monotonic()
-        subprocess.run(command, cwd=folder, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        run_lammps(folder, script, name, words | {"current": f"partial.{name}"})
         (folder / f"partial.{name}").rename(target)
-        print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -111,19 +86,23 @@ def result(folder: Path) -> dict[str, Any]:
             plateau = [round(x, 3) for x in one.plateau]
             more = {"plateau_ps": plateau, "settled": one.settled, "temperature": round(one.temperature, 2)}
             add(f"{phase} green-kubo {side}", one.conductivity, one.error, runs=len(runs), **more)
-    words = {
-        f"{force}": [read_current(p) for p in sorted(folder.glob(f"hnemd.{force}.*.txt"))] for force in FORCES
-    }
-    driven = hnemd(group_by_force({word: runs for word, runs in words.items() if runs}, METAL, 0.008))
-    for group, linear in zip(driven.groups, driven.linear, strict=True):
-        more = {
-            "linear": bool(linear),
-            "drift": round(group.drift, 2),
-            "temperature": round(group.temperature, 2),
+        words = {
+            f"{force}": [read_current(p) for p in sorted(folder.glob(f"{phase}.hnemd.{force}.*.txt"))]
+            for force in FORCES[phase]
         }
-        name = f"liquid hnemd e3d |F| = {group.force:g}"
-        add(name, group.conductivity, group.error, runs=len(group.running), **more)
-    add("liquid hnemd e3d", driven.conductivity, driven.error)
+        words = {word: runs for word, runs in words.items() if runs}
+        if not words:
+            continue
+        driven = hnemd(group_by_force(words, METAL, timestep))
+        for group, linear in zip(driven.groups, driven.linear, strict=True):
+            more = {
+                "linear": bool(linear),
+                "drift": round(group.drift, 2),
+                "temperature": round(group.temperature, 2),
+            }
+            name = f"{phase} hnemd e3d |F| = {group.force:g}"
+            add(name, group.conductivity, group.error, runs=len(group.running), **more)
+        add(f"{phase} hnemd e3d", driven.conductivity, driven.error)
     return {
         "format": "e3d-argon/1",
         "literature": {"liquid reduced": 3.4, "solid W_per_m_K": 0.29},
@@ -136,16 +115,13 @@ def main() -> None:
     parser.add_argument("task", choices=["run", "result"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--only", default="*", help="run: those whose names match, as in 'solid.*'")
     parser.add_argument("-o", "--output", type=Path, help="result: write it here as JSON")
     args = parser.parse_args()
     if args.task == "run":
-        run(args.folder, args.seeds)
+        run(args.folder, args.seeds, args.only)
         return
-    text = json.dumps(result(args.folder), indent=2) + "\n"
-    print(text, end="")
-    if args.output:
-        with atomic_path(args.output) as partial:
-            partial.write_text(text)
+    print_result(result(args.folder), args.output)
 
 
 if __name__ == "__main__":

@@ -11,49 +11,49 @@ the current grow without end (measured with 2e-4: see docs/heat.md).
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from runs import print_result, run_lammps, write_vectorised  # first: finds analytic_models
+from torch.nn.functional import pad
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+from analytic_models import TERSOFF_SIC, TYPE_ROW, Tersoff, metadata_of  # isort: skip
+from e3d_lmp.decomposition import sum_over_edges
 
-from analytic_models import TERSOFF_SIC, TYPE_ROW, Tersoff, metadata_of  # noqa: E402
-from e3d_lmp.atomic import atomic_path  # noqa: E402
-from e3d_lmp.decomposition import sum_over_edges  # noqa: E402
-
-MOST_NEIGHBOURS = 5
+BAND = 4
+"""Edges of one centre are at most this far apart in the list: five neighbours."""
 
 
 class BandedTersoff(Tersoff):
-    """The same energies for at most `MOST_NEIGHBOURS` neighbours of an atom, in time and memory linear in the
-    number of edges: edges are sorted by centre, so those of one atom are next to each other.
+    """The same energies for at most ``BAND + 1`` neighbours of an atom, in time and memory linear in the
+    number of edges: edges are sorted by centre, so those of one atom are next to each other. Shifted slices
+    instead of an index per triplet compile to loops over vectors.
     """
 
     def forward(
         self, edge_vectors: torch.Tensor, edge_index: torch.Tensor, atom_types: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Energies of the atoms and of the edges (see `EdgeModel`); one element, lambda3 = 0."""
-        r = edge_vectors.square().sum(1).sqrt()
-        unit = edge_vectors / r.unsqueeze(1)
-        centre = edge_index[0]
+        x, y, z = edge_vectors[:, 0], edge_vectors[:, 1], edge_vectors[:, 2]
+        r = (x * x + y * y + z * z).sqrt()
+        units = [x / r, y / r, z / r]
         cut = self.cut(r, self.R[0], self.D[0])
         c2, d2 = self.c[0].square(), self.d[0].square()
         zeta = torch.zeros_like(r)
-        own = torch.arange(r.size(0), device=r.device)
-        for shift in range(1, MOST_NEIGHBOURS):
-            for k in (shift, -shift):
-                inside = (own + k >= 0) & (own + k < r.size(0))
-                other = torch.where(inside, own + k, own)
-                cosine = (unit * unit[other]).sum(1)
-                angle = self.gamma[0] * (1.0 + c2 / d2 - c2 / (d2 + (cosine - self.costheta0[0]).square()))
-                zeta = zeta + torch.where(inside & (centre == centre[other]), cut[other] * angle, 0.0)
+        centre = edge_index[0]
+        centres = pad(centre, (BAND, BAND), value=-1.0)
+        cuts = pad(cut, (BAND, BAND))
+        others = [pad(component, (BAND, BAND)) for component in units]
+        for shift in range(-BAND, BAND + 1):
+            if shift == 0:
+                continue
+            start = BAND + shift
+            products = [a * b.narrow(0, start, r.size(0)) for a, b in zip(units, others, strict=True)]
+            cosine = products[0] + products[1] + products[2]
+            angle = self.gamma[0] * (1.0 + c2 / d2 - c2 / (d2 + (cosine - self.costheta0[0]).square()))
+            same = centre == centres.narrow(0, start, r.size(0))
+            zeta = zeta + torch.where(same, cuts.narrow(0, start, r.size(0)) * angle, 0.0)
         alone = zeta <= 0.0
         power = (self.beta[0] * torch.where(alone, torch.ones_like(zeta), zeta)).pow(self.n[0])
         order = torch.where(alone, torch.ones_like(zeta), (1.0 + power).pow(-0.5 / self.n[0]))
@@ -63,47 +63,17 @@ class BandedTersoff(Tersoff):
         return sum_over_edges(edge_energy, edge_index, atom_types, self.shifts), edge_energy
 
 
-def write_model(path: Path) -> None:
-    """Silicon of the SiC parameters as an edge model, compiled for this machine."""
-    from e3d_lmp.export import write_edge_model
-
-    row = TERSOFF_SIC.rows["Si", "Si", "Si"]
-    table = {name: torch.tensor([row[name]], dtype=torch.float64) for name in TYPE_ROW}
-    cutoff = row["R"] + row["D"]
-    write_edge_model(BandedTersoff(1, table), metadata_of(("Si",), (cutoff,)), path)
-
-
 def run(folder: Path, parts: int, force: float) -> None:
     """Every part that has no restart file yet, one after the other on one core."""
     folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
-    model = folder / "silicon.nequip.pt2"
-    if not model.exists():
-        write_model(model)
+    row = TERSOFF_SIC.rows["Si", "Si", "Si"]
+    table = {name: torch.tensor([row[name]], dtype=torch.float64) for name in TYPE_ROW}
+    metadata = metadata_of(("Si",), (row["R"] + row["D"],))
+    write_vectorised(BandedTersoff(1, table), metadata, folder / "silicon.nequip.pt2")
     (folder / "force.txt").write_text(f"{force}\n")
     for part in range(1, parts + 1):
-        if (folder / f"silicon.{part}.restart").exists():
-            continue
-        command = [
-            str(Path(sys.executable).parent / "lmp"),
-            "-in",
-            str(ROOT / "inputs" / "heat" / "in.silicon"),
-        ]
-        command += [
-            "-v",
-            "part",
-            str(part),
-            "-v",
-            "force",
-            str(force),
-            "-log",
-            f"{part}.log",
-            "-screen",
-            "none",
-        ]
-        start = time.monotonic()
-        subprocess.run(command, cwd=folder, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-        print(f"part {part}: {time.monotonic() - start:.0f} s", flush=True)
+        if not (folder / f"silicon.{part}.restart").exists():
+            run_lammps(folder, "in.silicon", f"{part}", {"part": part, "force": force})
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -115,6 +85,8 @@ def result(folder: Path) -> dict[str, Any]:
 
     force = float((folder / "force.txt").read_text())
     ended = sorted(int(path.name.split(".")[1]) for path in folder.glob("silicon.*.restart"))
+    if not ended:
+        raise SystemExit(f"{folder}: no part has ended; start with: silicon.py run {folder}")
     runs = [read_current(folder / f"silicon.{part}.txt") for part in ended]
     one = hnemd(group_by_force({f"{force}": runs}, METAL, 0.001)).groups[0]
     whole = spectrum([read_correlations(folder / "silicon.shc.txt")], force).conductivity
@@ -145,11 +117,7 @@ def main() -> None:
     if args.task == "run":
         run(args.folder, args.parts, args.force)
         return
-    text = json.dumps(result(args.folder), indent=2) + "\n"
-    print(text, end="")
-    if args.output:
-        with atomic_path(args.output) as partial:
-            partial.write_text(text)
+    print_result(result(args.folder), args.output)
 
 
 if __name__ == "__main__":
