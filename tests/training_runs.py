@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 import lightning
 import pytest
+import torch
 import yaml
 
 from e3d_lmp.data.isolated_atoms import SPICE_LEVEL
@@ -135,6 +136,7 @@ def _launch(words: list[str], environment: dict[str, str], log: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(environment)
+    torch.set_num_threads(1)  # the threads of the parent are not there
     sys.argv = list(words)
     launch.main()
 
