@@ -271,8 +271,8 @@ def draw(folder: Path, rows: dict[str, dict[str, float]], path: Path) -> None:
             if key in rows[name]:
                 right.errorbar(x, rows[name][key], rows[name][f"{key}_error"], color=colour, marker=marker)
     left.set(xlabel="frequency (THz)", ylabel="power of J per atom (eV² Å²/ps² / THz)")
-    left.legend()
-    right.set_xticks(range(len(rows)), list(rows), rotation=30)
+    left.legend(loc="lower left", fontsize="x-small", frameon=False)
+    right.set_xticks(range(len(rows)), list(rows), rotation=30, ha="right")
     right.set_title("κ*: circles HNEMD, squares Green–Kubo", fontsize="medium")
     open_axes([left, right])
     save_figure(figure, path)
