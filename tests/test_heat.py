@@ -217,7 +217,8 @@ def test_spectrum_finds_a_frequency() -> None:
     lag = 0.01 * np.arange(-199, 200)
     values = np.zeros((1, 2, 399))
     values[0, 0] = np.cos(2.0 * np.pi * 12.0 * lag) * np.exp(-np.abs(lag) / 0.3) + 0.3 * np.sin(30.0 * lag)
-    result = spectrum([Correlations("x", "metal", 0.01, values, 300.0, 1000.0)], 0.01)
+    along = np.array([1.0, 0.0, 0.0])
+    result = spectrum([Correlations("x", "metal", 0.01, values, 300.0, 1000.0, along)], 0.01)
     mean, error = result.mean()
     assert abs(result.frequency[np.argmax(mean)] - 12.0) < 0.5 and np.isnan(error).all()
     near = np.abs(result.frequency - 12.0) < 3.0
@@ -246,6 +247,16 @@ def test_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
     path.write_text("\n".join(lines[:5]))
     with pytest.raises(E3DError, match="at least 10 are needed"):
         read_current(path)
+    path.write_text("\n".join([*lines[:20], lines[20][:-1]]))  # a volume of 100, as far as it was written
+    assert len(read_current(path).step) == 18 and read_current(path).volume == 1000.0
+    path.write_text("\n".join([*lines[:20], lines[20][:12]]))
+    assert len(read_current(path).step) == 18
+    path.write_text("\n".join([*lines[:20], lines[20][:-4] + "nan\n"]))
+    with pytest.raises(E3DError, match="the volume is nan"):
+        read_current(path)
+    path.write_text("\n".join([*lines[:2], *(lines[2:3] * 12), ""]))
+    with pytest.raises(E3DError, match="must go forward in time"):
+        read_current(path)
     path.write_text("\n".join([*lines[:5], lines[5][:-4]]) + " \n1 2\n")
     with pytest.raises(E3DError, match="not a file of fix ave/time"):
         read_current(path)
@@ -256,6 +267,12 @@ def test_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
         read_correlations(path)
     with pytest.raises(E3DError, match="cannot read"):
         read_correlations(tmp_path / "nowhere.txt")
+    text = write_shc(tmp_path / "shc.txt", np.ones((1, 2, 5))).read_text()
+    for right, wrong in (("temperature 300", "temperature 0"), (" 1 1\n", " 1 nan\n")):
+        assert right in text
+        path.write_text(text.replace(right, wrong))
+        with pytest.raises(E3DError, match="has the simulation blown up"):
+            read_correlations(path)
     with pytest.raises(E3DError, match="too short for correlations"):
         green_kubo([run_of(current)], METAL, 0.002, 0.5)
 
@@ -283,10 +300,27 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     )
     assert cli.main(["heat", "hnemd", files[0], *common]) == 2
     assert "give the driving force and the file" in capsys.readouterr().err
+    # what is skipped of a run in two files is skipped of the first, and they are still one run
+    text = Path(files[0]).read_text().splitlines(keepends=True)
+    (tmp_path / "a.txt").write_text("".join(text[:2002]))
+    (tmp_path / "b.txt").write_text("".join([*text[:2], *text[2002:]]))
+    rows = []
+    for parts in ([files[0]], [str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]):
+        words = [f"0.01={part}" for part in parts]
+        assert cli.main(["heat", "hnemd", *words, *common, "--skip", "5000", "-o", out[0]]) == 0
+        rows.append((tmp_path / "hnemd.csv").read_text().splitlines()[1].split(","))
+    assert rows[0][:2] == rows[1][:2] == ["0.01", "1"]
+    close("in parts", float(rows[1][2]) / float(rows[0][2]), 1.0, 1e-9)
+    for wrong in (["--timestep", "nan"], [*common, "--skip", "-5"]):
+        assert cli.main(["heat", "hnemd", words[0], *wrong]) == 2
+    assert cli.main(["heat", "green-kubo", *files, *common, "--length", "nan"]) == 2
+    capsys.readouterr()
 
     shc = write_shc(tmp_path / "shc.txt", np.random.default_rng(3).normal(0.0, 1.0, (3, 2, 39)))
     out = [str(tmp_path / name) for name in ("shc.json", "shc.pdf")]
     assert cli.main(["heat", "spectrum", str(shc), "--force", "0.01", "-o", *out]) == 0
     table = json.loads((tmp_path / "shc.json").read_text())
     close("integral", table["spectrum"][-1]["integral"], table["conductivity"], 1e-9)
+    for force, code in (("0.01,0,0", 0), ("-0.01,0,0", 2), ("0,0.01,0", 2)):
+        assert cli.main(["heat", "spectrum", str(shc), f"--force={force}"]) == code
     assert cli.main(["heat", "green-kubo", files[0], *common, "--length", "4", "--atom", "1", "1", "1"]) == 2
