@@ -255,7 +255,7 @@ def test_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
     with pytest.raises(E3DError, match="the volume is nan"):
         read_current(path)
     path.write_text("\n".join([*lines[:2], *(lines[2:3] * 12), ""]))
-    with pytest.raises(E3DError, match="must go forward in time"):
+    with pytest.raises(E3DError, match="rows must go forward in time"):
         read_current(path)
     path.write_text("\n".join([*lines[:5], lines[5][:-4]]) + " \n1 2\n")
     with pytest.raises(E3DError, match="not a file of fix ave/time"):

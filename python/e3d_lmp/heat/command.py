@@ -151,7 +151,7 @@ def _run_hnemd(args: argparse.Namespace) -> None:
             raise E3DError(f"'{word}': give the driving force and the file, as in 1e-4,0,0=current.txt")
         parts = runs.setdefault(force, [])
         run = read_current(path, args.temperature, args.volume)
-        if args.skip and not (parts and continues(parts[-1], run)):  # the transient of a run is in its first part
+        if args.skip and not (parts and continues(parts[-1], run)):  # a transient is in the first part
             run = read_current(path, args.temperature, args.volume, args.skip)
         parts.append(run)
     result = hnemd(group_by_force(runs, units, args.timestep))

@@ -87,7 +87,7 @@ def read_current(
     if len(steps) < 10:
         raise E3DError(f"{path}: {len(steps)} rows are left, at least 10 are needed")
     if steps[1] <= steps[0]:
-        raise E3DError(f"{path}: after step {steps[0]} comes step {steps[1]}; the rows must go forward in time")
+        raise E3DError(f"{path}: after step {steps[0]} comes step {steps[1]}; rows must go forward in time")
     uneven = np.flatnonzero(np.diff(steps) != steps[1] - steps[0])
     if uneven.size:
         first = int(steps[uneven[0]])

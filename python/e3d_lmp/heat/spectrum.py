@@ -56,7 +56,7 @@ class Correlations:
             along, given = (" ".join(f"{x:g}" for x in vector) for vector in (self.direction, force))
             raise E3DError(
                 f"{self.path}: fix e3d/shc had the direction {along}, and the driving force is {given}: the "
-                "spectrum is that of a force along its direction; run it again with the direction of the force"
+                "spectrum is that of a force along its direction; run again with the direction of the force"
             )
 
 
