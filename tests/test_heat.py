@@ -13,7 +13,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.heat.conversion import METAL, REAL, heat_units, reduced_time, with_error
 from e3d_lmp.heat.current import HeatCurrent, join_parts, read_current
 from e3d_lmp.heat.green_kubo import autocorrelation, find_plateau, green_kubo
-from e3d_lmp.heat.hnemd import driven_runs, group_by_force, hnemd, parse_force
+from e3d_lmp.heat.hnemd import DrivenRuns, driven_runs, group_by_force, hnemd, parse_force
 from e3d_lmp.heat.spectrum import read_correlations, spectrum
 from tolerances import close
 
@@ -92,6 +92,19 @@ def test_no_plateau_is_said() -> None:
     )
 
 
+@pytest.mark.parametrize(("errors", "settled"), [(2.8, True), (3.2, False)])
+def test_rule_of_the_plateau(errors: float, settled: bool) -> None:
+    """A running integral that rests from 5 to 16 and from 26 on: the first rest is too short, and the plateau
+    begins at twice the second one. A slope counts from 3 standard errors of a change on.
+    """
+    t = np.arange(161.0)
+    mean = np.minimum(t, 5.0) + np.clip(t - 16.0, 0.0, 10.0) + 1e-4 * errors * t
+    curves = mean + 1e-4 * np.sqrt(3.0) * np.array([[-1.0], [1.0], [-1.0], [1.0]]) * t
+    spread = (curves[:, 2] - curves[:, 1]).std(ddof=1) / 2.0
+    close("standard error of a change", spread, 1e-4, 1e-12)
+    assert find_plateau(curves) == ((52, 104, True) if settled else (80, 160, False))
+
+
 def test_units_agree() -> None:
     """One run told in metal, real and reduced units has one conductivity in W/m/K."""
     current = damped_noise(5, 5000, 0.8)
@@ -153,6 +166,25 @@ def test_hnemd_sees_where_the_response_is_not_linear() -> None:
     close("time", time[-1], 2000 * 10 * 0.002, 1e-9)
 
 
+def test_mean_over_forces() -> None:
+    """Weighted by 1/error^2; beyond the first force that is not linear none counts."""
+    nothing = np.zeros(0)
+    groups = [
+        DrivenRuns(force, kappa, error, nothing, [], 300.0, 0.0)
+        for force, kappa, error in (
+            (0.08, 2.08, 0.01),
+            (0.01, 2.0, 0.1),
+            (0.04, 3.0, 0.05),
+            (0.02, 2.1, 0.05),
+        )
+    ]
+    result = hnemd(groups)
+    assert [group.force for group in result.groups] == [0.01, 0.02, 0.04, 0.08]
+    assert result.linear == [True, True, False, False]
+    close("mean", result.conductivity, (100 * 2.0 + 400 * 2.1) / 500, 1e-12)
+    close("error", result.error, 500**-0.5, 1e-12)
+
+
 def test_hnemd_sees_a_current_that_grows() -> None:
     """A run in three files is one run, and its drift is seen over all of them; a steady one has none."""
     steady = [response(0.01, 0.0, seed) for seed in range(3)]
@@ -163,6 +195,9 @@ def test_hnemd_sees_a_current_that_grows() -> None:
     joined = join_parts(parts)
     assert len(joined) == 1 and len(joined[0].step) == 6000 and joined[0].interval == 10
     assert len(join_parts(steady)) == 3
+    rest = HeatCurrent("rest", 20000 + steady[0].step[:500], steady[1].current[:500], 325.0, 1250.0)
+    longer = join_parts([steady[0], rest])[0]
+    assert (longer.temperature, longer.volume) == (305.0, 1050.0)
     force = np.array([0.01, 0.0, 0.0])
     group = driven_runs(force, parts, METAL, 0.002)
     assert len(group.blocks) == 10 and group.drift > 5.0 and not group.steady

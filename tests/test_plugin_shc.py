@@ -118,7 +118,7 @@ def test_lag_zero_is_the_heat_current(tmp_path: Path, model_files) -> None:
     write_data(tmp_path / "data.lmp", box(), ELEMENTS, velocities=True)
     tail = """compute heat all e3d/heat
 fix drive all e3d/hnemd 0.03 0 0
-fix out all e3d/shc 1 4 10 1 0 0 file shc.txt
+fix out all e3d/shc 1 4 5 1 0 0 file shc.txt
 fix md all nve
 timestep 0.0002
 thermo 1
@@ -131,7 +131,8 @@ run 13
     run_lammps(script, tmp_path, 2)
     flux = np.loadtxt(tmp_path / "flux.txt")[-10:]
     head, _, got = read_shc(tmp_path / "shc.txt")
-    potential, convective = got[0, :, 3]
+    assert len(got) == 2
+    potential, convective = got[:, :, 3].mean(axis=0)
     scale = np.abs(flux[:, 0]).max()
     close("convective", convective / scale, flux[:, 1].mean() / scale, SUM_RULE)
     close("potential", potential / scale, (flux[:, 0] - flux[:, 1]).mean() / scale, SUM_RULE)
