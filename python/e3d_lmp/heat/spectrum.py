@@ -78,9 +78,10 @@ def read_correlations(path: str | os.PathLike) -> Correlations:
         blocks, rows = int(head["blocks"][0]), len(table)
         if table.shape[1] != 1 + 2 * blocks or rows % 2 == 0 or rows < 3:
             raise ValueError(f"a table of {table.shape} does not hold {blocks} blocks of two parts")
-        numbers = [float(head[key][0]) for key in ("interval", "temperature", "volume")]
+        interval, temperature, volume = (float(head[key][0]) for key in ("interval", "temperature", "volume"))
         direction = np.array([float(word) for word in head["direction"]])
-        if not (np.isfinite(table).all() and 0.0 < min(numbers) and np.isfinite(numbers).all()):
+        numbers = (interval, temperature, volume)
+        if not (np.isfinite(table).all() and np.isfinite(numbers).all() and min(numbers) > 0.0):
             raise ValueError(
                 "it has numbers that are not finite, or an interval, a temperature or a volume of 0; has the "
                 "simulation blown up?"
@@ -90,9 +91,10 @@ def read_correlations(path: str | os.PathLike) -> Correlations:
         return Correlations(
             str(path),
             head["units"][0],
-            numbers[0],
+            interval,
             table[:, 1:].T.reshape(blocks, 2, rows).copy(),
-            *numbers[1:],
+            temperature,
+            volume,
             direction,
         )
     except OSError as error:
