@@ -14,6 +14,7 @@ import pytest
 import yaml
 from ase import Atoms
 from ase.build import bulk
+from ase.build import molecule as ase_molecule
 from ase.neighborlist import neighbor_list
 
 from e3d_lmp import cli
@@ -28,7 +29,7 @@ from e3d_lmp.data.recipe import parse_recipe
 from e3d_lmp.data.spice import read_spice
 from e3d_lmp.data.split import PARTS
 from e3d_lmp.errors import E3DError
-from training_sets import ORGANIC, RECIPE, labelled, small_training_set, wanted, write_spice
+from training_sets import ORGANIC, RECIPE, STRESS, labelled, small_training_set, wanted, write_spice
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,31 @@ def test_duplicates_and_linked_molecules_stay_on_one_side(tmp_path: Path) -> Non
     assert sum(about["frames"] for about in manifest["sets"].values()) == 2 * len(names)
 
 
+def test_a_molecule_split_by_frames_leaks_into_no_other_subset(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every molecule of the subset `one` is in `small` too, but for ethanol."""
+    write_spice(tmp_path / "a.hdf5", ORGANIC)
+    write_spice(tmp_path / "b.hdf5", [*ORGANIC, "CH3CH2OH"], seed=2, subset="one")
+    source = {"layout": "spice", "level": SPICE_LEVEL}
+    frames = {"train": 2, "val": 1, "test": 1}
+    sources = [
+        source | {"file": "a.hdf5", "frames": {"small": frames}},
+        source | {"file": "b.hdf5", "frames": {"one": frames | {"split": "frames"}}},
+    ]
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(RECIPE | {"sources": sources}))
+    assert cli.main(["data", "prepare", str(tmp_path / "recipe.yaml"), "-o", str(tmp_path / "out")]) == 0
+    assert "because other subsets have them too: 12 molecules of one" in capsys.readouterr().out
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["kept_whole_in_spite_of_it"] == {"one": len(ORGANIC)}
+    parts_of: dict[str, set[str]] = {}
+    for part, about in manifest["sets"].items():
+        for _, name, _ in about["entries"]:
+            parts_of.setdefault(name.split(":")[1], set()).add(part)
+    assert parts_of.pop(f"mol_{len(ORGANIC):02d}") == set(PARTS)
+    assert all(len(parts) == 1 for parts in parts_of.values())
+
+
 @pytest.fixture
 def hybrid(tmp_path: Path) -> dict[str, Any]:
     """Recipe of a set of molecules at one level and crystals at another; three structures have both."""
@@ -189,6 +215,29 @@ def test_hybrid_set(hybrid: dict[str, Any], tmp_path: Path) -> None:
     assert batch["stress"][gas].isnan().all() and (batch["cell"].reshape(-1, 3, 3)[gas] == 0).all()
 
 
+def test_the_hash_knows_stress_and_periodicity(tmp_path: Path) -> None:
+    """Of crystals; sets of molecules keep the hash that they had before."""
+    names = ("MgO", "SiC", "SiO", "MgC", "SiMg", "CO")
+    recipe = RECIPE | {
+        "elements": ["C", "O", "Mg", "Si"],
+        "sources": [{"file": "a.extxyz", "layout": "extxyz", "level": PBE_LEVEL, "energies": "cohesive"}],
+    }
+
+    def hashes(scale: float, pbc: tuple[bool, bool, bool]) -> list[str]:
+        frames = []
+        for name in names:
+            frames.append(labelled(bulk(name, "rocksalt", 4.3), -8.0))
+            frames[-1].calc.results["stress"] = scale * STRESS
+            frames[-1].pbc = frames[-1].calc.atoms.pbc = pbc
+        ase.io.write(tmp_path / "a.extxyz", frames, format="extxyz")
+        manifest = prepare(parse_recipe(recipe, tmp_path), tmp_path / "out")
+        return [about["content_sha256"] for about in manifest["sets"].values()]
+
+    same = hashes(1.0, (True, True, True))
+    for other in (hashes(2.0, (True, True, True)), hashes(1.0, (True, True, False))):
+        assert all(one != two for one, two in zip(same, other, strict=True))
+
+
 def test_a_source_for_alignment_alone(hybrid: dict[str, Any], tmp_path: Path) -> None:
     hybrid["sources"][1]["use"] = "alignment"
     hybrid["elements"] = ["H", "C", "N", "O"]
@@ -241,6 +290,14 @@ def test_data_that_do_not_fit_the_recipe(tmp_path: Path, path: str, value: Any, 
     with pytest.raises(E3DError, match=message):
         prepare(parse_recipe(_changed(recipe, path, value), tmp_path), tmp_path / "out")
     assert not (tmp_path / "out/manifest.json").exists()
+
+
+def test_energies_that_bind_nothing_are_refused(tmp_path: Path) -> None:
+    frames = [labelled(ase_molecule(name), 2.0) for name in ORGANIC]
+    ase.io.write(tmp_path / "a.extxyz", frames, format="extxyz")
+    source = {"file": "a.extxyz", "layout": "extxyz", "level": SPICE_LEVEL, "energies": "cohesive"}
+    with pytest.raises(E3DError, match=r"below 0 from source 'a.extxyz', got 0\.\d+ eV/atom"):
+        prepare(parse_recipe(RECIPE | {"sources": [source]}, tmp_path), tmp_path / "out")
 
 
 def test_elements_without_isolated_atom_are_named(tmp_path: Path) -> None:

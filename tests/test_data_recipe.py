@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from e3d_lmp.data.recipe import Share, parse_recipe, read_recipe
+from e3d_lmp.data.recipe import Share, parse_recipe, read_recipe, with_short_names
 from e3d_lmp.errors import E3DError
 
 RECIPE: dict[str, Any] = {
@@ -67,6 +67,21 @@ def test_files_given_by_name_or_in_order(folder: Path) -> None:
         parse_recipe(RECIPE | {"sources": two}, folder, [a])
 
 
+def test_no_folders_of_this_machine_are_kept(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    far = tmp_path_factory.mktemp("far") / "c.h5"
+    far.touch()
+    (folder / "sub").mkdir()
+    (folder / "sub/d.h5").touch()
+    files = ["a.h5", str(folder / "sub/d.h5"), str(far)]
+    sources = [SOURCE | {"file": file, "name": f"s{k}"} for k, file in enumerate(files)]
+    recipe = parse_recipe(RECIPE | {"sources": sources}, folder)
+    assert [str(source.file) for source in recipe.sources] == [str(folder / "a.h5"), *files[1:]]
+    assert [source["file"] for source in recipe.text["sources"]] == ["a.h5", "sub/d.h5", "c.h5"]
+    old = {"sources": [{"file": str(far)}], "r_max": 4.0}  # as manifests had it
+    assert with_short_names(old) == {"sources": [{"file": "c.h5"}], "r_max": 4.0}
+    assert with_short_names({"frames": {}}) == {"frames": {}}
+
+
 SOURCE = RECIPE["sources"][0]
 
 
@@ -78,6 +93,11 @@ SOURCE = RECIPE["sources"][0]
         ({"elements": ["H", "Xx"]}, "chemical symbols, each once, got H Xx"),
         ({"r_max": None}, "missing: r_max"),
         ({"r_max": "long"}, "a number for r_max, got 'long'"),
+        ({"r_max": 0}, "a cutoff above 0 angstrom for r_max, e.g. 5.2, got 0"),
+        ({"r_max": float("inf")}, "a cutoff above 0 angstrom for r_max"),
+        ({"max_force": float("nan")}, "a number for max_force, got nan"),
+        ({"seed": 1.7}, "a whole number for seed, got 1.7"),
+        ({"seed": True}, "a whole number for seed, got True"),
         ({"fractions": {"val": 0.0, "test": 0.1}}, "fractions above 0 that sum to less than 1"),
         ({"fractions": {"val": 0.1}}, "missing: test"),
         ({"sources": []}, "expected `sources` to be a list"),

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +17,10 @@ import pytest
 from lammps_runs import Run, forces_of, run_lammps, script_of, virial_of, write_data
 from systems import ELEMENTS, SYSTEMS
 from test_plugin_allegro import check_edges
-from test_plugin_memory import run_within
+from test_plugin_memory import run_freely, run_within
 from tolerances import LADDER, close
 
+MODEL = "allegro-everything"
 MOVING = "fix md all nve\ntimestep 0.0005\nrun 5"
 """Steps enough for shapes to come back, so that they are recorded and replayed."""
 
@@ -32,63 +36,76 @@ def check_same(got: Run, want: Run) -> None:
     close("virial", virial_of(got.json()), virial_of(want.json()), ladder.virial)
 
 
-@pytest.mark.parametrize(
-    ("model", "ending", "system", "ranks", "options"),
-    [
-        ("allegro-everything", "pt2", "box", 1, "chunk 7"),
-        ("allegro-everything", "pt2", "triclinic", 2, "chunk auto"),
-        ("allegro-everything", "pth", "box", 1, "chunk 1"),
-    ],
-)
-@pytest.mark.parametrize("recording", [True, False])
-def test_rehearsal_changes_nothing(
-    model: str,
-    ending: str,
-    system: str,
-    ranks: int,
-    options: str,
-    recording: bool,
-    tmp_path: Path,
-    model_files,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The same run with and without, over some steps: stale buffers would show."""
-    if not recording and ending == "pth":
-        pytest.skip("a TorchScript model is never recorded")
+def _run(system: str, model: Path, folder: Path, options: str = "", ranks: int = 1, pair: str = "") -> Run:
+    """A few steps of a system whose atoms move fast: stale buffers would show."""
     atoms = SYSTEMS[system]()
     atoms.arrays["velocities"] = 5.0 * np.random.default_rng(3).normal(size=(len(atoms), 3))
-    runs = []
-    for name in ("plain", "rehearsed"):
-        (tmp_path / name).mkdir()
-        write_data(tmp_path / name / "data.lmp", atoms, ELEMENTS, velocities=True)
-        script = script_of(model_files(model, ending, "float64"), ELEMENTS, pair_options=options, tail=MOVING)
-        runs.append(run_lammps(script, tmp_path / name, ranks=ranks))
-        monkeypatch.setenv("E3D_REHEARSE_GPU", "1")
-        monkeypatch.setenv("E3D_CUDA_GRAPHS", str(int(recording)))
-    check_same(runs[1], runs[0])
+    folder.mkdir(parents=True)
+    write_data(folder / "data.lmp", atoms, ELEMENTS, velocities=True)
+    script = script_of(model, ELEMENTS, pair_options=options, pair=pair or None, tail=MOVING)
+    return run_lammps(script, folder, ranks=ranks)
 
 
-def test_committee_shares_the_buffers(tmp_path: Path, model_files, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, model_files) -> Callable[[str], Run]:
+    """The run of a system by the usual way, on one rank, made on first use."""
+
+    @functools.cache
+    def run(system: str) -> Run:
+        return _run(system, model_files(MODEL, "pt2", "float64"), tmp_path_factory.mktemp("plain") / system)
+
+    return run
+
+
+@contextlib.contextmanager
+def rehearsal(recording: bool = True) -> Iterator[None]:
+    """What starts within it takes the way of a GPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("E3D_REHEARSE_GPU", "1")
+        patch.setenv("E3D_CUDA_GRAPHS", str(int(recording)))
+        yield
+
+
+@pytest.mark.parametrize(
+    ("ending", "system", "ranks", "options"),
+    [
+        ("pt2", "box", 1, "chunk 7"),
+        ("pt2", "triclinic", 2, "chunk auto"),
+        ("pth", "box", 1, "chunk 1"),  # a TorchScript model is never recorded
+    ],
+)
+def test_rehearsal_changes_nothing(
+    ending: str, system: str, ranks: int, options: str, tmp_path: Path, model_files, plain
+) -> None:
+    model = model_files(MODEL, ending, "float64")
+    with rehearsal():
+        got = _run(system, model, tmp_path / "run", options, ranks)
+    check_same(got, plain(system))
+
+
+def test_rehearsal_without_recordings(tmp_path: Path, model_files, plain) -> None:
+    model = model_files(MODEL, "pt2", "float64")
+    with rehearsal(recording=False):
+        got = _run("box", model, tmp_path / "run", "chunk 7")
+    check_same(got, plain("box"))
+
+
+def test_committee_shares_the_buffers(tmp_path: Path, model_files, plain) -> None:
     """Two models take turns in the same lanes."""
-    atoms = SYSTEMS["box"]()
-    models = " ".join(str(model_files(f"allegro-{name}", "pt2", "float64")) for name in ("plain", "plain"))
-    pair = f"pair_style e3d chunk 7 committee 2\npair_coeff * * {models} {' '.join(ELEMENTS)}"
-    runs = []
-    for name in ("plain", "rehearsed"):
-        (tmp_path / name).mkdir()
-        write_data(tmp_path / name / "data.lmp", atoms, ELEMENTS)
-        runs.append(run_lammps(script_of(Path(), ELEMENTS, pair=pair, tail=MOVING), tmp_path / name))
-        monkeypatch.setenv("E3D_REHEARSE_GPU", "1")
-    check_same(runs[1], runs[0])
+    model = model_files(MODEL, "pt2", "float64")
+    pair = f"pair_style e3d chunk 7 committee 2\npair_coeff * * {model} {model} {' '.join(ELEMENTS)}"
+    with rehearsal():
+        got = _run("box", model, tmp_path / "run", pair=pair)
+    check_same(got, plain("box"))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_chunks_shrink_with_others_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_shrink_with_others_under_way(tmp_path: Path) -> None:
     """A chunk that fails is halved after the ones before it are finished."""
-    output, want = run_within(None, tmp_path / "free")
-    monkeypatch.setenv("E3D_REHEARSE_GPU", "1")
+    _, want = run_freely()
     try:
-        output, got = run_within(1000, tmp_path / "limited")
+        with rehearsal():
+            output, got = run_within(1000, tmp_path / "limited")
     except subprocess.TimeoutExpired:  # a machine that is busy beyond measure
         pytest.skip("too slow here")
     assert "probably for want of memory; going on with 'chunk" in output

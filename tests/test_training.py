@@ -22,18 +22,26 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.export import load_model
 from e3d_lmp.training.budget import BudgetSchedule
 from e3d_lmp.training.card import card
-from e3d_lmp.training.evaluate import _stock_model, weights_of
 from e3d_lmp.training.folder_lock import is_locked, locked
 from e3d_lmp.training.loader import ResumableLoader, SeededBatches
 from e3d_lmp.training.model import BUILDER, E3DAllegroModel, allegro_config, check_protocol
 from e3d_lmp.training.paths import with_names
 from e3d_lmp.training.provenance import provenance_of_config, training_provenance
 from e3d_lmp.training.run import Interrupted, describe, read_progress, train
-from e3d_lmp.training.run_config import Options, PreparedData, compose, read_data
+from e3d_lmp.training.run_config import Options, compose, read_data
+from e3d_lmp.training.start import weights_of
 from lammps_runs import run_lammps, script_of, write_data
 from systems import reference_edges
 from tolerances import LADDER, close
-from training_runs import BATCH, FRAMES, TWO_EPOCHS, kill_at, prepare_forty, write_tiny_config
+from training_runs import (
+    BATCH,
+    FRAMES,
+    TWO_EPOCHS,
+    forked_trainings,
+    kill_at,
+    prepared_forty,
+    trained_forty,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 HCNO = ("H", "C", "N", "O")
@@ -42,7 +50,13 @@ HCNO = ("H", "C", "N", "O")
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty frames, see `training_runs`."""
-    return prepare_forty(tmp_path_factory.mktemp("forty"))
+    return prepared_forty(tmp_path_factory.getbasetemp()) / "data"
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nobody interrupted."""
+    return trained_forty(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
@@ -258,29 +272,22 @@ def test_paths_become_names() -> None:
 
 
 def test_a_killed_run_ends_like_one_that_was_not(
-    prepared: Path, tmp_path: Path, child_path: None, capsys: pytest.CaptureFixture
+    calm: Path, prepared: Path, tmp_path: Path, child_path: None
 ) -> None:
     """Two epochs of forty frames: killed and resumed, the weights are the same to the last bit."""
-    data, tiny = read_data(prepared), str(write_tiny_config(tmp_path))
-    calm, rough = tmp_path / "calm", tmp_path / "rough"
+    rough = tmp_path / "rough"
 
     def config(folder: Path, **more: Any) -> dict[str, Any]:
-        return compose(tiny, data, folder, Options(steps=TWO_EPOCHS, frames=FRAMES, **more))
+        return _tiny(prepared, folder, Options(steps=TWO_EPOCHS, frames=FRAMES, **more))
 
-    train(config(calm), calm)
     kill_at(rough, 7, signal.SIGKILL)
     with pytest.raises(E3DError, match=r"killed by signal 9 \(SIGKILL\)"):
         train(config(rough), rough)
     assert (rough / "last.ckpt").exists() and not (rough / "trained.json").exists()
     with pytest.raises(E3DError, match=r"another configuration \(.*batch: 4, now 5"):
         train(config(rough, values={"batch": 5}), rough)
-    kill_at(rough, 13, signal.SIGTERM)
-    with pytest.raises(Interrupted) as stop:
+    with forked_trainings():
         train(config(rough), rough)
-    assert stop.value.exit_code == 128 + signal.SIGTERM
-    before = torch.load(rough / "last.ckpt", weights_only=False)
-    assert before["global_step"] == 14  # the step that was under way
-    train(config(rough), rough)
     states = [torch.load(run / "last.ckpt", weights_only=False) for run in (calm, rough)]
     assert [one["global_step"] for one in states] == [TWO_EPOCHS] * 2
     weights = [one["state_dict"] for one in states]
@@ -294,32 +301,84 @@ def test_a_killed_run_ends_like_one_that_was_not(
     train(config(calm), calm)  # nothing is left to do
     assert (calm / "last.ckpt").stat().st_mtime_ns == when
 
-    _check_end(calm, tiny, prepared, tmp_path, capsys)
-    _check_start(calm / "tiny.nequip.zip", tiny, data, tmp_path)
+
+def _tiny(prepared: Path, folder: Path, options: Options) -> dict[str, Any]:
+    return compose(str(prepared.parent / "tiny.yaml"), read_data(prepared), folder, options)
 
 
-def _check_start(package: Path, tiny: str, data: PreparedData, tmp_path: Path) -> None:
-    """A run that begins with a model's weights and learns nothing ends with them."""
-    folder = tmp_path / "started"
-    still = Options(steps=1, frames=FRAMES, start=package, values={"learning_rate": 1e-30})
-    train(compose(tiny, data, folder, still), folder)
-    one, other = (load_model(path).state_dict() for path in (package, folder / "last.ckpt"))
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[key], other[key]) for key in one if torch.is_tensor(one[key]))
+def test_a_run_begins_with_the_weights_of_a_model(calm: Path, prepared: Path, tmp_path: Path) -> None:
+    """One that learns nothing keeps them; it is also stopped by SIGTERM, after the step under way."""
+    started = tmp_path / "started"
+    begin = calm / "last.ckpt"
+    kill_at(started, 2, signal.SIGTERM)
+    still = Options(steps=5, frames=FRAMES, start=begin, values={"learning_rate": 1e-30})
+    with forked_trainings(), pytest.raises(Interrupted) as stop:
+        train(_tiny(prepared, started, still), started)
+    assert stop.value.exit_code == 128 + signal.SIGTERM
+    assert torch.load(started / "last.ckpt", weights_only=False)["global_step"] == 3
+    package = calm / "tiny.nequip.zip"
+    one, *others = (load_model(path).state_dict() for path in (package, begin, started / "last.ckpt"))
+    for other in others:
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one if torch.is_tensor(one[key]))
     wider = Options(steps=1, frames=FRAMES, start=package, values={"tensor": 8})
-    with pytest.raises(E3DError, match=r"another architecture .*; begin with a model"):
-        train(compose(tiny, data, tmp_path / "wider", wider), tmp_path / "wider")
-    same = _stock_model(package)
+    with forked_trainings(), pytest.raises(E3DError, match=r"another architecture .*; begin with a model"):
+        train(_tiny(prepared, tmp_path / "wider", wider), tmp_path / "wider")
+    same = load_model(package)
     like: Any = SimpleNamespace(
         state_dict=same.state_dict, metadata={**same.metadata, "type_names": "O N C H"}
     )
-    with pytest.raises(E3DError, match=r"with the types O N C H to begin with, .* has H C N O"):
-        weights_of(package, like)
+    with pytest.raises(E3DError, match=r"with the types O N C H to begin with, a.zip has H C N O"):
+        weights_of(same, like, "a.zip")
 
 
-def _check_end(run: Path, tiny: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_first_attempt_without_a_checkpoint_is_forgotten(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("e3d_lmp.training.run._run", lambda *_: None)
+    run = tmp_path / "run"
+    for batch in (4, 5):
+        train(_tiny(prepared, run, Options(steps=5, values={"batch": batch})), run)
+    said = f"no checkpoint in {run}: training starts anew with batch: 4, now 5"
+    assert said in capsys.readouterr().err and said in (run / "train.log").read_text()
+    assert yaml.safe_load((run / "config.yaml").read_text())["batch"] == 5
+    (run / "model.nequip.zip").touch()  # of a run whose checkpoint was removed
+    with pytest.raises(E3DError, match="a run with another configuration"):
+        train(_tiny(prepared, run, Options(steps=5)), run)
+
+
+def test_a_stop_before_the_first_checkpoint_names_none(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def stop(*_: Any) -> None:
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr("e3d_lmp.training.run.train", stop)
+    words = ["tensor32", str(prepared), "-o", str(tmp_path), "--steps", "5"]
+    assert call("train", words) == 128 + signal.SIGINT
+    assert "the same command begins anew" in capsys.readouterr().err
+    (tmp_path / "last.ckpt").touch()
+    assert call("train", words) == 128 + signal.SIGINT
+    assert f"goes on from {tmp_path}/last.ckpt" in capsys.readouterr().err
+
+
+def test_a_template_is_read_before_the_training(prepared: Path, tmp_path: Path) -> None:
+    template, run = tmp_path / "card.md", tmp_path / "run"
+    words = ["tensor32", str(prepared), "-o", str(run), "--steps", "5", "--card", str(template)]
+    with pytest.raises(E3DError, match=r"card.md: .*No such file.*expected the template of a model card"):
+        call("train", words)
+    for text in ("# $name\n$nosuch", "costs 5 $"):
+        template.write_text(text)
+        with pytest.raises(E3DError, match=r"expected the words sets, errors.*\$\$ for a dollar sign"):
+            call("train", words)
+    assert not run.exists()
+
+
+def test_the_end_of_a_run(calm: Path, prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """`e3d train` of a run that is trained: package, model, facts, card; the model runs in LAMMPS."""
-    words = [tiny, str(data), "-o", str(run), "--steps", str(TWO_EPOCHS), "--frames", str(FRAMES)]
+    run, data = calm, prepared
+    words = [str(data.parent / "tiny.yaml"), str(data), "-o", str(run)]
+    words += ["--steps", str(TWO_EPOCHS), "--frames", str(FRAMES)]
     assert call("train", [*words, "--name", "tiny"]) == 0
     assert "held-out structures: energy MAE" in capsys.readouterr().out
     packaged, model = run / "tiny.nequip.zip", run / "tiny.nequip.pth"
@@ -333,6 +392,7 @@ def _check_end(run: Path, tiny: str, data: Path, tmp_path: Path, capsys: pytest.
         builder = yaml.safe_load(archive.read(config))["training_module"]["model"]["_target_"]
     assert builder == BUILDER and not any("e3d_lmp" in name for name in names)
 
+    assert str(data.parent) not in (run / "tiny.json").read_text()
     facts = json.loads((run / "tiny.json").read_text())
     assert facts["model"]["sha256"] == hashlib.sha256(whole).hexdigest()
     assert (facts["training"]["steps"], facts["training"]["epochs"]) == (TWO_EPOCHS, 2.0)

@@ -52,6 +52,10 @@ def _summary(manifest: dict[str, Any]) -> list[str]:
             )
         lines.extend(_dropped(source["dropped"]))
     lines.extend(_dropped(manifest["dropped"]))
+    lines.extend(
+        f"    not divided by frames, because other subsets have them too: {count} molecules of {subset}"
+        for subset, count in manifest["kept_whole_in_spite_of_it"].items()
+    )
     if manifest["alignment"]:
         for level, fit in manifest["alignment"]["levels"].items():
             lines.append(

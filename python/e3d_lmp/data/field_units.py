@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import h5py
+import numpy as np
 from ase.units import Bohr, Hartree
 
 from e3d_lmp.errors import E3DError
@@ -42,3 +43,8 @@ def unit_factor(dataset: h5py.Dataset, factors: Mapping[str, float], default: st
             f"expected units {' or '.join(factors)} for {where}, got '{units}'; convert the file first"
         )
     return factors[key]
+
+
+def in_units(dataset: h5py.Dataset, factors: Mapping[str, float], default: str | None = None) -> np.ndarray:
+    """The whole data set as float64 in eV and angstrom; arguments and errors are those of `unit_factor`."""
+    return dataset[()].astype(np.float64) * unit_factor(dataset, factors, default)

@@ -75,7 +75,8 @@ def prepare(recipe: Recipe, out: Path) -> dict[str, Any]:
     items = [item for item in items if item.source.use == "training"]
     items, duplicates = _unique(items, recipe)
     parts = split_by_molecule(_by_subset(items), recipe.fractions, recipe.seed)
-    chosen = _choose(items, parts, recipe)
+    whole = _kept_whole(items)
+    chosen = _choose(items, parts, whole, recipe)
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "source": about,
@@ -95,6 +96,7 @@ def prepare(recipe: Recipe, out: Path) -> dict[str, Any]:
         "split_by_frame": sorted(
             {i.molecule.subset for i in items if i.share is not None and i.share.by_frame}
         ),
+        "kept_whole_in_spite_of_it": dict(sorted(Counter(items[k].molecule.subset for k in whole).items())),
         "sets": {},
     }
     rng = np.random.default_rng(recipe.seed)
@@ -186,6 +188,12 @@ def _check_source(source: Source, molecules: list[Molecule], wanted: Wanted) -> 
             f"eV/atom (median); is the level '{source.level}' right, is the energy in the layout's unit, and "
             f"is it {source.energies}?"
         )
+    if median > 0.0:
+        raise E3DError(
+            f"expected cohesive energies below 0 from source '{source.name}', got {median:.6g} eV/atom "
+            f"(median): more than half of its frames would fall apart; is the level '{source.level}' right, "
+            f"and is the energy {source.energies}?"
+        )
 
 
 def _aligned(items: list[_Sourced], recipe: Recipe) -> tuple[list[_Sourced], list[Alignment]]:
@@ -227,8 +235,17 @@ def _by_subset(items: Sequence[_Sourced]) -> dict[str, list[str]]:
     return keys
 
 
+def _kept_whole(items: Sequence[_Sourced]) -> set[int]:
+    """Numbers of the molecules whose frames are not divided although their subset says `split: frames`: a
+    subset that is split by molecule has them too, on one side.
+    """
+    by_frame = {k for k, item in enumerate(items) if item.share is not None and item.share.by_frame}
+    elsewhere = {item.key for k, item in enumerate(items) if item.share is not None and k not in by_frame}
+    return {k for k in by_frame if items[k].key in elsewhere}
+
+
 def _choose(
-    items: Sequence[_Sourced], part_of: dict[str, str], recipe: Recipe
+    items: Sequence[_Sourced], part_of: dict[str, str], whole: set[int], recipe: Recipe
 ) -> dict[str, list[tuple[int, int]]]:
     """(molecule, frame) pairs of each set, frames drawn at random without repetition."""
     rng = np.random.default_rng(recipe.seed + 1)
@@ -238,7 +255,8 @@ def _choose(
         if share is None:
             continue
         order = rng.permutation(len(item.molecule)).tolist()
-        for part in PARTS if share.by_frame else (part_of[item.key],):
+        divided = share.by_frame and index not in whole
+        for part in PARTS if divided else (part_of[item.key],):
             number = getattr(share, part)
             take, order = (order, []) if number is None else (order[:number], order[number:])
             chosen[part].extend((index, frame) for frame in take)
@@ -332,6 +350,9 @@ def _frames(
         for array in (molecule.atomic_numbers, molecule.positions[frame], molecule.forces[frame]):
             digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(np.float64(molecule.energy[frame]).tobytes())
-        if cell is not None:
+        if cell is not None:  # of molecules alone the hash is that of older sets
             digest.update(np.ascontiguousarray(cell).tobytes())
+            digest.update(np.asarray(molecule.pbc, dtype=bool).tobytes())
+            if molecule.stress is not None:
+                digest.update(np.ascontiguousarray(molecule.stress[frame]).tobytes())
         yield data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -73,7 +74,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All choices. `text` is the recipe as it was written, for the manifest.
+    """All choices. `text` is the recipe as it was written, for the manifest; see `with_short_names`.
 
     Attributes
     ----------
@@ -159,18 +160,41 @@ def parse_recipe(text: Any, folder: Path, sources: Sequence[str] = ()) -> Recipe
         raise E3DError("expected a source with `use: training`, found none")
     recipe = Recipe(
         elements=elements,
-        r_max=_number("r_max", text["r_max"]),
-        seed=int(_number("seed", text.get("seed", 1))),
+        r_max=_cutoff(text["r_max"]),
+        seed=_seed(text.get("seed", 1)),
         fractions=shares,
         sources=parsed,
         align_to=str(align.get("to", "")),
         align_method=str(align.get("method", "")),
         max_force=_number("max_force", text.get("max_force", 20.0)),
         min_distance=_number("min_distance", text.get("min_distance", 0.6)),
-        text=text,
+        text=with_short_names(text, folder),
     )
     _check_levels(recipe)
     return recipe
+
+
+def with_short_names(text: Mapping[str, Any], folder: Path | None = None) -> dict[str, Any]:
+    """The recipe without folders of this machine: a file that is given by its whole path goes by its path
+    from `folder`, or by its name where it does not lie there.
+    """
+
+    def shortened(name: str) -> str:
+        path = Path(name)
+        if not path.is_absolute():
+            return name
+        if folder is not None and path.is_relative_to(folder.resolve()):
+            return path.relative_to(folder.resolve()).as_posix()
+        return path.name
+
+    sources = text.get("sources")
+    if not isinstance(sources, list):  # format 1
+        return dict(text)
+    named = [
+        {**one, "file": shortened(str(one["file"]))} if one.get("file") is not None else one
+        for one in sources
+    ]
+    return {**text, "sources": named}
 
 
 def _check_levels(recipe: Recipe) -> None:
@@ -288,8 +312,20 @@ def _symbols(what: str, value: Any) -> tuple[str, ...]:
 
 
 def _number(what: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise E3DError(f"expected a number for {what}, got {value!r}")
+    return value
+
+
+def _cutoff(value: Any) -> float:
+    if not 0.0 < _number("r_max", value) < math.inf:
+        raise E3DError(f"expected a cutoff above 0 angstrom for r_max, e.g. 5.2, got {value!r}")
+    return value
+
+
+def _seed(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise E3DError(f"expected a whole number for seed, got {value!r}")
     return value
 
 

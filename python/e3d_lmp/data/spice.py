@@ -15,9 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from e3d_lmp.data.field_units import ENERGY_UNITS, GRADIENT_UNITS, LENGTH_UNITS, unit_factor
-from e3d_lmp.data.hdf5_file import open_hdf5
-from e3d_lmp.data.isolated_atoms import cohesive_energy
+from e3d_lmp.data.hdf5_file import Labels, check_shapes, labelled_frames, open_hdf5
 from e3d_lmp.data.records import Molecule, Wanted
 from e3d_lmp.data.screening import screened
 from e3d_lmp.data.smiles import formal_charge
@@ -45,11 +43,16 @@ def read_spice(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
             charge = formal_charge(smiles)
             if not wanted.takes(numbers, subset, charge):
                 continue
-            molecule = screened(
-                _convert(name, group, numbers, energy, wanted, smiles, subset, charge), wanted
+            molecule = Molecule(
+                name=name,
+                subset=subset,
+                smiles=smiles,
+                charge=charge,
+                **labelled_frames(group, numbers, _labels(energy), wanted),
             )
-            if molecule is not None:
-                yield replace(molecule, keys=(molecule_key(numbers, molecule.positions[0]),))
+            sound = screened(molecule, wanted)
+            if sound is not None:
+                yield replace(sound, keys=(molecule_key(numbers, sound.positions[0]),))
 
 
 def _check_group(
@@ -61,22 +64,14 @@ def _check_group(
             f"expected one group per molecule in '{path}', got the data set '{name}'; "
             "this is not the SPICE layout"
         )
-    fields = ["atomic_numbers", "conformations", energy] + ["dft_total_gradient"] * forces
+    fields = ["atomic_numbers", *_labels(energy).fields(forces)]
     missing = [field_name for field_name in fields if field_name not in group]
     if missing:
         raise E3DError(
             f"expected the fields {', '.join(fields)} in group '{name}' of '{path}', "
             f"missing: {', '.join(missing)}; this is not the SPICE layout, or a file without these labels"
         )
-    n_atoms = group["atomic_numbers"].size
-    n_frames = group["conformations"].shape[0]
-    shapes = [(n_frames, n_atoms, 3), (n_frames,), (n_frames, n_atoms, 3)]
-    for field_name, shape in zip(fields[1:], shapes, strict=False):
-        if group[field_name].shape != shape:
-            raise E3DError(
-                f"expected shape {shape} for '{field_name}' in group '{name}' of '{path}', "
-                f"got {group[field_name].shape}; the file is damaged"
-            )
+    check_shapes(group, fields)
 
 
 def _text(group: h5py.Group, name: str) -> str:
@@ -86,32 +81,5 @@ def _text(group: h5py.Group, name: str) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _convert(
-    name: str,
-    group: h5py.Group,
-    numbers: np.ndarray,
-    energy: str,
-    wanted: Wanted,
-    smiles: str,
-    subset: str,
-    charge: int | None,
-) -> Molecule:
-    """All frames of a group in eV and angstrom."""
-    conformations = group["conformations"]
-    positions = conformations[()].astype(np.float64) * unit_factor(conformations, LENGTH_UNITS)
-    total = group[energy][()].astype(np.float64) * unit_factor(group[energy], ENERGY_UNITS)
-    forces = np.full(positions.shape, np.nan)
-    if wanted.forces:
-        gradient = group["dft_total_gradient"]
-        forces = -gradient[()].astype(np.float64) * unit_factor(gradient, GRADIENT_UNITS)
-    return Molecule(
-        name=name,
-        subset=subset,
-        smiles=smiles,
-        atomic_numbers=numbers,
-        positions=positions,
-        energy=cohesive_energy(total, numbers, wanted.atoms),
-        forces=forces,
-        frames=np.arange(len(total)),
-        charge=charge,
-    )
+def _labels(energy: str) -> Labels:
+    return Labels("conformations", energy, "dft_total_gradient", forces_sign=-1.0)

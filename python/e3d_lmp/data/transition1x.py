@@ -16,9 +16,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from e3d_lmp.data.field_units import ENERGY_UNITS, GRADIENT_UNITS, LENGTH_UNITS, unit_factor
-from e3d_lmp.data.hdf5_file import open_hdf5
-from e3d_lmp.data.isolated_atoms import cohesive_energy
+from e3d_lmp.data.field_units import LENGTH_UNITS, in_units
+from e3d_lmp.data.hdf5_file import Labels, check_shapes, labelled_frames, open_hdf5
 from e3d_lmp.data.records import Molecule, Wanted
 from e3d_lmp.data.screening import screened
 from e3d_lmp.data.smiles import formal_charge
@@ -30,6 +29,8 @@ PATH = "path"
 SUBSETS = ("reactant", "transition_state", "product", PATH)
 PARTS = ("data", "train", "val", "test")
 _LEVEL = "wB97x_6-31G(d)."
+UNITS = ("angstrom", "ev", "ev/angstrom")
+"""Of the published file."""
 
 
 def read_transition1x(path: str | Path, wanted: Wanted, part: str = "data") -> Iterator[Molecule]:
@@ -83,24 +84,13 @@ def _reaction(path: str | Path, part: h5py.Group, name: str, wanted: Wanted) -> 
         numbers = _numbers(member)
         if not wanted.takes(numbers, subset, charge):
             continue
-        field = member[_energy_field(wanted)]
-        total = field[()].astype(np.float64) * unit_factor(field, ENERGY_UNITS, "ev")
-        positions = _positions(member)
-        forces = np.full(positions.shape, np.nan)
-        if wanted.forces:
-            field = member[_forces_field(wanted)]
-            forces = field[()].astype(np.float64) * unit_factor(field, GRADIENT_UNITS, "ev/angstrom")
         molecule = Molecule(
             name=f"{name}/{subset}",
             subset=subset,
             smiles=smiles,
-            atomic_numbers=numbers,
-            positions=positions,
-            energy=cohesive_energy(total, numbers, wanted.atoms),
-            forces=forces,
-            frames=np.arange(len(total)),
             keys=keys,
             charge=charge,
+            **labelled_frames(member, numbers, _labels(wanted), wanted),
         )
         sound = screened(molecule, wanted)
         if sound is not None:
@@ -122,13 +112,16 @@ def _numbers(member: h5py.Group) -> np.ndarray:
 
 
 def _positions(member: h5py.Group) -> np.ndarray:
-    field = member["positions"]
-    return field[()].astype(np.float64) * unit_factor(field, LENGTH_UNITS, "angstrom")
+    return in_units(member["positions"], LENGTH_UNITS, UNITS[0])
+
+
+def _labels(wanted: Wanted) -> Labels:
+    return Labels("positions", _energy_field(wanted), _forces_field(wanted), UNITS)
 
 
 def _check(path: str | Path, name: str, member: h5py.Group, wanted: Wanted) -> None:
     """Raise unless the fields are there, with matching shapes."""
-    fields = ["atomic_numbers", "positions", _energy_field(wanted)] + [_forces_field(wanted)] * wanted.forces
+    fields = ["atomic_numbers", *_labels(wanted).fields(wanted.forces)]
     missing = [field for field in fields if field not in member]
     if missing:
         there = ", ".join(key for key in member if "energy" in key or "forces" in key) or "none"
@@ -136,11 +129,4 @@ def _check(path: str | Path, name: str, member: h5py.Group, wanted: Wanted) -> N
             f"expected the fields {', '.join(fields)} in '{name}' of '{path}', missing: "
             f"{', '.join(missing)}; labels there: {there}"
         )
-    n_frames, n_atoms = member["positions"].shape[0], member["atomic_numbers"].size
-    shapes = [(n_frames, n_atoms, 3), (n_frames,), (n_frames, n_atoms, 3)]
-    for field, shape in zip(fields[1:], shapes, strict=False):
-        if member[field].shape != shape:
-            raise E3DError(
-                f"expected shape {shape} for '{field}' in '{name}' of '{path}', got {member[field].shape}; "
-                "the file is damaged"
-            )
+    check_shapes(member, fields)

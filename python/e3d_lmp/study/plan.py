@@ -35,6 +35,7 @@ from typing import Any
 import yaml
 
 from e3d_lmp import file_hash
+from e3d_lmp.cutoffs import parse_cutoff
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.run_config import Options, PreparedData, compose, portable, read_data
 
@@ -174,6 +175,8 @@ def read_plan(path: Path) -> Plan:
     if tree.get("reactions"):
         sets["reactions"] = _test_set(path, tree["reactions"], "reactions")
     analysis = _found(path, _known(path, tree.get("analysis") or {}, _ANALYSIS, "analysis"), "analysis")
+    if "cutoff" in analysis:
+        parse_cutoff(analysis["cutoff"])  # not after hours of training
     return Plan(data, rows, config, {**train, **budget}, sets, analysis)
 
 
@@ -225,12 +228,25 @@ def _test_set(path: Path, tree: Any, where: str) -> TestSet:
 
 
 def _files(options: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Options of e3d analyze that are files: references, and isolated atoms unless they are a level."""
+    """Options of e3d analyze that are files: references, isolated atoms unless they are a level, and the
+    table of bond cutoffs."""
     atoms, references = options.get("isolated_atoms"), options.get("references")
     files = {"references": references if isinstance(references, list) else [references]} if references else {}
     if str(atoms).endswith(".json"):
         files["isolated_atoms"] = [atoms]
+    cutoff = options.get("cutoff")
+    words = cutoff if isinstance(cutoff, list) else str(cutoff).split(maxsplit=1)
+    if len(words) == 2 and words[0] == "file":
+        files["cutoff"] = [words[1]]
     return {key: [str(one) for one in found] for key, found in files.items()}
+
+
+def _with_files(options: Mapping[str, Any], files: Mapping[str, list[str]]) -> dict[str, Any]:
+    """The options, with other names of their files."""
+    return {
+        **options,
+        **{key: ["file", *names] if key == "cutoff" else names for key, names in files.items()},
+    }
 
 
 def _found(path: Path, options: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -240,10 +256,10 @@ def _found(path: Path, options: Mapping[str, Any], where: str) -> dict[str, Any]
         missing = [file for file in files if not file.is_file()]
         if missing:
             raise E3DError(f"{path}: {where}.{key}: no such file {missing[0]}")
-    return {**options, **{key: [str(file) for file in files] for key, files in whole.items()}}
+    return _with_files(options, {key: [str(file) for file in files] for key, files in whole.items()})
 
 
 def _hashed(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options, with the hashes of their files in place of the paths."""
     hashes = {key: [sha256_of(Path(file)) for file in found] for key, found in _files(options).items()}
-    return {**options, **hashes}
+    return _with_files(options, hashes)

@@ -9,9 +9,43 @@ for tables, ``$architecture``, ``$training_data`` and ``$name`` for text; ``$fra
 from __future__ import annotations
 
 import string
+from pathlib import Path
 from typing import Any
 
 from e3d_lmp.errors import E3DError
+
+TEMPLATE = Path(__file__).parent / "card.md"
+WORDS = (
+    "sets", "errors", "bonds", "name", "architecture", "training_data", "frames", "steps", "epochs", "batch",
+    "learning_rate", "seed", "start", "energy", "forces", "sha256",
+)  # fmt: skip
+
+
+def read_template(path: Path | None = None) -> str:
+    """The text of a template, by default that of this package, of known words alone.
+
+    Raises
+    ------
+    E3DError
+        It cannot be read, or has a word that is not known.
+    """
+    path = path or TEMPLATE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise E3DError(f"{path}: {error}; expected the template of a model card") from None
+    _filled(text, dict.fromkeys(WORDS, ""))
+    return text
+
+
+def _filled(template: str, words: dict[str, str]) -> str:
+    try:
+        return string.Template(template).substitute(words)
+    except (KeyError, ValueError) as error:
+        raise E3DError(
+            f"expected the words {', '.join(words)} after $ in the template, and $$ for a dollar sign, got "
+            f"{error}"
+        ) from error
 
 
 def card(facts: dict[str, Any], template: str, package: str = "model.nequip.zip") -> str:
@@ -30,7 +64,7 @@ def card(facts: dict[str, Any], template: str, package: str = "model.nequip.zip"
         )
     total, training = evaluation["subsets"]["all"], facts["training"]
     start = training.get("start_sha256")
-    words = {
+    values = {
         "sets": _sets(facts["sets"]),
         "errors": _errors(evaluation["subsets"]),
         "bonds": _bonds(evaluation["bonds"]),
@@ -48,12 +82,7 @@ def card(facts: dict[str, Any], template: str, package: str = "model.nequip.zip"
         "forces": f"{total['forces_mae']:.0f}",
         "sha256": facts["model"]["sha256"],
     }
-    try:
-        return string.Template(template).substitute(words)
-    except (KeyError, ValueError) as error:
-        raise E3DError(
-            f"expected the words {', '.join(words)} after $ in the template, got {error}"
-        ) from error
+    return _filled(template, {word: values[word] for word in WORDS})
 
 
 def _architecture(model: dict[str, Any]) -> str:

@@ -15,10 +15,12 @@ import torch
 from ase.data import atomic_numbers, covalent_radii
 
 from e3d_lmp.contraction import contract_centres
-from e3d_lmp.decomposition import decompose
-from e3d_lmp.errors import E3DError
+from e3d_lmp.decomposition import EdgeModelWithForces, decompose
+from e3d_lmp.edge_layers import use_edge_operators
+from e3d_lmp.file_hash import sha256_of
+from e3d_lmp.gate import Graph, edge_reference
 
-FORMAT = "e3d-evaluation/1"
+FORMAT = "e3d-evaluation/1"  # also with `of`, which older files have not
 CONTACTS = "Contacts of two molecules"
 """Name of the pairs of e3d_lmp.data.contacts among the subsets; `all` is without them."""
 
@@ -26,83 +28,45 @@ _BOND = 1.3
 """Bonds are pairs closer than this times the sum of their covalent radii."""
 
 
-def load_model(path: Path) -> torch.nn.Module:
-    """Eager nequip model of a checkpoint (EMA weights) or a package, with contracted centres."""
-    return contract_centres(_stock_model(path)).eval()
-
-
-def weights_of(path: Path, like: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The weights of a checkpoint or a package, for a model of the same architecture.
-
-    Raises
-    ------
-    E3DError
-        The architecture, the types or the cutoff are others.
-    """
-    stock = _stock_model(path)
-    weights, wanted = stock.state_dict(), like.state_dict()
-    other = [name for name in wanted if name not in weights or weights[name].shape != wanted[name].shape]
-    if other or len(weights) != len(wanted):
-        raise E3DError(
-            f"{path} has another architecture ({', '.join(other[:3]) or 'more weights'}); begin with a model "
-            "of the same tensor features, l_max, layers and types"
-        )
-    for key, what in (("type_names", "types"), ("r_max", "cutoff")):
-        theirs, ours = _metadata(stock)[key], _metadata(like)[key]
-        if theirs != ours:
-            raise E3DError(
-                f"expected a model with the {what} {ours} to begin with, {path} has {theirs}; begin with "
-                "another one, or prepare the data as it wants them"
-            )
-    return weights
-
-
-def _metadata(model: torch.nn.Module) -> dict[str, str]:
-    modules = model["sole_model"] if isinstance(model, torch.nn.ModuleDict) else model
-    return modules.metadata
-
-
-def _stock_model(path: Path) -> torch.nn.Module:
-    from nequip.model import ModelFromCheckpoint, ModelFromPackage
-    from nequip.utils.global_state import set_global_state
-
-    set_global_state()
-    if path.name.endswith(".nequip.zip"):
-        modules = ModelFromPackage(str(path), compile_mode="eager")
-    else:
-        modules = ModelFromCheckpoint(str(path), compile_mode="eager")
-    return modules["sole_model"] if isinstance(modules, torch.nn.ModuleDict) else modules
-
-
 def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[str, Any]:
     """Errors per subset and over all, and sorts of bonds.
 
+    Parameters
+    ----------
+    model
+        Of `e3d_lmp.export.load_model`; its layers are replaced by faster ones.
+
     Returns
     -------
-    dict with `subsets`: {name: frames, energy_mae, energy_rmse (meV/atom), forces_mae, forces_rmse
-    (meV/angstrom, per component)}, and `bonds`: {label: count, mean_D, std_D, mean_abs_A (eV)} over pairs
-    within covalent reach, of frames that are not periodic; labels have elements in alphabetical order and H
-    last.
+    dict with `of`: `evaluated_sets`, `subsets`: {name: frames, energy_mae, energy_rmse (meV/atom),
+    forces_mae, forces_rmse (meV/angstrom, per component)}, and `bonds`: {label: count, mean_D, std_D,
+    mean_abs_A (eV)} over pairs within covalent reach, of frames that are not periodic; labels have elements
+    in alphabetical order and H last.
     """
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    sets = evaluated_sets(folder, part)
     names = [entry[0] for entry in manifest["sets"][part]["entries"]]
     frames = read_frames(folder / f"{part}.lmdb")
-    if (folder / f"contacts_{part}.lmdb").exists():
+    if f"contacts_{part}" in sets:
         contacts = read_frames(folder / f"contacts_{part}.lmdb")
         frames += contacts
         names += [CONTACTS] * len(contacts)
     edge_model = decompose(model).edge_model
+    if not use_edge_operators(edge_model):
+        contract_centres(edge_model)
     energy: dict[str, list[float]] = defaultdict(list)
     forces: dict[str, list[np.ndarray]] = defaultdict(list)
     bonds: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    predict = edge_reference(EdgeModelWithForces(edge_model))
     for frame, subset in zip(frames, names, strict=True):
-        out = model(frame.copy())
-        n_atoms = frame["pos"].shape[0]
-        error = float((out["total_energy"] - frame["total_energy"]).detach().sum()) / n_atoms
+        graph = _graph(frame)
+        found = predict(graph)
+        error = float(found.atomic.sum() - frame["total_energy"].sum()) / len(graph.types)
         energy[subset].append(1000.0 * error)
-        forces[subset].append(1000.0 * (out["forces"] - frame["forces"]).detach().numpy().ravel())
+        forces[subset].append(1000.0 * (found.forces - frame["forces"]).numpy().ravel())
         if subset != CONTACTS and not _is_periodic(frame):
-            _collect_bonds(edge_model, frame, manifest["recipe"]["elements"], bonds)
+            assert found.edge is not None
+            _collect_bonds(graph, found.edge.numpy(), manifest["recipe"]["elements"], bonds)
     subsets = {name: _errors(energy[name], forces[name]) for name in sorted(energy)}
     everything = [name for name in energy if name != CONTACTS]
     subsets["all"] = _errors(
@@ -112,9 +76,22 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
     return {
         "format": FORMAT,
         "part": part,
+        "of": sets,
         "subsets": subsets,
         "bonds": {label: _bond_row(np.array(bonds[label])) for label in sorted(bonds)},
     }
+
+
+def evaluated_sets(folder: Path, part: str = "test") -> dict[str, str]:
+    """The sets that `evaluate` reads, with what tells one from another: content of the set, and of the facts
+    of the contacts."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    sets = {part: str(manifest["sets"][part].get("content_sha256", ""))}
+    contacts = folder / f"contacts_{part}.lmdb"
+    if contacts.exists():
+        facts = contacts.with_suffix(".json")
+        sets[contacts.stem] = sha256_of(facts) if facts.exists() else ""
+    return sets
 
 
 def read_frames(path: Path) -> list[dict[str, torch.Tensor]]:
@@ -123,6 +100,20 @@ def read_frames(path: Path) -> list[dict[str, torch.Tensor]]:
 
     dataset = NequIPLMDBDataset(str(path))
     return [dataset[index] for index in range(len(dataset))]
+
+
+def _graph(frame: dict[str, torch.Tensor]) -> Graph:
+    """A frame of a database, its edges sorted by centre."""
+    order = torch.argsort(frame["edge_index"][0], stable=True)
+    n_edges = len(order)
+    return Graph(
+        name="",
+        positions=frame["pos"].double(),
+        types=frame["atom_types"].reshape(-1),
+        cell=frame.get("cell", torch.zeros(3, 3)).double().reshape(3, 3),
+        edge_index=frame["edge_index"][:, order],
+        cell_shifts=frame.get("edge_cell_shift", torch.zeros(n_edges, 3)).double()[order],
+    )
 
 
 def _is_periodic(frame: dict[str, torch.Tensor]) -> bool:
@@ -150,22 +141,18 @@ def _bond_row(values: np.ndarray) -> dict[str, float]:
 
 
 def _collect_bonds(
-    edge_model: torch.nn.Module,
-    frame: dict[str, torch.Tensor],
+    graph: Graph,
+    eps: np.ndarray,
     elements: list[str],
     bonds: dict[str, list[tuple[float, float]]],
 ) -> None:
     """Add (D, A) of every bonded pair of a frame without periodic images to `bonds`."""
-    first, second = frame["edge_index"]
-    vectors = frame["pos"][second] - frame["pos"][first]
-    types = frame["atom_types"].reshape(-1)
-    with torch.no_grad():
-        eps = edge_model(vectors, frame["edge_index"], types)[1].numpy().ravel()
-    i, j = first.numpy(), second.numpy()
+    types = graph.types.numpy()
+    i, j = graph.edge_index.numpy()
     table = np.zeros((len(types), len(types)))
     table[i, j] = eps
-    radii = np.array([covalent_radii[atomic_numbers[element]] for element in elements])[types.numpy()]
-    near = (i < j) & (np.linalg.norm(vectors.numpy(), axis=1) < _BOND * (radii[i] + radii[j]))
+    radii = np.array([covalent_radii[atomic_numbers[element]] for element in elements])[types]
+    near = (i < j) & (np.linalg.norm(graph.edge_vectors.numpy(), axis=1) < _BOND * (radii[i] + radii[j]))
     for a, b in zip(i[near], j[near], strict=True):
         pair = sorted((a, b), key=lambda atom: _label_order(elements[int(types[atom])]))
         label = "-".join(elements[int(types[atom])] for atom in pair)

@@ -12,10 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from e3d_lmp.atomic import atomic_path
-from e3d_lmp.errors import E3DError
 from e3d_lmp.training.run_config import PreparedData
-
-CARD_TEMPLATE = Path(__file__).parent / "card.md"
 
 
 @dataclass(frozen=True)
@@ -64,37 +61,28 @@ def package_and_export(run: Path, data: PreparedData, name: str) -> ModelFiles:
     return files
 
 
-def evaluate_and_describe(
-    run: Path, data: PreparedData, files: ModelFiles, template: Path | None = None
-) -> dict[str, Any]:
-    """Errors on the held-out set (``RUN/test.json``), facts and card; returns the errors.
-
-    Raises
-    ------
-    E3DError
-        There is no such template, or it has a word that is not known.
-    """
+def evaluate_and_describe(run: Path, data: PreparedData, files: ModelFiles, template: str) -> dict[str, Any]:
+    """Errors on the held-out set (``RUN/test.json``), facts and card, of `card.read_template`; returns the
+    errors."""
     from e3d_lmp.training.card import card
     from e3d_lmp.training.ship import write_facts
 
-    template = template or CARD_TEMPLATE
-    try:
-        text = template.read_text(encoding="utf-8")
-    except OSError as error:
-        raise E3DError(f"{template}: {error.strerror}; expected the template of a model card") from None
     evaluation = _evaluation(run / "test.json", data, files.package)
     write_facts(run, data, files.package, evaluation, files.facts)
-    filled = card(json.loads(files.facts.read_text(encoding="utf-8")), text, files.package.name)
+    filled = card(json.loads(files.facts.read_text(encoding="utf-8")), template, files.package.name)
     with atomic_path(files.card) as partial:
         partial.write_text(filled, encoding="utf-8")
     return evaluation
 
 
 def _evaluation(path: Path, data: PreparedData, package: Path) -> dict[str, Any]:
-    from e3d_lmp.training.evaluate import evaluate, load_model
+    """What is in the file, if it is of the sets that there are now."""
+    from e3d_lmp.export import load_model
+    from e3d_lmp.training.evaluate import evaluate, evaluated_sets
 
-    if not path.exists():
-        result = evaluate(load_model(package), data.folder)
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if known.get("of") != evaluated_sets(data.folder):
+        known = evaluate(load_model(package), data.folder)
         with atomic_path(path) as partial:
-            partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    return json.loads(path.read_text(encoding="utf-8"))
+            partial.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    return known

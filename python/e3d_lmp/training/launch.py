@@ -24,9 +24,10 @@ from nequip.train import NequIPLightningModule
 
 from e3d_lmp.contraction import contract_centres
 from e3d_lmp.edge_layers import use_edge_operators
+from e3d_lmp.export import load_model
 from e3d_lmp.training.budget import write_if_finished
-from e3d_lmp.training.evaluate import weights_of
 from e3d_lmp.training.run import PARENT
+from e3d_lmp.training.start import weights_of
 
 RESUME = "++ckpt_path="
 _PR_SET_PDEATHSIG = 1
@@ -41,11 +42,14 @@ def main() -> None:
     stock_build = NequIPLightningModule._build_model
     run = _configuration(sys.argv)
     on_cpu = run["trainer"]["accelerator"] == "cpu"
+    start = Path(run["start"]["path"]) if run.get("start") and not resumed else None
+    # here, because a checkpoint is opened by the method that is replaced below
+    first = load_model(start) if start else None
 
     def build_faster(self: NequIPLightningModule, config: dict[str, Any]) -> torch.nn.Module:
         model = stock_build(self, config)
-        if run.get("start") and not resumed:
-            model.load_state_dict(weights_of(Path(run["start"]["path"]), model))
+        if first is not None:
+            model.load_state_dict(weights_of(first, model, str(start)))
         has_operators = on_cpu and config["compile_mode"] == "eager" and use_edge_operators(model)
         return model if has_operators else contract_centres(model)
 

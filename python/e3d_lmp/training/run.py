@@ -20,7 +20,7 @@ from e3d_lmp.atomic import make_folder
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.folder_lock import locked
 from e3d_lmp.training.paths import CHECKPOINT, TRAINED
-from e3d_lmp.training.run_config import write_config
+from e3d_lmp.training.run_config import changes_of, write_config
 
 PROGRESS = "progress.json"
 CONFIG = "config.yaml"
@@ -82,10 +82,35 @@ def train(config: dict[str, Any], folder: Path, label: str = "e3d train") -> Pat
     with locked(folder, _PATIENCE) as descriptor:
         if descriptor is None:
             raise E3DError(f"another process is training in {folder}; wait for it, or choose another folder")
+        if not _has_begun(folder):
+            _forget_first_attempt(config, folder, label)
         write_config(config, folder / CONFIG)
         if not (folder / TRAINED).exists():
             _run(folder, descriptor, label)
     return folder / CHECKPOINT
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a training in a folder would go on; it would begin anew otherwise."""
+    return (folder / CHECKPOINT).exists()
+
+
+def _has_begun(folder: Path) -> bool:
+    """Whether there is something of a run that another configuration must not mix with."""
+    made = [folder / TRAINED, *folder.glob("*.nequip.zip")]
+    return has_checkpoint(folder) or any(path.exists() for path in made)
+
+
+def _forget_first_attempt(config: dict[str, Any], folder: Path, label: str) -> None:
+    """Let a run begin whose first attempt has left a configuration, perhaps a mistyped one, but no
+    checkpoint."""
+    changed = changes_of(config, folder / CONFIG)
+    if changed:
+        said = f"no checkpoint in {folder}: training starts anew with {'; '.join(changed[:3])}"
+        print(f"{label}: {said}", file=sys.stderr, flush=True)
+        with open(folder / LOG, "a", encoding="utf-8") as log:
+            log.write(f"{said}\n")
+        (folder / CONFIG).unlink()
 
 
 def read_progress(folder: Path) -> dict[str, Any]:
@@ -100,7 +125,7 @@ def _run(folder: Path, descriptor: int, label: str) -> None:
     run = folder.resolve()
     command = [sys.executable, "-m", "e3d_lmp.training.launch", "-cp", str(run), "-cn", Path(CONFIG).stem]
     command.append(f"hydra.run.dir='{run / 'hydra'}'")
-    if (run / CHECKPOINT).exists():
+    if has_checkpoint(run):
         command.append(f"++ckpt_path='{run / CHECKPOINT}'")
     else:
         (run / PROGRESS).unlink(missing_ok=True)

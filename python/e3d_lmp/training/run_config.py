@@ -321,16 +321,23 @@ def write_config(resolved: dict[str, Any], path: Path) -> None:
     E3DError
         The run began with another one; the message says where they differ.
     """
-    if path.exists():
-        before = yaml.safe_load(path.read_text(encoding="utf-8"))
-        changed = differences(portable(before), portable(resolved))
-        if changed:
-            raise E3DError(
-                f"{path.parent} is a run with another configuration ({'; '.join(changed[:3])}); train in "
-                "another folder, or remove this one"
-            )
+    changed = changes_of(resolved, path)
+    if changed:
+        raise E3DError(
+            f"{path.parent} is a run with another configuration ({'; '.join(changed[:3])}); train in "
+            "another folder, or remove this one"
+        )
     with atomic_path(path) as partial:
         partial.write_text(yaml.safe_dump(resolved, sort_keys=False), encoding="utf-8")
+
+
+def changes_of(resolved: dict[str, Any], path: Path) -> list[str]:
+    """Where a configuration differs from the one in a file (``key: old, now new``); nowhere if there is no
+    file."""
+    if not path.exists():
+        return []
+    before = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return differences(portable(before), portable(resolved))
 
 
 def portable(config: dict[str, Any]) -> dict[str, Any]:

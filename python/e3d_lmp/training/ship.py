@@ -17,6 +17,7 @@ import torch
 import yaml
 
 from e3d_lmp.atomic import atomic_path
+from e3d_lmp.data.recipe import with_short_names
 from e3d_lmp.file_hash import sha256_of
 from e3d_lmp.training.paths import CHECKPOINT, TRAINED, with_names
 from e3d_lmp.training.provenance import training_provenance
@@ -83,7 +84,7 @@ def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
             "start_sha256": (config.get("start") or {}).get("sha256"),
             "data_sha256": data.sha256,
         },
-        "recipe": manifest["recipe"],
+        "recipe": with_short_names(manifest["recipe"]),
         "source": manifest.get("source"),
         "isolated_atoms": manifest.get("isolated_atoms"),
         "alignment": manifest.get("alignment"),

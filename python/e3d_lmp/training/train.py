@@ -58,12 +58,15 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, or go on; then package, export, evaluate and describe."""
+    from e3d_lmp.training.card import read_template
     from e3d_lmp.training.finish import evaluate_and_describe, package_and_export
-    from e3d_lmp.training.run import Interrupted, train
+    from e3d_lmp.training.paths import CHECKPOINT
+    from e3d_lmp.training.run import Interrupted, has_checkpoint, train
     from e3d_lmp.training.run_config import Options, compose, read_data
 
     if not args.name or "/" in args.name:
         raise E3DError(f"--name {args.name}: expected a file name without an ending")
+    template = read_template(args.card)
     data = read_data(args.data)
     options = Options(
         frames=args.frames,
@@ -81,11 +84,12 @@ def run(args: argparse.Namespace) -> int:
     try:
         train(config, folder)
     except Interrupted as stop:
-        print(f"e3d: stopped; the same command goes on from {folder}/last.ckpt", file=sys.stderr)
+        after = f"goes on from {folder}/{CHECKPOINT}" if has_checkpoint(folder) else "begins anew"
+        print(f"e3d: stopped; the same command {after}", file=sys.stderr)
         return stop.exit_code
     print("trained; packaging, exporting, evaluating", file=sys.stderr)
     files = package_and_export(folder, data, args.name)
-    evaluation = evaluate_and_describe(folder, data, files, args.card)
+    evaluation = evaluate_and_describe(folder, data, files, template)
     print(errors_text(evaluation))
     print(f"wrote {files.package}, {files.model}, {files.facts}, {files.card}")
     return 0
