@@ -10,7 +10,7 @@ import pytest
 
 from e3d_lmp import cli
 from e3d_lmp.errors import E3DError
-from e3d_lmp.heat.conversion import METAL, REAL, heat_units, reduced_time, with_error
+from e3d_lmp.heat.conversion import BOLTZMANN, METAL, REAL, heat_units, reduced_time, with_error
 from e3d_lmp.heat.current import HeatCurrent, join_parts, read_current
 from e3d_lmp.heat.green_kubo import autocorrelation, find_plateau, green_kubo
 from e3d_lmp.heat.hnemd import DrivenRuns, driven_runs, group_by_force, hnemd, parse_force
@@ -145,9 +145,23 @@ def test_numbers_with_errors() -> None:
 
 def response(force: float, cubic: float, seed: int) -> HeatCurrent:
     """A run of 2 W/m/K at small forces."""
-    noise = np.random.default_rng(seed).normal(0.0, 0.02, (2000, 3))
-    mean = 2.0 / WATT * 1000.0 * 300.0 * force * (1.0 + cubic * force**2)
-    return run_of(noise + np.array([mean, 0.0, 0.0]))
+    volume = 1e10
+    noise = np.random.default_rng(seed).normal(0.0, 2e-5 * volume, (2000, 3))
+    mean = 2.0 / WATT * volume * 300.0 * force * (1.0 + cubic * force**2)
+    return run_of(noise + np.array([mean, 0.0, 0.0]), volume=volume)
+
+
+def least_noise(force: float, volume: float) -> float:
+    """That of equilibrium in 40 ps of `response`, in SI units."""
+    return float(np.sqrt(2.0 * 2.0 * BOLTZMANN / (volume * 1e-30 * 40e-12)) / (force * 1e10))
+
+
+def test_error_of_hnemd_is_that_of_equilibrium_at_least() -> None:
+    """However quiet the blocks happen to be; two runs halve its square."""
+    quiet = run_of(np.tile([2.0 / WATT * 1000.0 * 300.0 * 0.005, 0.0, 0.0], (2000, 1)))
+    for count in (1, 2):
+        group = driven_runs(np.array([0.005, 0.0, 0.0]), [quiet] * count, METAL, 0.002)
+        close("error", group.error, least_noise(0.005, 1000.0) / np.sqrt(count), 1e-5)
 
 
 def test_hnemd_sees_where_the_response_is_not_linear() -> None:
@@ -161,6 +175,7 @@ def test_hnemd_sees_where_the_response_is_not_linear() -> None:
     assert abs(result.conductivity - 2.0) < 5.0 * result.error < 0.2
     noise = 0.02 * WATT / (1000.0 * 300.0 * 0.005) / np.sqrt(2000.0)
     assert 0.4 * noise < result.groups[0].error < 2.0 * noise
+    assert result.groups[0].error > least_noise(0.005, 1e10)
     time, running = result.groups[0].running[0]
     close("running mean", running[-1], result.groups[0].conductivity, 1e-9)
     close("time", time[-1], 2000 * 10 * 0.002, 1e-9)
@@ -189,15 +204,16 @@ def test_hnemd_sees_a_current_that_grows() -> None:
     """A run in three files is one run, and its drift is seen over all of them; a steady one has none."""
     steady = [response(0.01, 0.0, seed) for seed in range(3)]
     parts = [
-        HeatCurrent(run.path, run.step + 20000 * k, run.current * (1.0 + 0.05 * k), 300.0, 1000.0)
+        HeatCurrent(run.path, run.step + 20000 * k, run.current * (1.0 + 0.05 * k), 300.0, run.volume)
         for k, run in enumerate(steady)
     ]
     joined = join_parts(parts)
     assert len(joined) == 1 and len(joined[0].step) == 6000 and joined[0].interval == 10
     assert len(join_parts(steady)) == 3
-    rest = HeatCurrent("rest", 20000 + steady[0].step[:500], steady[1].current[:500], 325.0, 1250.0)
+    volume = steady[0].volume
+    rest = HeatCurrent("rest", 20000 + steady[0].step[:500], steady[1].current[:500], 325.0, 1.25 * volume)
     longer = join_parts([steady[0], rest])[0]
-    assert (longer.temperature, longer.volume) == (305.0, 1050.0)
+    assert (longer.temperature, longer.volume) == (305.0, 1.05 * volume)
     force = np.array([0.01, 0.0, 0.0])
     group = driven_runs(force, parts, METAL, 0.002)
     assert len(group.blocks) == 10 and group.drift > 5.0 and not group.steady
