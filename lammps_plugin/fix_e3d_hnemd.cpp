@@ -76,6 +76,10 @@ void FixE3DHnemd::init()
     error->all(FLERR, "{} does not work with run_style respa; use 'run_style verlet'", name);
   watt_per_m_k = strcmp(update->unit_style, "real") == 0 ? WATT_REAL : WATT_METAL;
   check_thermostats();
+  for (int d = 0; d < 3; d++)
+    if (drive[d] != 0.0 && !domain->periodicity[d] && comm->me == 0)
+      error->warning(FLERR, "{}: the boundary along {} is not periodic: heat piles up there, and the conductivity "
+                     "comes out too low; drive along a periodic direction", name, "xyz"[d]);
 }
 
 /* ----------------------------------------------------------------------
@@ -86,7 +90,7 @@ void FixE3DHnemd::check_thermostats()
 {
   if (thermostat_reported) return;
   static const std::vector<std::string> patterns = {"langevin", "^brownian", "^gle", "^gld", "^temp/csld",
-                                                    "^dpd",     "^viscous",  "^ttm"};
+                                                    "^dpd",     "^viscous",  "^ttm", "^ffl",      "^qtb"};
   for (const auto &other : modify->get_fix_list())
     if (std::any_of(patterns.begin(), patterns.end(), [other](const std::string &pattern) {
           return utils::strmatch(other->style, pattern);

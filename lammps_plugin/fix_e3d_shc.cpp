@@ -31,7 +31,7 @@ using namespace LAMMPS_NS;
 using namespace FixConst;
 
 static constexpr const char *FILE_FORMAT = "e3d-shc/1";
-static constexpr const char *STATE_FORMAT = "e3d-shc-state/1";
+static constexpr const char *STATE_FORMAT = "e3d-shc-state/2";
 
 /* ----------------------------------------------------------------------
    fix ID group e3d/shc Nevery Nlags Nfreq nx ny nz file F
@@ -171,6 +171,11 @@ void FixE3DShc::end_of_step()
                      name, update->ntimestep - last_sample, last_sample, update->ntimestep, nevery);
     begin_anew();
   }
+  const double apart = nevery * update->dt;
+  if (interval > 0.0 && std::fabs(apart - interval) > 1e-9 * interval)
+    error->all(FLERR, "{}: its samples are {} apart in time, and now they would be {}: type 'timestep {}', or use a "
+               "new fix ID and file", name, interval, apart, interval / nevery);
+  interval = apart;
   last_sample = update->ntimestep;
   sample();
   if (taken == block_samples) finish_block();
@@ -280,7 +285,6 @@ double FixE3DShc::mean_of(int part, int row) const
 
 void FixE3DShc::write_file() const
 {
-  const double interval = nevery * update->dt;
   std::string text = fmt::format("# {}\n# units {}\n# interval {:.17g}\n# volume {:.17g}\n# temperature {:.17g}\n"
                                  "# direction {:.17g} {:.17g} {:.17g}\n# steps {} {}\n# samples {}\n# blocks {}\n"
                                  "# columns: lag, then potential and convective part of each block\n",
@@ -374,7 +378,7 @@ void FixE3DShc::write_restart(FILE *fp)
   state.put(STATE_FORMAT);
   state.put(settings());
   for (const bigint number : {num_blocks, first_step, last_step}) state.put(number);
-  state.put(std::vector<double>{mean_temperature, mean_volume});
+  state.put(std::vector<double>{mean_temperature, mean_volume, interval});
   state.put(blocks);
   if (!state.write(fp))
     error->one(FLERR, "{}: {} blocks are larger than a restart file holds; use a larger Nfreq", name, num_blocks);
@@ -394,13 +398,14 @@ void FixE3DShc::restart(char *buf)
     const bigint number = state.number(), first = state.number(), last = state.number();
     const auto means = state.list<double>();
     auto values = state.list<double>();
-    if (means.size() != 2 || values.size() != static_cast<std::size_t>(number * NUM_PARTS * num_rows))
+    if (means.size() != 3 || values.size() != static_cast<std::size_t>(number * NUM_PARTS * num_rows))
       throw std::runtime_error("it does not hold the blocks that it says");
     num_blocks = number;
     first_step = first;
     last_step = last;
     mean_temperature = means[0];
     mean_volume = means[1];
+    interval = number > 0 ? means[2] : 0.0;
     blocks = std::move(values);
   } catch (const std::exception &e) {
     problem = e.what();

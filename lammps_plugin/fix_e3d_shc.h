@@ -58,6 +58,7 @@ class FixE3DShc : public Fix {
   int slot = 0;               // of the newest sample
   bigint filled = 0;          // samples in the ring, at most num_lags
   bigint last_sample = -1;    // step
+  double interval = 0.0;      // time between samples, of those here and of finished blocks; 0: there are none
 
   // this rank's part of the block: sums over atoms and samples
 

@@ -10,10 +10,10 @@ import pytest
 
 from e3d_lmp import cli
 from e3d_lmp.errors import E3DError
-from e3d_lmp.heat.conversion import METAL, REAL, heat_units, reduced_time, with_error
+from e3d_lmp.heat.conversion import BOLTZMANN, METAL, REAL, heat_units, reduced_time, with_error
 from e3d_lmp.heat.current import HeatCurrent, join_parts, read_current
 from e3d_lmp.heat.green_kubo import autocorrelation, find_plateau, green_kubo
-from e3d_lmp.heat.hnemd import driven_runs, group_by_force, hnemd, parse_force
+from e3d_lmp.heat.hnemd import DrivenRuns, driven_runs, group_by_force, hnemd, parse_force
 from e3d_lmp.heat.spectrum import read_correlations, spectrum
 from tolerances import close
 
@@ -92,6 +92,19 @@ def test_no_plateau_is_said() -> None:
     )
 
 
+@pytest.mark.parametrize(("errors", "settled"), [(2.8, True), (3.2, False)])
+def test_rule_of_the_plateau(errors: float, settled: bool) -> None:
+    """A running integral that rests from 5 to 16 and from 26 on: the first rest is too short, and the plateau
+    begins at twice the second one. A slope counts from 3 standard errors of a change on.
+    """
+    t = np.arange(161.0)
+    mean = np.minimum(t, 5.0) + np.clip(t - 16.0, 0.0, 10.0) + 1e-4 * errors * t
+    curves = mean + 1e-4 * np.sqrt(3.0) * np.array([[-1.0], [1.0], [-1.0], [1.0]]) * t
+    spread = (curves[:, 2] - curves[:, 1]).std(ddof=1) / 2.0
+    close("standard error of a change", spread, 1e-4, 1e-12)
+    assert find_plateau(curves) == ((52, 104, True) if settled else (80, 160, False))
+
+
 def test_units_agree() -> None:
     """One run told in metal, real and reduced units has one conductivity in W/m/K."""
     current = damped_noise(5, 5000, 0.8)
@@ -132,9 +145,23 @@ def test_numbers_with_errors() -> None:
 
 def response(force: float, cubic: float, seed: int) -> HeatCurrent:
     """A run of 2 W/m/K at small forces."""
-    noise = np.random.default_rng(seed).normal(0.0, 0.02, (2000, 3))
-    mean = 2.0 / WATT * 1000.0 * 300.0 * force * (1.0 + cubic * force**2)
-    return run_of(noise + np.array([mean, 0.0, 0.0]))
+    volume = 1e10
+    noise = np.random.default_rng(seed).normal(0.0, 2e-5 * volume, (2000, 3))
+    mean = 2.0 / WATT * volume * 300.0 * force * (1.0 + cubic * force**2)
+    return run_of(noise + np.array([mean, 0.0, 0.0]), volume=volume)
+
+
+def least_noise(force: float, volume: float) -> float:
+    """That of equilibrium in 40 ps of `response`, in SI units."""
+    return float(np.sqrt(2.0 * 2.0 * BOLTZMANN / (volume * 1e-30 * 40e-12)) / (force * 1e10))
+
+
+def test_error_of_hnemd_is_that_of_equilibrium_at_least() -> None:
+    """However quiet the blocks happen to be; two runs halve its square."""
+    quiet = run_of(np.tile([2.0 / WATT * 1000.0 * 300.0 * 0.005, 0.0, 0.0], (2000, 1)))
+    for count in (1, 2):
+        group = driven_runs(np.array([0.005, 0.0, 0.0]), [quiet] * count, METAL, 0.002)
+        close("error", group.error, least_noise(0.005, 1000.0) / np.sqrt(count), 1e-5)
 
 
 def test_hnemd_sees_where_the_response_is_not_linear() -> None:
@@ -148,21 +175,45 @@ def test_hnemd_sees_where_the_response_is_not_linear() -> None:
     assert abs(result.conductivity - 2.0) < 5.0 * result.error < 0.2
     noise = 0.02 * WATT / (1000.0 * 300.0 * 0.005) / np.sqrt(2000.0)
     assert 0.4 * noise < result.groups[0].error < 2.0 * noise
+    assert result.groups[0].error > least_noise(0.005, 1e10)
     time, running = result.groups[0].running[0]
     close("running mean", running[-1], result.groups[0].conductivity, 1e-9)
     close("time", time[-1], 2000 * 10 * 0.002, 1e-9)
+
+
+def test_mean_over_forces() -> None:
+    """Weighted by 1/error^2; beyond the first force that is not linear none counts."""
+    nothing = np.zeros(0)
+    groups = [
+        DrivenRuns(force, kappa, error, nothing, [], 300.0, 0.0)
+        for force, kappa, error in (
+            (0.08, 2.08, 0.01),
+            (0.01, 2.0, 0.1),
+            (0.04, 3.0, 0.05),
+            (0.02, 2.1, 0.05),
+        )
+    ]
+    result = hnemd(groups)
+    assert [group.force for group in result.groups] == [0.01, 0.02, 0.04, 0.08]
+    assert result.linear == [True, True, False, False]
+    close("mean", result.conductivity, (100 * 2.0 + 400 * 2.1) / 500, 1e-12)
+    close("error", result.error, 500**-0.5, 1e-12)
 
 
 def test_hnemd_sees_a_current_that_grows() -> None:
     """A run in three files is one run, and its drift is seen over all of them; a steady one has none."""
     steady = [response(0.01, 0.0, seed) for seed in range(3)]
     parts = [
-        HeatCurrent(run.path, run.step + 20000 * k, run.current * (1.0 + 0.05 * k), 300.0, 1000.0)
+        HeatCurrent(run.path, run.step + 20000 * k, run.current * (1.0 + 0.05 * k), 300.0, run.volume)
         for k, run in enumerate(steady)
     ]
     joined = join_parts(parts)
     assert len(joined) == 1 and len(joined[0].step) == 6000 and joined[0].interval == 10
     assert len(join_parts(steady)) == 3
+    volume = steady[0].volume
+    rest = HeatCurrent("rest", 20000 + steady[0].step[:500], steady[1].current[:500], 325.0, 1.25 * volume)
+    longer = join_parts([steady[0], rest])[0]
+    assert (longer.temperature, longer.volume) == (305.0, 1.05 * volume)
     force = np.array([0.01, 0.0, 0.0])
     group = driven_runs(force, parts, METAL, 0.002)
     assert len(group.blocks) == 10 and group.drift > 5.0 and not group.steady
@@ -217,7 +268,8 @@ def test_spectrum_finds_a_frequency() -> None:
     lag = 0.01 * np.arange(-199, 200)
     values = np.zeros((1, 2, 399))
     values[0, 0] = np.cos(2.0 * np.pi * 12.0 * lag) * np.exp(-np.abs(lag) / 0.3) + 0.3 * np.sin(30.0 * lag)
-    result = spectrum([Correlations("x", "metal", 0.01, values, 300.0, 1000.0)], 0.01)
+    along = np.array([1.0, 0.0, 0.0])
+    result = spectrum([Correlations("x", "metal", 0.01, values, 300.0, 1000.0, along)], 0.01)
     mean, error = result.mean()
     assert abs(result.frequency[np.argmax(mean)] - 12.0) < 0.5 and np.isnan(error).all()
     near = np.abs(result.frequency - 12.0) < 3.0
@@ -246,6 +298,16 @@ def test_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
     path.write_text("\n".join(lines[:5]))
     with pytest.raises(E3DError, match="at least 10 are needed"):
         read_current(path)
+    path.write_text("\n".join([*lines[:20], lines[20][:-1]]))  # a volume of 100, as far as it was written
+    assert len(read_current(path).step) == 18 and read_current(path).volume == 1000.0
+    path.write_text("\n".join([*lines[:20], lines[20][:12]]))
+    assert len(read_current(path).step) == 18
+    path.write_text("\n".join([*lines[:20], lines[20][:-4] + "nan\n"]))
+    with pytest.raises(E3DError, match="the volume is nan"):
+        read_current(path)
+    path.write_text("\n".join([*lines[:2], *(lines[2:3] * 12), ""]))
+    with pytest.raises(E3DError, match="rows must go forward in time"):
+        read_current(path)
     path.write_text("\n".join([*lines[:5], lines[5][:-4]]) + " \n1 2\n")
     with pytest.raises(E3DError, match="not a file of fix ave/time"):
         read_current(path)
@@ -256,6 +318,12 @@ def test_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
         read_correlations(path)
     with pytest.raises(E3DError, match="cannot read"):
         read_correlations(tmp_path / "nowhere.txt")
+    text = write_shc(tmp_path / "shc.txt", np.ones((1, 2, 5))).read_text()
+    for right, wrong in (("temperature 300", "temperature 0"), (" 1 1\n", " 1 nan\n")):
+        assert right in text
+        path.write_text(text.replace(right, wrong))
+        with pytest.raises(E3DError, match="has the simulation blown up"):
+            read_correlations(path)
     with pytest.raises(E3DError, match="too short for correlations"):
         green_kubo([run_of(current)], METAL, 0.002, 0.5)
 
@@ -283,10 +351,27 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     )
     assert cli.main(["heat", "hnemd", files[0], *common]) == 2
     assert "give the driving force and the file" in capsys.readouterr().err
+    # what is skipped of a run in two files is skipped of the first, and they are still one run
+    text = Path(files[0]).read_text().splitlines(keepends=True)
+    (tmp_path / "a.txt").write_text("".join(text[:2002]))
+    (tmp_path / "b.txt").write_text("".join([*text[:2], *text[2002:]]))
+    rows = []
+    for parts in ([files[0]], [str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]):
+        words = [f"0.01={part}" for part in parts]
+        assert cli.main(["heat", "hnemd", *words, *common, "--skip", "5000", "-o", out[0]]) == 0
+        rows.append((tmp_path / "hnemd.csv").read_text().splitlines()[1].split(","))
+    assert rows[0][:2] == rows[1][:2] == ["0.01", "1"]
+    close("in parts", float(rows[1][2]) / float(rows[0][2]), 1.0, 1e-9)
+    for wrong in (["--timestep", "nan"], [*common, "--skip", "-5"]):
+        assert cli.main(["heat", "hnemd", words[0], *wrong]) == 2
+    assert cli.main(["heat", "green-kubo", *files, *common, "--length", "nan"]) == 2
+    capsys.readouterr()
 
     shc = write_shc(tmp_path / "shc.txt", np.random.default_rng(3).normal(0.0, 1.0, (3, 2, 39)))
     out = [str(tmp_path / name) for name in ("shc.json", "shc.pdf")]
     assert cli.main(["heat", "spectrum", str(shc), "--force", "0.01", "-o", *out]) == 0
     table = json.loads((tmp_path / "shc.json").read_text())
     close("integral", table["spectrum"][-1]["integral"], table["conductivity"], 1e-9)
+    for force, code in (("0.01,0,0", 0), ("-0.01,0,0", 2), ("0,0.01,0", 2)):
+        assert cli.main(["heat", "spectrum", str(shc), f"--force={force}"]) == code
     assert cli.main(["heat", "green-kubo", files[0], *common, "--length", "4", "--atom", "1", "1", "1"]) == 2

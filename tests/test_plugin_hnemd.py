@@ -212,3 +212,14 @@ run 0"""
     run = run_lammps(script_of(model_files("allegro-plain"), ELEMENTS, tail=script, edges=False), tmp_path)
     assert run.output.count("fix bath langevin acts on single atoms") == 1
     assert run.output.count("acts on single atoms") == 1
+    assert "is not periodic" not in run.output
+
+
+def test_warns_of_walls(tmp_path: Path, model_files) -> None:
+    """Of those that the force points at, and of no others."""
+    atoms = noble_gases()
+    write_data(tmp_path / "data.lmp", atoms, LENNARD_JONES.elements, velocities=True)
+    tail = "fix drive all e3d/hnemd 1e-4 0 1e-4\nrun 0"
+    script = script_of(model_files("lj"), LENNARD_JONES.elements, boundary="p f f", tail=tail, edges=False)
+    run = run_lammps(script, tmp_path)
+    assert run.output.count("is not periodic") == 1 and "the boundary along z is not" in run.output

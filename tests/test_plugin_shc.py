@@ -118,7 +118,7 @@ def test_lag_zero_is_the_heat_current(tmp_path: Path, model_files) -> None:
     write_data(tmp_path / "data.lmp", box(), ELEMENTS, velocities=True)
     tail = """compute heat all e3d/heat
 fix drive all e3d/hnemd 0.03 0 0
-fix out all e3d/shc 1 4 10 1 0 0 file shc.txt
+fix out all e3d/shc 1 4 5 1 0 0 file shc.txt
 fix md all nve
 timestep 0.0002
 thermo 1
@@ -131,7 +131,8 @@ run 13
     run_lammps(script, tmp_path, 2)
     flux = np.loadtxt(tmp_path / "flux.txt")[-10:]
     head, _, got = read_shc(tmp_path / "shc.txt")
-    potential, convective = got[0, :, 3]
+    assert len(got) == 2
+    potential, convective = got[:, :, 3].mean(axis=0)
     scale = np.abs(flux[:, 0]).max()
     close("convective", convective / scale, flux[:, 1].mean() / scale, SUM_RULE)
     close("potential", potential / scale, (flux[:, 0] - flux[:, 1]).mean() / scale, SUM_RULE)
@@ -158,6 +159,28 @@ def test_finished_blocks_survive_a_restart(tmp_path: Path, model_files) -> None:
     other = run_lammps(again.replace("e3d/shc 1 3 5", "e3d/shc 1 4 5"), tmp_path)
     assert "begins with no blocks" in other.output and "it is of other settings" in other.output
     assert len(read_shc(tmp_path / "shc.txt")[2]) == 1
+    slower = start_lammps(again.replace("timestep 0.002", "timestep 0.004"), tmp_path)
+    assert slower.code != 0 and "its samples are 0.002 apart" in slower.output
+    assert "type 'timestep 0.002'" in slower.output
+
+
+def test_missing_samples_begin_a_new_block(tmp_path: Path, model_files) -> None:
+    """A block has only samples at equal distances: after a gap the ring is filled anew, and that is said."""
+    write_data(tmp_path / "data.lmp", noble_gases(), LENNARD_JONES.elements, velocities=True)
+    tail = """fix out all e3d/shc 1 3 4 1 0 0 file shc.txt
+timestep 0.002
+fix md all nve
+thermo 10
+run 5
+minimize 0.0 0.0 2 2
+run 7
+"""
+    script = script_of(model_files("lj"), LENNARD_JONES.elements, tail=tail, edges=False)
+    run = run_lammps(script, tmp_path, 2)
+    assert run.output.count("it begins a new block") == 1
+    head, _, blocks = read_shc(tmp_path / "shc.txt")
+    # 5 steps leave 3 samples of the first block; of steps 8 to 14 two more fill the ring, then 4 and 1
+    assert len(blocks) == 1 and [int(word) for word in head["steps"]] == [10, 13]
 
 
 @pytest.mark.parametrize(

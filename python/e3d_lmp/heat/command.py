@@ -12,7 +12,7 @@ import numpy as np
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import PICTURES, plot_green_kubo, plot_hnemd, plot_spectrum, save_figure
 from e3d_lmp.heat.conversion import HeatUnits, heat_units, with_error
-from e3d_lmp.heat.current import read_current
+from e3d_lmp.heat.current import HeatCurrent, continues, read_current
 from e3d_lmp.heat.green_kubo import GreenKubo, green_kubo
 from e3d_lmp.heat.hnemd import Hnemd, group_by_force, hnemd, parse_force
 from e3d_lmp.heat.spectrum import PARTS, read_correlations, spectrum
@@ -77,7 +77,7 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--volume", type=float, metavar="V", help="default: mean of the file's v_volume")
     parser.add_argument(
-        "--skip", type=int, default=0, metavar="STEPS", help="leave out so many steps of every file"
+        "--skip", type=int, default=0, metavar="STEPS", help="leave out so many steps of every run"
     )
     _add_output(parser)
 
@@ -94,8 +94,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _units(args: argparse.Namespace) -> HeatUnits:
-    if args.timestep <= 0.0:
+    if not 0.0 < args.timestep < np.inf:
         raise E3DError(f"--timestep {args.timestep:g}: the time step is positive")
+    if args.skip < 0:
+        raise E3DError(f"--skip {args.skip}: the steps to leave out are 0 or more")
     if args.atom and args.units != "lj":
         raise E3DError("--atom is for runs in --units lj")
     return heat_units(args.units, tuple(args.atom) if args.atom else None)
@@ -142,12 +144,16 @@ def _run_green_kubo(args: argparse.Namespace) -> None:
 
 def _run_hnemd(args: argparse.Namespace) -> None:
     units = _units(args)
-    runs: dict[str, list[Any]] = {}
+    runs: dict[str, list[HeatCurrent]] = {}
     for word in args.runs:
         force, equals, path = word.partition("=")
         if not equals or not path:
             raise E3DError(f"'{word}': give the driving force and the file, as in 1e-4,0,0=current.txt")
-        runs.setdefault(force, []).append(read_current(path, args.temperature, args.volume, args.skip))
+        parts = runs.setdefault(force, [])
+        run = read_current(path, args.temperature, args.volume)
+        if args.skip and not (parts and continues(parts[-1], run)):  # a transient is in the first part
+            run = read_current(path, args.temperature, args.volume, args.skip)
+        parts.append(run)
     result = hnemd(group_by_force(runs, units, args.timestep))
     unit = units.conductivity
     columns = [
@@ -184,8 +190,12 @@ def _run_hnemd(args: argparse.Namespace) -> None:
 
 
 def _run_spectrum(args: argparse.Namespace) -> None:
+    runs = [read_correlations(path) for path in args.files]
     force = float(np.linalg.norm(parse_force(args.force)))
-    result = spectrum([read_correlations(path) for path in args.files], force, args.parts, args.window)
+    if "," in args.force:
+        for run in runs:
+            run.check_direction(parse_force(args.force))
+    result = spectrum(runs, force, args.parts, args.window)
     kappa, error = result.conductivity
     print(
         f"conductivity {with_error(kappa, error, '+-')} W/m/K, the integral over the spectrum, from "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Sequence
@@ -49,7 +50,8 @@ def read_current(
     """Read a file of ``fix ave/time`` in mode scalar.
 
     The current is the first three columns after the step; temperature and volume are those columns whose
-    name in the file's second line is one of `TEMPERATURES` and `VOLUMES`, unless they are given.
+    name in the file's second line is one of `TEMPERATURES` and `VOLUMES`, unless they are given. A last line
+    without its end is what a run that was killed had written so far: it is left out.
 
     Parameters
     ----------
@@ -63,10 +65,12 @@ def read_current(
     """
     try:
         with open(path, encoding="utf-8") as file:
-            head = [line[1:].split() for _, line in zip(range(2), file, strict=False) if line[0] == "#"]
+            text = file.read()
+        text = text[: text.rfind("\n") + 1]
+        head = [line[1:].split() for line in text.split("\n", 2)[:2] if line.startswith("#")]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numpy warns of an empty file; that is an error below
-            table = np.loadtxt(path, ndmin=2)
+            table = np.loadtxt(io.StringIO(text), ndmin=2)
     except OSError as error:
         raise E3DError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, IndexError) as error:
@@ -82,6 +86,8 @@ def read_current(
     steps = table[:, 0].astype(np.int64)
     if len(steps) < 10:
         raise E3DError(f"{path}: {len(steps)} rows are left, at least 10 are needed")
+    if steps[1] <= steps[0]:
+        raise E3DError(f"{path}: after step {steps[0]} comes step {steps[1]}; rows must go forward in time")
     uneven = np.flatnonzero(np.diff(steps) != steps[1] - steps[0])
     if uneven.size:
         first = int(steps[uneven[0]])
@@ -97,12 +103,17 @@ def read_current(
     )
 
 
+def continues(before: HeatCurrent, run: HeatCurrent) -> bool:
+    """Whether a run goes on from another one: it begins one interval after the other ended."""
+    return bool(run.step[0] - before.step[-1] == before.interval == run.interval)
+
+
 def join_parts(runs: Sequence[HeatCurrent]) -> list[HeatCurrent]:
-    """The runs; one that begins one interval after the one before it ended is its continuation."""
+    """The runs; one that `continues` the one before it is put together with it."""
     joined: list[HeatCurrent] = []
     for run in runs:
         before = joined[-1] if joined else None
-        if before and run.step[0] - before.step[-1] == before.interval == run.interval:
+        if before and continues(before, run):
             sizes = [len(before.step), len(run.step)]
             joined[-1] = HeatCurrent(
                 f"{before.path} {run.path}",
@@ -129,6 +140,6 @@ def _mean(
                 "fix ave/time"
             )
         value = float(table[:, names.index(found[0])].mean())
-    if value <= 0.0:
-        raise E3DError(f"{path}: the {what} is {value:g}; it must be positive")
+    if not 0.0 < value < np.inf:
+        raise E3DError(f"{path}: the {what} is {value:g}; it must be positive and finite")
     return value

@@ -113,6 +113,8 @@ def green_kubo(
     if len(runs) * blocks < 2:
         raise E3DError("one curve has no error: give more runs, or --blocks 2 or more")
     step = intervals.pop() * timestep * units.time
+    if not np.isfinite(length):
+        raise E3DError(f"a correlation time of {length:g} {units.times}: give a number, such as --length 10")
     lags = round(length / step) + 1
     if lags < 8:
         raise E3DError(

@@ -39,6 +39,7 @@ class Correlations:
     values         (blocks, 2, 2 N - 1): potential and convective part, lag 0 in the middle
     temperature, volume
         means over the blocks
+    direction      (3,) unit vector of the fix
     """
 
     path: str
@@ -47,6 +48,16 @@ class Correlations:
     values: np.ndarray
     temperature: float
     volume: float
+    direction: np.ndarray
+
+    def check_direction(self, force: np.ndarray) -> None:
+        """Raise `E3DError` if a driving force (3,) does not point where the fix looked."""
+        if force @ self.direction < (1.0 - 1e-6) * np.linalg.norm(force):
+            along, given = (" ".join(f"{x:g}" for x in vector) for vector in (self.direction, force))
+            raise E3DError(
+                f"{self.path}: fix e3d/shc had the direction {along}, and the driving force is {given}: the "
+                "spectrum is that of a force along its direction; run again with the direction of the force"
+            )
 
 
 def read_correlations(path: str | os.PathLike) -> Correlations:
@@ -67,13 +78,24 @@ def read_correlations(path: str | os.PathLike) -> Correlations:
         blocks, rows = int(head["blocks"][0]), len(table)
         if table.shape[1] != 1 + 2 * blocks or rows % 2 == 0 or rows < 3:
             raise ValueError(f"a table of {table.shape} does not hold {blocks} blocks of two parts")
+        interval, temperature, volume = (float(head[key][0]) for key in ("interval", "temperature", "volume"))
+        direction = np.array([float(word) for word in head["direction"]])
+        numbers = (interval, temperature, volume)
+        if not (np.isfinite(table).all() and np.isfinite(numbers).all() and min(numbers) > 0.0):
+            raise ValueError(
+                "it has numbers that are not finite, or an interval, a temperature or a volume of 0; has the "
+                "simulation blown up?"
+            )
+        if direction.shape != (3,):
+            raise ValueError(f"its direction has {len(direction)} numbers")
         return Correlations(
             str(path),
             head["units"][0],
-            float(head["interval"][0]),
+            interval,
             table[:, 1:].T.reshape(blocks, 2, rows).copy(),
-            float(head["temperature"][0]),
-            float(head["volume"][0]),
+            temperature,
+            volume,
+            direction,
         )
     except OSError as error:
         raise E3DError(f"cannot read {path}: {error.strerror or error}") from None
