@@ -63,13 +63,17 @@ class BandedTersoff(Tersoff):
         return sum_over_edges(edge_energy, edge_index, atom_types, self.shifts), edge_energy
 
 
+def write_model(path: Path) -> None:
+    """Silicon of the SiC parameters as an edge model, unless it is there."""
+    row = TERSOFF_SIC.rows["Si", "Si", "Si"]
+    table = {name: torch.tensor([row[name]], dtype=torch.float64) for name in TYPE_ROW}
+    write_vectorised(BandedTersoff(1, table), metadata_of(("Si",), (row["R"] + row["D"],)), path)
+
+
 def run(folder: Path, parts: int, force: float) -> None:
     """Every part that has no restart file yet, one after the other on one core."""
     folder.mkdir(parents=True, exist_ok=True)
-    row = TERSOFF_SIC.rows["Si", "Si", "Si"]
-    table = {name: torch.tensor([row[name]], dtype=torch.float64) for name in TYPE_ROW}
-    metadata = metadata_of(("Si",), (row["R"] + row["D"],))
-    write_vectorised(BandedTersoff(1, table), metadata, folder / "silicon.nequip.pt2")
+    write_model(folder / "silicon.nequip.pt2")
     (folder / "force.txt").write_text(f"{force}\n")
     for part in range(1, parts + 1):
         if not (folder / f"silicon.{part}.restart").exists():
