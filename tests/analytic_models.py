@@ -260,7 +260,7 @@ class TersoffPotential:
 
     def model(self) -> tuple[EdgeModel, ModelMetadata]:
         """The edge model and its metadata."""
-        triples = list(itertools.product(self.elements, repeat=3))
+        triples = [(a, b, c) for a, b, c in itertools.product(self.elements, repeat=3)]
         table = {
             name: torch.tensor([self.rows[triple][name] for triple in triples], dtype=torch.float64)
             for name in TYPE_ROW

@@ -27,14 +27,15 @@ SOLID = {"constant": 5.376, "temperature": 70.0, "timestep": 0.004, "cutoff": 13
 def jobs(seeds: int) -> list[tuple[str, str, dict[str, object]]]:
     """(name of the file, input, variables) of every run, the quick and decisive ones first."""
     rows: list[tuple[str, str, dict[str, object]]] = []
-    solid = SOLID | {"steps": 200000}
+    solid: dict[str, object] = {**SOLID, "steps": 200000}
     for seed in range(1, seeds + 1):
         rows.append((f"liquid.lammps.{seed}", "in.green_kubo", {"style": "lj", "seed": seed}))
     for seed in range(1, seeds + 1):
-        words = solid | {"style": "lj", "seed": seed, "every": 5}
-        rows.append((f"solid.lammps.{seed}", "in.green_kubo", words))
+        native = solid | {"style": "lj", "seed": seed, "every": 5}
+        rows.append((f"solid.lammps.{seed}", "in.green_kubo", native))
     for seed in range(1, seeds // 2 + 1):
-        for phase, base in (("liquid", {}), ("solid", solid)):
+        for phase in FORCES:
+            base = solid if phase == "solid" else {}
             model = {"model": f"{phase}.nequip.pt2"}
             for force in FORCES[phase]:
                 words = base | model | {"seed": 100 + seed, "force": force}

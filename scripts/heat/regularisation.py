@@ -205,10 +205,10 @@ def on_frames(edge_model: EdgeModel, data: Path) -> tuple[np.ndarray, float]:
 def result(folder: Path) -> dict[str, Any]:
     """Numbers of all that is done: J in eV angstrom/ps by root of the atoms, kappa in k_B/(sigma tau)."""
     from e3d_lmp.decomposition import decompose
+    from e3d_lmp.export import load_model
     from e3d_lmp.heat.current import read_current
     from e3d_lmp.heat.green_kubo import green_kubo
     from e3d_lmp.heat.hnemd import driven_runs
-    from e3d_lmp.training.evaluate import load_model
 
     reduced = heat_units("lj", (EPSILON, SIGMA, MASS)).watt
     settings = {"sizes": json.loads((folder / "sizes.json").read_text()), "terms": TERMS}
