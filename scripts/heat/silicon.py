@@ -4,8 +4,9 @@
     python scripts/heat/silicon.py result out/silicon -o silicon.json
 
 The parameters are those of Phys. Rev. B 39, 5566 (1989), for which 230 to 250 W/m/K at 300 K are known.
-The error of 512 atoms and |F| = 5e-5 1/angstrom after t ns is about 51/sqrt(t) W/m/K; a larger force makes
-the current grow without end (measured with 2e-4: see docs/heat.md).
+The error of 512 atoms and |F| = 5e-5 1/angstrom after t ns is about 51/sqrt(t) W/m/K. This force is still too
+large for them: steady, but 432 W/m/K; and with 2e-4 the current grows without end (docs/heat.md). Take more
+cells and a smaller force.
 """
 
 from __future__ import annotations
