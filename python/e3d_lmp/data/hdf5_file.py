@@ -1,4 +1,4 @@
-"""HDF5 files of training data: opened and read within one boundary for what h5py raises; the labelled frames
+"""HDF5 files of training data: opened and read within one boundary for what h5py raises; the molecule
 of a group."""
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 
 from e3d_lmp.data.field_units import ENERGY_UNITS, GRADIENT_UNITS, LENGTH_UNITS, in_units
 from e3d_lmp.data.isolated_atoms import cohesive_energy
-from e3d_lmp.data.records import Wanted
+from e3d_lmp.data.records import Molecule, Wanted
+from e3d_lmp.data.screening import screened
 from e3d_lmp.errors import E3DError
 
 
@@ -71,9 +72,16 @@ class Labels:
         return [self.positions, self.energy] + [self.forces] * with_forces
 
 
-def labelled_frames(group: h5py.Group, numbers: np.ndarray, labels: Labels, wanted: Wanted) -> dict[str, Any]:
-    """The fields of a `Molecule` that are arrays over the frames of a group, and its atomic numbers, in eV
-    and angstrom; forces are nan where they are not wanted.
+def read_molecule(
+    group: h5py.Group, numbers: np.ndarray, labels: Labels, wanted: Wanted, **about: Any
+) -> Molecule | None:
+    """The sound frames of a group, None if there are none (`screened`); forces are nan where they are not
+    wanted.
+
+    Parameters
+    ----------
+    numbers : (N,) atomic numbers
+    about : the other fields of `Molecule`: name, subset, smiles, charge, keys
 
     Raises
     ------
@@ -86,13 +94,15 @@ def labelled_frames(group: h5py.Group, numbers: np.ndarray, labels: Labels, want
     forces = np.full(positions.shape, np.nan)
     if wanted.forces:
         forces = labels.forces_sign * in_units(group[labels.forces], GRADIENT_UNITS, force)
-    return {
-        "atomic_numbers": numbers,
-        "positions": positions,
-        "energy": cohesive_energy(total, numbers, wanted.atoms),
-        "forces": forces,
-        "frames": np.arange(len(total)),
-    }
+    molecule = Molecule(
+        atomic_numbers=numbers,
+        positions=positions,
+        energy=cohesive_energy(total, numbers, wanted.atoms),
+        forces=forces,
+        frames=np.arange(len(total)),
+        **about,
+    )
+    return screened(molecule, wanted)
 
 
 def check_shapes(group: h5py.Group, fields: Sequence[str]) -> None:

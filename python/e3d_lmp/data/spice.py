@@ -15,9 +15,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from e3d_lmp.data.hdf5_file import Labels, check_shapes, labelled_frames, open_hdf5
+from e3d_lmp.data.hdf5_file import Labels, check_shapes, open_hdf5, read_molecule
 from e3d_lmp.data.records import Molecule, Wanted
-from e3d_lmp.data.screening import screened
 from e3d_lmp.data.smiles import formal_charge
 from e3d_lmp.data.split import molecule_key
 from e3d_lmp.errors import E3DError
@@ -43,16 +42,10 @@ def read_spice(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
             charge = formal_charge(smiles)
             if not wanted.takes(numbers, subset, charge):
                 continue
-            molecule = Molecule(
-                name=name,
-                subset=subset,
-                smiles=smiles,
-                charge=charge,
-                **labelled_frames(group, numbers, _labels(energy), wanted),
-            )
-            sound = screened(molecule, wanted)
-            if sound is not None:
-                yield replace(sound, keys=(molecule_key(numbers, sound.positions[0]),))
+            about = {"name": name, "subset": subset, "smiles": smiles, "charge": charge}
+            molecule = read_molecule(group, numbers, _labels(energy), wanted, **about)
+            if molecule is not None:
+                yield replace(molecule, keys=(molecule_key(numbers, molecule.positions[0]),))
 
 
 def _check_group(

@@ -17,9 +17,8 @@ import h5py
 import numpy as np
 
 from e3d_lmp.data.field_units import LENGTH_UNITS, in_units
-from e3d_lmp.data.hdf5_file import Labels, check_shapes, labelled_frames, open_hdf5
+from e3d_lmp.data.hdf5_file import Labels, check_shapes, open_hdf5, read_molecule
 from e3d_lmp.data.records import Molecule, Wanted
-from e3d_lmp.data.screening import screened
 from e3d_lmp.data.smiles import formal_charge
 from e3d_lmp.data.split import molecule_key
 from e3d_lmp.errors import E3DError
@@ -84,17 +83,16 @@ def _reaction(path: str | Path, part: h5py.Group, name: str, wanted: Wanted) -> 
         numbers = _numbers(member)
         if not wanted.takes(numbers, subset, charge):
             continue
-        molecule = Molecule(
-            name=f"{name}/{subset}",
-            subset=subset,
-            smiles=smiles,
-            keys=keys,
-            charge=charge,
-            **labelled_frames(member, numbers, _labels(wanted), wanted),
-        )
-        sound = screened(molecule, wanted)
-        if sound is not None:
-            yield sound
+        about = {
+            "name": f"{name}/{subset}",
+            "subset": subset,
+            "smiles": smiles,
+            "charge": charge,
+            "keys": keys,
+        }
+        molecule = read_molecule(member, numbers, _labels(wanted), wanted, **about)
+        if molecule is not None:
+            yield molecule
 
 
 def _energy_field(wanted: Wanted) -> str:
