@@ -1,6 +1,6 @@
 """How wrong ``compute heat/flux`` over the six components of ``stress/atom`` is for many-body models.
 
-    python scripts/heat/six_components.py out/six -o scripts/heat/six_components.json    # two minutes
+    python scripts/heat/six_components.py out/six -o scripts/heat/six_components.json    # minutes
 
 The difference to `compute e3d/heat`, root mean square over a run, in parts of J and of its potential part.
 """
