@@ -31,7 +31,10 @@ using namespace FixConst;
 static constexpr double WATT_METAL = 1.602176634e-19 / (1e-12 * 1e-10);
 static constexpr double WATT_REAL = 4184.0 / 6.02214076e23 / (1e-15 * 1e-10);
 
-static constexpr const char *STATE_FORMAT = "e3d-hnemd-state/1";
+// kinetic energy of the common drift, in mean kinetic energies of an atom, from which on it is reported
+static constexpr double DRIFTING = 1e-3;
+
+static constexpr const char *STATE_FORMAT = "e3d-hnemd-state/2";
 
 /* ----------------------------------------------------------------------
    fix ID group e3d/hnemd Fx Fy Fz
@@ -107,7 +110,30 @@ void FixE3DHnemd::check_thermostats()
 
 void FixE3DHnemd::setup(int vflag)
 {
+  check_momentum();
   post_force(vflag);
+}
+
+/* ----------------------------------------------------------------------
+   a drift of all atoms carries their energy along: J gets a part that no temperature difference drives.
+   Velocities drawn at random have about the drift energy of one atom; those that 'mom yes' drew have none.
+   The momentum of a part of the atoms is not conserved and says nothing.
+------------------------------------------------------------------------- */
+
+void FixE3DHnemd::check_momentum()
+{
+  const bigint count = group->count(igroup);
+  if (momentum_reported || count < 2 || count != atom->natoms) return;
+  const double mass = group->mass(igroup), kinetic = group->ke(igroup);
+  double drift[3];
+  group->vcm(igroup, mass, drift);
+  const double energy_of_drift =
+      0.5 * force->mvv2e * mass * (drift[0] * drift[0] + drift[1] * drift[1] + drift[2] * drift[2]);
+  if (energy_of_drift <= DRIFTING * kinetic / static_cast<double>(count)) return;
+  momentum_reported = true;
+  if (comm->me == 0)
+    error->warning(FLERR, "{}: the atoms drift with ({:.3g} {:.3g} {:.3g}): J holds the energy that they carry along; "
+                   "type 'velocity {} zero linear'", name, drift[0], drift[1], drift[2], group->names[igroup]);
 }
 
 /* ----------------------------------------------------------------------
@@ -216,7 +242,7 @@ double FixE3DHnemd::compute_vector(int k)
 }
 
 /* ----------------------------------------------------------------------
-   running sums; the driving force says whether they may go on
+   running sums; the group and the driving force say whether they may go on
 ------------------------------------------------------------------------- */
 
 void FixE3DHnemd::write_restart(FILE *fp)
@@ -224,6 +250,7 @@ void FixE3DHnemd::write_restart(FILE *fp)
   if (comm->me != 0) return;
   E3D::RestartWriter state;
   state.put(STATE_FORMAT);
+  state.put(group->names[igroup]);
   state.put(std::vector<double>(drive, drive + 3));
   state.put(samples);
   state.put(std::vector<double>{sum_flux[0], sum_flux[1], sum_flux[2], sum_temperature, current[0], current[1],
@@ -239,6 +266,7 @@ void FixE3DHnemd::restart(char *buf)
   try {
     E3D::RestartReader state(buf);
     if (state.text() != STATE_FORMAT) throw std::runtime_error("it is of another version of e3d");
+    if (state.text() != group->names[igroup]) throw std::runtime_error("it is of another group");
     const auto force_before = state.list<double>();
     if (!std::equal(drive, drive + 3, force_before.begin(), force_before.end()))
       throw std::runtime_error("it is of another driving force");

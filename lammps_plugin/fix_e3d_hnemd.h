@@ -39,7 +39,7 @@ class FixE3DHnemd : public Fix {
   double magnitude;          // |F_e|
   double watt_per_m_k;       // one energy/(time length temperature) of the run in W/m/K
   class PairE3D *pair = nullptr;
-  bool thermostat_reported = false;
+  bool thermostat_reported = false, momentum_reported = false;
 
   // of the last evaluation, owned and ghost atoms
 
@@ -55,6 +55,7 @@ class FixE3DHnemd : public Fix {
 
   void gather_virials();
   void check_thermostats();
+  void check_momentum();
 };
 
 }    // namespace LAMMPS_NS

@@ -151,12 +151,13 @@ void FixE3DShc::unpack_reverse_comm(int n, int *list, double *buf)
 }
 
 /* ----------------------------------------------------------------------
-   forget the samples and the block that is not finished
+   forget the samples and the block that is not finished, and, if none is, how far apart they were
 ------------------------------------------------------------------------- */
 
 void FixE3DShc::begin_anew()
 {
   filled = taken = 0;
+  if (num_blocks == 0) interval = 0.0;
   sum_kinetic = sum_volume = 0.0;
   std::fill(sums.begin(), sums.end(), 0.0);
 }

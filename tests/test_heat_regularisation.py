@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from e3d_lmp.decomposition import EdgeModelWithForces
@@ -19,11 +21,13 @@ sys.path.insert(0, str(ROOT / "scripts" / "heat"))
 
 import regularisation
 
-TINY = {"frames": 40, "apart": 5, "samples": 12, "equilibrate": 50}
+TINY = {"frames": 40, "apart": 5, "samples": 144, "equilibrate": 50}
 
 
-def test_exact_potential(tmp_path: Path) -> None:
-    """The edge model has the energies and the current of LAMMPS's own pair style, shared by halves."""
+def test_exact_potential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The edge model has the energies and the current of LAMMPS's own pair style, shared by halves; then its row
+    of the result.
+    """
     regularisation.label_frames(tmp_path, TINY)
     regularisation.run_trajectory(tmp_path, TINY)
     regularisation.write_exact(tmp_path, TINY, "pth")
@@ -54,3 +58,13 @@ def test_exact_potential(tmp_path: Path) -> None:
             current = (energy * v).sum(0) - (vectors * (g * v[index[1]]).sum(1, keepdim=True)).sum(0)
             powers.append(float(current.square().sum()) / len(v))
     close("power", power / np.mean(powers), 1.0, 0.1)  # of some 3000 drawings: 2 %
+
+    (tmp_path / "sizes.json").write_text(json.dumps(TINY))
+    monkeypatch.setattr(regularisation, "TERMS", {})
+    monkeypatch.setattr(regularisation, "LENGTH", 0.25)
+    result = regularisation.result(tmp_path)
+    row = result["results"][regularisation.EXACT]
+    assert result["sizes"] == TINY and row["A_mean_abs_meV"] < 1e-6 and row["J_minus_exact_rms"] == 0.0
+    close("J", row["J_rms"], np.sqrt((theirs.current**2).sum(1).mean() / 108), 1e-4 * row["J_rms"])
+    close("J potential", row["J_potential_rms"], np.sqrt(power), 1e-4 * row["J_rms"])
+    assert row["green_kubo_minus_exact"] == 0.0 and row["green_kubo_error"] > 0.0

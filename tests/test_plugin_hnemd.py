@@ -180,6 +180,10 @@ def test_running_sums_survive_a_restart(tmp_path: Path, model_files) -> None:
     run = run_lammps(again + other, tmp_path)
     assert "begins a new average" in run.output and "another driving force" in run.output
     close("samples", np.loadtxt(tmp_path / "other.txt")[3], 0, 0.0)
+    part = "group some type 1\n" + fix.replace("drive all", "drive some")
+    run = run_lammps(again + part + common + "run 0\n" + last.format("part.txt"), tmp_path)
+    assert "begins a new average" in run.output and "it is of another group" in run.output
+    close("samples", np.loadtxt(tmp_path / "part.txt")[3], 0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -213,6 +217,23 @@ run 0"""
     assert run.output.count("fix bath langevin acts on single atoms") == 1
     assert run.output.count("acts on single atoms") == 1
     assert "is not periodic" not in run.output
+
+
+def test_warns_of_a_common_drift(tmp_path: Path, model_files) -> None:
+    """Of all atoms together, once; not of the share of a group, nor of atoms at rest."""
+    write_data(tmp_path / "data.lmp", noble_gases(), LENNARD_JONES.elements, velocities=True)
+    script = """group some type 1
+fix part some e3d/hnemd 1e-4 0 0
+fix drive all e3d/hnemd 1e-4 0 0
+run 0
+run 0"""
+    elements, model = LENNARD_JONES.elements, model_files("lj")
+    run = run_lammps(script_of(model, elements, tail=script, edges=False), tmp_path, 2)
+    assert run.output.count("the atoms drift with") == 1
+    assert "fix drive e3d/hnemd: the atoms drift" in run.output and "'velocity all zero linear'" in run.output
+    rest = "velocity all zero linear\n" + script
+    run = run_lammps(script_of(model, elements, tail=rest, edges=False), tmp_path)
+    assert "the atoms drift with" not in run.output
 
 
 def test_warns_of_walls(tmp_path: Path, model_files) -> None:

@@ -165,7 +165,9 @@ def test_finished_blocks_survive_a_restart(tmp_path: Path, model_files) -> None:
 
 
 def test_missing_samples_begin_a_new_block(tmp_path: Path, model_files) -> None:
-    """A block has only samples at equal distances: after a gap the ring is filled anew, and that is said."""
+    """A block has only samples at equal distances: after a gap the ring is filled anew, and that is said. No
+    block is finished, so another time step is welcome.
+    """
     write_data(tmp_path / "data.lmp", noble_gases(), LENNARD_JONES.elements, velocities=True)
     tail = """fix out all e3d/shc 1 3 4 1 0 0 file shc.txt
 timestep 0.002
@@ -173,12 +175,14 @@ fix md all nve
 thermo 10
 run 5
 minimize 0.0 0.0 2 2
+timestep 0.001
 run 7
 """
     script = script_of(model_files("lj"), LENNARD_JONES.elements, tail=tail, edges=False)
     run = run_lammps(script, tmp_path, 2)
     assert run.output.count("it begins a new block") == 1
-    head, _, blocks = read_shc(tmp_path / "shc.txt")
+    head, lags, blocks = read_shc(tmp_path / "shc.txt")
+    close("lags", lags, 0.001 * np.arange(-2, 3), 1e-12)
     # 5 steps leave 3 samples of the first block; of steps 8 to 14 two more fill the ring, then 4 and 1
     assert len(blocks) == 1 and [int(word) for word in head["steps"]] == [10, 13]
 
