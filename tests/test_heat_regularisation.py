@@ -25,8 +25,8 @@ TINY = {"frames": 40, "apart": 5, "samples": 144, "equilibrate": 50}
 
 
 def test_exact_potential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The edge model has the energies and the current of LAMMPS's own pair style, shared by halves; then its row
-    of the result.
+    """The edge model has the energies and the current of LAMMPS's own pair style, shared by halves; then what
+    the result says of it.
     """
     regularisation.label_frames(tmp_path, TINY)
     regularisation.run_trajectory(tmp_path, TINY)
