@@ -50,7 +50,7 @@ def test_parts_add_up_to_the_unmodified_model(variant: str, dtype: str) -> None:
         ("plain", "pth", "float32"),
         ("everything", "pth", "float64"),
         ("everything", "pt2", "float32"),
-        ("plain", "pt2", "float64"),
+        ("everything", "pt2", "float64"),
     ],
 )
 def test_file_returns_the_reference(variant: str, ending: str, dtype: str, model_files) -> None:

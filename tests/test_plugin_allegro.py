@@ -55,7 +55,7 @@ def _check_against_nequip(
     ("variant", "ending", "dtype", "system"),
     [
         ("plain", "pth", "float32", "box"),
-        ("plain", "pt2", "float64", "triclinic"),
+        ("everything", "pt2", "float64", "triclinic"),
         ("everything", "pt2", "float32", "triclinic"),
         ("everything", "pth", "float64", "box"),
         ("everything", "pth", "float64", "thin"),

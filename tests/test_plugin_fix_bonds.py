@@ -217,15 +217,15 @@ def drifting() -> Atoms:
 
 @pytest.mark.parametrize(("ranks", "every"), [(1, 1), (2, 1), (4, 7)])
 def test_migration_loses_no_bond(ranks: int, every: int, tmp_path: Path, short_morse_cho: Path) -> None:
-    """1,200 steps through all ranks and boundaries: no event, and the molecules of the start."""
+    """900 steps through all ranks and boundaries: no event, and the molecules of the start."""
     atoms = drifting()
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS, velocities=True)
     body = f"""
 fix b all e3d/bonds {every} file events.txt species species.txt form -1.2 break -0.6
 timestep 0.00025
 fix md all nve
-dump atoms all custom 1200 atoms.dump id x y z ix iy iz
-run 1200
+dump atoms all custom 900 atoms.dump id x y z ix iy iz
+run 900
 {VECTOR}
 """
     run = run_lammps(script_of(short_morse_cho, body), tmp_path, ranks)
