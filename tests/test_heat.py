@@ -261,6 +261,18 @@ def test_spectrum_integrates_to_the_conductivity_of_its_samples(weights: str, tm
     )
 
 
+def test_error_of_the_spectrum_is_at_least_that_of_equilibrium(tmp_path: Path) -> None:
+    """Blocks alike to a millionth know no error; those that scatter do."""
+    values = np.random.default_rng(5).normal(0.0, 1.0, (4, 2, 39))
+    alike = 1.0 + 1e-6 * values
+    result = spectrum([read_correlations(write_shc(tmp_path / "alike.txt", alike))], 0.01)
+    kappa = WATT * 2.0 / (1000.0 * 300.0 * 0.01)
+    noise = np.sqrt(2.0 * kappa * BOLTZMANN / (1000e-30 * 4 * 5 * 0.01e-12)) / 0.01e10
+    close("noise", result.conductivity[1] / noise, 1.0, 1e-5)
+    far = spectrum([read_correlations(write_shc(tmp_path / "far.txt", 1e4 * values))], 0.01)
+    close("scatter", far.conductivity[1], far.integral.std(ddof=1) / 2.0, 1e-9 * far.conductivity[1])
+
+
 def test_spectrum_finds_a_frequency() -> None:
     """A correlation that oscillates with 12 THz and dies in 0.3 ps, with an odd part that must not matter."""
     from e3d_lmp.heat.spectrum import Correlations
@@ -269,7 +281,7 @@ def test_spectrum_finds_a_frequency() -> None:
     values = np.zeros((1, 2, 399))
     values[0, 0] = np.cos(2.0 * np.pi * 12.0 * lag) * np.exp(-np.abs(lag) / 0.3) + 0.3 * np.sin(30.0 * lag)
     along = np.array([1.0, 0.0, 0.0])
-    result = spectrum([Correlations("x", "metal", 0.01, values, 300.0, 1000.0, along)], 0.01)
+    result = spectrum([Correlations("x", "metal", 0.01, 500, values, 300.0, 1000.0, along)], 0.01)
     mean, error = result.mean()
     assert abs(result.frequency[np.argmax(mean)] - 12.0) < 0.5 and np.isnan(error).all()
     near = np.abs(result.frequency - 12.0) < 3.0

@@ -93,6 +93,14 @@ def parse_force(word: str) -> np.ndarray:
     return force
 
 
+def equilibrium_noise(kappa: float, force: float, volume_time: float, units: HeatUnits) -> float:
+    """Standard error of a conductivity from a driven run, as the fluctuations of equilibrium make it.
+
+    sqrt(2 kappa k_B / (V t)) / |F|, by Green-Kubo; `volume_time` is V t of all runs, in their units.
+    """
+    return float(np.sqrt(2.0 * abs(kappa) * units.watt * units.boltzmann / volume_time)) / force
+
+
 def driven_runs(
     force: np.ndarray, runs: Sequence[HeatCurrent], units: HeatUnits, timestep: float
 ) -> DrivenRuns:
@@ -117,11 +125,11 @@ def driven_runs(
     trend = linregress(np.tile(np.arange(BLOCKS), len(blocks)), every)
     kappa = float(every.mean())
     volume_time = timestep * sum(run.volume * run.interval * len(run.current) for run in joined)
-    noise = np.sqrt(2.0 * abs(kappa) * units.watt * units.boltzmann / volume_time) / size
+    noise = equilibrium_noise(kappa, size, volume_time, units)
     return DrivenRuns(
         size,
         kappa,
-        max(float(every.std(ddof=1) / np.sqrt(len(every))), float(noise)),
+        max(float(every.std(ddof=1) / np.sqrt(len(every))), noise),
         every,
         running,
         float(np.mean([run.temperature for run in joined])),

@@ -8,7 +8,8 @@ at nu = k / (2 (N-1) dt), k = 0 ... N - 1 (Fan et al., Phys. Rev. B 99, 064308, 
 The trapezoidal integral of kappa over these frequencies is K(0) / (V T |F|), without any error but
 rounding: it undoes the cosine transform at t = 0. And K(0) is the mean heat current, so the integral is the
 conductivity of ``fix e3d/hnemd`` over the same samples; of its potential part alone if only that is
-transformed.
+transformed. Its error is that of the blocks, which must be longer than the current's memory to know it; so
+it is never taken smaller than `equilibrium_noise`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.heat.conversion import HeatUnits, heat_units
+from e3d_lmp.heat.hnemd import equilibrium_noise
 
 FORMAT = "e3d-shc/1"
 PARTS = ("potential", "convective")
@@ -36,6 +38,7 @@ class Correlations:
     path           file it was read from
     units          ``metal`` or ``real``
     interval       time between two samples
+    samples        of a block
     values         (blocks, 2, 2 N - 1): potential and convective part, lag 0 in the middle
     temperature, volume
         means over the blocks
@@ -45,6 +48,7 @@ class Correlations:
     path: str
     units: str
     interval: float
+    samples: int
     values: np.ndarray
     temperature: float
     volume: float
@@ -79,9 +83,10 @@ def read_correlations(path: str | os.PathLike) -> Correlations:
         if table.shape[1] != 1 + 2 * blocks or rows % 2 == 0 or rows < 3:
             raise ValueError(f"a table of {table.shape} does not hold {blocks} blocks of two parts")
         interval, temperature, volume = (float(head[key][0]) for key in ("interval", "temperature", "volume"))
+        samples = int(head["samples"][0])
         direction = np.array([float(word) for word in head["direction"]])
         numbers = (interval, temperature, volume)
-        if not (np.isfinite(table).all() and np.isfinite(numbers).all() and min(numbers) > 0.0):
+        if not (np.isfinite(table).all() and np.isfinite(numbers).all() and min(*numbers, samples) > 0):
             raise ValueError(
                 "it has numbers that are not finite, or an interval, a temperature or a volume of 0; has the "
                 "simulation blown up?"
@@ -92,6 +97,7 @@ def read_correlations(path: str | os.PathLike) -> Correlations:
             str(path),
             head["units"][0],
             interval,
+            samples,
             table[:, 1:].T.reshape(blocks, 2, rows).copy(),
             temperature,
             volume,
@@ -113,17 +119,21 @@ class Spectrum:
     density        (M,N) conductivity per frequency of every block of every run, W/m/K/THz
     integral       (M,) trapezoidal integral of `density`: the conductivity of each block
     by_part        (M,2) potential and convective part of the conductivity, W/m/K
+    noise          standard error of the conductivity from the fluctuations of equilibrium alone
     """
 
     frequency: np.ndarray
     density: np.ndarray
     integral: np.ndarray
     by_part: np.ndarray
+    noise: float
 
     @property
     def conductivity(self) -> tuple[float, float]:
-        """Mean of the integral and its standard error over the blocks (nan for one)."""
-        return _mean_and_error(self.integral)
+        """Mean of the integral and its standard error over the blocks (nan for one), at least `noise`."""
+        count = len(self.integral)
+        error = float(self.integral.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
+        return float(self.integral.mean()), error if np.isnan(error) else max(error, self.noise)
 
     def mean(self) -> tuple[np.ndarray, np.ndarray]:
         """(N,) mean density and its standard error over the blocks."""
@@ -134,11 +144,6 @@ class Spectrum:
             else np.full(len(self.frequency), np.nan)
         )
         return self.density.mean(axis=0), error
-
-
-def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
-    error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
-    return float(values.mean()), error
 
 
 def window(name: str, count: int) -> np.ndarray:
@@ -173,7 +178,7 @@ def spectrum(
     units: HeatUnits = heat_units(runs[0].units)
     count = (runs[0].values.shape[2] + 1) // 2
     weight = window(weights, count)
-    densities, by_part = [], []
+    densities, by_part, volume_time = [], [], 0.0
     for run in runs:
         factor = units.watt / (run.volume * run.temperature * force)
         chosen = run.values[:, [PARTS.index(part) for part in parts]].sum(axis=1)
@@ -181,6 +186,9 @@ def spectrum(
         # 2 dt, in 1/THz: the integral over frequencies in THz is then in W/m/K
         densities.append(2.0 * factor * run.interval * units.time * dct(weight * even, type=1, axis=1))
         by_part.append(factor * run.values[:, :, count - 1])
+        volume_time += run.volume * len(run.values) * run.samples * run.interval
     frequency = np.arange(count) / (2.0 * (count - 1) * runs[0].interval * units.time)
     density = np.concatenate(densities)
-    return Spectrum(frequency, density, trapezoid(density, frequency, axis=1), np.concatenate(by_part))
+    integral = trapezoid(density, frequency, axis=1)
+    noise = equilibrium_noise(float(integral.mean()), force, volume_time, units)
+    return Spectrum(frequency, density, integral, np.concatenate(by_part), noise)
