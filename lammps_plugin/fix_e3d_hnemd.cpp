@@ -49,7 +49,7 @@ FixE3DHnemd::FixE3DHnemd(LAMMPS *lmp, int narg, char **arg) :
   for (int d = 0; d < 3; d++) drive[d] = utils::numeric(FLERR, arg[3 + d], false, lmp);
   magnitude = std::sqrt(drive[0] * drive[0] + drive[1] * drive[1] + drive[2] * drive[2]);
   if (magnitude == 0.0)
-    error->all(FLERR, "{}: the driving force is 0; typical is 1e-5 to 1e-3 per Angstrom", name);
+    error->all(FLERR, "{}: the driving force is 0; typical is 1e-5 (crystals) to 1e-2 (liquids) per Angstrom", name);
 
   vector_flag = 1;
   size_vector = NUM_ENTRIES;

@@ -28,6 +28,7 @@ class FixE3DHnemd : public Fix {
   void restart(char *) override;
   int pack_reverse_comm(int, int, double *) override;
   void unpack_reverse_comm(int, int *, double *) override;
+  const double *driving_force() const { return drive; }    // (3) 1/Angstrom
   // not called; LAMMPS's own has the width of its ids in its symbol (see fix_e3d_map.h)
   void set_molecule(int, tagint, int, double *, double *, double *) override {}
 

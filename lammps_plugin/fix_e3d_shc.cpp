@@ -7,6 +7,7 @@
 
 #include "atom_heat.h"
 #include "first_message.h"
+#include "fix_e3d_hnemd.h"
 #include "pair_e3d.h"
 #include "restart_state.h"
 #include "whole_file.h"
@@ -18,6 +19,7 @@
 #include "force.h"
 #include "group.h"
 #include "memory.h"
+#include "modify.h"
 #include "update.h"
 #include "utils.h"
 
@@ -31,7 +33,7 @@ using namespace LAMMPS_NS;
 using namespace FixConst;
 
 static constexpr const char *FILE_FORMAT = "e3d-shc/1";
-static constexpr const char *STATE_FORMAT = "e3d-shc-state/2";
+static constexpr const char *STATE_FORMAT = "e3d-shc-state/3";
 
 /* ----------------------------------------------------------------------
    fix ID group e3d/shc Nevery Nlags Nfreq nx ny nz file F
@@ -116,6 +118,10 @@ void FixE3DShc::init()
 {
   pair = PairE3D::find(lmp, name);
   pair->subscribe_edge_forces();
+  std::fill_n(force_now, 3, 0.0);
+  for (const auto &other : modify->get_fix_list())
+    if (const auto *hnemd = dynamic_cast<const FixE3DHnemd *>(other))
+      for (int d = 0; d < 3; d++) force_now[d] += hnemd->driving_force()[d];
 }
 
 /* ----------------------------------------------------------------------
@@ -172,14 +178,28 @@ void FixE3DShc::end_of_step()
                      name, update->ntimestep - last_sample, last_sample, update->ntimestep, nevery);
     begin_anew();
   }
+  check_unchanged();
+  last_sample = update->ntimestep;
+  sample();
+  if (taken == block_samples) finish_block();
+}
+
+/* ----------------------------------------------------------------------
+   all samples and blocks are of one distance in time and one driving force
+------------------------------------------------------------------------- */
+
+void FixE3DShc::check_unchanged()
+{
   const double apart = nevery * update->dt;
   if (interval > 0.0 && std::fabs(apart - interval) > 1e-9 * interval)
     error->all(FLERR, "{}: its samples are {} apart in time, and now they would be {}: type 'timestep {}', or use a "
                "new fix ID and file", name, interval, apart, interval / nevery);
+  if (interval > 0.0 && !std::equal(drive, drive + 3, force_now))
+    error->all(FLERR, "{}: its samples are of the driving force {} {} {}, and that of fix e3d/hnemd is {} {} {} now: "
+               "use a new fix ID and file", name, drive[0], drive[1], drive[2], force_now[0], force_now[1],
+               force_now[2]);
   interval = apart;
-  last_sample = update->ntimestep;
-  sample();
-  if (taken == block_samples) finish_block();
+  std::copy_n(force_now, 3, drive);
 }
 
 /* ----------------------------------------------------------------------
@@ -287,11 +307,11 @@ double FixE3DShc::mean_of(int part, int row) const
 void FixE3DShc::write_file() const
 {
   std::string text = fmt::format("# {}\n# units {}\n# interval {:.17g}\n# volume {:.17g}\n# temperature {:.17g}\n"
-                                 "# direction {:.17g} {:.17g} {:.17g}\n# steps {} {}\n# samples {}\n# blocks {}\n"
+                                 "# direction {:.17g} {:.17g} {:.17g}\n# force {:.17g} {:.17g} {:.17g}\n# steps {} {}\n# samples {}\n# blocks {}\n"
                                  "# columns: lag, then potential and convective part of each block\n",
                                  FILE_FORMAT, update->unit_style, interval, mean_volume, mean_temperature,
-                                 direction[0], direction[1], direction[2], first_step, last_step, block_samples,
-                                 num_blocks);
+                                 direction[0], direction[1], direction[2], drive[0], drive[1], drive[2], first_step,
+                                 last_step, block_samples, num_blocks);
   for (int row = 0; row < num_rows; row++) {
     text += fmt::format("{:.10g}", (row - num_lags + 1) * interval);
     for (bigint column = 0; column < num_blocks * NUM_PARTS; column++)
@@ -367,7 +387,8 @@ int FixE3DShc::unpack_exchange(int nlocal, double *buf)
 
 std::string FixE3DShc::settings() const
 {
-  return fmt::format("{} {} {} {} {} {}", nevery, num_lags, block_samples, direction[0], direction[1], direction[2]);
+  return fmt::format("{} {} {} {} {} {} {}", nevery, num_lags, block_samples, direction[0], direction[1], direction[2],
+                     group->names[igroup]);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -379,7 +400,7 @@ void FixE3DShc::write_restart(FILE *fp)
   state.put(STATE_FORMAT);
   state.put(settings());
   for (const bigint number : {num_blocks, first_step, last_step}) state.put(number);
-  state.put(std::vector<double>{mean_temperature, mean_volume, interval});
+  state.put(std::vector<double>{mean_temperature, mean_volume, interval, drive[0], drive[1], drive[2]});
   state.put(blocks);
   if (!state.write(fp))
     error->one(FLERR, "{}: {} blocks are larger than a restart file holds; use a larger Nfreq", name, num_blocks);
@@ -399,7 +420,7 @@ void FixE3DShc::restart(char *buf)
     const bigint number = state.number(), first = state.number(), last = state.number();
     const auto means = state.list<double>();
     auto values = state.list<double>();
-    if (means.size() != 3 || values.size() != static_cast<std::size_t>(number * NUM_PARTS * num_rows))
+    if (means.size() != 6 || values.size() != static_cast<std::size_t>(number * NUM_PARTS * num_rows))
       throw std::runtime_error("it does not hold the blocks that it says");
     num_blocks = number;
     first_step = first;
@@ -407,6 +428,7 @@ void FixE3DShc::restart(char *buf)
     mean_temperature = means[0];
     mean_volume = means[1];
     interval = number > 0 ? means[2] : 0.0;
+    std::copy_n(means.begin() + 3, 3, drive);
     blocks = std::move(values);
   } catch (const std::exception &e) {
     problem = e.what();

@@ -59,6 +59,8 @@ class FixE3DShc : public Fix {
   bigint filled = 0;          // samples in the ring, at most num_lags
   bigint last_sample = -1;    // step
   double interval = 0.0;      // time between samples, of those here and of finished blocks; 0: there are none
+  double force_now[3] = {0.0, 0.0, 0.0};    // of fix e3d/hnemd in this run, 1/Angstrom
+  double drive[3] = {0.0, 0.0, 0.0};        // the same, of those samples and blocks
 
   // this rank's part of the block: sums over atoms and samples
 
@@ -80,6 +82,7 @@ class FixE3DShc : public Fix {
   void check_writable() const;
   void gather_virials();
   void begin_anew();
+  void check_unchanged();
   void sample();
   void finish_block();
   void write_file() const;

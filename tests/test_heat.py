@@ -11,7 +11,7 @@ import pytest
 from e3d_lmp import cli
 from e3d_lmp.errors import E3DError
 from e3d_lmp.heat.conversion import BOLTZMANN, METAL, REAL, heat_units, reduced_time, with_error
-from e3d_lmp.heat.current import HeatCurrent, join_parts, read_current
+from e3d_lmp.heat.current import HeatCurrent, chains, join_parts, read_current, read_runs
 from e3d_lmp.heat.green_kubo import autocorrelation, find_plateau, green_kubo
 from e3d_lmp.heat.hnemd import DrivenRuns, driven_runs, group_by_force, hnemd, parse_force
 from e3d_lmp.heat.spectrum import read_correlations, spectrum
@@ -222,17 +222,90 @@ def test_hnemd_sees_a_current_that_grows() -> None:
     assert len(group.blocks) == 30 and group.steady and hnemd([group]).linear == [True]
 
 
+def test_parts_in_any_order_are_one_run(tmp_path: Path) -> None:
+    """As a shell sorts their names; a fork, of which two could be the next part, is left alone."""
+    current = damped_noise(2, 1200, 0.8)
+    paths = []
+    for part in range(12):
+        rows = current[100 * part : 100 * part + 100]
+        paths.append(write_current(tmp_path / f"p.{part}.txt", rows))
+        text = paths[-1].read_text().splitlines(keepends=True)
+        moved = [f"{int(line.split()[0]) + 1000 * part} {line.split(maxsplit=1)[1]}" for line in text[2:]]
+        paths[-1].write_text("".join([*text[:2], *moved]))
+    by_name = sorted(paths)
+    assert by_name != paths
+    (whole,) = read_runs(by_name, skip=500)
+    assert len(whole.step) == 1150 and whole.step[0] == 500 and (np.diff(whole.step) == 10).all()
+    close("current", whole.current, current[50:], 1e-15)
+    runs = [read_current(path) for path in paths[:3]]
+    fork = HeatCurrent("fork", runs[1].step, 2.0 * runs[1].current, 300.0, 1000.0)
+    assert chains([runs[2], runs[0], fork, runs[1]]) == [[0], [1, 2], [3]]
+    assert chains([runs[2], runs[1], runs[0]]) == [[2, 1, 0]]
+
+
+def test_rows_that_are_given_twice_are_refused(tmp_path: Path) -> None:
+    """The same file, and parts that overlap."""
+    current = damped_noise(2, 60, 0.8)
+    whole = write_current(tmp_path / "whole.txt", current)
+    start = write_current(tmp_path / "start.txt", current[:40])
+    for pair in ([whole, whole], [start, whole], [whole, start]):
+        with pytest.raises(E3DError, match=r"hold the same rows \(step \d+ and \d+ others\)"):
+            read_runs(pair)
+    assert len(read_runs([whole, write_current(tmp_path / "other.txt", current[::-1])])) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "fits"),
+    [
+        ("c_j[1] c_j[2] c_j[3]", True),
+        ("c_j[4] c_j[5] c_j[6]", True),
+        ("f_d[4] f_d[5] f_d[6]", True),
+        ("v_x v_y v_z", True),
+        ("f_d[1] f_d[2] f_d[3]", False),
+        ("f_d[1] f_d[4] f_d[7]", False),
+        ("c_j[2] c_j[3] c_j[4]", False),
+        ("c_j[1] c_k[2] c_j[3]", False),
+        ("c_j[1] c_j[2] v_z", False),
+        ("c_thermo_temp v_volume c_j[1]", False),
+    ],
+)
+def test_columns_that_are_no_current_are_refused(names: str, fits: bool, tmp_path: Path) -> None:
+    """By the names that fix ave/time gave them."""
+    path = write_current(tmp_path / "j.txt", damped_noise(2, 60, 0.8))
+    path.write_text(path.read_text().replace("c_heat[1] c_heat[2] c_heat[3]", names))
+    if fits:
+        assert len(read_current(path).step) == 60
+    else:
+        with pytest.raises(E3DError, match=r"are no current: .* f_ID\[4\] f_ID\[5\] f_ID\[6\]"):
+            read_current(path)
+
+
+def test_runs_count_by_their_length() -> None:
+    """A short run does not spoil a long one: the mean is that of all samples, and so is its error."""
+    force = np.array([0.01, 0.0, 0.0])
+    long, short = response(0.01, 0.0, 1), response(0.01, 0.0, 2)
+    short = HeatCurrent("short", short.step[:20], short.current[:20], 300.0, short.volume)
+    alone = driven_runs(force, [long], METAL, 0.002)
+    both = driven_runs(force, [long, short], METAL, 0.002)
+    rows = np.concatenate([long.current, short.current])[:, 0]
+    kappa = WATT * rows.mean() / (long.volume * 300.0 * 0.01)
+    close("kappa", both.conductivity / kappa, 1.0, 1e-9)
+    assert both.error < 1.1 * alone.error
+
+
 @pytest.mark.parametrize("word", ["", "x", "0", "1,2", "0,0,0", "nan", "1,2,3,4"])
 def test_wrong_forces(word: str) -> None:
     with pytest.raises(E3DError, match="no driving force"):
         parse_force(word)
 
 
-def write_shc(path: Path, blocks: np.ndarray, units: str = "metal", interval: float = 0.01) -> Path:
+def write_shc(
+    path: Path, blocks: np.ndarray, units: str = "metal", interval: float = 0.01, force: str = ""
+) -> Path:
     """A file of fix e3d/shc at 300 K and 1000 angstrom^3."""
     count = (blocks.shape[2] + 1) // 2
     head = f"# e3d-shc/1\n# units {units}\n# interval {interval}\n# volume 1000\n# temperature 300\n"
-    head += f"# direction 1 0 0\n# steps 1 2\n# samples 5\n# blocks {len(blocks)}\n# columns: lag\n"
+    head += f"# direction 1 0 0\n{force}# steps 1 2\n# samples 5\n# blocks {len(blocks)}\n# columns: lag\n"
     rows = np.column_stack([interval * np.arange(1 - count, count), blocks.reshape(-1, blocks.shape[2]).T])
     path.write_text(head + "\n".join(" ".join(f"{x:.17g}" for x in row) for row in rows) + "\n")
     return path
@@ -244,10 +317,11 @@ def test_spectrum_integrates_to_the_conductivity_of_its_samples(weights: str, tm
     values = np.random.default_rng(3).normal(0.0, 1.0, (3, 2, 39))
     want = WATT * values[:, :, 19] / (1000.0 * 300.0 * 0.01)
     metal = read_correlations(write_shc(tmp_path / "metal.txt", values))
-    result = spectrum([metal, metal], 0.01, weights=weights)
+    turned = read_correlations(write_shc(tmp_path / "turned.txt", values[::-1]))
+    result = spectrum([metal, turned], 0.01, weights=weights)
     assert result.density.shape == (6, 20)
     close("whole", result.integral[:3], want.sum(axis=1), 1e-12)
-    close("parts", result.by_part[3:], want, 1e-12)
+    close("parts", result.by_part[3:], want[::-1], 1e-12)
     potential = spectrum([metal], 0.01, ["potential"], weights)
     close("potential", potential.integral, want[:, 0], 1e-12)
     real = read_correlations(write_shc(tmp_path / "real.txt", values * KCAL_MOL * 1e-3, "real", 10.0))
@@ -281,7 +355,7 @@ def test_spectrum_finds_a_frequency() -> None:
     values = np.zeros((1, 2, 399))
     values[0, 0] = np.cos(2.0 * np.pi * 12.0 * lag) * np.exp(-np.abs(lag) / 0.3) + 0.3 * np.sin(30.0 * lag)
     along = np.array([1.0, 0.0, 0.0])
-    result = spectrum([Correlations("x", "metal", 0.01, 500, values, 300.0, 1000.0, along)], 0.01)
+    result = spectrum([Correlations("x", "metal", 0.01, 500, values, 300.0, 1000.0, along, along)], 0.01)
     mean, error = result.mean()
     assert abs(result.frequency[np.argmax(mean)] - 12.0) < 0.5 and np.isnan(error).all()
     near = np.abs(result.frequency - 12.0) < 3.0
@@ -354,7 +428,13 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert (tmp_path / "gk.csv").read_text().startswith("time,correlation,conductivity,error\n")
     assert (tmp_path / "gk.png").stat().st_size > 10000
 
-    words = [f"0.01={files[0]}", f"0.01={files[1]}", f"0.02,0,0={files[2]}"]
+    sparse = [
+        str(write_current(tmp_path / f"s{seed}.txt", damped_noise(seed, 4000, 0.3))) for seed in range(4)
+    ]
+    assert cli.main(["heat", "green-kubo", *sparse, *common, "--length", "4"]) == 0
+    assert "write the current more often" in capsys.readouterr().out and "more often" not in said
+
+    words = [f"0.01={files[0]}", f"1e-2={files[1]}", f"0.02,0,0={files[2]}"]
     out = [str(tmp_path / name) for name in ("hnemd.csv", "hnemd.svg")]
     assert cli.main(["heat", "hnemd", *words, *common, "-o", *out]) == 0
     rows = (tmp_path / "hnemd.csv").read_text().splitlines()
@@ -384,6 +464,26 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert cli.main(["heat", "spectrum", str(shc), "--force", "0.01", "-o", *out]) == 0
     table = json.loads((tmp_path / "shc.json").read_text())
     close("integral", table["spectrum"][-1]["integral"], table["conductivity"], 1e-9)
-    for force, code in (("0.01,0,0", 0), ("-0.01,0,0", 2), ("0,0.01,0", 2)):
+    for force, code in (("0.01,0,0", 0), ("-0.01,0,0", 2), ("0,0.01,0", 2), ("-0.01", 2)):
         assert cli.main(["heat", "spectrum", str(shc), f"--force={force}"]) == code
+    assert cli.main(["heat", "spectrum", str(shc)]) == 2
+    assert "does not say what drove the current" in capsys.readouterr().err
+    assert cli.main(["heat", "spectrum", str(shc), str(shc), "--force", "0.01"]) == 2
+    assert "hold the same blocks" in capsys.readouterr().err
+    # a file that says its force needs none, and no other is believed
+    values = np.random.default_rng(3).normal(0.0, 1.0, (3, 2, 39))
+    says = str(write_shc(tmp_path / "says.txt", values, force="# force 0.01 0 0\n"))
+    assert cli.main(["heat", "spectrum", says, "-o", str(tmp_path / "says.json")]) == 0
+    assert json.loads((tmp_path / "says.json").read_text())["force"] == 0.01
+    for force, code in (("0.01", 0), ("0.01,0,0", 0), ("0.02", 2), ("0,0.01,0", 2)):
+        assert cli.main(["heat", "spectrum", says, "--force", force]) == code
+    back = write_shc(tmp_path / "back.txt", -values, force="# force -0.01 0 0\n")
+    other = write_shc(tmp_path / "other.txt", 2.0 * values, force="# force 0.02 0 0\n")
+    capsys.readouterr()
+    assert (
+        cli.main(["heat", "spectrum", str(back)]) == 2
+        and cli.main(["heat", "spectrum", says, str(other)]) == 2
+    )
+    said = capsys.readouterr().err
+    assert "had the direction 1 0 0" in said and "driving forces from 0.01 to 0.02" in said
     assert cli.main(["heat", "green-kubo", files[0], *common, "--length", "4", "--atom", "1", "1", "1"]) == 2

@@ -145,7 +145,8 @@ def test_finished_blocks_survive_a_restart(tmp_path: Path, model_files) -> None:
     write_data(tmp_path / "data.lmp", noble_gases(), LENNARD_JONES.elements, velocities=True)
     model = model_files("lj")
     common = "timestep 0.002\nfix md all nve\nthermo 10\n"
-    fix = "fix out all e3d/shc 1 3 5 1 0 0 file shc.txt\n"
+    drive = "fix drive all e3d/hnemd 0.001 0 0\n"
+    fix = drive + "fix out all e3d/shc 1 3 5 1 0 0 file shc.txt\n"
     tail = fix + common + "run 9\nwrite_restart state\n"
     script = script_of(model, LENNARD_JONES.elements, tail=tail, edges=False)
     run_lammps(script, tmp_path, 2)
@@ -155,6 +156,7 @@ def test_finished_blocks_survive_a_restart(tmp_path: Path, model_files) -> None:
     run_lammps(again + "run 0", tmp_path, 3)
     head, _, second = read_shc(tmp_path / "shc.txt")
     assert len(second) == 2 and int(head["steps"][0]) == 3
+    assert [float(word) for word in head["force"]] == [0.001, 0.0, 0.0]
     close("first block", second[0], first[0], 0.0)
     other = run_lammps(again.replace("e3d/shc 1 3 5", "e3d/shc 1 4 5"), tmp_path)
     assert "begins with no blocks" in other.output and "it is of other settings" in other.output
@@ -162,6 +164,11 @@ def test_finished_blocks_survive_a_restart(tmp_path: Path, model_files) -> None:
     slower = start_lammps(again.replace("timestep 0.002", "timestep 0.004"), tmp_path)
     assert slower.code != 0 and "its samples are 0.002 apart" in slower.output
     assert "type 'timestep 0.002'" in slower.output
+    harder = start_lammps(again.replace("e3d/hnemd 0.001", "e3d/hnemd 0.002"), tmp_path)
+    assert harder.code != 0 and "are of the driving force 0.001 0 0, and" in harder.output
+    assert "is 0.002 0 0 now: use a new fix ID and file" in harder.output
+    part = again.replace(fix, drive + "group some type 1\n" + fix.replace(drive, "").replace("all", "some"))
+    assert "it is of other settings" in run_lammps(part, tmp_path).output
 
 
 def test_missing_samples_begin_a_new_block(tmp_path: Path, model_files) -> None:

@@ -1,5 +1,6 @@
 """Thermal conductivity of Lennard-Jones argon: Green-Kubo and HNEMD through an edge model, and LAMMPS's own.
 
+    python scripts/heat/argon.py models out/argon    # liquid.nequip.pt2, solid.nequip.pt2, and no run
     python scripts/heat/argon.py run out/argon       # hours on one core; goes on where it was stopped
     python scripts/heat/argon.py result out/argon -o scripts/heat/argon.json
 
@@ -45,14 +46,19 @@ def jobs(seeds: int) -> list[tuple[str, str, dict[str, object]]]:
     return rows
 
 
-def run(folder: Path, seeds: int, only: str) -> None:
-    """Every run that has no file yet and whose name matches, one after the other on one core."""
+def write_models(folder: Path) -> None:
+    """The models of both phases, which differ in their cutoff, unless they are there."""
     from analytic_models import PairPotential
 
     folder.mkdir(parents=True, exist_ok=True)
     for phase, cutoff in (("liquid", 8.5), ("solid", SOLID["cutoff"])):
         potential = PairPotential("lj", ("Ar",), {(0, 0): (EPSILON, SIGMA, 0.0, cutoff)}, {})
         write_vectorised(*potential.model(), folder / f"{phase}.nequip.pt2")
+
+
+def run(folder: Path, seeds: int, only: str) -> None:
+    """Every run that has no file yet and whose name matches, one after the other on one core."""
+    write_models(folder)
     for name, script, words in jobs(seeds):
         target = folder / f"{name}.txt"
         if target.exists() or not fnmatch(name, only):
@@ -113,16 +119,18 @@ def result(folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", choices=["run", "result"])
+    parser.add_argument("task", choices=["models", "run", "result"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--only", default="*", help="run: those whose names match, as in 'solid.*'")
     parser.add_argument("-o", "--output", type=Path, help="result: write it here as JSON")
     args = parser.parse_args()
-    if args.task == "run":
+    if args.task == "models":
+        write_models(args.folder)
+    elif args.task == "run":
         run(args.folder, args.seeds, args.only)
-        return
-    print_result(result(args.folder), args.output)
+    else:
+        print_result(result(args.folder), args.output)
 
 
 if __name__ == "__main__":

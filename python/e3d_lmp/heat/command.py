@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,10 @@ import numpy as np
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import PICTURES, plot_green_kubo, plot_hnemd, plot_spectrum, save_figure
 from e3d_lmp.heat.conversion import HeatUnits, heat_units, with_error
-from e3d_lmp.heat.current import HeatCurrent, continues, read_current
-from e3d_lmp.heat.green_kubo import GreenKubo, green_kubo
+from e3d_lmp.heat.current import check_distinct, read_runs
+from e3d_lmp.heat.green_kubo import DENSE, GreenKubo, green_kubo
 from e3d_lmp.heat.hnemd import Hnemd, group_by_force, hnemd, parse_force
-from e3d_lmp.heat.spectrum import PARTS, read_correlations, spectrum
+from e3d_lmp.heat.spectrum import PARTS, Correlations, read_correlations, spectrum
 from e3d_lmp.tables import Column, format_table, write_table
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     one = methods.add_parser("green-kubo", help="from the fluctuations of the current in equilibrium")
     one.add_argument(
-        "files", nargs="+", metavar="FILE", help="files of fix ave/time, one for each run (seed)"
+        "files", nargs="+", metavar="FILE", help="files of fix ave/time, of each run (seed) or its parts"
     )
     one.add_argument(
         "--length", type=float, required=True, metavar="T", help="longest correlation time, ps (lj: tau)"
@@ -45,14 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     two = methods.add_parser("hnemd", help="from the response of the current to a driving force")
     two.add_argument("runs", nargs="+", metavar="F=FILE", help="force of fix e3d/hnemd (Fx,Fy,Fz, or one "
-                     "number along x) and a file of fix ave/time of that run; several of each")  # fmt: skip
+                     "number along x) and a file of fix ave/time of that run; several of each; negative ones "
+                     "behind a --")  # fmt: skip
     _add_run_arguments(two)
 
     three = methods.add_parser("spectrum", help="by frequency, from fix e3d/shc")
     three.add_argument(
         "files", nargs="+", metavar="FILE", help="files of fix e3d/shc (e3d-shc/1), one for each run"
     )
-    three.add_argument("--force", required=True, metavar="F", help="driving force as Fx,Fy,Fz, or its size")
+    three.add_argument("--force", metavar="F", help="driving force as --force=Fx,Fy,Fz, or its size; only "
+                       "for files that do not say it")  # fmt: skip
     three.add_argument(
         "--parts", nargs="+", choices=PARTS, default=list(PARTS), help="of the current (default: both)"
     )
@@ -77,7 +79,11 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--volume", type=float, metavar="V", help="default: mean of the file's v_volume")
     parser.add_argument(
-        "--skip", type=int, default=0, metavar="STEPS", help="leave out so many steps of every run"
+        "--skip",
+        type=int,
+        default=0,
+        metavar="STEPS",
+        help="leave out so many steps at the start of every run",
     )
     _add_output(parser)
 
@@ -105,7 +111,7 @@ def _units(args: argparse.Namespace) -> HeatUnits:
 
 def _run_green_kubo(args: argparse.Namespace) -> None:
     units = _units(args)
-    runs = [read_current(path, args.temperature, args.volume, args.skip) for path in args.files]
+    runs = read_runs(args.files, args.temperature, args.volume, args.skip)
     axes = ["xyz".index(axis) for axis in args.directions]
     result = green_kubo(runs, units, args.timestep, args.length, axes, args.blocks)
     unit = units.conductivity
@@ -123,6 +129,11 @@ def _run_green_kubo(args: argparse.Namespace) -> None:
         print(
             "warning: there is no plateau, the running integral still changes: take a longer --length, or "
             "more runs"
+        )
+    if result.first_step < DENSE:
+        print(
+            f"warning: after one sample <J(0)J(t)> is {result.first_step:.2f} of <J²> already: the integral "
+            "is wrong by about that step; write the current more often"
         )
     running, errors = result.integral.mean(axis=0), _standard_error(result.integral)
     norm = result.correlation[:, 0].mean()
@@ -144,16 +155,17 @@ def _run_green_kubo(args: argparse.Namespace) -> None:
 
 def _run_hnemd(args: argparse.Namespace) -> None:
     units = _units(args)
-    runs: dict[str, list[HeatCurrent]] = {}
+    files: dict[tuple[float, ...], list[str]] = {}
     for word in args.runs:
         force, equals, path = word.partition("=")
         if not equals or not path:
             raise E3DError(f"'{word}': give the driving force and the file, as in 1e-4,0,0=current.txt")
-        parts = runs.setdefault(force, [])
-        run = read_current(path, args.temperature, args.volume)
-        if args.skip and not (parts and continues(parts[-1], run)):  # a transient is in the first part
-            run = read_current(path, args.temperature, args.volume, args.skip)
-        parts.append(run)
+        files.setdefault(tuple(parse_force(force).tolist()), []).append(path)
+    runs = {
+        ",".join(f"{x!r}" for x in force): read_runs(paths, args.temperature, args.volume, args.skip)
+        for force, paths in files.items()
+    }
+    check_distinct([run for group in runs.values() for run in group])
     result = hnemd(group_by_force(runs, units, args.timestep))
     unit = units.conductivity
     columns = [
@@ -191,17 +203,14 @@ def _run_hnemd(args: argparse.Namespace) -> None:
 
 def _run_spectrum(args: argparse.Namespace) -> None:
     runs = [read_correlations(path) for path in args.files]
-    force = float(np.linalg.norm(parse_force(args.force)))
-    if "," in args.force:
-        for run in runs:
-            run.check_direction(parse_force(args.force))
+    force = _driving_force(args.force, runs)
     result = spectrum(runs, force, args.parts, args.window)
     kappa, error = result.conductivity
     print(
         f"conductivity {with_error(kappa, error, '+-')} W/m/K, the integral over the spectrum, from "
         f"{len(result.density)} blocks"
     )
-    for part, values in zip(PARTS, result.by_part.T, strict=True):
+    for part, values in zip(PARTS, result.by_part.T, strict=True):  # as the blocks scatter, without a floor
         mean, deviation = _mean_error(values)
         print(f"  {part:<10}  {with_error(mean, deviation, '+-')}")
     density, deviations = result.mean()
@@ -220,6 +229,37 @@ def _run_spectrum(args: argparse.Namespace) -> None:
     about |= {"error": None if np.isnan(error) else error, "parts": list(args.parts), "window": args.window}
     about |= {"force": force, "files": list(args.files)}
     _write(args.output, about, "spectrum", columns, rows, lambda: plot_spectrum(result, args.max_frequency))
+
+
+def _driving_force(word: str | None, runs: Sequence[Correlations]) -> float:
+    """Size of the driving force of the files, or of the word where they do not say it; both must agree."""
+    given = parse_force(word) if word else None
+    if given is not None and word and "," not in word and given[0] < 0.0:
+        raise E3DError(f"--force {word}: give its size, which is positive, or --force=Fx,Fy,Fz")
+    sizes = []
+    for run in runs:
+        force = run.force if run.force.any() else given
+        if force is None:
+            raise E3DError(
+                f"{run.path} does not say what drove the current: there was no fix e3d/hnemd, or an older "
+                "version wrote the file; give --force"
+            )
+        sizes.append(float(np.linalg.norm(force)))
+        vector = run.force.any() or (word and "," in word)
+        if vector:
+            run.check_direction(force)
+        if given is not None and abs(np.linalg.norm(given) - sizes[-1]) > 1e-6 * sizes[-1]:
+            raise E3DError(
+                f"{run.path}: fix e3d/hnemd drove with |F| = {sizes[-1]:g}, and --force is {word}; leave "
+                "--force out"
+            )
+        if word and "," in word:
+            run.check_direction(parse_force(word))
+    if max(sizes) - min(sizes) > 1e-6 * max(sizes):
+        raise E3DError(
+            f"the runs have driving forces from {min(sizes):g} to {max(sizes):g}: analyse them one by one"
+        )
+    return sizes[0]
 
 
 def _about(method: str, files: list[str], unit: str, result: GreenKubo | Hnemd) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from e3d_lmp.errors import E3DError
 
 TEMPERATURES = ("c_thermo_temp", "v_temperature", "v_temp", "c_temp")
 VOLUMES = ("v_volume", "v_vol")
+ENTRIES = {"c": ("123", "456", "789"), "f": ("456",)}
+"""Which three entries of a compute (e3d/heat, heat/flux) or of a fix (e3d/hnemd) are a current."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,10 @@ def read_current(
 ) -> HeatCurrent:
     """Read a file of ``fix ave/time`` in mode scalar.
 
-    The current is the first three columns after the step; temperature and volume are those columns whose
-    name in the file's second line is one of `TEMPERATURES` and `VOLUMES`, unless they are given. A last line
-    without its end is what a run that was killed had written so far: it is left out.
+    The current is the first three columns after the step, unless their names say that they are something
+    else; temperature and volume are those columns whose name in the file's second line is one of
+    `TEMPERATURES` and `VOLUMES`, unless they are given. A last line without its end is what a run that was
+    killed had written so far: it is left out.
 
     Parameters
     ----------
@@ -82,6 +86,7 @@ def read_current(
             "components of the current, as of 'fix j all ave/time 4 1 4 c_heat[1] c_heat[2] c_heat[3] "
             "c_thermo_temp v_volume file F'"
         )
+    _check_names(path, names[1:4])
     table = table[table[:, 0] >= table[0, 0] + skip]
     steps = table[:, 0].astype(np.int64)
     if len(steps) < 10:
@@ -108,23 +113,103 @@ def continues(before: HeatCurrent, run: HeatCurrent) -> bool:
     return bool(run.step[0] - before.step[-1] == before.interval == run.interval)
 
 
-def join_parts(runs: Sequence[HeatCurrent]) -> list[HeatCurrent]:
-    """The runs; one that `continues` the one before it is put together with it."""
-    joined: list[HeatCurrent] = []
-    for run in runs:
-        before = joined[-1] if joined else None
-        if before and continues(before, run):
-            sizes = [len(before.step), len(run.step)]
-            joined[-1] = HeatCurrent(
-                f"{before.path} {run.path}",
-                np.concatenate([before.step, run.step]),
-                np.concatenate([before.current, run.current]),
-                float(np.average([before.temperature, run.temperature], weights=sizes)),
-                float(np.average([before.volume, run.volume], weights=sizes)),
-            )
+def chains(runs: Sequence[HeatCurrent]) -> list[list[int]]:
+    """Which runs are parts of one: their places, in the order of time.
+
+    Each goes on from the one before it in the list; and where just one ends where just one begins, from any
+    (a shell sorts part 10 before part 2).
+    """
+    found: list[list[int]] = []
+    for place, run in enumerate(runs):
+        if found and continues(runs[found[-1][-1]], run):
+            found[-1].append(place)
         else:
-            joined.append(run)
+            found.append([place])
+    pairs = [(a, b) for a in found for b in found if a is not b and continues(runs[a[-1]], runs[b[0]])]
+    alone = [(a, b) for a, b in pairs if sum(x is a for x, _ in pairs) == 1 == sum(y is b for _, y in pairs)]
+    following = {a[0]: b for a, b in alone}
+    later = {b[0] for _, b in alone}
+    whole = []
+    for chain in found:
+        if chain[0] in later:
+            continue
+        parts, last = list(chain), chain
+        while last[0] in following:
+            last = following[last[0]]
+            parts += last
+        whole.append(parts)
+    return whole
+
+
+def join_parts(runs: Sequence[HeatCurrent]) -> list[HeatCurrent]:
+    """The runs, with the parts of each (`chains`) put together."""
+    joined = []
+    for places in chains(runs):
+        parts = [runs[place] for place in places]
+        if len(parts) == 1:
+            joined += parts
+            continue
+        sizes = [len(part.step) for part in parts]
+        joined.append(
+            HeatCurrent(
+                " ".join(part.path for part in parts),
+                np.concatenate([part.step for part in parts]),
+                np.concatenate([part.current for part in parts]),
+                float(np.average([part.temperature for part in parts], weights=sizes)),
+                float(np.average([part.volume for part in parts], weights=sizes)),
+            )
+        )
     return joined
+
+
+def read_runs(
+    paths: Sequence[str | os.PathLike],
+    temperature: float | None = None,
+    volume: float | None = None,
+    skip: int = 0,
+) -> list[HeatCurrent]:
+    """Files as `read_current` reads them, parts put together; `skip` is for the first part of each run.
+
+    Raises
+    ------
+    E3DError
+        If two files hold the same rows, too.
+    """
+    runs = [read_current(path, temperature, volume) for path in paths]
+    check_distinct(runs)
+    if skip:
+        for places in chains(runs):
+            runs[places[0]] = read_current(paths[places[0]], temperature, volume, skip)
+    return join_parts(runs)
+
+
+def check_distinct(runs: Sequence[HeatCurrent]) -> None:
+    """Raise `E3DError` if two runs have the same current at the steps that they share."""
+    for k, run in enumerate(runs):
+        for other in runs[:k]:
+            last = min(run.step[-1], other.step[-1])
+            a, b = (np.searchsorted(one.step, last) for one in (run, other))
+            if run.step[a] == other.step[b] == last and (run.current[a] == other.current[b]).all():
+                _, here, there = np.intersect1d(run.step, other.step, return_indices=True)
+                if np.array_equal(run.current[here], other.current[there]):
+                    raise E3DError(
+                        f"{other.path} and {run.path} hold the same rows (step {last} and {len(here) - 1} "
+                        "others): give each run once, and parts that do not overlap"
+                    )
+
+
+def _check_names(path: object, names: Sequence[str]) -> None:
+    """Refuse columns of which the name says that they are not the three components of a current."""
+    entries = [match for name in names if (match := re.fullmatch(r"([cf])_(\w+)\[(\d+)\]", name))]
+    fits = not any(name in TEMPERATURES + VOLUMES for name in names)
+    if entries:
+        one = len({match[1] + match[2] for match in entries}) == 1
+        fits = fits and one and "".join(match[3] for match in entries) in ENTRIES[entries[0][1]]
+    if not fits:
+        raise E3DError(
+            f"{path}: {' '.join(names)} are no current: the columns after the step must be c_ID[1] c_ID[2] "
+            "c_ID[3] of compute e3d/heat or heat/flux, or f_ID[4] f_ID[5] f_ID[6] of fix e3d/hnemd"
+        )
 
 
 def _mean(

@@ -30,6 +30,8 @@ SIGNIFICANT = 3.0
 """Standard errors over the runs that a change of the running integral must have to count."""
 MIN_CURVES = 4
 """Runs are cut into blocks until there are as many curves."""
+DENSE = 0.5
+"""What is left of <J(0) J(t)> after one sample, at least, for an integral over the samples."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class GreenKubo:
     settled: bool
     temperature: float
     volume: float
+
+    @property
+    def first_step(self) -> float:
+        """<J(0) J(t)> after one sample, of <J^2>; below `DENSE` the samples are too far apart."""
+        return float(self.correlation[:, 1].mean() / self.correlation[:, 0].mean())
 
 
 def autocorrelation(series: np.ndarray, lags: int) -> np.ndarray:

@@ -9,7 +9,8 @@ as long as J is proportional to F. Two signs say that it is not:
 - a force that is too large makes the current of long-lived phonons grow without end: runs must be steady:
   the blocks of a run have no slope of more than `DRIFTING` standard errors.
 
-Ten blocks know their own scatter to 24 % only. So the error is never taken smaller than what the
+Every run is cut into ten blocks, which count by their length. Ten blocks know their own scatter to 24 %
+only. So the error is never taken smaller than what the
 fluctuations of equilibrium make of it (Green-Kubo): sqrt(2 kappa k_B / (V t)) / |F| after a time t.
 """
 
@@ -39,7 +40,7 @@ class DrivenRuns:
     Attributes
     ----------
     force           |F|, 1/angstrom (reduced units: 1/sigma)
-    conductivity    along the force, mean over the runs, W/m/K (or reduced)
+    conductivity    along the force, mean over all samples, W/m/K (or reduced)
     error           standard error over the blocks of all runs, but at least that of the equilibrium noise
     blocks          (runs * BLOCKS,) conductivities
     running         for each run: times in ps (or tau), and the running mean to that time
@@ -105,10 +106,8 @@ def driven_runs(
     force: np.ndarray, runs: Sequence[HeatCurrent], units: HeatUnits, timestep: float
 ) -> DrivenRuns:
     """Conductivity along the force (3,), of runs with this force, which may be in parts (`join_parts`)."""
-    from scipy.stats import linregress
-
     size = float(np.linalg.norm(force))
-    blocks, running = [], []
+    blocks, lengths, running = [], [], []
     joined = join_parts(runs)
     for run in joined:
         current = run.current @ (force / size)
@@ -119,21 +118,25 @@ def driven_runs(
             )
         length = len(rows) // BLOCKS
         blocks.append(rows[len(rows) % BLOCKS :].reshape(BLOCKS, length).mean(axis=1))
+        lengths.append(length * run.interval)
         time = run.interval * timestep * units.time * np.arange(1, len(rows) + 1)
         running.append((time, np.cumsum(rows) / np.arange(1, len(rows) + 1)))
-    every = np.concatenate(blocks)
-    trend = linregress(np.tile(np.arange(BLOCKS), len(blocks)), every)
-    kappa = float(every.mean())
+    every, weights = np.concatenate(blocks), np.repeat(lengths, BLOCKS) / np.sum(lengths) / BLOCKS
+    kappa = float(weights @ every)
+    scatter = np.sqrt((weights**2 @ (every - kappa) ** 2) * len(every) / (len(every) - 1))
+    trend, variance = np.polyfit(
+        np.tile(np.arange(BLOCKS), len(blocks)), every, 1, w=np.sqrt(weights), cov=True
+    )
     volume_time = timestep * sum(run.volume * run.interval * len(run.current) for run in joined)
     noise = equilibrium_noise(kappa, size, volume_time, units)
     return DrivenRuns(
         size,
         kappa,
-        max(float(every.std(ddof=1) / np.sqrt(len(every))), noise),
+        max(float(scatter), noise),
         every,
         running,
-        float(np.mean([run.temperature for run in joined])),
-        float(trend.slope / trend.stderr),
+        float(np.average([run.temperature for run in joined], weights=lengths)),
+        float(trend[0] / np.sqrt(variance[0, 0])),
     )
 
 

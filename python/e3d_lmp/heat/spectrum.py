@@ -43,6 +43,7 @@ class Correlations:
     temperature, volume
         means over the blocks
     direction      (3,) unit vector of the fix
+    force          (3,) of fix e3d/hnemd, 1/angstrom; 0 if there was none, or if the file does not say
     """
 
     path: str
@@ -53,6 +54,7 @@ class Correlations:
     temperature: float
     volume: float
     direction: np.ndarray
+    force: np.ndarray
 
     def check_direction(self, force: np.ndarray) -> None:
         """Raise `E3DError` if a driving force (3,) does not point where the fix looked."""
@@ -91,8 +93,9 @@ def read_correlations(path: str | os.PathLike) -> Correlations:
                 "it has numbers that are not finite, or an interval, a temperature or a volume of 0; has the "
                 "simulation blown up?"
             )
-        if direction.shape != (3,):
-            raise ValueError(f"its direction has {len(direction)} numbers")
+        force = np.array([float(word) for word in head.get("force", "000")])
+        if direction.shape != (3,) or force.shape != (3,):
+            raise ValueError(f"its direction has {len(direction)} numbers, its force {len(force)}")
         return Correlations(
             str(path),
             head["units"][0],
@@ -102,6 +105,7 @@ def read_correlations(path: str | os.PathLike) -> Correlations:
             temperature,
             volume,
             direction,
+            force,
         )
     except OSError as error:
         raise E3DError(f"cannot read {path}: {error.strerror or error}") from None
@@ -163,7 +167,7 @@ def spectrum(
     Raises
     ------
     E3DError
-        If the runs differ in units, samples or lags.
+        If the runs differ in units, samples or lags, or two are the same.
     """
     from scipy.fft import dct
     from scipy.integrate import trapezoid
@@ -173,6 +177,10 @@ def spectrum(
         raise E3DError(
             "the runs differ in their units, their interval or their number of lags; analyse them one by one"
         )
+    for k, run in enumerate(runs):
+        for other in runs[:k]:
+            if np.array_equal(run.values[:1], other.values[:1]):
+                raise E3DError(f"{other.path} and {run.path} hold the same blocks: give each run once")
     if force <= 0.0:
         raise E3DError(f"the driving force is {force:g}; give its size, |F|, which is positive")
     units: HeatUnits = heat_units(runs[0].units)
