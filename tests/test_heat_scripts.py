@@ -47,7 +47,6 @@ def test_silicon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in plugin_environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(silicon, "write_model", lambda path: None)
-    monkeypatch.setattr(silicon, "CORRELATION", 2.8e-5)
     short = {"equilibrate": 10, "transient": 10, "steps": 80, "every": 2, "lags": 3, "block": 30}
     settings = {"cells": 2, "force": 1e-3, "timestep": 0.002, "model": str(model)} | short
     folder = tmp_path / "runs"

@@ -25,7 +25,7 @@ from analytic_models import TERSOFF_SIC, TYPE_ROW, Tersoff, metadata_of  # isort
 from e3d_lmp.decomposition import sum_over_edges
 
 CORRELATION = 0.5
-"""Longest correlation time, ns."""
+"""Longest correlation time, ns, if a block has four times as much."""
 BLOCK = 2.0
 """Length of a block of Green-Kubo, ns."""
 BAND = 4
@@ -110,7 +110,10 @@ def result(folder: Path) -> dict[str, Any]:
     length = sum(len(run.step) * run.interval for run in runs) * 1e-3 * settings["timestep"]
     whole = join_parts(runs)
     blocks = max(2, round(length / len(whole) / BLOCK))
-    across = green_kubo(whole, METAL, settings["timestep"], 1e3 * CORRELATION, (1, 2), blocks)
+    longest = 1e3 * min(CORRELATION, length / len(whole) / blocks / 4.0)
+    across = green_kubo(whole, METAL, settings["timestep"], longest, (1, 2), blocks)
+    watt = METAL.watt / settings["force"]
+    by_part = [watt * run.current[:, 0].mean() / (run.volume * run.temperature) for run in runs]
     return {
         "format": "e3d-silicon/2",
         "atoms": 8 * settings["cells"] ** 3,
@@ -122,6 +125,7 @@ def result(folder: Path) -> dict[str, Any]:
         "error": round(one.error, 2),
         "drift": round(one.drift, 2),
         "steady": bool(one.steady),
+        "W_per_m_K_of_each_part": [round(value, 1) for value in by_part],
         "spectrum_W_per_m_K": round(spectral[0], 2),
         "spectrum_error": round(spectral[1], 2),
         "green_kubo_across_W_per_m_K": round(across.conductivity, 2),
