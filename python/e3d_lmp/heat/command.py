@@ -234,7 +234,8 @@ def _run_spectrum(args: argparse.Namespace) -> None:
 def _driving_force(word: str | None, runs: Sequence[Correlations]) -> float:
     """Size of the driving force of the files, or of the word where they do not say it; both must agree."""
     given = parse_force(word) if word else None
-    if given is not None and word and "," not in word and given[0] < 0.0:
+    is_vector = "," in (word or "")
+    if given is not None and not is_vector and given[0] < 0.0:
         raise E3DError(f"--force {word}: give its size, which is positive, or --force=Fx,Fy,Fz")
     sizes = []
     for run in runs:
@@ -245,16 +246,14 @@ def _driving_force(word: str | None, runs: Sequence[Correlations]) -> float:
                 "version wrote the file; give --force"
             )
         sizes.append(float(np.linalg.norm(force)))
-        vector = run.force.any() or (word and "," in word)
-        if vector:
-            run.check_direction(force)
         if given is not None and abs(np.linalg.norm(given) - sizes[-1]) > 1e-6 * sizes[-1]:
             raise E3DError(
                 f"{run.path}: fix e3d/hnemd drove with |F| = {sizes[-1]:g}, and --force is {word}; leave "
                 "--force out"
             )
-        if word and "," in word:
-            run.check_direction(parse_force(word))
+        run.check_direction(run.force)
+        if given is not None and is_vector:
+            run.check_direction(given)
     if max(sizes) - min(sizes) > 1e-6 * max(sizes):
         raise E3DError(
             f"the runs have driving forces from {min(sizes):g} to {max(sizes):g}: analyse them one by one"
