@@ -307,7 +307,8 @@ double FixE3DShc::mean_of(int part, int row) const
 void FixE3DShc::write_file() const
 {
   std::string text = fmt::format("# {}\n# units {}\n# interval {:.17g}\n# volume {:.17g}\n# temperature {:.17g}\n"
-                                 "# direction {:.17g} {:.17g} {:.17g}\n# force {:.17g} {:.17g} {:.17g}\n# steps {} {}\n# samples {}\n# blocks {}\n"
+                                 "# direction {:.17g} {:.17g} {:.17g}\n# force {:.17g} {:.17g} {:.17g}\n"
+                                 "# steps {} {}\n# samples {}\n# blocks {}\n"
                                  "# columns: lag, then potential and convective part of each block\n",
                                  FILE_FORMAT, update->unit_style, interval, mean_volume, mean_temperature,
                                  direction[0], direction[1], direction[2], drive[0], drive[1], drive[2], first_step,

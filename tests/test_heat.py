@@ -22,13 +22,18 @@ KCAL_MOL = 23.060549
 
 
 def write_current(
-    path: Path, current: np.ndarray, every: int = 10, columns: str = "c_thermo_temp v_volume"
+    path: Path,
+    current: np.ndarray,
+    every: int = 10,
+    columns: str = "c_thermo_temp v_volume",
+    values: str = "300 1000",
+    start: int = 0,
 ) -> Path:
-    """A file as fix ave/time writes it, at 300 K and 1000 angstrom^3."""
+    """A file as fix ave/time writes it, at 300 K and 1000 angstrom^3 unless `values` are others."""
     lines = ["# Time-averaged data for fix j", f"# TimeStep c_heat[1] c_heat[2] c_heat[3] {columns}"]
-    rest = " 300 1000" if columns else ""
+    rest = f" {values}" if columns else ""
     for k, row in enumerate(current):
-        lines.append(f"{k * every} {row[0]:.17g} {row[1]:.17g} {row[2]:.17g}{rest}")
+        lines.append(f"{start + k * every} {row[0]:.17g} {row[1]:.17g} {row[2]:.17g}{rest}")
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -228,10 +233,7 @@ def test_parts_in_any_order_are_one_run(tmp_path: Path) -> None:
     paths = []
     for part in range(12):
         rows = current[100 * part : 100 * part + 100]
-        paths.append(write_current(tmp_path / f"p.{part}.txt", rows))
-        text = paths[-1].read_text().splitlines(keepends=True)
-        moved = [f"{int(line.split()[0]) + 1000 * part} {line.split(maxsplit=1)[1]}" for line in text[2:]]
-        paths[-1].write_text("".join([*text[:2], *moved]))
+        paths.append(write_current(tmp_path / f"p.{part}.txt", rows, start=1000 * part))
     by_name = sorted(paths)
     assert by_name != paths
     (whole,) = read_runs(by_name, skip=500)

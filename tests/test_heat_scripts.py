@@ -14,6 +14,7 @@ from analytic_models import TERSOFF_SIC, TYPE_ROW, Tersoff, metadata_of
 from e3d_lmp.decomposition import EdgeModelWithForces
 from e3d_lmp.export import write_edge_model
 from lammps_runs import ROOT, plugin_environment
+from test_heat import WATT, write_current
 from test_plugin_analytic import silicon as silicon_atoms
 from tolerances import FLOAT64, close
 
@@ -22,8 +23,6 @@ sys.path.insert(0, str(ROOT / "scripts" / "heat"))
 import argon
 import silicon
 
-WATT = 1602.176634
-"""W/m/K of one eV/(ps angstrom K)."""
 ROW = TERSOFF_SIC.rows["Si", "Si", "Si"]
 TABLE = {name: torch.tensor([ROW[name]], dtype=torch.float64) for name in TYPE_ROW}
 
@@ -73,15 +72,6 @@ def test_silicon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert abs(kappas[0] - kappas[1]) > 1.0
 
 
-def write_rows(path: Path, current: np.ndarray, interval: int, temperature: float, volume: float) -> None:
-    """A file of fix ave/time."""
-    head = "# of a test\n# TimeStep j[1] j[2] j[3] c_thermo_temp v_volume\n"
-    steps = interval * np.arange(1, len(current) + 1)[:, None]
-    constant = np.broadcast_to([temperature, volume], (len(current), 2))
-    rows = [" ".join(f"{x:.10g}" for x in row) for row in np.hstack([steps, current, constant])]
-    path.write_text(head + "\n".join(rows) + "\n")
-
-
 def test_argon(tmp_path: Path) -> None:
     """Driven runs of two forces and four in equilibrium, of known means: each in its row, in both units."""
     rng = np.random.default_rng(4)
@@ -90,10 +80,11 @@ def test_argon(tmp_path: Path) -> None:
         for seed in (1, 2):
             current = rng.normal(0.0, 0.1, (200, 3))
             current[:, 0] += kappa / WATT * volume * temperature * force - current[:, 0].mean()
-            write_rows(tmp_path / f"liquid.hnemd.{force}.{seed}.txt", current, 1000, temperature, volume)
+            path = tmp_path / f"liquid.hnemd.{force}.{seed}.txt"
+            write_current(path, current, 1000, values=f"{temperature} {volume}")
     for seed in range(4):
         current = rng.normal(0.0, 1.0, (4200, 3))
-        write_rows(tmp_path / f"solid.lammps.{seed}.txt", current, 5, 70.0, volume)
+        write_current(tmp_path / f"solid.lammps.{seed}.txt", current, 5, values=f"70 {volume}")
     rows = argon.result(tmp_path)["results"]
     assert list(rows) == [
         "liquid hnemd e3d |F| = 0.015",

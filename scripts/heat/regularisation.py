@@ -22,11 +22,10 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from runs import print_result, run_lammps, write_vectorised
+from runs import keep_settings, print_result, run_lammps, write_vectorised
 
 from e3d_lmp.atomic import make_folder
 from e3d_lmp.decomposition import EdgeModel, sum_over_edges
-from e3d_lmp.errors import E3DError
 from e3d_lmp.heat.conversion import METAL, heat_units
 
 EPSILON, SIGMA, MASS = 0.0104, 3.40, 39.948  # eV, angstrom, g/mol
@@ -154,11 +153,7 @@ def drive(name: str, folder: Path, sizes: dict[str, int]) -> None:
 def run(folder: Path, sizes: dict[str, int] = SIZES) -> None:
     """Every step whose file is not there, one after the other; refuses a folder of other sizes."""
     make_folder(folder)
-    wanted = json.dumps(sizes) + "\n"
-    settings = folder / "sizes.json"
-    if settings.exists() and settings.read_text() != wanted:
-        raise E3DError(f"{folder} was begun with {settings.read_text().strip()}; take another folder")
-    settings.write_text(wanted)
+    keep_settings(folder / "sizes.json", sizes)
     torch.set_num_threads(1)
     steps: dict[str, Callable[[Path, dict[str, int]], None]] = {"data/manifest.json": label_frames}
     steps |= {f"{EXACT}.nequip.pt2": write_exact, "trajectory.dump": run_trajectory}

@@ -38,6 +38,15 @@ def run_lammps(folder: Path, script: str, name: str, variables: Mapping[str, obj
     print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
 
 
+def keep_settings(file: Path, settings: Mapping[str, Any]) -> None:
+    """Write what the runs of the file's folder have in common; stop if it was begun with something else."""
+    if not file.exists():
+        with atomic_path(file) as partial:
+            partial.write_text(json.dumps(settings) + "\n")
+    elif json.loads(file.read_text()) != settings:
+        raise SystemExit(f"{file.parent} was begun with {file.read_text().strip()}; take another folder")
+
+
 def write_vectorised(model: EdgeModel, metadata: ModelMetadata, path: Path) -> None:
     """An analytic model compiled for one core of this machine, unless `path` is there.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from runs import print_result, run_lammps, write_vectorised  # first: finds analytic_models
+from runs import keep_settings, print_result, run_lammps, write_vectorised  # first: finds analytic_models
 from torch.nn.functional import pad
 
 from analytic_models import TERSOFF_SIC, TYPE_ROW, Tersoff, metadata_of  # isort: skip
@@ -78,11 +78,7 @@ def run(folder: Path, seed: int, parts: int, settings: dict[str, Any]) -> None:
     """Every part of this seed that has no restart file yet, one after the other on one core."""
     here = folder / f"seed.{seed}"
     here.mkdir(parents=True, exist_ok=True)
-    known = folder / "settings.json"
-    if not known.exists():
-        known.write_text(json.dumps(settings))
-    elif json.loads(known.read_text()) != settings:
-        raise SystemExit(f"{folder}: holds runs of {known.read_text()}; take another folder")
+    keep_settings(folder / "settings.json", settings)
     write_model(here / "silicon.nequip.pt2")
     for part in range(1, parts + 1):
         if not (here / f"silicon.{part}.restart").exists():

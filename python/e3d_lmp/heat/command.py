@@ -155,16 +155,17 @@ def _run_green_kubo(args: argparse.Namespace) -> None:
 
 def _run_hnemd(args: argparse.Namespace) -> None:
     units = _units(args)
-    files: dict[tuple[float, ...], list[str]] = {}
+    files: dict[str, list[str]] = {}
     for word in args.runs:
         force, equals, path = word.partition("=")
         if not equals or not path:
             raise E3DError(f"'{word}': give the driving force and the file, as in 1e-4,0,0=current.txt")
-        files.setdefault(tuple(parse_force(force).tolist()), []).append(path)
+        same = ",".join(map(str, parse_force(force)))  # however the force was typed
+        files.setdefault(same, []).append(path)
     runs = {
-        ",".join(f"{x!r}" for x in force): read_runs(paths, args.temperature, args.volume, args.skip)
-        for force, paths in files.items()
+        force: read_runs(paths, args.temperature, args.volume, args.skip) for force, paths in files.items()
     }
+    # one file for two forces
     check_distinct([run for group in runs.values() for run in group])
     result = hnemd(group_by_force(runs, units, args.timestep))
     unit = units.conductivity

@@ -10,8 +10,7 @@ as long as J is proportional to F. Two signs say that it is not:
   the blocks of a run have no slope of more than `DRIFTING` standard errors.
 
 Every run is cut into ten blocks, which count by their length. Ten blocks know their own scatter to 24 %
-only. So the error is never taken smaller than what the
-fluctuations of equilibrium make of it (Green-Kubo): sqrt(2 kappa k_B / (V t)) / |F| after a time t.
+only. So the error is never taken smaller than `equilibrium_noise`.
 """
 
 from __future__ import annotations

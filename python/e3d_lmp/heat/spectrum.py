@@ -93,7 +93,7 @@ def read_correlations(path: str | os.PathLike) -> Correlations:
                 "it has numbers that are not finite, or an interval, a temperature or a volume of 0; has the "
                 "simulation blown up?"
             )
-        force = np.array([float(word) for word in head.get("force", "000")])
+        force = np.array([float(word) for word in head.get("force", ["0", "0", "0"])])
         if direction.shape != (3,) or force.shape != (3,):
             raise ValueError(f"its direction has {len(direction)} numbers, its force {len(force)}")
         return Correlations(
