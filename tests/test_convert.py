@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from e3d_lmp.cli import main
-from e3d_lmp.dumps import AtomReader
-from e3d_lmp.frames import EdgeFrame
-from e3d_lmp.pairs import Pairing
-from e3d_lmp.store import StoreReader
+from e3d_lmp.edges.dumps.reader import AtomReader
+from e3d_lmp.edges.frames import EdgeFrame
+from e3d_lmp.edges.pairs import Pairing
+from e3d_lmp.edges.store.reader import StoreReader
 from edge_frames import assert_same_frame, bonds_of, random_cell, random_frame, take, write_dump
 
 CUTOFFS = np.full((2, 2), 2.5)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from e3d_lmp.decomposition import EdgeModelWithForces
-from e3d_lmp.heat.current import read_current
+from e3d_lmp.analysis.heat.current import read_current
+from e3d_lmp.model.decomposition import EdgeModelWithForces
 from e3d_lmp.training.evaluate import read_frames
 from e3d_lmp.training.heat_flux import thermal_velocities, without_momentum
 from lammps_runs import ROOT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from e3d_lmp.atomic import atomic_path
+from e3d_lmp.files import atomic_path
 from e3d_lmp.training.run_config import PreparedData
 
 

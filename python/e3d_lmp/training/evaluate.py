@@ -5,7 +5,6 @@ The model is a checkpoint or a package, the folder one of `e3d data prepare`; `e
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,15 @@ import numpy as np
 import torch
 from ase.data import atomic_numbers, covalent_radii
 
-from e3d_lmp.contraction import contract_centres
-from e3d_lmp.decomposition import EdgeModelWithForces, decompose
-from e3d_lmp.edge_layers import use_edge_operators
-from e3d_lmp.file_hash import sha256_of
-from e3d_lmp.gate import Graph, edge_reference
+from e3d_lmp.files import read_json, sha256_of
+from e3d_lmp.model.contraction import contract_centres
+from e3d_lmp.model.decomposition import EdgeModelWithForces, decompose
+from e3d_lmp.model.gate import Graph, edge_reference
+from e3d_lmp.model.layers import use_edge_operators
 
 FORMAT = "e3d-evaluation/1"  # also with `of`, which older files have not
 CONTACTS = "Contacts of two molecules"
-"""Name of the pairs of e3d_lmp.data.contacts among the subsets; `all` is without them."""
+"""Name of the pairs of e3d_lmp.training.data.contacts among the subsets; `all` is without them."""
 
 _BOND = 1.3
 """Bonds are pairs closer than this times the sum of their covalent radii."""
@@ -34,7 +33,7 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
     Parameters
     ----------
     model
-        Of `e3d_lmp.export.load_model`; its layers are replaced by faster ones.
+        Of `e3d_lmp.model.export.load_model`; its layers are replaced by faster ones.
 
     Returns
     -------
@@ -43,7 +42,7 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
     mean_abs_A (eV)} over pairs within covalent reach, of frames that are not periodic; labels have elements
     in alphabetical order and H last.
     """
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = read_json(folder / "manifest.json")
     sets = evaluated_sets(folder, part)
     names = [entry[0] for entry in manifest["sets"][part]["entries"]]
     frames = read_frames(folder / f"{part}.lmdb")
@@ -85,7 +84,7 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
 def evaluated_sets(folder: Path, part: str = "test") -> dict[str, str]:
     """The sets that `evaluate` reads, with what tells one from another: content of the set, and of the facts
     of the contacts."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = read_json(folder / "manifest.json")
     sets = {part: str(manifest["sets"][part].get("content_sha256", ""))}
     contacts = folder / f"contacts_{part}.lmdb"
     if contacts.exists():
