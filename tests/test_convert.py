@@ -343,8 +343,8 @@ def test_a_killed_follower_goes_on(tmp_path: Path) -> None:
     words = [str(dump), "-o", str(tmp_path / "e.h5"), "--follow", "2"]
     code = (
         f"import sys; sys.path[:0] = {sys.path!r}\n"
-        "from e3d_lmp import store_writer\n"
-        "store_writer.CHUNK_ROWS, store_writer.COMMIT_ROWS = 64, 500\n"
+        "from e3d_lmp.edges.store import writer\n"
+        "writer.CHUNK_ROWS, writer.COMMIT_ROWS = 64, 500\n"
         f"from e3d_lmp.cli import main; sys.exit(main(['convert', *{words!r}]))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])

@@ -440,8 +440,8 @@ def test_a_killed_run_goes_on(tmp_path: Path, model_files) -> None:
     words += ["--device", "cpu", "--batch", "20"]
     code = (
         f"import sys; sys.path[:0] = {sys.path!r}\n"
-        "from e3d_lmp import store_writer\n"
-        "store_writer.CHUNK_ROWS, store_writer.COMMIT_ROWS = 64, 200\n"
+        "from e3d_lmp.edges.store import writer\n"
+        "writer.CHUNK_ROWS, writer.COMMIT_ROWS = 64, 200\n"
         f"from e3d_lmp.cli import main; sys.exit(main({words!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])

@@ -35,12 +35,13 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     partial = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
     try:
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
-        yield partial
-        os.replace(partial, target)
+        try:
+            yield partial
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise E3DError(f"cannot write {target}: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -92,30 +93,45 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[int | None]:
 
 def open_lock(path: Path, patience: float = 0.0) -> int | None:
     """The file descriptor of an exclusive lock, or None if another process still has it after `patience`
-    seconds; `os.close` releases it.
+    seconds; `os.close` or `remove_lock` releases it.
 
-    The file stays: if it were removed while others wait for it, two could have the lock. A file system
-    without locks locks nothing.
+    A file system without locks locks nothing.
 
     Raises
     ------
     OSError
         The file cannot be made.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     end = time.monotonic() + patience
     while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            os.close(descriptor)
             if time.monotonic() > end:
-                os.close(descriptor)
                 return None
+            time.sleep(0.1)
+            continue
         except OSError:
             return descriptor
-        else:
+        if _is_file(descriptor, path):
             return descriptor
-        time.sleep(0.1)
+        os.close(descriptor)  # of a file that its last owner has removed meanwhile: it keeps nobody out
+
+
+def remove_lock(descriptor: int, path: Path) -> None:
+    """Release a lock of `open_lock` and remove its file; whoever has opened the file before opens it anew."""
+    path.unlink(missing_ok=True)
+    os.close(descriptor)
+
+
+def _is_file(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def is_locked(folder: Path) -> bool:

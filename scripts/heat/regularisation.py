@@ -181,8 +181,8 @@ def on_frames(edge_model: EdgeModel, data: Path) -> tuple[np.ndarray, float]:
     The mean over velocities at zero momentum is that over the tensors M_j of J = sum_j M_j v_j.
     """
     from e3d_lmp.model.decomposition import EdgeModelWithForces
-    from e3d_lmp.training.evaluate import read_frames
     from e3d_lmp.training.heat_flux import EV_PER_AMU, asymmetries
+    from e3d_lmp.training.held_out_errors import read_frames
 
     model = EdgeModelWithForces(edge_model)
     sizes, powers = [], []

@@ -24,15 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[NAME=]FILE",
         help="files in place of those of the recipe, by name or in its order",
     )
-
-
     prepare.set_defaults(act=_prepare)
     contacts = tasks.add_parser(
         "contacts",
-        help="add pairs of molecules in close contact to a prepared set",
-        description="Turn random pairs of frames of FOLDER/PART.lmdb, bring them to a random closest contact, "
-        "and write FOLDER/contacts_PART.lmdb. The molecules keep their own labels; GFN2-xTB gives the "
-        "interaction. Needs: pip install tblite.",
+        help="add pairs of molecules in close contact",
+        description="Turn random pairs of frames of FOLDER/PART.lmdb, bring them to a random closest "
+        "contact, and write FOLDER/contacts_PART.lmdb. The molecules keep their own labels; GFN2-xTB gives "
+        "the interaction. Needs: pip install tblite.",
     )
     contacts.add_argument("folder", type=Path, metavar="FOLDER", help="folder of 'e3d data prepare'")
     contacts.add_argument("--part", default="train", choices=("train", "val", "test"), help="default train")

@@ -76,7 +76,7 @@ def evaluate_and_describe(run: Path, data: PreparedData, files: ModelFiles, temp
 def _evaluation(path: Path, data: PreparedData, package: Path) -> dict[str, Any]:
     """What is in the file, if it is of the sets that there are now."""
     from e3d_lmp.model.export import load_model
-    from e3d_lmp.training.evaluate import evaluate, evaluated_sets
+    from e3d_lmp.training.held_out_errors import evaluate, evaluated_sets
 
     known = read_json(path) if path.exists() else {}
     if known.get("of") != evaluated_sets(data.folder):

@@ -26,7 +26,7 @@ from e3d_lmp.edges.frames import AtomRows, BondFrame, EdgeFrame, KnownAtoms
 from e3d_lmp.edges.store.reader import EDGES, FORMAT, FRAME_COLUMNS, PAIRS, PARTIAL, ROW_COLUMNS, StoreReader
 from e3d_lmp.edges.store.superblock import revive
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import LOCK, open_lock, plain_text
+from e3d_lmp.files import LOCK, open_lock, plain_text, remove_lock
 from e3d_lmp.version import __version__
 
 CHUNK_ROWS = 1 << 15
@@ -397,7 +397,7 @@ class StoreWriter:
 
     def _unlock(self) -> None:
         if self._lock is not None:
-            os.close(self._lock)
+            remove_lock(self._lock, _lock_path(self.path))
             self._lock = None
 
 
@@ -480,10 +480,14 @@ def _open(path: Path) -> h5py.File:
     return h5py.File(h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE, access))
 
 
+def _lock_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}{LOCK}")
+
+
 def _lock(path: Path) -> int:
     """A lock (`open_lock`) on a file beside `path`, which no other writer can have."""
     try:
-        descriptor = open_lock(path.with_name(f".{path.name}{LOCK}"))
+        descriptor = open_lock(_lock_path(path))
     except OSError as error:
         raise E3DError(f"cannot write {path}: {error.strerror}") from None
     if descriptor is None:

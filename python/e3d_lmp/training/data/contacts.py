@@ -1,7 +1,8 @@
 """Close contacts between molecules: what single molecules cannot teach and a liquid needs.
 
-``e3d data contacts DATA_FOLDER --part train --count 4000`` takes random pairs of frames of DATA_FOLDER/<part>.lmdb, turns them at random, brings them to a random closest
-contact and writes DATA_FOLDER/contacts_<part>.lmdb. The label of a pair is
+``e3d data contacts DATA_FOLDER`` takes random pairs of frames of DATA_FOLDER/<part>.lmdb, turns them at
+random, brings them to a random closest contact and writes DATA_FOLDER/contacts_<part>.lmdb. The label of a
+pair is
 
     E_coh(AB) = E_coh(A) + E_coh(B) + E_GFN2(AB) - E_GFN2(A) - E_GFN2(B)
 
