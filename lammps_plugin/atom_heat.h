@@ -6,7 +6,7 @@
 #ifndef E3D_ATOM_HEAT_H
 #define E3D_ATOM_HEAT_H
 
-#include "edge_frame.h"
+#include "edges/edge_frame.h"
 
 #include "atom.h"
 #include "force.h"

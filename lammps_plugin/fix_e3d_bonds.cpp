@@ -6,7 +6,7 @@
 #include "fix_e3d_bonds.h"
 
 #include "compute_arguments.h"
-#include "first_message.h"
+#include "support/first_message.h"
 #include "pair_e3d.h"
 
 #include "atom.h"

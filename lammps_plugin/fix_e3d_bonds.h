@@ -8,11 +8,11 @@
 
 #include "fix.h"
 
-#include "bond_state.h"
-#include "bond_thresholds.h"
-#include "bonded_edges.h"
-#include "growing_file.h"
-#include "species.h"
+#include "bonds/bond_state.h"
+#include "bonds/bond_thresholds.h"
+#include "bonds/bonded_edges.h"
+#include "support/growing_file.h"
+#include "bonds/species.h"
 
 #include <functional>
 #include <string>

@@ -7,7 +7,7 @@
 
 #include "fix_e3d_bonds.h"
 
-#include "restart_state.h"
+#include "support/restart_state.h"
 
 #include "atom.h"
 #include "comm.h"

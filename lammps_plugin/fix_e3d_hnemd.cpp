@@ -7,7 +7,7 @@
 
 #include "atom_heat.h"
 #include "pair_e3d.h"
-#include "restart_state.h"
+#include "support/restart_state.h"
 
 #include "atom.h"
 #include "comm.h"

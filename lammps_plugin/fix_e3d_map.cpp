@@ -5,12 +5,12 @@
 
 #include "fix_e3d_map.h"
 
-#include "bonded_edges.h"
+#include "bonds/bonded_edges.h"
 #include "compute_arguments.h"
-#include "first_message.h"
+#include "support/first_message.h"
 #include "pair_e3d.h"
-#include "restart_state.h"
-#include "whole_file.h"
+#include "support/restart_state.h"
+#include "support/whole_file.h"
 
 #include "atom.h"
 #include "comm.h"

@@ -8,7 +8,7 @@
 
 #include "fix.h"
 
-#include "energy_map.h"
+#include "bonds/energy_map.h"
 
 #include <memory>
 #include <string>

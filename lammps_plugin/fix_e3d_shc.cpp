@@ -6,11 +6,11 @@
 #include "fix_e3d_shc.h"
 
 #include "atom_heat.h"
-#include "first_message.h"
+#include "support/first_message.h"
 #include "fix_e3d_hnemd.h"
 #include "pair_e3d.h"
-#include "restart_state.h"
-#include "whole_file.h"
+#include "support/restart_state.h"
+#include "support/whole_file.h"
 
 #include "atom.h"
 #include "comm.h"

@@ -5,8 +5,8 @@
 
 #include "pair_e3d.h"
 
-#include "first_message.h"
-#include "node_layout.h"
+#include "support/first_message.h"
+#include "support/node_layout.h"
 
 #include "atom.h"
 #include "comm.h"

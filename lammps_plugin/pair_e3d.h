@@ -8,12 +8,12 @@
 
 #include "pair.h"
 
-#include "bond_cutoff.h"
-#include "bonded_edges.h"
-#include "edge_frame.h"
-#include "edge_list.h"
-#include "edge_model.h"
-#include "pair_labels.h"
+#include "bonds/bond_cutoff.h"
+#include "bonds/bonded_edges.h"
+#include "edges/edge_frame.h"
+#include "edges/edge_list.h"
+#include "model/edge_model.h"
+#include "bonds/pair_labels.h"
 
 #include <functional>
 #include <memory>

@@ -18,7 +18,7 @@ mypy || failed=1
 
 echo "test: C++ unit tests"
 cmake -G Ninja -S . -B build/ctest -DE3D_TESTS=ON -DPython_EXECUTABLE="$PWD/.venv/bin/python" >build/ctest.log
-cmake --build build/ctest >>build/ctest.log || {
+cmake --build build/ctest --target e3d_unit_tests >>build/ctest.log || {
   tail -n 40 build/ctest.log >&2
   echo "test: error: the C++ tests do not build; the whole output is in build/ctest.log" >&2
   exit 1
