@@ -5,58 +5,28 @@
 
 #include "support/growing_file.h"
 
+#include "support/whole_file.h"
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
 
-#include <unistd.h>
-
 namespace E3D {
 
 namespace {
 
-  [[noreturn]] void fail(const std::string &path)
+  [[noreturn]] void fail(const std::string &path, const std::string &reason)
   {
-    throw std::runtime_error("cannot write the file " + path + ": " + std::strerror(errno));
+    throw std::runtime_error("cannot write the file " + path + ": " + reason);
   }
-
-  /* Written beside the file that it will replace; gone if it does not come to that. */
-
-  class Replacement {
-   public:
-    explicit Replacement(const std::string &path) :
-        path_(path), partial_(path + ".tmp" + std::to_string(getpid())), stream_(partial_)
-    {
-      if (!stream_) fail(path);
-    }
-    ~Replacement()
-    {
-      if (!done_) std::remove(partial_.c_str());
-    }
-    std::ofstream &stream() { return stream_; }
-    void commit()
-    {
-      stream_.close();
-      if (!stream_ || std::rename(partial_.c_str(), path_.c_str()) != 0) fail(path_);
-      done_ = true;
-    }
-
-   private:
-    std::string path_, partial_;
-    std::ofstream stream_;
-    bool done_ = false;
-  };
 
 }    // namespace
 
 void GrowingFile::begin(const std::string &path, const std::string &header)
 {
-  Replacement replacement(path);
-  replacement.stream() << header;
-  replacement.commit();
-  open(path);
+  replace(path, [&header](WholeFile &file) { file.write(header); });
 }
 
 std::string GrowingFile::resume(const std::string &path, const std::string &header, int64_t step)
@@ -76,29 +46,36 @@ std::string GrowingFile::resume(const std::string &path, const std::string &head
                              ": it was not written with these settings (its first lines differ); give another "
                              "file name, or the settings of the run before");
 
-  Replacement replacement(path);
-  replacement.stream() << header;
-  while (std::getline(old, line) && !old.eof()) {    // eof: no newline, the line was cut off
-    if (std::strtoll(line.c_str(), nullptr, 10) > step) break;
-    replacement.stream() << line << "\n";
-    last = line;
-  }
-  replacement.commit();
-  open(path);
+  replace(path, [&](WholeFile &file) {
+    file.write(header);
+    while (std::getline(old, line) && !old.eof()) {    // eof: no newline, the line was cut off
+      if (std::strtoll(line.c_str(), nullptr, 10) > step) break;
+      file.write(line + "\n");
+      last = line;
+    }
+  });
   return last;
 }
 
-void GrowingFile::open(const std::string &path)
+// The stream of the file that was written is kept: opened again by its name it might be another one.
+
+void GrowingFile::replace(const std::string &path, const std::function<void(WholeFile &)> &fill)
 {
   close();
+  try {
+    WholeFile file(path);
+    fill(file);
+    fp_ = file.commit_and_keep_open();
+  } catch (const std::exception &e) {
+    fail(path, e.what());
+  }
   path_ = path;
-  fp_ = std::fopen(path.c_str(), "a");
-  if (!fp_) fail(path);
 }
 
 void GrowingFile::append(const std::string &rows)
 {
-  if (std::fwrite(rows.data(), 1, rows.size(), fp_) != rows.size() || std::fflush(fp_) != 0) fail(path_);
+  if (std::fwrite(rows.data(), 1, rows.size(), fp_) != rows.size() || std::fflush(fp_) != 0)
+    fail(path_, std::strerror(errno));
 }
 
 void GrowingFile::close()

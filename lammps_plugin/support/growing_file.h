@@ -8,12 +8,18 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <string>
 
 namespace E3D {
 
+class WholeFile;
+
 /* A text file that a run appends to: a header, whose last line begins with "columns", then rows that
-   begin with the step. Every routine throws std::runtime_error with a message for the user. */
+   begin with the step. Every routine throws std::runtime_error with a message for the user.
+
+   begin() and resume() replace what has the name (WholeFile), and rows go to the file that they made: no
+   link is written through, though resume() reads the rows of the run before through one. */
 
 class GrowingFile {
  public:
@@ -39,7 +45,7 @@ class GrowingFile {
   std::string path_;
   std::FILE *fp_ = nullptr;
 
-  void open(const std::string &path);
+  void replace(const std::string &path, const std::function<void(WholeFile &)> &fill);
 };
 
 }    // namespace E3D

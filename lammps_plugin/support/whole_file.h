@@ -6,51 +6,42 @@
 #ifndef E3D_WHOLE_FILE_H
 #define E3D_WHOLE_FILE_H
 
-#include "platform.h"
-#include "utils.h"
-
 #include <cstdio>
 #include <string>
 
-#include <unistd.h>
-
-/* Text files that a fix writes whole or not at all: under another name beside it, then renamed. Both
-   routines return what went wrong, empty if nothing did. */
-
 namespace E3D {
 
-inline std::string temporary_name(const std::string &path)
-{
-  return LAMMPS_NS::platform::path_join(
-      LAMMPS_NS::platform::path_dirname(path),
-      "." + LAMMPS_NS::platform::path_basename(path) + "." + std::to_string(getpid()));
-}
+/* A text file that is written whole or not at all: under another name beside it, then renamed. No link is
+   written through: the other name must be new, and a link that has the file's name is replaced.
 
-/* Try it before the run; leaves nothing behind. */
+   Every routine throws std::runtime_error with what the system says, such as "Permission denied". */
 
-inline std::string why_not_writable(const std::string &path)
-{
-  if (LAMMPS_NS::platform::path_is_directory(path)) return "it is a folder";
-  const std::string partial = temporary_name(path);
-  std::FILE *fp = std::fopen(partial.c_str(), "w");
-  if (!fp) return LAMMPS_NS::utils::getsyserror();
-  std::fclose(fp);
-  LAMMPS_NS::platform::unlink(partial);
-  return "";
-}
+class WholeFile {
+ public:
+  explicit WholeFile(const std::string &path);
+  ~WholeFile();    // nothing is left behind unless it was committed
+  WholeFile(const WholeFile &) = delete;
+  WholeFile &operator=(const WholeFile &) = delete;
 
-inline std::string write_whole_file(const std::string &path, const std::string &text)
-{
-  const std::string partial = temporary_name(path);
-  std::FILE *fp = std::fopen(partial.c_str(), "w");
-  bool good = fp && std::fwrite(text.data(), 1, text.size(), fp) == text.size();
-  if (fp) good = std::fclose(fp) == 0 && good;
-  good = good && std::rename(partial.c_str(), path.c_str()) == 0;
-  if (good) return "";
-  const std::string problem = LAMMPS_NS::utils::getsyserror();
-  LAMMPS_NS::platform::unlink(partial);
-  return problem;
-}
+  void write(const std::string &text);
+
+  // give it its name
+  void commit();
+  // the same, and go on writing to its end: the stream is the caller's
+  std::FILE *commit_and_keep_open();
+
+ private:
+  std::string path_, partial_;
+  std::FILE *fp_ = nullptr;
+
+  void rename();
+};
+
+/* What goes wrong with writing a file, empty if nothing does. The first one tries it before the run, and
+   leaves nothing behind. */
+
+std::string why_not_writable(const std::string &path);
+std::string write_whole_file(const std::string &path, const std::string &text);
 
 }    // namespace E3D
 

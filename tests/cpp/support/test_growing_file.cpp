@@ -2,6 +2,7 @@
 #include "check.h"
 #include "support/growing_file.h"
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -63,6 +64,32 @@ void test_refusals()
   CHECK_MESSAGE(file.begin(".", HEADER), "cannot write the file .: ");
 }
 
+void test_rows_go_to_no_other_file()
+{
+  const std::string other = "test_growing_file_other.txt";
+  const std::string old = HEADER + "5 a\n15 b\n";
+  std::ofstream(other) << old;
+  GrowingFile file;
+  std::filesystem::remove(PATH);
+  std::filesystem::create_symlink(other, PATH);
+  CHECK(file.resume(PATH, HEADER, 10) == "5 a");    // what the link leads to is read, and stays as it is
+  file.append("12 c\n");
+  CHECK(content() == HEADER + "5 a\n12 c\n");
+  CHECK(!std::filesystem::is_symlink(PATH));
+
+  std::filesystem::remove(PATH);
+  std::filesystem::create_symlink(other, PATH);
+  file.begin(PATH, HEADER);
+  // a link in the place of the file that is being written
+  std::filesystem::remove(PATH);
+  std::filesystem::create_symlink(other, PATH);
+  file.append("1 a\n");
+  std::ostringstream text;
+  text << std::ifstream(other).rdbuf();
+  CHECK(text.str() == old);
+  std::filesystem::remove(other);
+}
+
 }    // namespace
 
 int main()
@@ -70,6 +97,7 @@ int main()
   test_begin_and_append();
   test_resume();
   test_refusals();
+  test_rows_go_to_no_other_file();
   std::remove(PATH.c_str());
   return check::failures() == 0 ? 0 : 1;
 }
