@@ -1,5 +1,6 @@
 // Edges of a small hand-made neighbour list: directed cutoffs, NULL types, chunks, padding.
 #include "check.h"
+#include "edges/chain.h"
 #include "edges/edge_list.h"
 #include "model/padded_shape.h"
 
@@ -9,41 +10,6 @@
 using namespace E3D;
 
 namespace {
-
-constexpr int MASK = 0x1FFFFFFF;
-constexpr int SPECIAL = 1 << 30;    // LAMMPS marks special neighbours in the upper bits
-
-// a chain of atoms on the x axis, 1 Angstrom apart, everybody in everybody's list
-struct Chain {
-  std::vector<std::vector<double>> positions;
-  std::vector<double *> x;
-  std::vector<int> type, ilist, numneigh;
-  std::vector<std::vector<int>> lists;
-  std::vector<int *> firstneigh;
-
-  explicit Chain(const std::vector<int> &types) : type(types)
-  {
-    const int n = static_cast<int>(types.size());
-    for (int i = 0; i < n; i++) {
-      positions.push_back({1.0 * i, 0.0, 0.0});
-      ilist.push_back(i);
-      lists.emplace_back();
-      for (int j = 0; j < n; j++)
-        if (j != i) lists[i].push_back(j % 2 ? j | SPECIAL : j);
-    }
-    for (int i = 0; i < n; i++) {
-      x.push_back(positions[i].data());
-      numneigh.push_back(static_cast<int>(lists[i].size()));
-      firstneigh.push_back(lists[i].data());
-    }
-  }
-
-  NeighborView view() const
-  {
-    return {static_cast<int>(ilist.size()), ilist.data(), numneigh.data(), firstneigh.data(), MASK,
-            x.data(), type.data()};
-  }
-};
 
 void test_edges_within_directed_cutoffs()
 {
