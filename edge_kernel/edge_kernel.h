@@ -67,7 +67,7 @@ struct e3d_pair_rules {
   const std::int32_t *rank;   // (n_types,) place of each type's element in the order of pair labels
   const std::int32_t *label;  // (n_types, n_types)
   const double *bond;         // (n_types, n_types) angstrom, bond cutoffs; null: no limit
-  const double *model;        // (n_types, n_types) angstrom, directed cutoffs; null: every edge has a partner
+  const double *model;        // (n_types, n_types) angstrom, directed cutoffs; null: all edges have partners
   double tolerance;           // angstrom, largest distance between r_ij and -r_ji
 };
 

@@ -118,13 +118,15 @@ namespace {
         if (example.empty()) example = context.labels.name(k);
       }
       if (form >= off || off >= 0.0)
-        throw std::runtime_error("the thresholds of " + context.labels.name(k) + " have to be form < break < 0, "
-                                 "but form is " + text(form) + " and break is " + text(off));
+        throw std::runtime_error("the thresholds of " + context.labels.name(k) +
+                                 " have to be form < break < 0, but form is " + text(form) +
+                                 " and break is " + text(off));
     }
     if (!unknown.empty())
-      throw std::runtime_error("there is no default energy for bonds" + unknown + ": give their thresholds, as in "
-                               "'form " + example + " -1.0 break " + example + " -0.5', or for all pairs 'form -1.0 "
-                               "break -0.5', or 'form map FILE break map FILE'");
+      throw std::runtime_error("there is no default energy for bonds" + unknown +
+                               ": give their thresholds, as in 'form " + example + " -1.0 break " +
+                               example + " -0.5', or for all pairs 'form -1.0 break -0.5', or " +
+                               "'form map FILE break map FILE'");
   }
 
   void complete_distances(BondThresholds &thresholds, const ThresholdContext &context)
@@ -139,10 +141,11 @@ namespace {
       if (std::isnan(form)) form = FORM_DISTANCE * cutoff;
       if (std::isnan(off)) off = cutoff;
       if (form <= 0.0 || form >= off || off > cutoff)
-        throw std::runtime_error("the distances of " + context.labels.name(k) + " have to be 0 < form < break <= the "
-                                 "bond cutoff, but form is " + text(form) + ", break is " + text(off) +
-                                 " and the cutoff is " + text(cutoff) + " Angstrom: give others for this pair, as in "
-                                 "'break " + context.labels.name(k) + " " + text(cutoff) + "', or a longer 'cutoff'");
+        throw std::runtime_error("the distances of " + context.labels.name(k) +
+                                 " have to be 0 < form < break <= the bond cutoff, but form is " +
+                                 text(form) + ", break is " + text(off) + " and the cutoff is " +
+                                 text(cutoff) + " Angstrom: give others for this pair, as in 'break " +
+                                 context.labels.name(k) + " " + text(cutoff) + "', or a longer 'cutoff'");
     }
   }
 

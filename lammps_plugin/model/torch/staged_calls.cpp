@@ -124,7 +124,8 @@ StagedCalls::StagedCalls(const c10::Device &device, Call call, bool recordable, 
   shapes_.reserve(MAX_SHAPES);    // they stay where they are: recordings of the rehearsal refer to them
   if (device_.is_cpu()) return;
   const c10::impl::VirtualGuardImpl guard(device_.type());
-  guard.getDefaultStream(device_).synchronize();    // the model was put there on it, and ours does not wait for it
+  // the model was put there on the default stream, and ours does not wait for that
+  guard.getDefaultStream(device_).synchronize();
   stream_ = guard.getStreamFromGlobalPool(device_, false);
 }
 

@@ -36,7 +36,7 @@ struct Chain {
 
   E3D::NeighborView view() const
   {
-    return E3D::NeighborView{static_cast<int>(ilist.size()), ilist.data(), numneigh.data(), firstneigh.data(), NEIGHBOUR_MASK,
+    return {static_cast<int>(ilist.size()), ilist.data(), numneigh.data(), firstneigh.data(), NEIGHBOUR_MASK,
             x.data(), type.data()};
   }
 };
