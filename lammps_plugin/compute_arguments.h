@@ -7,8 +7,8 @@
 #define E3D_COMPUTE_ARGUMENTS_H
 
 #include "bonds/bond_cutoff.h"
-#include "support/first_message.h"
 #include "pair_e3d.h"
+#include "support/first_message.h"
 
 #include "error.h"
 #include "lammps.h"

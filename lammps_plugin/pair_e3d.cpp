@@ -59,8 +59,10 @@ PairE3D *PairE3D::find(LAMMPS *lmp, const std::string &requested_by)
   Force *force = lmp->force;
   Pair *match = force->pair ? force->pair_match("e3d", 1) : nullptr;
   if (!match)
-    lmp->error->all(FLERR, "{} needs exactly one pair_style e3d: define it before, as in "
-                    "'pair_style e3d' and 'pair_coeff * * model.nequip.pt2 C H'", requested_by);
+    lmp->error->all(FLERR,
+                    "{} needs exactly one pair_style e3d: define it before, as in "
+                    "'pair_style e3d' and 'pair_coeff * * model.nequip.pt2 C H'",
+                    requested_by);
   return static_cast<PairE3D *>(match);
 }
 
@@ -78,8 +80,10 @@ void PairE3D::settings(int narg, char **arg)
   for (int iarg = 0; iarg < narg; iarg += 2) {
     const std::string keyword = arg[iarg];
     if (keyword != "chunk" && keyword != "device" && keyword != "committee")
-      error->all(FLERR, "Unknown pair_style e3d keyword '{}': it takes 'chunk N|auto', 'device "
-                 "auto|cpu|cuda|cuda:K|xpu|xpu:K' and 'committee K'", keyword);
+      error->all(FLERR,
+                 "Unknown pair_style e3d keyword '{}': it takes 'chunk N|auto', 'device "
+                 "auto|cpu|cuda|cuda:K|xpu|xpu:K' and 'committee K'",
+                 keyword);
     if (iarg + 1 >= narg) utils::missing_cmd_args(FLERR, "pair_style e3d " + keyword, error);
 
     const std::string value = arg[iarg + 1];
@@ -87,8 +91,7 @@ void PairE3D::settings(int narg, char **arg)
       if (value == "auto") continue;
       chunk_centres = utils::inumeric(FLERR, value, false, lmp);
       if (chunk_centres < 1)
-        error->all(FLERR, "pair_style e3d chunk must be auto or a positive number of atoms, not {}",
-                   value);
+        error->all(FLERR, "pair_style e3d chunk must be auto or a positive number of atoms, not {}", value);
     } else if (keyword == "committee") {
       every = utils::inumeric(FLERR, value, false, lmp);
       if (every < 1)
@@ -96,8 +99,10 @@ void PairE3D::settings(int narg, char **arg)
     } else {
       if (value != "auto" && value != "cpu" && value != "cuda" && value != "xpu" &&
           !utils::strmatch(value, "^cuda:\\d+$") && !utils::strmatch(value, "^xpu:\\d+$"))
-        error->all(FLERR, "Unknown pair_style e3d device '{}': choose auto, cpu, cuda, cuda:K, xpu or "
-                   "xpu:K", value);
+        error->all(FLERR,
+                   "Unknown pair_style e3d device '{}': choose auto, cpu, cuda, cuda:K, xpu or "
+                   "xpu:K",
+                   value);
       device = value;
     }
   }
@@ -132,10 +137,12 @@ void PairE3D::coeff(int narg, char **arg)
   const int num_files = narg - 2 - ntypes;
   if (every ? num_files < 2 : num_files != 1) {
     if (every)
-      error->all(FLERR, "pair_coeff for e3d with 'committee' takes '* *', at least two models and one "
-                 "model type for each of the {} atom types, but {} words follow '* *'", ntypes,
-                 std::max(narg - 2, 0));
-    error->all(FLERR, "pair_coeff for e3d takes '* * model.nequip.pt2' and one model type for each of "
+      error->all(FLERR,
+                 "pair_coeff for e3d with 'committee' takes '* *', at least two models and one "
+                 "model type for each of the {} atom types, but {} words follow '* *'",
+                 ntypes, std::max(narg - 2, 0));
+    error->all(FLERR,
+               "pair_coeff for e3d takes '* * model.nequip.pt2' and one model type for each of "
                "the {} atom types (NULL for types of another style), but {} words follow the model",
                ntypes, std::max(narg - 3, 0));
   }
@@ -211,8 +218,10 @@ void PairE3D::map_types(int ntypes, char **names)
 const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by) const
 {
   if (!frame.is_current(update->ntimestep, atom->nlocal, atom->nghost))
-    error->one(FLERR, "{}: there are no edge energies of the atoms as they are now (the model ran last "
-               "on step {}); type 'run 0' first", requested_by, frame.step);
+    error->one(FLERR,
+               "{}: there are no edge energies of the atoms as they are now (the model ran last "
+               "on step {}); type 'run 0' first",
+               requested_by, frame.step);
   return frame;
 }
 
@@ -222,8 +231,8 @@ const E3D::EdgeFrame &PairE3D::edge_frame_with_forces(const std::string &request
 {
   const E3D::EdgeFrame &current = edge_frame(requested_by);
   if (current.g.size() != 3 * static_cast<std::size_t>(current.edges()))
-    error->one(FLERR, "{}: the forces of the edges were not kept on step {}; type 'run 0' first", requested_by,
-               current.step);
+    error->one(FLERR, "{}: the forces of the edges were not kept on step {}; type 'run 0' first",
+               requested_by, current.step);
   return current;
 }
 
@@ -242,10 +251,10 @@ std::vector<std::string> PairE3D::elements_of_types() const
 void PairE3D::init_style()
 {
   if (type_map.empty())
-    error->all(FLERR, "All pair coeffs are not set: 'pair_coeff * * model.nequip.pt2 C H' (again after a "
+    error->all(FLERR,
+               "All pair coeffs are not set: 'pair_coeff * * model.nequip.pt2 C H' (again after a "
                "pair_style e3d with another device or committee)");
-  if (atom->tag_enable == 0)
-    error->all(FLERR, "pair_style e3d needs atom IDs: remove 'atom_modify id no'");
+  if (atom->tag_enable == 0) error->all(FLERR, "pair_style e3d needs atom IDs: remove 'atom_modify id no'");
   if (force->newton_pair == 0)
     error->all(FLERR, "pair_style e3d needs 'newton on' before the box is created");
   if (strcmp(update->unit_style, "metal") == 0)
@@ -253,8 +262,10 @@ void PairE3D::init_style()
   else if (strcmp(update->unit_style, "real") == 0)
     energy_unit = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
   else
-    error->all(FLERR, "pair_style e3d works in eV and Angstrom: use 'units metal' (or 'units real'), "
-               "not 'units {}'", update->unit_style);
+    error->all(FLERR,
+               "pair_style e3d works in eV and Angstrom: use 'units metal' (or 'units real'), "
+               "not 'units {}'",
+               update->unit_style);
   check_topology();
 
   neighbor->add_request(this, NeighConst::REQ_FULL);
@@ -273,17 +284,20 @@ void PairE3D::check_topology()
   if (atom->molecular != Atom::ATOMIC && atom->nbonds > 0) {
     for (int k = 1; k <= 3; k++)
       if (force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0)
-        error->all(FLERR, "special_bonds of weight 0 hide bonded neighbours from pair_style e3d: use "
+        error->all(FLERR,
+                   "special_bonds of weight 0 hide bonded neighbours from pair_style e3d: use "
                    "'special_bonds lj/coul 1.0 1.0 1.0' (or 1.0e-50 for other styles in a hybrid)");
   }
   if (utils::strmatch(force->pair_style, "^hybrid/scaled") && !scaled_reported && comm->me == 0)
-    error->warning(FLERR, "hybrid/scaled scales the energy and the forces of pair_style e3d, but not the edge "
+    error->warning(FLERR,
+                   "hybrid/scaled scales the energy and the forces of pair_style e3d, but not the edge "
                    "energies that its computes and fixes read");
   scaled_reported = true;
   // neighbor->exclude itself is set only later, by Neighbor::init()
   const bool exclusions = neighbor->nex_type || neighbor->nex_group || neighbor->nex_mol;
   if (exclusions && !exclusions_reported && comm->me == 0)
-    error->warning(FLERR, "Excluded neighbours (neigh_modify exclude) are invisible to pair_style e3d: "
+    error->warning(FLERR,
+                   "Excluded neighbours (neigh_modify exclude) are invisible to pair_style e3d: "
                    "energies of atoms near them are not the model's");
   exclusions_reported = exclusions;
 }
@@ -303,8 +317,10 @@ void PairE3D::show_banner()
                  m.model_dtype, model->device(), threads, threads == 1 ? "" : "s", size,
                  every ? fmt::format(" | committee of {} every {} steps", num_models(), every) : "");
   if (m.decomposition != "cohesive")
-    error->warning(FLERR, "The edge energies of this model are a partition of its energy, not bond "
-                   "energies (decomposition: {})", m.decomposition);
+    error->warning(FLERR,
+                   "The edge energies of this model are a partition of its energy, not bond "
+                   "energies (decomposition: {})",
+                   m.decomposition);
 }
 
 /* ---------------------------------------------------------------------- */

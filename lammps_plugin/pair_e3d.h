@@ -10,12 +10,12 @@
 
 #include "bonds/bond_cutoff.h"
 #include "bonds/bonded_edges.h"
+#include "bonds/pair_labels.h"
 #include "edges/chunked_evaluation.h"
 #include "edges/committee.h"
 #include "edges/edge_frame.h"
 #include "edges/edge_list.h"
 #include "model/edge_model.h"
-#include "bonds/pair_labels.h"
 
 #include <memory>
 #include <string>
@@ -79,8 +79,8 @@ class PairE3D : public Pair {
 
   // model
 
-  std::unique_ptr<E3D::EdgeModel> model;                    // gives the forces
-  std::vector<std::unique_ptr<E3D::EdgeModel>> members;     // the rest of a committee
+  std::unique_ptr<E3D::EdgeModel> model;                   // gives the forces
+  std::vector<std::unique_ptr<E3D::EdgeModel>> members;    // the rest of a committee
   std::string model_file;
   E3D::PairLabels labels;
   std::vector<int> type_map;    // (ntypes+1) LAMMPS type to model type, -1 for NULL

@@ -54,9 +54,11 @@ const E3D::BondedEdges &PairE3D::bonded_edges(int subscription, const std::strin
   const int64_t unmatched = edges.match(labels, types);
   if (unmatched >= 0) {
     const auto &edge = edges.edges()[unmatched];
-    error->one(FLERR, "{}: on step {} the edge to atom {} has no reverse edge on any rank: has 'neigh_modify "
+    error->one(FLERR,
+               "{}: on step {} the edge to atom {} has no reverse edge on any rank: has 'neigh_modify "
                "exclude' hidden it, or do atoms move without reneighbouring ('neigh_modify delay 0 every 1 "
-               "check yes')?", requested_by, update->ntimestep, atom->tag[edge.neighbour]);
+               "check yes')?",
+               requested_by, update->ntimestep, atom->tag[edge.neighbour]);
   }
   wanted.evaluation = current.evaluation;
   work.bond_seconds += platform::walltime() - t0;

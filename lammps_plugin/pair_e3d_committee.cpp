@@ -27,15 +27,17 @@ void PairE3D::load_members(int num_files, char **files)
     members.push_back(load_model(files[k]));
     // a model that takes one chunk at a time would lose all but the last of those that another keeps under way
     if (members.back()->chunk_plan().lanes != evaluation.lanes())
-      error->all(FLERR, "pair_style e3d committee: {} runs on {}, {} on {}: all models of a committee must run on "
-                 "the same kind of device: give it with 'pair_style e3d device ...', or export them for one", files[k],
-                 members.back()->device(), model_file, model->device());
+      error->all(FLERR,
+                 "pair_style e3d committee: {} runs on {}, {} on {}: all models of a committee must run on "
+                 "the same kind of device: give it with 'pair_style e3d device ...', or export them for one",
+                 files[k], members.back()->device(), model_file, model->device());
     const auto &other = members.back()->metadata();
     if (other.type_names != first.type_names || other.type_elements != first.type_elements ||
         other.cutoffs != first.cutoffs || other.decomposition != first.decomposition)
-      error->all(FLERR, "pair_style e3d committee: {} has other types, cutoffs or another decomposition than "
-                 "{}: all models of a committee must have the same ('e3d inspect FILE' shows them)", files[k],
-                 model_file);
+      error->all(FLERR,
+                 "pair_style e3d committee: {} has other types, cutoffs or another decomposition than "
+                 "{}: all models of a committee must have the same ('e3d inspect FILE' shows them)",
+                 files[k], model_file);
   }
 }
 
@@ -56,12 +58,16 @@ bool PairE3D::is_committee_step() const
 void PairE3D::require_committee(const std::string &requested_by) const
 {
   if (every == 0)
-    error->all(FLERR, "{}: the spread of a committee needs 'pair_style e3d committee K' and more than one "
-               "model in pair_coeff", requested_by);
+    error->all(FLERR,
+               "{}: the spread of a committee needs 'pair_style e3d committee K' and more than one "
+               "model in pair_coeff",
+               requested_by);
   if (frame.members == 0)
-    error->all(FLERR, "{}: on step {} only the first model ran; the committee runs on multiples of {}, and on "
-               "the first and the last step of a run: ask for its spread on those, or change 'pair_style e3d committee {}'", requested_by,
-               update->ntimestep, every, every);
+    error->all(FLERR,
+               "{}: on step {} only the first model ran; the committee runs on multiples of {}, and on "
+               "the first and the last step of a run: ask for its spread on those, or change 'pair_style e3d "
+               "committee {}'",
+               requested_by, update->ntimestep, every, every);
 }
 
 /* ----------------------------------------------------------------------

@@ -46,9 +46,8 @@ void PairE3D::end_frame()
 void PairE3D::evaluate_first()
 {
   E3D::Committee::clear(frame);
-  evaluate(*model, [this](const E3D::EdgeChunk &chunk, const E3D::ModelOutput &output) {
-    scatter(chunk, output);
-  });
+  evaluate(*model,
+           [this](const E3D::EdgeChunk &chunk, const E3D::ModelOutput &output) { scatter(chunk, output); });
 }
 
 /* ----------------------------------------------------------------------
@@ -70,7 +69,8 @@ void PairE3D::evaluate(E3D::EdgeModel &evaluated, const E3D::ChunkedEvaluation::
 
 void PairE3D::show_remarks()
 {
-  for (const std::string &remark : evaluation.take_remarks()) error->warning(FLERR, "pair_style e3d: {}", remark);
+  for (const std::string &remark : evaluation.take_remarks())
+    error->warning(FLERR, "pair_style e3d: {}", remark);
 }
 
 /* ----------------------------------------------------------------------
@@ -130,8 +130,10 @@ void PairE3D::scatter(const E3D::EdgeChunk &chunk, const E3D::ModelOutput &outpu
   }
 
   if (!std::isfinite(energy_sum))
-    error->one(FLERR, "pair_style e3d on step {}: the model returned an energy that is not a number; "
-               "look for atoms on top of each other or a time step that is too long", update->ntimestep);
+    error->one(FLERR,
+               "pair_style e3d on step {}: the model returned an energy that is not a number; "
+               "look for atoms on top of each other or a time step that is too long",
+               update->ntimestep);
   if (eflag_global) eng_vdwl += energy_sum;
   if (vflag_global)
     for (int d = 0; d < 6; d++) virial[d] += v_sum[d];

@@ -94,24 +94,20 @@ void BondCutoff::read_table(const std::string &file)
 double BondCutoff::operator()(const std::string &element1, const std::string &element2) const
 {
   switch (kind_) {
-    case Kind::Covalent:
-      return COVALENT_FACTOR * (covalent_radius(element1) + covalent_radius(element2));
-    case Kind::Number:
-      return number_;
+    case Kind::Covalent: return COVALENT_FACTOR * (covalent_radius(element1) + covalent_radius(element2));
+    case Kind::Number: return number_;
     case Kind::Table:
       for (const auto &entry : table_)
         if ((entry.element1 == element1 && entry.element2 == element2) ||
             (entry.element1 == element2 && entry.element2 == element1))
           return entry.cutoff;
       return -1.0;
-    case Kind::Model:
-      break;
+    case Kind::Model: break;
   }
   return -1.0;
 }
 
-std::vector<double> bond_cutoffs_squared(const BondCutoff &cutoff,
-                                         const std::vector<std::string> &elements,
+std::vector<double> bond_cutoffs_squared(const BondCutoff &cutoff, const std::vector<std::string> &elements,
                                          const TypeTable &model)
 {
   const std::size_t width = elements.size();

@@ -57,8 +57,7 @@ class TypeTable;
    bonds. elements: (ntypes+1) chemical element of each type, empty for NULL. Throws
    std::runtime_error where a bond cutoff is longer than the model's directed cutoff. */
 
-std::vector<double> bond_cutoffs_squared(const BondCutoff &cutoff,
-                                         const std::vector<std::string> &elements,
+std::vector<double> bond_cutoffs_squared(const BondCutoff &cutoff, const std::vector<std::string> &elements,
                                          const TypeTable &model);
 
 }    // namespace E3D

@@ -27,8 +27,7 @@ namespace {
     return bits;
   }
 
-  BondEvent event_of(int64_t id, int64_t partner, int own_type, int partner_type, bool is_first,
-                     bool formed)
+  BondEvent event_of(int64_t id, int64_t partner, int own_type, int partner_type, bool is_first, bool formed)
   {
     const double nan = std::numeric_limits<double>::quiet_NaN();
     if (is_first) return {id, partner, nan, nan, nan, own_type, partner_type, formed, 0};
@@ -37,8 +36,7 @@ namespace {
 
   BondEvent event_of(int64_t id, const BondCandidate &pair, bool formed)
   {
-    BondEvent event =
-        event_of(id, pair.partner, pair.own_type, pair.partner_type, pair.is_first, formed);
+    BondEvent event = event_of(id, pair.partner, pair.own_type, pair.partner_type, pair.is_first, formed);
     event.D = pair.D;
     event.A = pair.A;
     event.r = pair.r;
@@ -56,8 +54,7 @@ int BondState::pack(int atom, double *buffer) const
   for (const auto &link : links_[atom]) {
     *out++ = to_double(static_cast<uint64_t>(link.partner));
     *out++ = to_double(static_cast<uint64_t>(link.is_first) << 62 |
-                       static_cast<uint64_t>(link.own_type) << 31 |
-                       static_cast<uint64_t>(link.partner_type));
+                       static_cast<uint64_t>(link.own_type) << 31 | static_cast<uint64_t>(link.partner_type));
   }
   return static_cast<int>(out - buffer);
 }
@@ -108,8 +105,7 @@ void BondState::update(int atom, int64_t id, std::vector<BondCandidate> &candida
     const double value = strength(pair);
     const bool stays = (was || begin) && !thresholds.breaks(pair.label, value);
     const bool forms = !was && !begin && thresholds.forms(pair.label, value);
-    if (stays || forms)
-      now.push_back({pair.partner, pair.own_type, pair.partner_type, pair.is_first});
+    if (stays || forms) now.push_back({pair.partner, pair.own_type, pair.partner_type, pair.is_first});
     if (forms || (was && !stays)) events.push_back(event_of(id, pair, forms));
   }
   end_links_before(std::numeric_limits<int64_t>::max());

@@ -16,19 +16,19 @@ namespace E3D {
 /* A bond that has formed or broken on a sampled step. Plain data: ranks send it as bytes. */
 
 struct BondEvent {
-  int64_t id1, id2;          // atom 1 is the first atom of the pair label
-  double D, A, r;            // LAMMPS energy units, Angstrom; NaN where the pair has left the list
+  int64_t id1, id2;    // atom 1 is the first atom of the pair label
+  double D, A, r;      // LAMMPS energy units, Angstrom; NaN where the pair has left the list
   int32_t type1, type2;
-  int32_t formed;            // 1 formed, 0 broken
+  int32_t formed;    // 1 formed, 0 broken
   int32_t unused;
 };
 
 /* A pair within the bond cutoff, seen from the atom that keeps its bond. */
 
 struct BondCandidate {
-  int64_t partner;           // atom id
+  int64_t partner;    // atom id
   int own_type, partner_type;
-  bool is_first;             // whether the keeper is the first atom of the pair label
+  bool is_first;    // whether the keeper is the first atom of the pair label
   int label;
   double D, A, r;
 };
@@ -48,14 +48,14 @@ class BondState {
 
   // as doubles: their number, then LINK_DOUBLES of each
   int doubles(int atom) const { return 1 + LINK_DOUBLES * num_bonds(atom); }
-  int pack(int atom, double *buffer) const;           // returns the doubles written
-  int unpack(int atom, const double *buffer);         // returns the doubles read
+  int pack(int atom, double *buffer) const;      // returns the doubles written
+  int unpack(int atom, const double *buffer);    // returns the doubles read
 
   /* What becomes of an atom's bonds, given all its pairs within the bond cutoff (which are sorted).
      Where begin is set there is no past: pairs that are not beyond the breaking threshold are bonds,
      without events. */
-  void update(int atom, int64_t id, std::vector<BondCandidate> &candidates,
-              const BondThresholds &thresholds, bool begin, std::vector<BondEvent> &events);
+  void update(int atom, int64_t id, std::vector<BondCandidate> &candidates, const BondThresholds &thresholds,
+              bool begin, std::vector<BondEvent> &events);
 
   double memory_usage() const;
 

@@ -16,11 +16,11 @@
 
 namespace E3D {
 
-static constexpr double FORM_FRACTION = 0.5;     // of the mean or tabulated energy
+static constexpr double FORM_FRACTION = 0.5;    // of the mean or tabulated energy
 static constexpr double BREAK_FRACTION = 0.25;
-static constexpr double FORM_DISTANCE = 0.9;     // of the bond cutoff
-static constexpr double KJ_PER_MOL = 1.0 / 96.48533212;     // eV
-static constexpr double KCAL_PER_MOL = 1.0 / 23.060549;     // eV, the factor that LAMMPS uses
+static constexpr double FORM_DISTANCE = 0.9;               // of the bond cutoff
+static constexpr double KJ_PER_MOL = 1.0 / 96.48533212;    // eV
+static constexpr double KCAL_PER_MOL = 1.0 / 23.060549;    // eV, the factor that LAMMPS uses
 static constexpr double NaN = std::numeric_limits<double>::quiet_NaN();
 
 namespace {
@@ -37,7 +37,8 @@ namespace {
   {
     std::ifstream stream(file);
     if (!stream)
-      throw std::runtime_error("cannot open the map " + file + ": give a file of fix e3d/map or of 'e3d analyze'");
+      throw std::runtime_error("cannot open the map " + file +
+                               ": give a file of fix e3d/map or of 'e3d analyze'");
     std::map<std::string, double> means;
     std::string word, last;
     double unit = energy_unit;
@@ -124,8 +125,8 @@ namespace {
     }
     if (!unknown.empty())
       throw std::runtime_error("there is no default energy for bonds" + unknown +
-                               ": give their thresholds, as in 'form " + example + " -1.0 break " +
-                               example + " -0.5', or for all pairs 'form -1.0 break -0.5', or " +
+                               ": give their thresholds, as in 'form " + example + " -1.0 break " + example +
+                               " -0.5', or for all pairs 'form -1.0 break -0.5', or " +
                                "'form map FILE break map FILE'");
   }
 
@@ -152,8 +153,7 @@ namespace {
 }    // namespace
 
 BondThresholds bond_thresholds(BondCriterion criterion, const std::vector<ThresholdWord> &form,
-                               const std::vector<ThresholdWord> &break_off,
-                               const ThresholdContext &context)
+                               const std::vector<ThresholdWord> &break_off, const ThresholdContext &context)
 {
   BondThresholds thresholds;
   thresholds.criterion = criterion;

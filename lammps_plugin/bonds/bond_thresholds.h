@@ -51,8 +51,7 @@ struct ThresholdContext {
    break at the bond cutoff C. A map gives mean(D)/2 and mean(D)/4. Throws std::runtime_error. */
 
 BondThresholds bond_thresholds(BondCriterion criterion, const std::vector<ThresholdWord> &form,
-                               const std::vector<ThresholdWord> &break_off,
-                               const ThresholdContext &context);
+                               const std::vector<ThresholdWord> &break_off, const ThresholdContext &context);
 
 }    // namespace E3D
 

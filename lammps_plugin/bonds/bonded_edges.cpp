@@ -28,8 +28,8 @@ namespace {
   void write_entry(double *out, LAMMPS_NS::tagint tag, const double *r, double eps)
   {
     const auto id = static_cast<int64_t>(tag);
-    const float vector[4] = {static_cast<float>(r[0]), static_cast<float>(r[1]),
-                             static_cast<float>(r[2]), 0.0f};
+    const float vector[4] = {static_cast<float>(r[0]), static_cast<float>(r[1]), static_cast<float>(r[2]),
+                             0.0f};
     std::memcpy(out, &id, sizeof(id));
     std::memcpy(out + 1, vector, sizeof(vector));
     out[3] = eps;
@@ -56,8 +56,7 @@ namespace {
 
 /* ---------------------------------------------------------------------- */
 
-void BondedEdges::collect(const EdgeFrame &frame, const AtomView &atoms,
-                          const std::vector<double> &cutsq)
+void BondedEdges::collect(const EdgeFrame &frame, const AtomView &atoms, const std::vector<double> &cutsq)
 {
   atoms_ = atoms;
   members_ = frame.members;
@@ -163,8 +162,7 @@ void BondedEdges::find_reverse(int i, int64_t e)
       if (edges_[k].neighbour != i) continue;
       edge.has_reverse = true;
       edge.reverse = edges_[k].eps;
-      for (int m = 0; m < members_; m++)
-        member_reverse_[e * members_ + m] = member_eps_[k * members_ + m];
+      for (int m = 0; m < members_; m++) member_reverse_[e * members_ + m] = member_eps_[k * members_ + m];
       return;
     }
     return;
@@ -245,8 +243,8 @@ double BondedEdges::memory_usage() const
       static_cast<double>(edges_.capacity()) * sizeof(Edge) +
       static_cast<double>(pairs_.capacity()) * sizeof(Pair) +
       static_cast<double>(ghost_count_.capacity()) * sizeof(int) +
-      static_cast<double>(member_eps_.capacity() + member_reverse_.capacity() +
-                          ghost_entries_.capacity()) * sizeof(double);
+      static_cast<double>(member_eps_.capacity() + member_reverse_.capacity() + ghost_entries_.capacity()) *
+      sizeof(double);
 }
 
 }    // namespace E3D

@@ -6,9 +6,9 @@
 #ifndef E3D_BONDED_EDGES_H
 #define E3D_BONDED_EDGES_H
 
+#include "bonds/pair_labels.h"
 #include "edges/edge_frame.h"
 #include "edges/edge_list.h"
-#include "bonds/pair_labels.h"
 
 #include "lmptype.h"
 
@@ -21,9 +21,9 @@ namespace E3D {
 
 struct AtomView {
   int nlocal, nghost;
-  const double *const *x;            // (nlocal+nghost, 3) Angstrom
-  const LAMMPS_NS::tagint *tag;      // (nlocal+nghost)
-  const int *type;                   // (nlocal+nghost)
+  const double *const *x;          // (nlocal+nghost, 3) Angstrom
+  const LAMMPS_NS::tagint *tag;    // (nlocal+nghost)
+  const int *type;                 // (nlocal+nghost)
 };
 
 /* The directed edges of this rank within a bond cutoff, each with the energy of its reverse edge,
@@ -39,7 +39,7 @@ struct AtomView {
 
 class BondedEdges {
  public:
-  static constexpr int ENTRY_DOUBLES = 40;    // of one atom in one pass, beside its count
+  static constexpr int ENTRY_DOUBLES = 40;                 // of one atom in one pass, beside its count
   static constexpr int MAX_MEMBERS = ENTRY_DOUBLES - 4;    // of a committee, beside its first model
 
   // Angstrom, largest |r_ij + r_ji| of a pair. Far above rounding: a fix such as deform moves owned
@@ -48,20 +48,20 @@ class BondedEdges {
   static constexpr double MATCH = 0.3;
 
   struct Edge {
-    int neighbour;     // local index, may be a ghost
+    int neighbour;    // local index, may be a ghost
     bool has_reverse;
-    bool inside;       // within the bond cutoff; edges up to MATCH beyond it are kept to be matched
-    double eps;        // epsilon_ij, LAMMPS energy units
-    double reverse;    // epsilon_ji, 0 beyond its directed cutoff
+    bool inside;           // within the bond cutoff; edges up to MATCH beyond it are kept to be matched
+    double eps;            // epsilon_ij, LAMMPS energy units
+    double reverse;        // epsilon_ji, 0 beyond its directed cutoff
     int64_t frame_edge;    // the edge in the EdgeFrame
   };
 
   struct Pair {
     int first, second;    // local indices; one of them is owned; r = x[second] - x[first]
     int label;
-    double e12, e21;      // LAMMPS energy units
-    int64_t edge;         // in edges(); the edge first -> second unless flipped
-    bool flipped;         // the edge second -> first: the first atom has no edge here (asymmetric cutoffs)
+    double e12, e21;    // LAMMPS energy units
+    int64_t edge;       // in edges(); the edge first -> second unless flipped
+    bool flipped;       // the edge second -> first: the first atom has no edge here (asymmetric cutoffs)
     double D() const { return e12 + e21; }
     double A() const { return e12 - e21; }
   };
@@ -95,14 +95,14 @@ class BondedEdges {
  private:
   AtomView atoms_{};
   int members_ = 0;
-  int stride_ = 0;        // entries that a ghost may have
+  int stride_ = 0;    // entries that a ghost may have
   int num_passes_ = 0;
-  std::vector<int64_t> offset_;         // (nlocal+1)
+  std::vector<int64_t> offset_;    // (nlocal+1)
   std::vector<Edge> edges_;
   std::vector<Pair> pairs_;
   std::vector<double> member_eps_, member_reverse_;
-  std::vector<int> ghost_count_;        // (nghost)
-  std::vector<double> ghost_entries_;   // (nghost, stride, entry_width)
+  std::vector<int> ghost_count_;         // (nghost)
+  std::vector<double> ghost_entries_;    // (nghost, stride, entry_width)
 
   int entry_width() const { return 4 + members_; }
   int entries_per_pass() const { return ENTRY_DOUBLES / entry_width(); }

@@ -68,10 +68,7 @@ struct LabelMap {
   double entropy() const;    // H_2D = -sum p ln p
 
  private:
-  double mean(const RunningSum &sum) const
-  {
-    return count ? sum.value() / static_cast<double>(count) : 0.0;
-  }
+  double mean(const RunningSum &sum) const { return count ? sum.value() / static_cast<double>(count) : 0.0; }
   double deviation(const RunningSum &sum, const RunningSum &sum_of_squares) const;
 };
 

@@ -39,8 +39,7 @@ class PairLabels {
      the lower id; of equal ids (an atom and its own image) the one from which r points to r_z > 0,
      or r_z = 0 and r_y > 0, or both 0 and r_x > 0. r: from atom 1 to atom 2, Angstrom; a ghost of a
      triclinic box carries rounding errors, so less than ZERO counts as 0. */
-  template <typename Id>
-  bool is_first(int type1, Id id1, int type2, Id id2, const double *r) const
+  template <typename Id> bool is_first(int type1, Id id1, int type2, Id id2, const double *r) const
   {
     if (rank_[type1] != rank_[type2]) return rank_[type1] < rank_[type2];
     if (id1 != id2) return id1 < id2;

@@ -105,8 +105,9 @@ void ChunkedEvaluation::start(Run &run, int64_t row, int64_t rows)
     shrunk = true;
   }
   if (shrunk)
-    remarks_.push_back("the model failed on larger chunks, probably for want of memory; going on with 'chunk " +
-                       std::to_string(largest_chunk_) + "'");
+    remarks_.push_back(
+        "the model failed on larger chunks, probably for want of memory; going on with 'chunk " +
+        std::to_string(largest_chunk_) + "'");
 }
 
 /* ---------------------------------------------------------------------- */

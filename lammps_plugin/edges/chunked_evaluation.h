@@ -26,8 +26,8 @@ class ModelFailure : public std::runtime_error {
 /* Wall seconds of evaluations. */
 
 struct EvaluationSeconds {
-  double fill = 0.0;       // chunks from neighbour lists
-  double copy = 0.0;       // to and from a device
+  double fill = 0.0;    // chunks from neighbour lists
+  double copy = 0.0;    // to and from a device
   double model = 0.0;
   double receive = 0.0;    // by the receiver
 };

@@ -19,9 +19,9 @@ namespace E3D {
    offset[k] <= e < offset[k+1]. Edge vectors are not kept: r_ij = x[neighbour] - x[centre]. */
 
 struct EdgeFrame {
-  int64_t step = -1;    // timestep on which the model ran, -1 before the first
-  int nlocal = 0;       // owned atoms of that step
-  int nghost = 0;       // ghost atoms of that step
+  int64_t step = -1;         // timestep on which the model ran, -1 before the first
+  int nlocal = 0;            // owned atoms of that step
+  int nghost = 0;            // ghost atoms of that step
   int64_t evaluation = 0;    // counts the runs of the model, several of which may be of one step
 
   std::vector<int> centre;        // (rows)    local index of the centre atom
@@ -33,9 +33,9 @@ struct EdgeFrame {
                                   // style has subscribed to it (PairE3D::subscribe_edge_forces)
 
   // of a committee step, empty on others
-  int members = 0;                       // models beside the first
-  std::vector<double> member_eps;        // (edges, members) epsilon_ij of these, LAMMPS energy units
-  std::vector<double> force_spread;      // (nlocal) standard deviation of the force over all models
+  int members = 0;                     // models beside the first
+  std::vector<double> member_eps;      // (edges, members) epsilon_ij of these, LAMMPS energy units
+  std::vector<double> force_spread;    // (nlocal) standard deviation of the force over all models
 
   std::size_t rows() const { return centre.size(); }
   int64_t edges() const { return offset.empty() ? 0 : offset.back(); }
@@ -50,7 +50,8 @@ struct EdgeFrame {
     return static_cast<double>(centre.capacity() + neighbour.capacity()) * sizeof(int) +
         static_cast<double>(offset.capacity()) * sizeof(int64_t) +
         static_cast<double>(eps.capacity() + energy.capacity() + g.capacity() + member_eps.capacity() +
-                            force_spread.capacity()) * sizeof(double);
+                            force_spread.capacity()) *
+        sizeof(double);
   }
 };
 

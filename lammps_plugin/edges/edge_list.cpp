@@ -97,12 +97,12 @@ void find_edges(const NeighborView &neighbors, const TypeTable &types, EdgeFrame
 
   if (num_edges > room) {
     int64_t e = 0;
-    for (const int i : frame.centre) e = add_neighbours(neighbors, types, i, e, num_edges, frame.neighbour.data());
+    for (const int i : frame.centre)
+      e = add_neighbours(neighbors, types, i, e, num_edges, frame.neighbour.data());
   }
 }
 
-int64_t rows_in_chunk(const EdgeFrame &frame, int64_t first_row, int64_t max_rows,
-                      int64_t max_edges)
+int64_t rows_in_chunk(const EdgeFrame &frame, int64_t first_row, int64_t max_rows, int64_t max_edges)
 {
   const auto left = static_cast<int64_t>(frame.rows()) - first_row;
   if (max_rows > 0) return std::min(max_rows, left);
@@ -118,7 +118,8 @@ int64_t even_edges(const EdgeFrame &frame, int64_t first_row, int64_t max_edges)
   constexpr double FILLED = 0.98;
   const int64_t left = frame.edges() - frame.offset[first_row];
   const auto chunks = std::max<int64_t>(
-      static_cast<int64_t>(std::ceil(static_cast<double>(left) / (FILLED * static_cast<double>(max_edges)))), 1);
+      static_cast<int64_t>(std::ceil(static_cast<double>(left) / (FILLED * static_cast<double>(max_edges)))),
+      1);
   return chunks == 1 ? max_edges : std::min(max_edges, (left + chunks - 1) / chunks);
 }
 
@@ -129,9 +130,8 @@ void fill_chunk(const NeighborView &neighbors, const TypeTable &types, const Chu
   chunk.num_rows = num_rows;
   chunk.first_edge = frame.offset[first_row];
   chunk.num_edges = frame.offset[first_row + num_rows] - chunk.first_edge;
-  const ChunkShape shape = rules.rounded
-      ? rounded_shape(chunk.num_edges, num_rows, rules.num_model_types)
-      : exact_shape(chunk.num_edges, num_rows, rules.num_model_types);
+  const ChunkShape shape = rules.rounded ? rounded_shape(chunk.num_edges, num_rows, rules.num_model_types)
+                                         : exact_shape(chunk.num_edges, num_rows, rules.num_model_types);
   chunk.num_padded = shape.edges;
   chunk.num_slots = shape.slots;
 

@@ -17,13 +17,13 @@ namespace E3D {
 /* What the edge list reads of LAMMPS: a full neighbour list, positions, types. Nothing is copied. */
 
 struct NeighborView {
-  int inum;                      // number of centres in ilist
-  const int *ilist;              // (inum) local index of each centre
-  const int *numneigh;           // (nlocal) neighbours of each atom
-  int *const *firstneigh;        // (nlocal) lists of local indices
-  int neighmask;                 // bits of a list entry that hold the index
-  const double *const *x;        // (nlocal+nghost, 3) positions, Angstrom
-  const int *type;               // (nlocal+nghost) LAMMPS types, 1 to ntypes
+  int inum;                  // number of centres in ilist
+  const int *ilist;          // (inum) local index of each centre
+  const int *numneigh;       // (nlocal) neighbours of each atom
+  int *const *firstneigh;    // (nlocal) lists of local indices
+  int neighmask;             // bits of a list entry that hold the index
+  const double *const *x;    // (nlocal+nghost, 3) positions, Angstrom
+  const int *type;           // (nlocal+nghost) LAMMPS types, 1 to ntypes
 };
 
 /* Model type of each LAMMPS type, and the squared directed cutoffs between LAMMPS types. */
@@ -57,8 +57,7 @@ void find_edges(const NeighborView &neighbors, const TypeTable &types, EdgeFrame
 /* How many rows a chunk holds that starts at first_row: exactly max_rows if that is positive,
    otherwise as many as stay within max_edges, at least one. */
 
-int64_t rows_in_chunk(const EdgeFrame &frame, int64_t first_row, int64_t max_rows,
-                      int64_t max_edges);
+int64_t rows_in_chunk(const EdgeFrame &frame, int64_t first_row, int64_t max_rows, int64_t max_edges);
 
 /* max_edges made smaller, so that the rows from first_row on make chunks of about the same number of edges, and
    no more of them: chunks of one shape, where shapes count. */

@@ -18,8 +18,7 @@ namespace {
   std::string folder_of_this_library()
   {
     Dl_info info;
-    if (dladdr(reinterpret_cast<const void *>(&load_edge_model), &info) == 0 || !info.dli_fname)
-      return ".";
+    if (dladdr(reinterpret_cast<const void *>(&load_edge_model), &info) == 0 || !info.dli_fname) return ".";
     const std::string path = info.dli_fname;
     const auto slash = path.rfind('/');
     return slash == std::string::npos ? "." : path.substr(0, slash);
@@ -38,8 +37,9 @@ namespace {
     }
     void *symbol = dlsym(handle, LOAD_EDGE_MODEL_SYMBOL);
     if (!symbol)
-      throw std::runtime_error(library + " is not of the same version as the plugin: reinstall both "
-                                         "with 'pip install --no-build-isolation .'");
+      throw std::runtime_error(library +
+                               " is not of the same version as the plugin: reinstall both "
+                               "with 'pip install --no-build-isolation .'");
     return reinterpret_cast<LoadEdgeModelFunction>(symbol);
   }
 

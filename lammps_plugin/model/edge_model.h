@@ -53,9 +53,9 @@ struct ModelOutput {
 /* How a model wants its chunks. */
 
 struct ChunkPlan {
-  int lanes = 1;                           // chunks that may be under way at once
-  bool rounded = false;                    // of few shapes (model/padded_shape.h)
-  HostMemory memory = plain_memory();      // for their arrays
+  int lanes = 1;                         // chunks that may be under way at once
+  bool rounded = false;                  // of few shapes (model/padded_shape.h)
+  HostMemory memory = plain_memory();    // for their arrays
 };
 
 /* A loaded model. Implemented in libe3d_model (edge_model_torch.cpp), the only part that links
@@ -95,8 +95,8 @@ std::unique_ptr<EdgeModel> load_edge_model(const std::string &file, const ModelO
    bytes). No exception crosses this boundary. */
 
 extern "C" {
-using LoadEdgeModelFunction = EdgeModel *(*) (const char *file, const ModelOptions *options,
-                                              char *error, std::size_t error_size);
+using LoadEdgeModelFunction = EdgeModel *(*)(const char *file, const ModelOptions *options, char *error,
+                                             std::size_t error_size);
 }
 constexpr const char *LOAD_EDGE_MODEL_SYMBOL = "e3d_load_edge_model_v2";
 

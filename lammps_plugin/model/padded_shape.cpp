@@ -11,8 +11,8 @@ namespace E3D {
 
 namespace {
 
-  constexpr int64_t MIN_EDGES = 2;        // an exported graph may require them
-  constexpr int64_t EDGE_STEPS = 16;      // sizes between one power of two and the next
+  constexpr int64_t MIN_EDGES = 2;      // an exported graph may require them
+  constexpr int64_t EDGE_STEPS = 16;    // sizes between one power of two and the next
   constexpr int64_t SLOT_STEPS = 8;
 
   // the power of two by which n is rounded

@@ -42,9 +42,10 @@ std::string GrowingFile::resume(const std::string &path, const std::string &head
     if (line.compare(0, 8, "columns ") == 0) break;
   }
   if (found != header)
-    throw std::runtime_error("the restarted run cannot go on with the file " + path +
-                             ": it was not written with these settings (its first lines differ); give another "
-                             "file name, or the settings of the run before");
+    throw std::runtime_error(
+        "the restarted run cannot go on with the file " + path +
+        ": it was not written with these settings (its first lines differ); give another "
+        "file name, or the settings of the run before");
 
   replace(path, [&](WholeFile &file) {
     file.write(header);

@@ -80,7 +80,8 @@ NodeLayout node_layout(MPI_Comm world)
 
   const char *requested = std::getenv("OMP_NUM_THREADS");
   const int threads = requested ? std::atoi(requested) : 0;
-  return {ranks.local_rank, ranks.node_ranks, threads > 0 ? threads : std::max(1, cores.count / ranks.sharing)};
+  return {ranks.local_rank, ranks.node_ranks,
+          threads > 0 ? threads : std::max(1, cores.count / ranks.sharing)};
 }
 
 }    // namespace E3D

@@ -80,12 +80,12 @@ namespace {
 
     const bool is_cuda = kind == "cuda";
     if (is_cuda ? !at::hasCUDA() : !at::hasXPU())
-      throw std::runtime_error("it needs device " + kind + ", which this torch (" TORCH_VERSION
+      throw std::runtime_error("it needs device " + kind +
+                               ", which this torch (" TORCH_VERSION
                                ") cannot use here: export it with '--device cpu', or use the portable "
                                ".nequip.pth file with 'device cpu'");
     const auto type = is_cuda ? torch::kCUDA : torch::kXPU;
-    const int count =
-        static_cast<int>(at::globalContext().getAcceleratorHooksInterface(type).deviceCount());
+    const int count = static_cast<int>(at::globalContext().getAcceleratorHooksInterface(type).deviceCount());
     const std::string number = colon == std::string::npos ? "" : options.device.substr(colon + 1);
     const int index = number.empty() ? options.local_rank % std::max(count, 1)
         : number.size() > 6          ? count    // more than any machine has
@@ -103,8 +103,7 @@ namespace {
     const auto base = [](const std::string &v) { return v.substr(0, v.find('+')); };
     if (base(metadata.torch_version) != base(here))
       throw std::runtime_error("it was compiled with torch " + metadata.torch_version +
-                               ", the plugin uses torch " + here +
-                               ": compile it again with 'e3d export'");
+                               ", the plugin uses torch " + here + ": compile it again with 'e3d export'");
     return here;
   }
 
@@ -149,9 +148,10 @@ namespace {
     const char *asked = std::getenv("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE");
     const bool allowed = asked && std::strcmp(asked, "1") == 0;
     at::globalContext().setAllowTF32CuBLAS(allowed);
-    return allowed ? "matrix products in TF32, as TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 asks: energies and forces have "
-                     "three digits fewer"
-                   : "";
+    return allowed
+        ? "matrix products in TF32, as TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 asks: energies and forces have "
+          "three digits fewer"
+        : "";
   }
 
   // Edges of a chunk on a CPU, for each thread: the features of 32 channels and l_max 2 then fit into a core's
@@ -175,14 +175,17 @@ namespace {
       remark_ = settle_tf32(*device_);
       const char *rehearse = std::getenv("E3D_REHEARSE_GPU");
       if (!device_->is_cpu() || (rehearse && std::strcmp(rehearse, "1") == 0))
-        staged_.emplace(*device_, [this](const Tensors &inputs) { return call(inputs); }, package_ != nullptr,
-                        sharing_);
+        staged_.emplace(
+            *device_, [this](const Tensors &inputs) { return call(inputs); }, package_ != nullptr, sharing_);
     }
 
     const ModelMetadata &metadata() const override { return metadata_; }
     std::string device() const override { return device_->str(); }
     ChunkPlan chunk_plan() const override { return staged_ ? staged_->chunk_plan() : ChunkPlan(); }
-    int64_t auto_edges() const override { return staged_ ? staged_->auto_edges() : CHUNK_EDGES_CPU * threads_; }
+    int64_t auto_edges() const override
+    {
+      return staged_ ? staged_->auto_edges() : CHUNK_EDGES_CPU * threads_;
+    }
 
     void start(const EdgeChunk &chunk, int lane) override
     {
@@ -199,9 +202,10 @@ namespace {
     {
       ModelOutput output{};
       telling_errors([&] {
-        output = staged_ ? staged_->finish(lane)
-                         : ModelOutput{outputs_[0].const_data_ptr<double>(), outputs_[1].const_data_ptr<double>(),
-                                       outputs_[2].const_data_ptr<double>(), 0.0};
+        output = staged_
+            ? staged_->finish(lane)
+            : ModelOutput{outputs_[0].const_data_ptr<double>(), outputs_[1].const_data_ptr<double>(),
+                          outputs_[2].const_data_ptr<double>(), 0.0};
       });
       return output;
     }
@@ -301,8 +305,9 @@ namespace {
         return torch::from_blob(const_cast<void *>(static_cast<const void *>(array.data())), shape, type);
       };
       const int64_t edges = chunk.num_padded, slots = chunk.num_slots;
-      outputs_ = call({view(chunk.vectors, {edges, 3}, torch::kFloat64), view(chunk.index, {2, edges}, torch::kInt64),
-                       view(chunk.types, {slots}, torch::kInt64)});
+      outputs_ =
+          call({view(chunk.vectors, {edges, 3}, torch::kFloat64),
+                view(chunk.index, {2, edges}, torch::kInt64), view(chunk.types, {slots}, torch::kInt64)});
       for (int k = 0; k < 3; k++)
         if (outputs_[k].dim() != 2 || outputs_[k].size(0) != (k == 0 ? slots : edges) ||
             outputs_[k].size(1) != (k == 2 ? 3 : 1))
@@ -321,8 +326,7 @@ e3d_load_edge_model_v2(const char *file, const E3D::ModelOptions *options, char 
   try {
     return new E3D::TorchEdgeModel(file, *options);
   } catch (const std::exception &e) {
-    std::snprintf(error, error_size, "cannot use model file %s: %s", file,
-                  E3D::first_line(e.what()).c_str());
+    std::snprintf(error, error_size, "cannot use model file %s: %s", file, E3D::first_line(e.what()).c_str());
   } catch (...) {
     std::snprintf(error, error_size, "cannot use model file %s", file);
   }

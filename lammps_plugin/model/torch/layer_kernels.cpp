@@ -137,15 +137,19 @@ namespace E3D_ISA {
   /* dM[i,k,u] = sum_e edge[e,i,u] d_product[e,k,u] over the edges of one centre */
 
   template <typename Real>
-  void outer(const ProductShape &shape, int64_t e0, int64_t e1, const Real *edge, const Real *d_product, Real *dm)
+  void outer(const ProductShape &shape, int64_t e0, int64_t e1, const Real *edge, const Real *d_product,
+             Real *dm)
   {
     const int64_t n_u = shape.channels, n_i = shape.in, n_k = shape.out;
     std::fill(dm, dm + n_i * n_k * n_u, Real(0));
     for (int64_t i = 0; i < n_i; i++)
       for (int64_t k = 0; k < n_k; k++)
-        add_products(n_u, e1 - e0, [&](int64_t e) {
-          return Two<Real>{edge + ((e0 + e) * n_i + i) * n_u, d_product + ((e0 + e) * n_k + k) * n_u};
-        }, dm + (i * n_k + k) * n_u);
+        add_products(
+            n_u, e1 - e0,
+            [&](int64_t e) {
+              return Two<Real>{edge + ((e0 + e) * n_i + i) * n_u, d_product + ((e0 + e) * n_k + k) * n_u};
+            },
+            dm + (i * n_k + k) * n_u);
   }
 
   /* ---------------------------------------------------------------------- */
@@ -206,10 +210,11 @@ namespace E3D_ISA {
     }
   }
 
-  extern const LayerKernels<float> in_float = {environment<float>, environment_backward<float>, product<float>,
-                                              product_backward<float>, product_sums<float>};
+  extern const LayerKernels<float> in_float = {environment<float>, environment_backward<float>,
+                                               product<float>, product_backward<float>, product_sums<float>};
   extern const LayerKernels<double> in_double = {environment<double>, environment_backward<double>,
-                                                product<double>, product_backward<double>, product_sums<double>};
+                                                 product<double>, product_backward<double>,
+                                                 product_sums<double>};
 
 }    // namespace E3D_ISA
 }    // namespace E3D

@@ -37,8 +37,8 @@ template <typename Real> struct LayerKernels {
   void (*environment)(const EnvironmentShape &, int64_t c0, int64_t c1, const int64_t *first,
                       const Real *basis, const Real *weight, Real *environment);
   void (*environment_backward)(const EnvironmentShape &, int64_t c0, int64_t c1, const int64_t *first,
-                               const Real *d_environment, const Real *basis, const Real *weight, Real *d_basis,
-                               Real *d_weight);
+                               const Real *d_environment, const Real *basis, const Real *weight,
+                               Real *d_basis, Real *d_weight);
   // w: (num_terms, channels); scratch: in * out * channels for product, twice that for its derivative
   void (*product)(const ProductShape &, int64_t c0, int64_t c1, const int64_t *first, const Real *edge,
                   const Real *environment, const Real *w, Real *scratch, Real *product);

@@ -12,9 +12,9 @@
 
 namespace E3D {
 
-#define E3D_DECLARE(isa)                      \
-  namespace isa {                             \
-    extern const LayerKernels<float> in_float; \
+#define E3D_DECLARE(isa)                         \
+  namespace isa {                                \
+    extern const LayerKernels<float> in_float;   \
     extern const LayerKernels<double> in_double; \
   }
 

@@ -62,9 +62,9 @@ Tensor environment(const Tensor &basis_in, const Tensor &weight_in, const Tensor
   Tensor out = at::empty({n, shape.components, shape.channels}, basis.options());
   AT_DISPATCH_FLOATING_TYPES(basis.scalar_type(), "e3d::environment", [&] {
     at::parallel_for(0, n, GRAIN, [&](int64_t c0, int64_t c1) {
-      E3D::layer_kernels<scalar_t>().environment(
-          shape, c0, c1, first.const_data_ptr<int64_t>(), basis.const_data_ptr<scalar_t>(),
-          weight.const_data_ptr<scalar_t>(), data<scalar_t>(out));
+      E3D::layer_kernels<scalar_t>().environment(shape, c0, c1, first.const_data_ptr<int64_t>(),
+                                                 basis.const_data_ptr<scalar_t>(),
+                                                 weight.const_data_ptr<scalar_t>(), data<scalar_t>(out));
     });
   });
   return out;
@@ -100,12 +100,12 @@ E3D::ProductShape product_shape(const Tensor &edge, const Tensor &environment, c
                   edge.size(2) == environment.size(2) && edge.size(2) == w.size(1) &&
                   environment.size(0) == first.numel() - 1,
               "e3d::tensor_product: expected edge (E,I,U), environment (N,J,U), w (T,U), term (T,3)");
-  const E3D::ProductShape shape = {edge.size(2), edge.size(1), environment.size(1), out,
-                                   term.size(0), term.const_data_ptr<int64_t>()};
+  const E3D::ProductShape shape = {edge.size(2), edge.size(1), environment.size(1),
+                                   out,          term.size(0), term.const_data_ptr<int64_t>()};
   for (int64_t t = 0; t < shape.num_terms; t++) {
     const int64_t *ijk = shape.term + 3 * t;
-    TORCH_CHECK(ijk[0] >= 0 && ijk[0] < shape.in && ijk[1] >= 0 && ijk[1] < shape.environment && ijk[2] >= 0 &&
-                    ijk[2] < shape.out,
+    TORCH_CHECK(ijk[0] >= 0 && ijk[0] < shape.in && ijk[1] >= 0 && ijk[1] < shape.environment &&
+                    ijk[2] >= 0 && ijk[2] < shape.out,
                 "e3d::tensor_product: a term is out of range");
   }
   return shape;
@@ -113,8 +113,9 @@ E3D::ProductShape product_shape(const Tensor &edge, const Tensor &environment, c
 
 // The same for the derivatives of the product, which have the derivative d of something by it.
 
-E3D::ProductShape derivative_shape(const char *name, const Tensor &d, const Tensor &edge, const Tensor &environment,
-                                   const Tensor &w, const Tensor &term, const Tensor &first)
+E3D::ProductShape derivative_shape(const char *name, const Tensor &d, const Tensor &edge,
+                                   const Tensor &environment, const Tensor &w, const Tensor &term,
+                                   const Tensor &first)
 {
   check(first, edge, {d, edge, environment, w});
   TORCH_CHECK(d.dim() == 3 && d.size(0) == edge.size(0) && d.size(2) == edge.size(2), name, ": wrong shape");
@@ -154,8 +155,8 @@ std::tuple<Tensor, Tensor> tensor_product_backward(const Tensor &d_in, const Ten
       const auto scratch = std::make_unique<scalar_t[]>(2 * shape.in * shape.out * shape.channels);
       E3D::layer_kernels<scalar_t>().product_backward(
           shape, c0, c1, first.const_data_ptr<int64_t>(), d.const_data_ptr<scalar_t>(),
-          edge.const_data_ptr<scalar_t>(), environment.const_data_ptr<scalar_t>(), w.const_data_ptr<scalar_t>(),
-          scratch.get(), data<scalar_t>(d_edge), data<scalar_t>(d_environment));
+          edge.const_data_ptr<scalar_t>(), environment.const_data_ptr<scalar_t>(),
+          w.const_data_ptr<scalar_t>(), scratch.get(), data<scalar_t>(d_edge), data<scalar_t>(d_environment));
     });
   });
   return {d_edge, d_environment};
@@ -197,7 +198,8 @@ struct Registration {
   Registration()
   {
     if (c10::Dispatcher::singleton().findSchema({"e3d::environment", ""}).has_value()) return;
-    definitions = std::make_unique<torch::Library>(torch::Library::DEF, "e3d", std::nullopt, __FILE__, __LINE__);
+    definitions =
+        std::make_unique<torch::Library>(torch::Library::DEF, "e3d", std::nullopt, __FILE__, __LINE__);
     auto &m = *definitions;
     m.def("environment(Tensor basis, Tensor weight, Tensor first, int[] irreps) -> Tensor");
     m.def("environment_backward(Tensor d, Tensor basis, Tensor weight, Tensor first, int[] irreps) -> "

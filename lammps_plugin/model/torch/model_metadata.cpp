@@ -70,8 +70,8 @@ ModelMetadata parse_metadata(const Strings &strings)
 
   const auto r_max = numbers(strings, "r_max");
   const std::size_t ntypes = m.type_names.size();
-  if (r_max.size() != 1 || ntypes == 0 || m.type_elements.size() != ntypes ||
-      m.shifts.size() != ntypes || m.cutoffs.size() != ntypes * ntypes)
+  if (r_max.size() != 1 || ntypes == 0 || m.type_elements.size() != ntypes || m.shifts.size() != ntypes ||
+      m.cutoffs.size() != ntypes * ntypes)
     throw std::runtime_error("the lengths of type_names, type_elements, shifts and cutoffs in its "
                              "metadata do not fit each other: write it again with 'e3d export'");
   m.r_max = r_max[0];

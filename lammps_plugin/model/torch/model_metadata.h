@@ -17,10 +17,14 @@ namespace E3D {
 /* The metadata that every model file has: ModelMetadata in python/e3d_lmp/contract.py. */
 
 inline constexpr std::array<const char *, 16> METADATA_KEYS = {
-    "contract",      "type_names",     "type_elements",          "r_max",         "cutoffs",
-    "shifts",        "scales",         "decomposition",          "model_dtype",   "device",
-    "engine",        "torch_version",  "nequip_version",         "nequip_allegro_version",
-    "source_sha256", "training_data",
+    "contract",       "type_names",
+    "type_elements",  "r_max",
+    "cutoffs",        "shifts",
+    "scales",         "decomposition",
+    "model_dtype",    "device",
+    "engine",         "torch_version",
+    "nequip_version", "nequip_allegro_version",
+    "source_sha256",  "training_data",
 };
 
 using Strings = std::unordered_map<std::string, std::string>;

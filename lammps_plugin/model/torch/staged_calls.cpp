@@ -215,8 +215,8 @@ StagedCalls::Tensors StagedCalls::run(const EdgeChunk &chunk, Lane &lane)
       record_shape(*shape);
     } catch (const std::exception &e) {
       const std::string reason = e.what();
-      remark_ = "the work of the device cannot be recorded and replayed (" + reason.substr(0, reason.find('\n')) +
-          "); going on without, which costs time for small systems";
+      remark_ = "the work of the device cannot be recorded and replayed (" +
+          reason.substr(0, reason.find('\n')) + "); going on without, which costs time for small systems";
       records_ = false;
       forget_recordings();
       shape = nullptr;
@@ -241,8 +241,8 @@ StagedCalls::Tensors StagedCalls::run_plainly(const Tensors &host, Lane &lane)
 
   if (measures && before.available > 0) {
     measured_ = true;
-    const double per_edge = static_cast<double>(device_memory(device_).peak - before.used) /
-        static_cast<double>(host[0].size(0));
+    const double per_edge =
+        static_cast<double>(device_memory(device_).peak - before.used) / static_cast<double>(host[0].size(0));
     const double share = MEMORY_SHARE * static_cast<double>(before.available) / sharing_;
     const double fit = std::clamp(share / std::max(per_edge, 1.0), static_cast<double>(FEWEST_EDGES),
                                   static_cast<double>(MOST_EDGES));
@@ -294,9 +294,12 @@ void StagedCalls::record_shape(Shape &shape)
 {
   recordings_++;
   release_cached_memory(device_);    // the recording has a pool of its own
-  const auto on_device = [this](at::ScalarType type) { return at::TensorOptions().dtype(type).device(device_); };
+  const auto on_device = [this](at::ScalarType type) {
+    return at::TensorOptions().dtype(type).device(device_);
+  };
   shape.inputs = {at::empty({shape.edges, 3}, on_device(at::kDouble)),
-                  at::empty({2, shape.edges}, on_device(at::kLong)), at::empty({shape.slots}, on_device(at::kLong))};
+                  at::empty({2, shape.edges}, on_device(at::kLong)),
+                  at::empty({shape.slots}, on_device(at::kLong))};
   const auto work = [this, &shape] { shape.outputs = call_(shape.inputs); };
   if (device_.is_cpu())
     shape.work = std::make_unique<RepeatedWork>(work);

@@ -6,9 +6,9 @@
 #ifndef E3D_STAGED_CALLS_H
 #define E3D_STAGED_CALLS_H
 
-#include "model/torch/cuda_support.h"
 #include "model/edge_chunk.h"
 #include "model/edge_model.h"
+#include "model/torch/cuda_support.h"
 
 #include <ATen/Tensor.h>
 #include <c10/core/Event.h>

@@ -10,7 +10,10 @@ using namespace E3D;
 
 namespace {
 
-bool near(double a, double b) { return std::fabs(a - b) < 1e-12; }
+bool near(double a, double b)
+{
+  return std::fabs(a - b) < 1e-12;
+}
 
 void test_named_and_numeric_cutoffs()
 {

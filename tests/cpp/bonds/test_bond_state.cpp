@@ -45,13 +45,13 @@ void test_hysteresis()
 {
   BondState state;
   state.resize(1);
-  CHECK(sample(state, {pair_of(7, -1.5)}).empty());     // between the thresholds: no bond yet
-  CHECK(sample(state, {pair_of(7, -2.0)}).empty());     // not below
+  CHECK(sample(state, {pair_of(7, -1.5)}).empty());    // between the thresholds: no bond yet
+  CHECK(sample(state, {pair_of(7, -2.0)}).empty());    // not below
   const Events formed = sample(state, {pair_of(7, -2.1)});
   CHECK_EQUAL(formed.size(), 1u);
   CHECK(formed[0].formed == 1 && formed[0].D == -2.1 && formed[0].A == 0.25 && formed[0].r == 1.0);
   CHECK(formed[0].id1 == ID && formed[0].id2 == 7 && formed[0].type1 == 1 && formed[0].type2 == 2);
-  CHECK(sample(state, {pair_of(7, -1.5)}).empty());     // still a bond
+  CHECK(sample(state, {pair_of(7, -1.5)}).empty());    // still a bond
   CHECK(sample(state, {pair_of(7, -1.0)}).empty());
   const Events broken = sample(state, {pair_of(7, -0.9)});
   CHECK_EQUAL(broken.size(), 1u);
@@ -104,8 +104,9 @@ void test_travelling()
   BondState state, other;
   state.resize(3);
   other.resize(2);
-  std::vector<BondCandidate> pairs = {{(int64_t{1} << 62) + 1, 2147483647, 2147483646, false, 0, -3.0, 0.0, 1.0},
-                                      {2147483648, 1, 3, true, 0, -3.0, 0.0, 1.0}};
+  std::vector<BondCandidate> pairs = {
+      {(int64_t{1} << 62) + 1, 2147483647, 2147483646, false, 0, -3.0, 0.0, 1.0},
+      {2147483648, 1, 3, true, 0, -3.0, 0.0, 1.0}};
   Events events;
   state.update(1, ID, pairs, energies(), true, events);
   state.copy(1, 2);

@@ -24,7 +24,10 @@ BondThresholds by_energy(const std::vector<ThresholdWord> &form, const std::vect
   return bond_thresholds(BondCriterion::Energy, form, break_off, given);
 }
 
-bool near(double a, double b) { return std::fabs(a - b) < 1e-12 * std::fabs(b); }
+bool near(double a, double b)
+{
+  return std::fabs(a - b) < 1e-12 * std::fabs(b);
+}
 
 void test_defaults()
 {
@@ -56,7 +59,8 @@ void test_numbers()
 void test_maps()
 {
   const std::string path = "test_bond_thresholds.map";
-  const std::string labels = "label H-H 0 0 0 0 0 0 0\nlabel C-H 4 -16 64 0 0 0 1\n-40 0 4\nlabel C-C 1 2 4 0 0 0 1\n20 0 1\n";
+  const std::string labels =
+      "label H-H 0 0 0 0 0 0 0\nlabel C-H 4 -16 64 0 0 0 1\n-40 0 4\nlabel C-C 1 2 4 0 0 0 1\n20 0 1\n";
   std::ofstream(path) << "e3d-map/1\nbin 0.1 # eV\n" << labels << "end\n";
   BondThresholds thresholds = by_energy({{"", path, 0.0}}, {{"", path, 0.0}}, context(10.0));
   CHECK(near(thresholds.form[2], -20.0) && near(thresholds.break_off[2], -10.0));

@@ -1,6 +1,6 @@
 // Sparse D-A histograms: bins, moments, merging, and the text of a map file.
-#include "check.h"
 #include "bonds/energy_map.h"
+#include "check.h"
 
 #include <cstdlib>
 #include <limits>

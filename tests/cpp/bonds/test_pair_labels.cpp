@@ -1,6 +1,6 @@
 // Pair labels and the first atom of a pair.
-#include "check.h"
 #include "bonds/pair_labels.h"
+#include "check.h"
 
 using namespace E3D;
 

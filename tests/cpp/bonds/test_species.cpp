@@ -1,6 +1,6 @@
 // Connected sets of atoms, formulas, and how many molecules there are of each.
-#include "check.h"
 #include "bonds/species.h"
+#include "check.h"
 
 using namespace E3D;
 

@@ -36,8 +36,13 @@ struct Chain {
 
   E3D::NeighborView view() const
   {
-    return {static_cast<int>(ilist.size()), ilist.data(), numneigh.data(), firstneigh.data(), NEIGHBOUR_MASK,
-            x.data(), type.data()};
+    return {static_cast<int>(ilist.size()),
+            ilist.data(),
+            numneigh.data(),
+            firstneigh.data(),
+            NEIGHBOUR_MASK,
+            x.data(),
+            type.data()};
   }
 };
 

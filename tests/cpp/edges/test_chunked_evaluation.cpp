@@ -33,7 +33,7 @@ class FakeModel : public EdgeModel {
   int64_t most_rows = 1000000;    // start() fails on more, as for want of memory
   int fails_to_finish = -1;       // the number of the call of finish() that fails
   std::string remark;
-  std::vector<int64_t> sizes;     // rows of each chunk that was started
+  std::vector<int64_t> sizes;    // rows of each chunk that was started
   std::vector<int> lanes_started;
   std::vector<std::pair<int64_t, int64_t>> shapes;
   int failures = 0, calls_of_finish = 0, under_way = 0, most_under_way = 0;
@@ -106,13 +106,14 @@ struct System {
     next_row = 0;
     frame.eps.assign(frame.edges(), NAN);
     frame.energy.assign(frame.rows(), NAN);
-    evaluation.run(model, chain.view(), types, frame, [this](const EdgeChunk &chunk, const ModelOutput &output) {
-      CHECK_EQUAL(chunk.first_row, next_row);
-      CHECK_EQUAL(chunk.first_edge, frame.offset[chunk.first_row]);
-      next_row += chunk.num_rows;
-      std::copy_n(output.atomic_energy, chunk.num_rows, &frame.energy[chunk.first_row]);
-      std::copy_n(output.edge_energy, chunk.num_edges, &frame.eps[chunk.first_edge]);
-    });
+    evaluation.run(model, chain.view(), types, frame,
+                   [this](const EdgeChunk &chunk, const ModelOutput &output) {
+                     CHECK_EQUAL(chunk.first_row, next_row);
+                     CHECK_EQUAL(chunk.first_edge, frame.offset[chunk.first_row]);
+                     next_row += chunk.num_rows;
+                     std::copy_n(output.atomic_energy, chunk.num_rows, &frame.energy[chunk.first_row]);
+                     std::copy_n(output.edge_energy, chunk.num_edges, &frame.eps[chunk.first_edge]);
+                   });
     check();
   }
 

@@ -51,11 +51,13 @@ void run_model(Committee &committee, const EdgeFrame &frame, int model, int64_t 
     chunk.num_edges = frame.offset[row + chunk.num_rows] - chunk.first_edge;
     std::vector<double> eps, g;
     for (int64_t e = 0; e < chunk.num_edges; e++) eps.push_back(eps_of(model, chunk.first_edge + e));
-    for (int64_t k = 0; k < 3 * chunk.num_edges; k++) g.push_back(g_of(model, 3 * chunk.first_edge + k, common));
+    for (int64_t k = 0; k < 3 * chunk.num_edges; k++)
+      g.push_back(g_of(model, 3 * chunk.first_edge + k, common));
     committee.add(chunk, {nullptr, eps.data(), g.data(), 0.0});
   }
   for (int ghost = 0; ghost < GHOSTS; ghost++)
-    for (int d = 0; d < 3; d++) committee.forces()[3 * ghost + d] += committee.forces()[3 * (OWNED + ghost) + d];
+    for (int d = 0; d < 3; d++)
+      committee.forces()[3 * ghost + d] += committee.forces()[3 * (OWNED + ghost) + d];
   committee.end_model();
 }
 

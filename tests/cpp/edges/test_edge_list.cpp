@@ -178,7 +178,8 @@ void test_rounded_chunks_pad_with_small_centres()
   }
   for (int64_t slot = 31; slot < shape.slots; slot++) CHECK(of_slot[slot] <= MAX_EDGES_OF_PADDING_SLOT);
   for (int64_t slot = 0; slot < 31; slot++) CHECK_EQUAL(rounded.types[slot], exact.types[slot]);
-  for (int64_t slot = 0; slot < shape.slots; slot++) CHECK(rounded.types[slot] == 0 || rounded.types[slot] == 1);
+  for (int64_t slot = 0; slot < shape.slots; slot++)
+    CHECK(rounded.types[slot] == 0 || rounded.types[slot] == 1);
 }
 
 void test_buffers_are_kept()

@@ -55,12 +55,14 @@ void test_resume()
 void test_refusals()
 {
   GrowingFile file;
-  for (const std::string other : {"format/1\nkey other\ncolumns step x\n5 a\n", "", "format/1\nkey value\n"}) {
+  for (const std::string other :
+       {"format/1\nkey other\ncolumns step x\n5 a\n", "", "format/1\nkey value\n"}) {
     std::ofstream(PATH) << other;
     CHECK_MESSAGE(file.resume(PATH, HEADER, 10), "was not written with these settings");
     CHECK(content() == other);
   }
-  CHECK_MESSAGE(file.begin("nowhere/file.txt", HEADER), "cannot write the file nowhere/file.txt: No such file");
+  CHECK_MESSAGE(file.begin("nowhere/file.txt", HEADER),
+                "cannot write the file nowhere/file.txt: No such file");
   CHECK_MESSAGE(file.begin(".", HEADER), "cannot write the file .: ");
 }
 
