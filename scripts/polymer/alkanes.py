@@ -59,9 +59,7 @@ class Liquid:
     @property
     def box(self) -> float:
         """Edge of the cube, angstrom."""
-        mass = self.molecules * (
-            self.carbons * MASSES["C"] + (2 * self.carbons + 2) * MASSES["H"]
-        )
+        mass = self.molecules * (self.carbons * MASSES["C"] + (2 * self.carbons + 2) * MASSES["H"])
         return float((mass * AMU_PER_CUBIC_ANGSTROM / self.density) ** (1 / 3))
 
 
@@ -150,8 +148,8 @@ def _hydrogen_directions(to_carbons: Sequence[np.ndarray]) -> list[np.ndarray]:
     if len(to_carbons) == 1:
         (u,) = to_carbons
         aside = np.cross(y, u)
-        # staggered: one hydrogen opposite to the bond after the next
-        aside *= 1.0 if aside[0] * u[0] <= 0 else -1.0
+        # staggered: one hydrogen trans to the carbon after the next, where the zigzag would go on
+        aside *= 1.0 if aside[0] * u[0] >= 0 else -1.0
         cosine, sine = np.cos(np.radians(110.7)), np.sin(np.radians(110.7))
         return [
             cosine * u + sine * (np.cos(t) * aside + np.sin(t) * y) for t in np.radians((0.0, 120.0, 240.0))
@@ -168,9 +166,7 @@ def atom_types(table: Mapping[str, Any]) -> list[str]:
     return [f"{symbol} of {group}" for symbol in "CH" for group in groups]
 
 
-def data_file(
-    liquid: Liquid, positions: np.ndarray, box: float, velocities: np.ndarray | None = None
-) -> str:
+def data_file(liquid: Liquid, positions: np.ndarray, box: float, velocities: np.ndarray | None = None) -> str:
     """Text of a LAMMPS data file (`atom_style full`, `units real`) with all coefficients in it.
 
     Parameters

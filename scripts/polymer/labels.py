@@ -1,7 +1,7 @@
 """GFN1-xTB labels of a liquid: of the periodic frame, and of every molecule by itself.
 
-GFN1-xTB: Grimme, Bannwarth, Shushkov, J. Chem. Theory Comput. 13, 1989 (2017); periodic at the Gamma point, by
-tblite (`pip install tblite`).
+GFN1-xTB: Grimme, Bannwarth, Shushkov, J. Chem. Theory Comput. 13, 1989 (2017); periodic at the Gamma point,
+by tblite (`pip install tblite`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ase.units import Bohr, Hartree
 
 LEVEL = "GFN1-xTB"
 ACCURACY = 0.1
-"""Of tblite (1 is its default): as fast, and forces are closer to the limit (2e-5 instead of 2e-4 eV/angstrom)."""
+"""Of tblite, whose default is 1: as fast, and forces are within 4e-5 eV/angstrom of finite differences."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@
 
 samples every liquid with its force field in LAMMPS at constant volume (``alkanes.yaml``: boxes, densities,
 parameters and their sources) and labels each frame at once with GFN1-xTB: the periodic frame, and each of its
-molecules by itself. Lengths take turns, so that what is there at any time is a balanced set. Repeat the command
-to go on after a kill or with more frames: only the frame under way is lost. Needs `lmp` and `pip install tblite`.
+molecules by itself. Lengths take turns, so that what is there at any time is a balanced set. Repeat the
+command to go on after a kill, which costs the frame under way only, or with more frames. Needs `lmp` and
+`pip install tblite`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 import labels
 import numpy as np
 from alkanes import Liquid, liquids, n_alkane
+from collect import collect
 from sampling import State, advance, into_box, prepare
 
 from e3d_lmp.atomic import atomic_path, make_folder
@@ -128,7 +130,9 @@ def make(folder: Path, wanted: dict[int, int], jobs: int = 1, label: Label = lab
                     progress.add(*done)
 
 
-def _rounds(folder: Path, wanted: dict[int, int], table: dict[int, Liquid]) -> Iterator[list[tuple[int, int]]]:
+def _rounds(
+    folder: Path, wanted: dict[int, int], table: dict[int, Liquid]
+) -> Iterator[list[tuple[int, int]]]:
     """(carbons, index) of the missing frames, those of one index together."""
     for index in range(max(wanted.values(), default=0)):
         batch = [
@@ -188,10 +192,38 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, help="frames go there, one file each")
     parser.add_argument("--frames", type=int, default=300, help="of each length (default 300)")
-    parser.add_argument("--lengths", type=parse_lengths, default="1-8", help="carbons, as 1-8,16 (default 1-8)")
+    parser.add_argument(
+        "--lengths", type=parse_lengths, default="1-8", help="carbons, as 1-8,16 (default 1-8)"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="frames at a time (default 1)")
+    parser.add_argument(
+        "--collect",
+        type=Path,
+        metavar="FILE.extxyz.gz",
+        help="write what is there to one file, and label nothing",
+    )
     args = parser.parse_args()
-    make(args.folder, dict.fromkeys(args.lengths, args.frames), args.jobs)
+    if args.collect is None:
+        make(args.folder, dict.fromkeys(args.lengths, args.frames), args.jobs)
+        return
+    about = collect(_found(args.folder, args.lengths, args.frames), args.collect)
+    counts = ", ".join(f"{one['frames']} of {formula}" for formula, one in about["liquids"].items())
+    print(f"{args.collect}: {counts}; {args.collect.stat().st_size / 1e6:.1f} MB")
+
+
+def _found(folder: Path, lengths: list[int], frames: int) -> dict[Liquid, list[tuple[int, Path]]]:
+    """The frames of a folder, at most so many of each length; raises `SystemExit` if a length has none."""
+    table = liquids()
+    found = {
+        table[n]: [
+            (index, path) for index in range(frames) if (path := frame_path(folder, table[n], index)).exists()
+        ]
+        for n in lengths
+    }
+    empty = [liquid.formula for liquid, files in found.items() if not files]
+    if empty:
+        raise SystemExit(f"expected frames of {', '.join(empty)} in {folder}, found none; make them first")
+    return found
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Frames of a liquid from LAMMPS: a replica is prepared once, then every frame goes on from the one before.
 
-A frame carries its velocities, so that frame k of a replica is a function of frame k - 1 alone: what is killed
-is lost up to the last frame, and no other state is kept.
+A frame carries its velocities, so that frame k of a replica is a function of frame k - 1 alone: a kill costs
+the frame under way, and no other state is kept.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 from alkanes import Liquid, data_file, lattice, write_data
 
 TIMESTEP = 2.0
-"""fs, of the forces between atoms that are not bonded; those of bonds, angles and dihedrals are integrated with
-a quarter of it (r-RESPA), because C-H bonds are flexible, as the labelled frames need them."""
+"""fs, of the forces between atoms that are not bonded; those of bonds, angles and dihedrals are integrated
+with a quarter of it (r-RESPA), because C-H bonds are flexible, as the labelled frames need them."""
 DAMPING = 1000.0
 """fs, of the Langevin thermostat."""
 HOT = 500.0
@@ -53,8 +53,11 @@ class State:
 
 
 def prepare(liquid: Liquid, seed: int) -> State:
-    """A liquid of its density and temperature from a random lattice: `liquid.prepare` picoseconds while the box
-    goes to its size at 500 K, at 500 K, and at the liquid's temperature."""
+    """A liquid of its density and temperature from a random lattice.
+
+    `liquid.prepare` has the picoseconds while the box goes to its size at 500 K, in that box at 500 K, and at
+    the liquid's temperature.
+    """
     positions, box = lattice(liquid, np.random.default_rng(seed))
     steps = [round(1000.0 * time / TIMESTEP) for time in liquid.prepare]
     hot = max(HOT, liquid.temperature)
