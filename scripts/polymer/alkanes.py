@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from e3d_lmp.atomic import atomic_path
+from e3d_lmp.files import atomic_path
 
 AMU_PER_CUBIC_ANGSTROM = 1.66053907
 """g/cm^3"""

@@ -16,8 +16,8 @@ import numpy as np
 import sampling
 from alkanes import Liquid, force_field, n_alkane
 
-from e3d_lmp.atomic import atomic_path
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import atomic_path
 
 PROPERTIES = "species:S:1:pos:R:3:forces:R:3:molecule:I:1:molecule_forces:R:3"
 FORCE_DECIMALS = 5

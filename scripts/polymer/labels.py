@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers
@@ -75,7 +76,9 @@ def _single_point(
     """Energy in eV and forces (N, 3) in eV/angstrom."""
     from tblite.interface import Calculator
 
-    cell = {} if box is None else {"lattice": np.eye(3) * box / Bohr, "periodic": np.ones(3, dtype=bool)}
+    cell: dict[str, Any] = {}
+    if box is not None:
+        cell = {"lattice": np.eye(3) * box / Bohr, "periodic": np.ones(3, dtype=bool)}
     calculator = Calculator(LEVEL, numbers, positions / Bohr, uhf=unpaired, **cell)
     calculator.set("verbosity", 0)
     calculator.set("accuracy", ACCURACY)

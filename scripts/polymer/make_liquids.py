@@ -26,8 +26,7 @@ from alkanes import Liquid, liquids, n_alkane
 from collect import collect
 from sampling import State, advance, into_box, prepare
 
-from e3d_lmp.atomic import atomic_path, make_folder
-from e3d_lmp.training.folder_lock import locked
+from e3d_lmp.files import atomic_path, locked, make_folder
 
 DECIMALS = 5
 """Positions are rounded to 1e-5 angstrom before they are labelled, so that a text file holds exactly the

@@ -1,6 +1,7 @@
 """Figures of a study of extrapolation: models of the members of a family, each asked for all members.
 
-Members are in the order of growing size; rows of a matrix are what was trained on, columns what was asked for.
+Members are in the order of growing size. Rows of a matrix are what was trained on, columns what was asked
+for.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def plot_environments(
 def plot_between(
     energies: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], title: str | None = None
 ) -> Figure:
-    """Figure of energies between molecules, per molecule: the model's, and what edges between molecules carry.
+    """Figure of energies between molecules: the model's, and what edges between molecules carry.
 
     Parameters
     ----------
