@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import molecule as ase_molecule
 
 from e3d_lmp.edges.isolated_atoms import isolated_atom_energies
 from e3d_lmp.edges.structures import Structures
@@ -98,10 +99,9 @@ def _carbons_first(atoms: Atoms, positions: np.ndarray) -> tuple[Atoms, np.ndarr
 
 def test_a_broken_group_goes_with_every_isomer_it_may_have_been(tmp_path: Path) -> None:
     """Two isomers with the same atoms in the same order, and fragments with the bonds of one of them."""
-    butane, isobutane = (
-        _carbons_first(*stretched(name, carbon, [1.5, 4.0]))
-        for name, carbon in (("trans-butane", 1), ("isobutane", 0))
-    )
+    butane = _carbons_first(*stretched("trans-butane", 1, [1.5, 4.0]))
+    one = ase_molecule("isobutane")
+    isobutane = _carbons_first(one, one.positions[None])
     assert (butane[0].numbers == isobutane[0].numbers).all()
     energies = np.full(1, -50.0)
     write_ani(
@@ -109,7 +109,7 @@ def test_a_broken_group_goes_with_every_isomer_it_may_have_been(tmp_path: Path) 
         [
             ("a/n", butane[0], butane[1][:1], energies),
             ("a/broken", butane[0], butane[1][1:], energies + 4),
-            ("a/iso", isobutane[0], isobutane[1][:1], energies),
+            ("a/iso", isobutane[0], isobutane[1], energies),
         ],
     )
     keys = {one.name: one.keys for one in _read(tmp_path / "c4.h5")[0]}

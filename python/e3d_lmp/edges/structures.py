@@ -231,8 +231,8 @@ class Structures:
         for name, group in file.items():
             if not isinstance(group, h5py.Group) or not {"atomic_numbers", "conformations"} <= set(group):
                 raise E3DError(
-                    f"{path}: '{name}' is no group with atomic_numbers and conformations (SPICE), there is "
-                    f"no '{self._part}' (Transition1x), and no group with coordinates and species (ANI); for "
+                    f"{path}: '{name}' is no group with atomic_numbers and conformations (SPICE), no group "
+                    f"has coordinates and species (ANI), and there is no '{self._part}' (Transition1x); for "
                     "Transition1x choose a part with --part"
                 )
             yield name, group, group["conformations"].shape[0]
