@@ -76,8 +76,13 @@ def force_field(name: str) -> Mapping[str, Any]:
 def liquids() -> dict[int, Liquid]:
     """All boxes of ``alkanes.yaml`` by the number of carbons."""
     return {
-        int(carbons): Liquid(int(carbons), **numbers) for carbons, numbers in _tables()["liquids"].items()
+        int(carbons): Liquid(int(carbons), **{**numbers, **_prepare(numbers)})
+        for carbons, numbers in _tables()["liquids"].items()
     }
+
+
+def _prepare(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    return {"prepare": tuple(numbers["prepare"])} if "prepare" in numbers else {}
 
 
 @dataclass(frozen=True)

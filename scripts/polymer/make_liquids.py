@@ -24,7 +24,7 @@ import labels
 import numpy as np
 from alkanes import Liquid, liquids, n_alkane
 from collect import collect
-from sampling import State, advance, into_box, prepare
+from sampling import State, advance, equilibrium_density, into_box, prepare
 
 from e3d_lmp.files import atomic_path, locked, make_folder
 
@@ -201,7 +201,19 @@ def main() -> None:
         metavar="FILE.extxyz.gz",
         help="write what is there to one file, and label nothing",
     )
+    parser.add_argument(
+        "--density",
+        type=float,
+        metavar="MPA",
+        help="print the density of the force field at this pressure, and label nothing",
+    )
     args = parser.parse_args()
+    if args.density is not None:
+        for carbons in args.lengths:
+            liquid = liquids()[carbons]
+            mean, error = equilibrium_density(liquid, args.density, 100.0, 300.0, seed=1)
+            print(f"{liquid.formula}: {mean:.4f} +- {error:.4f} g/cm^3 at {args.density} MPa", flush=True)
+        return
     if args.collect is None:
         make(args.folder, dict.fromkeys(args.lengths, args.frames), args.jobs)
         return

@@ -6,11 +6,13 @@ the frame under way, and no other state is kept.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +93,38 @@ def advance(liquid: Liquid, state: State, picoseconds: float, seed: int) -> Stat
     return _run(script, text, state.positions.shape)
 
 
+def equilibrium_density(
+    liquid: Liquid, pressure: float, settle: float, average: float, seed: int
+) -> tuple[float, float]:
+    """Density of the force field at a pressure, g/cm^3, and its standard error from ten blocks.
+
+    Lennard-Jones tails beyond the cutoff count in the pressure.
+
+    Parameters
+    ----------
+    liquid : its density is where the run begins
+    pressure : MPa
+    settle, average : ps before, and of, the average
+    """
+    state = prepare(liquid, seed)
+    steps = [round(1000.0 * time / TIMESTEP) for time in (settle, average)]
+    atmospheres = pressure / 0.101325
+    bath = f"temp {liquid.temperature} {liquid.temperature} 100.0 iso {atmospheres} {atmospheres} 1000.0"
+    script = FORCES.format(timestep=TIMESTEP) + (
+        "pair_modify tail yes\n"
+        f"fix integrate all npt {bath}\n"
+        f"run {steps[0]}\n"
+        "variable density equal density\n"
+        "fix density all ave/time 50 1 50 v_density file density.txt\n"
+        f"run {steps[1]}\n"
+    )
+    text = data_file(liquid, into_box(state.positions, liquid.box), liquid.box, state.velocities)
+    with _finished(script, text) as folder:
+        density = np.loadtxt(folder / "density.txt")[:, 1]
+    blocks = np.array([block.mean() for block in np.array_split(density, 10)])
+    return float(density.mean()), float(blocks.std(ddof=1) / np.sqrt(10))
+
+
 def into_box(positions: np.ndarray, box: float) -> np.ndarray:
     """Whole molecules moved by lattice vectors until their centres lie in the box."""
     centres = positions.mean(axis=1, keepdims=True)
@@ -98,7 +132,15 @@ def into_box(positions: np.ndarray, box: float) -> np.ndarray:
 
 
 def _run(script: str, data: str, shape: tuple[int, ...]) -> State:
-    """Run LAMMPS in a folder of its own on one core and read the last state.
+    """Run LAMMPS and read the last state."""
+    with _finished(script + WRITE, data) as folder:
+        rows = np.loadtxt(folder / "end.dump", skiprows=9)
+    return State(rows[:, 1:4].reshape(shape), rows[:, 4:7].reshape(shape))
+
+
+@contextlib.contextmanager
+def _finished(script: str, data: str) -> Iterator[Path]:
+    """The folder of a run of LAMMPS on one core, which is deleted in the end.
 
     Raises
     ------
@@ -112,7 +154,7 @@ def _run(script: str, data: str, shape: tuple[int, ...]) -> State:
     with tempfile.TemporaryDirectory(prefix="liquid-") as name:
         folder = Path(name)
         write_data(folder / "start.data", data)
-        (folder / "in.lammps").write_text(script + WRITE)
+        (folder / "in.lammps").write_text(script)
         done = subprocess.run(
             [lammps, "-in", "in.lammps", "-log", "none", "-suffix", "opt"],
             cwd=folder,
@@ -122,5 +164,4 @@ def _run(script: str, data: str, shape: tuple[int, ...]) -> State:
         )
         if done.returncode != 0:
             raise RuntimeError(f"LAMMPS stopped: {(done.stdout + done.stderr)[-800:]}")
-        rows = np.loadtxt(folder / "end.dump", skiprows=9)
-    return State(rows[:, 1:4].reshape(shape), rows[:, 4:7].reshape(shape))
+        yield folder
