@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import functools
 import time
-from collections import Counter
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -31,6 +31,9 @@ from e3d_lmp.files import atomic_path, locked, make_folder
 DECIMALS = 5
 """Positions are rounded to 1e-5 angstrom before they are labelled, so that a text file holds exactly the
 geometry that the labels belong to."""
+
+PACE = 32
+"""Frames that the time that is left is estimated from; the first ones of a replica take much longer."""
 
 Label = Callable[[Sequence[str], np.ndarray, float], labels.Labels]
 
@@ -149,17 +152,17 @@ def _task(folder: Path, label: Label, work: tuple[Liquid, int]) -> tuple[Liquid,
 
 
 class _Progress:
-    """A line for each frame, with the time that is left at the mean pace of each length so far."""
+    """A line for each frame, with the time that is left at the pace of the last `PACE` frames."""
 
     def __init__(self, total: int, done: int) -> None:
-        self.total, self.done, self.here = total, done, 0
-        self.begin = time.monotonic()
-        self.count: Counter[int] = Counter()
+        self.total, self.done = total, done
+        self.ends = deque([time.monotonic()], maxlen=PACE + 1)
 
     def add(self, liquid: Liquid, index: int, sampling: float, labelling: float) -> None:
         self.done += 1
-        self.here += 1
-        left = (time.monotonic() - self.begin) / self.here * (self.total - self.done) / 3600.0
+        self.ends.append(time.monotonic())
+        pace = (self.ends[-1] - self.ends[0]) / (len(self.ends) - 1)
+        left = pace * (self.total - self.done) / 3600.0
         print(
             f"{liquid.formula} frame {index}: {sampling:.1f} s sampling, {labelling:.1f} s labels; "
             f"{self.done} of {self.total}, {left:.1f} h left",

@@ -16,7 +16,7 @@ import lzma
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,45 +40,56 @@ ENDS = ("reactant", "transition_state", "product")
 TRANSITION_STATE = ENDS[1]
 
 
+def _atomic_numbers(group: h5py.Group) -> np.ndarray:
+    return group["atomic_numbers"][()].astype(np.int64).reshape(-1)
+
+
+def _spice_gradient(energy: str) -> str:
+    own = energy in (SPICE_ENERGY, SPICE_FORMATION)
+    return SPICE_GRADIENT if own else f"{energy.removesuffix('energy')}gradient"
+
+
+def _transition1x_forces(energy: str) -> str:
+    return f"{energy.removesuffix('energy').removesuffix('atomization_')}forces"
+
+
 @dataclass(frozen=True)
 class _Layout:
-    """Names and units of the fields of a molecule's group in an HDF5 file.
+    """What the fields of a molecule's group in an HDF5 file are called and mean.
 
     Attributes
     ----------
-    positions, energy : names; the energy is that of the layout's own level of theory
+    positions : name
+    energy : name of that of the layout's own level of theory
+    forces : name of the forces, or gradient, that belong to an energy
     units : of positions, energies and forces, where the fields do not say
+    numbers : (N,) int64, atomic numbers of a group
     is_gradient : whether the field of the forces is the gradient, which has the other sign
     """
 
     positions: str
     energy: str
+    forces: Callable[[str], str]
     units: tuple[str, str, str]
+    numbers: Callable[[h5py.Group], np.ndarray] = _atomic_numbers
     is_gradient: bool = False
 
-    def numbers(self, group: h5py.Group) -> np.ndarray:
-        """(N,) int64, atomic numbers."""
-        if self is _ANI:
-            return ani.ani_numbers(group)
-        return group["atomic_numbers"][()].astype(np.int64).reshape(-1)
 
-    def forces(self, energy: str) -> str:
-        """Name of the forces, or gradient, that belong to an energy."""
-        if self is _ANI:
-            return ani.FORCES
-        if self is _TRANSITION1X:
-            return f"{energy.removesuffix('energy').removesuffix('atomization_')}forces"
-        own = energy in (SPICE_ENERGY, SPICE_FORMATION)
-        return SPICE_GRADIENT if own else f"{energy.removesuffix('energy')}gradient"
-
-
-_SPICE = _Layout("conformations", SPICE_ENERGY, ("bohr", "hartree", "hartree/bohr"), is_gradient=True)
-_TRANSITION1X = _Layout("positions", TRANSITION1X_ENERGY, ("angstrom", "ev", "ev/angstrom"))
-_ANI = _Layout(ani.POSITIONS, ani.ENERGY, ani.UNITS)
+_LAYOUTS = (
+    _Layout(
+        "conformations",
+        SPICE_ENERGY,
+        _spice_gradient,
+        ("bohr", "hartree", "hartree/bohr"),
+        is_gradient=True,
+    ),
+    _Layout(ani.POSITIONS, ani.ENERGY, lambda energy: ani.FORCES, ani.UNITS, ani.ani_numbers),
+    _Layout("positions", TRANSITION1X_ENERGY, _transition1x_forces, ("angstrom", "ev", "ev/angstrom")),
+)
 
 
 def _layout_of(group: h5py.Group) -> _Layout:
-    return next(one for one in (_SPICE, _ANI, _TRANSITION1X) if one.positions in group)
+    return next(one for one in _LAYOUTS if one.positions in group)
 
 
 @dataclass(frozen=True)
@@ -187,7 +198,7 @@ class Structures:
         return " ".join(dict.fromkeys(fields))
 
     def have_forces(self) -> bool:
-        """Whether the first structure of a file has forces."""
+        """Whether there are forces: in any group of an HDF5 file, or in the first structure of another."""
         return self._forces and any(self._has_forces(path) for path in self.paths)
 
     def _has_forces(self, path: Path) -> bool:

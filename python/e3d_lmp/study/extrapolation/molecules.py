@@ -11,9 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from e3d_lmp.errors import E3DError
-
-BOND = 1.25
-"""Two atoms are bonded within so many times the sum of their covalent radii."""
+from e3d_lmp.training.data.split import BOND
 
 
 @dataclass(frozen=True)
