@@ -101,7 +101,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_a_pair_potential_hides_nothing(model_files) -> None:
-    """Edges of a pair potential do not know their surroundings: those between molecules are all of E_inter."""
+    """Edges of a pair potential know nothing around them: those between molecules are all of E_inter."""
     found = between_molecules(EdgeEvaluator(model_files("morse-cho"), "cpu"), [liquid(1), liquid(2)])
     assert np.abs(found.edges).min() > 1e-3, "no edge between molecules"
     close("E_inter", found.model, found.edges, 1e-9)
