@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from runs import keep_settings, print_result, run_lammps, write_vectorised
 
 from e3d_lmp.analysis.heat.conversion import METAL, heat_units
 from e3d_lmp.files import make_folder
 from e3d_lmp.model.decomposition import EdgeModel, sum_over_edges
+from runs import keep_settings, print_result, run_lammps, write_vectorised
 
 EPSILON, SIGMA, MASS = 0.0104, 3.40, 39.948  # eV, angstrom, g/mol
 CUTOFF, TEMPERATURE = 2.0 * SIGMA, 162.93
