@@ -54,11 +54,13 @@ def test_whole_sample_at_once_is_the_same():
     assert_same(result, EnergyMap(0.1, "model", 9, (0, 40), labels))
 
 
-@pytest.mark.parametrize("pending", [0, 50, 1 << 18])
+@pytest.mark.parametrize(("waiting", "pending"), [(0, 0), (100, 50), (1 << 15, 1 << 18)])
 @pytest.mark.parametrize("cuts", [[4], [0, 9], [1, 2, 5]])
-def test_split_and_merged_is_the_whole(monkeypatch, pending, cuts):
+def test_split_and_merged_is_the_whole(monkeypatch, waiting, pending, cuts):
+    """Whether frames are sorted into bins one by one or some at a time, added up at once or late."""
     frames = pair_frames()
     whole = gather(frames).result()
+    monkeypatch.setattr(reducers, "_WAITING_PAIRS", waiting)
     monkeypatch.setattr(reducers, "_PENDING_BINS", pending)
     total = MapReducer()
     for part in np.split(np.arange(len(frames)), cuts):
@@ -86,17 +88,26 @@ def test_only_some_labels():
     assert all(result.labels[name].count == whole.labels[name].count for name in result.labels)
 
 
-def test_memory_does_not_grow_with_the_number_of_frames():
+def test_memory_does_not_grow_with_the_number_of_frames(monkeypatch):
+    """What waits to be sorted and added up stays within its limits, and the sum has the bins of two frames."""
     frames = pair_frames(2)
-    reducer = MapReducer()
-    reducers_bins = []
+    pairs = max(frame.D.size for frame in frames)
+    monkeypatch.setattr(reducers, "_WAITING_PAIRS", 3 * pairs)
+    monkeypatch.setattr(reducers, "_PENDING_BINS", 500)
+    reducer, most, summed = MapReducer(), [], []
     for _ in range(3):
+        pending = []
         for _ in range(50):
-            reducer.add(frames[0])
-            reducer.add(frames[1])
-        reducers_bins.append(sum(one.codes.size for one in reducer.result().labels.values()))
-        assert not reducer._pending
-    assert reducers_bins[0] == reducers_bins[2]
+            for frame in frames:
+                reducer.add(frame)
+                parts = [one for parts in reducer._pending.values() for one in parts]
+                pending.append(sum(one.codes.size for one in parts))
+        most.append(max(pending))
+        assert pending.count(0) > 1, "never added up on the way"
+        summed.append(sum(one.codes.size for one in reducer.result().labels.values()))
+    assert 0 < most[0] <= 500 and most[2] <= 500
+    few = sum(one.codes.size for one in gather(frames).result().labels.values())
+    assert summed == [few, few, few]
 
 
 @pytest.mark.parametrize("width", [0.0, -0.1, float("nan"), float("inf")])

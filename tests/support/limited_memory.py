@@ -33,7 +33,7 @@ def run_freely() -> tuple[str, float]:
         return run_within(None, Path(folder) / "free")
 
 
-def run_within(megabytes: int | None, folder: Path) -> tuple[str, float]:
+def run_within(megabytes: int | None, folder: Path, timeout: float = TIMEOUT) -> tuple[str, float]:
     """Output and energy of the script in a process with so much memory for data."""
     folder.mkdir()
     (folder / "in.lmp").write_text(SCRIPT)
@@ -49,7 +49,7 @@ def run_within(megabytes: int | None, folder: Path) -> tuple[str, float]:
         preexec_fn=limit,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT,
+        timeout=timeout,
         check=False,
     )
     output = done.stdout + done.stderr
