@@ -89,7 +89,7 @@ def test_only_some_labels():
 
 
 def test_memory_does_not_grow_with_the_number_of_frames(monkeypatch):
-    """What waits to be sorted and added up stays within its limits, and the sum has the bins of two frames."""
+    """What waits to be sorted and added up keeps its limits, and the sum has the bins of two frames."""
     frames = pair_frames(2)
     pairs = max(frame.D.size for frame in frames)
     monkeypatch.setattr(reducers, "_WAITING_PAIRS", 3 * pairs)

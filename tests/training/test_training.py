@@ -367,10 +367,13 @@ def test_a_template_is_read_before_the_training(prepared: Path, tmp_path: Path) 
     words = ["tensor32", str(prepared), "-o", str(run), "--steps", "5", "--card", str(template)]
     with pytest.raises(E3DError, match=r"card.md: .*No such file.*expected the template of a model card"):
         call("train", words)
-    for text in ("# $name\n$nosuch", "costs 5 $"):
+    for text in ("# {{ name }}\n{{ nosuch }}", "costs {{ 5"):
         template.write_text(text)
-        with pytest.raises(E3DError, match=r"expected the words sets, errors.*\$\$ for a dollar sign"):
+        with pytest.raises(E3DError, match=r"expected the words sets, errors.* as {{ word }}, got"):
             call("train", words)
+    template.write_text("# $name")
+    with pytest.raises(E3DError, match=r"the template has \$name; write {{ name }}, and \$ for"):
+        call("train", words)
     assert not run.exists()
 
 
@@ -399,9 +402,10 @@ def test_the_end_of_a_run(calm: Path, prepared: Path, tmp_path: Path, capsys: py
     assert facts["training"]["batch"] == BATCH and facts["sets"]["train"]["used"] == FRAMES
     assert "entries" not in facts["sets"]["test"] and facts["evaluation"]["subsets"]["all"]["frames"] > 0
     text = (run / "tiny.md").read_text()
-    assert text.startswith("# tiny\n") and "| small | " in text and "| C-H | " in text and "$" not in text
-    with pytest.raises(E3DError, match="got 'nosuch'"):
-        card(facts, "$nosuch")
+    assert text.startswith("# tiny\n") and "| small | " in text and "| C-H | " in text
+    assert "$" not in text and "{" not in text
+    with pytest.raises(E3DError, match="got template: 'nosuch' is undefined"):
+        card(facts, "{{ nosuch }}")
     with pytest.raises(E3DError, match="expected errors on held-out molecules"):
         card(facts | {"evaluation": None}, "")
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from e3d_lmp import cli
-from e3d_lmp.analysis.heat.conversion import BOLTZMANN, METAL, REAL, heat_units, reduced_time, with_error
+from e3d_lmp.analysis.heat.conversion import METAL, REAL, heat_units, reduced_time, with_error
 from e3d_lmp.analysis.heat.current import HeatCurrent, chains, join_parts, read_current, read_runs
 from e3d_lmp.analysis.heat.green_kubo import autocorrelation, find_plateau, green_kubo
 from e3d_lmp.analysis.heat.hnemd import DrivenRuns, driven_runs, group_by_force, hnemd, parse_force
 from e3d_lmp.analysis.heat.spectrum import read_correlations, spectrum
 from e3d_lmp.errors import E3DError
+from e3d_lmp.units import BOLTZMANN
 from heat_files import WATT, write_current
 from tolerances import close
 
