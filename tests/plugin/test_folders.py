@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PLUGIN = Path(__file__).resolve().parents[1] / "lammps_plugin"
+PLUGIN = Path(__file__).resolve().parents[2] / "lammps_plugin"
 
 MAY_INCLUDE = {
     "model": {"model"},
