@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from e3d_lmp.analysis.bonds.energies import BondEnergyError
+from e3d_lmp.analysis.bonds.delta_bde import BondEnergyError
 from e3d_lmp.analysis.folders import ModelErrors
 from e3d_lmp.analysis.maps import EnergyMap, LabelMap
 from e3d_lmp.analysis.sampling import FIGURE_SEED, EntropyChange, entropy_change

@@ -3,7 +3,7 @@
 The JSON file holds the whole sample: of each type the count, the mean, the sum of squares and the histogram
 of D, beside the reference energy and the quantiles. So files of parts add up to that of the whole, and
 ridgelines can be drawn from it. Energies are in eV; ``error`` holds the fields of
-`e3d_lmp.analysis.bonds.energies.BondEnergyError`; what is not known is null.
+`e3d_lmp.analysis.bonds.delta_bde.BondEnergyError`; what is not known is null.
 """
 
 from __future__ import annotations
@@ -19,15 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from e3d_lmp.analysis.bonds.energies import (
-    QUANTILES,
-    RESOLUTION,
-    BondEnergies,
-    BondEnergyError,
-    bond_energy_error,
-    from_histograms,
-    type_rows,
-)
+from e3d_lmp.analysis.bonds.delta_bde import BondEnergyError, bond_energy_error, type_rows
+from e3d_lmp.analysis.bonds.energies import QUANTILES, RESOLUTION, BondEnergies, from_histograms
 from e3d_lmp.analysis.bonds.references import ReferenceEnergy
 from e3d_lmp.analysis.edge_analysis import EnergySums
 from e3d_lmp.errors import E3DError
