@@ -156,7 +156,6 @@ class DumpFile:
         self._ev = ev_per_unit(units or "metal", "--units")
         self._columns = tuple(columns) if columns else None
         self._raw, self._stream = _open(path)
-        self._start = 0
         self._text = b""
         self._at = 0
         self._ended = False
@@ -168,22 +167,9 @@ class DumpFile:
     def close(self) -> None:
         self._raw.close()
 
-    def start_at(self, start: int, frames: int, units: str | None) -> None:
-        """Begin with the header at a byte of a plain file that stands behind `frames` frames.
-
-        Parameters
-        ----------
-        units
-            What the file says about its units before; None: nothing.
-        """
-        self._raw.seek(start)
-        self._start, self.frames = start, frames
-        if units is not None:
-            self._set_units(units)
-
     @property
     def bytes_read(self) -> int:
-        return self._raw.tell() - self._start
+        return self._raw.tell()
 
     def next_header(self) -> Header | None:
         """Header of the next frame, None at the end of the file."""
