@@ -1,4 +1,4 @@
-"""Allegro models of random shapes with random weights: everything that the native engine says it can express."""
+"""Allegro models of random shapes with random weights: all that the native engine says it can express."""
 
 from __future__ import annotations
 

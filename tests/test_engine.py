@@ -1,4 +1,4 @@
-"""The native engine against nequip: models of random shapes, the shipped models, and what it says of bad input."""
+"""The native engine against nequip: random shapes, a shipped model, threads, and what it says of bad input."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RELATIVE_FLOAT64 = 1e-12
 TIMES_STOCK = 4.0
 """Float32 errors of the engine in units of those of nequip's own float32 model."""
 RELATIVE_FLOAT32 = 5e-7
-"""What is allowed where nequip's own float32 error is smaller by chance: tables, and the last digits of sums."""
+"""Allowed where nequip's own float32 error is smaller by chance: tables, and the last digits of sums."""
 
 
 class Edges:
@@ -45,7 +45,7 @@ class Edges:
         return evaluator.evaluate(self.first, self.centre_types, self.neighbour_types, self.vectors)
 
     def reference(self, model: torch.nn.Module) -> EdgeEnergies:
-        """nequip's modules with automatic derivatives; a slot for each centre and for each type of neighbour."""
+        """nequip's modules and automatic derivatives; a slot for each centre and each type of neighbour."""
         n = len(self.centre_types)
         edge_model = EdgeModelWithForces(decompose(model).edge_model)
         energy, edge, forces = edge_model(
@@ -94,7 +94,9 @@ def test_random_shapes(seed: int, tmp_path: Path) -> None:
             ("edge energy", "energy", "force"), errors(single, want), stock, strict=True
         ):
             allowed = max(TIMES_STOCK * own, RELATIVE_FLOAT32)
-            assert error <= allowed, f"{instruction_set} float32 {name}: {error:.1e}, stock {own:.1e}; {shape}"
+            assert error <= allowed, (
+                f"{instruction_set} float32 {name}: {error:.1e}, stock {own:.1e}; {shape}"
+            )
         beyond = np.linalg.norm(edges.vectors, axis=1) >= decompose(model).cutoffs[0]
         if len(set(decompose(model).cutoffs)) == 1:
             assert beyond.any()
@@ -128,9 +130,7 @@ def test_shipped_model_with_many_neighbours(
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_same_bits_for_any_threads_and_calls(
-    shipped: tuple[torch.nn.Module, Path], precision: str
-) -> None:
+def test_same_bits_for_any_threads_and_calls(shipped: tuple[torch.nn.Module, Path], precision: str) -> None:
     rng = np.random.default_rng(3)
     edges = Edges(3, 7, 5.2, rng.integers(0, 90, 150).tolist())
     model = EngineModel(shipped[1], precision)
@@ -165,7 +165,9 @@ def edges_without_forces(edges: Edges, model: EngineModel) -> EdgeEnergies:
 def test_forces_are_derivatives(seed: int, tmp_path: Path) -> None:
     """Central differences of the energies, float64: without nequip on the other side."""
     shape = draw_shape(seed)
-    evaluator = Evaluator(EngineModel(write_model(build(shape, "float64"), tmp_path / "m.safetensors"), "float64"))
+    evaluator = Evaluator(
+        EngineModel(write_model(build(shape, "float64"), tmp_path / "m.safetensors"), "float64")
+    )
     edges = Edges(seed, 3, 0.9 * shape.arguments["r_max"], [9, 14])
     forces = edges.evaluate(evaluator).edge_forces
     assert forces is not None
@@ -201,9 +203,7 @@ def test_bad_edges_are_named(shipped: tuple[torch.nn.Module, Path]) -> None:
     with pytest.raises(E3DError, match="expected first"):
         evaluator.evaluate(edges.first[:1], edges.centre_types, edges.neighbour_types, edges.vectors)
     with pytest.raises(E3DError, match="rise"):
-        evaluator.evaluate(
-            edges.first[::-1].copy(), edges.centre_types, edges.neighbour_types, edges.vectors
-        )
+        evaluator.evaluate(edges.first[::-1].copy(), edges.centre_types, edges.neighbour_types, edges.vectors)
 
 
 def test_nothing_to_do(shipped: tuple[torch.nn.Module, Path]) -> None:
@@ -214,7 +214,9 @@ def test_nothing_to_do(shipped: tuple[torch.nn.Module, Path]) -> None:
     assert alone.energy[0] == 0.0  # mu of a cohesive model
 
 
-def test_unknown_instruction_set(shipped: tuple[torch.nn.Module, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_instruction_set(
+    shipped: tuple[torch.nn.Module, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(E3DError, match="'sse9' does not run here"):
         EngineModel(shipped[1], instruction_set="sse9")
     monkeypatch.setenv("E3D_ENGINE_ISA", "baseline")

@@ -1,7 +1,7 @@
-"""The native engine ``libe3d_engine.so`` (engine/), through ctypes: energies and forces of directed edges, without torch.
+"""The native engine ``libe3d_engine.so`` (engine/) through ctypes: energies and forces of edges, without torch.
 
-Thin: checks what Python could get wrong (shapes, types of arrays), and hands addresses over. Calls run without
-Python's lock, so that evaluators of several threads work at the same time.
+Thin: checks what Python could get wrong (shapes, types of arrays), and hands addresses over. Calls run
+without Python's lock, so that evaluators of several threads work at the same time.
 """
 
 from __future__ import annotations
@@ -152,7 +152,9 @@ class EngineModel:
     def metadata(self) -> dict[str, str]:
         """All metadata of the file."""
         engine, handle = library(), self._handle
-        keys = [engine.e3d_engine_metadata_key(handle, k) for k in range(engine.e3d_engine_metadata_count(handle))]
+        keys = [
+            engine.e3d_engine_metadata_key(handle, k) for k in range(engine.e3d_engine_metadata_count(handle))
+        ]
         return {key.decode(): engine.e3d_engine_metadata_value(handle, key).decode() for key in keys}
 
     def prepare(self, types: Sequence[int] | np.ndarray) -> None:
@@ -244,7 +246,7 @@ class Evaluator:
         return int(library().e3d_engine_evaluator_bytes(self._handle))
 
     def take_cycles(self) -> dict[str, int]:
-        """Processor cycles of each section of the work since the last call; counted from the first call on."""
+        """Processor cycles of each section of the work since the last call; counted from the first on."""
         engine = library()
         names = []
         while (name := engine.e3d_engine_section(len(names))) is not None:

@@ -50,9 +50,7 @@ def extract_weights(model: torch.nn.Module) -> tuple[Decomposition, Tensors, Str
     return facts, *_Extraction(facts).run()
 
 
-def write_weights(
-    tensors: Mapping[str, np.ndarray], strings: Mapping[str, str], path: str | Path
-) -> None:
+def write_weights(tensors: Mapping[str, np.ndarray], strings: Mapping[str, str], path: str | Path) -> None:
     """Write a file of the format; `strings` are its metadata, without the key ``format``."""
     save_file(
         {name: np.asarray(array, order="C") for name, array in tensors.items()},
