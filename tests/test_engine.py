@@ -1,4 +1,4 @@
-"""The native engine against nequip: random shapes, a shipped model, threads, and what it says of bad input."""
+"""The native engine against nequip: random shapes, a shipped model, threads, and how bad input is refused."""
 
 from __future__ import annotations
 

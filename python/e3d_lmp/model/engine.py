@@ -1,4 +1,4 @@
-"""The native engine ``libe3d_engine.so`` (engine/) through ctypes: energies and forces of edges, without torch.
+"""The native engine ``libe3d_engine.so`` (engine/) by ctypes: energies and forces of edges without torch.
 
 Thin: checks what Python could get wrong (shapes, types of arrays), and hands addresses over. Calls run
 without Python's lock, so that evaluators of several threads work at the same time.
@@ -248,7 +248,7 @@ class Evaluator:
     def take_cycles(self) -> dict[str, int]:
         """Processor cycles of each section of the work since the last call; counted from the first on."""
         engine = library()
-        names = []
+        names: list[str] = []
         while (name := engine.e3d_engine_section(len(names))) is not None:
             names.append(name.decode())
         cycles = (c_uint64 * len(names))()
