@@ -5,28 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <map>
-#include <new>
 #include <numeric>
 #include <tuple>
 #include <utility>
 
 namespace e3d::engine {
-
-void Arena::Free::operator()(void *p) const { std::free(p); }
-
-void *Arena::take_bytes(std::size_t bytes)
-{
-  const std::size_t rounded = (bytes + 63) / 64 * 64 + 64;
-  void *p = std::aligned_alloc(64, rounded);
-  if (!p) throw std::bad_alloc();
-  pieces_.emplace_back(p);
-  std::memset(p, 0, rounded);
-  bytes_ += rounded;
-  return p;
-}
 
 namespace {
 
@@ -199,19 +183,27 @@ template <typename Real> void Pack<Real>::pack_pairs(bool tables)
   packed_.table_intervals = table_intervals;
 }
 
-template <typename Real> void Pack<Real>::prepare_pair(int centre, int neighbour)
+template <typename Real> void Pack<Real>::prepare(const std::vector<int> &types)
 {
-  const Real *&place = pair_numbers_[static_cast<std::size_t>(centre) * folded_.types + neighbour];
-  if (place) return;
-  const Matrix weight = folded_.two_body.pair_weight(centre, neighbour);
+  std::vector<std::pair<int, int>> missing;
+  for (int centre : types)
+    for (int neighbour : types)
+      if (!pair_numbers_[static_cast<std::size_t>(centre) * folded_.types + neighbour]) missing.emplace_back(centre, neighbour);
+  std::sort(missing.begin(), missing.end());
+  missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
+  if (missing.empty()) return;
   const bool tables = packed_.table != nullptr;
-  const Matrix source = tables ? table_of_pair(folded_.two_body, weight, folded_.cutoff(centre, neighbour)) : weight;
-  const int row = tables ? packed_.columns : packed_.radial_width;
-  Real *out = arena_.template take<Real>(static_cast<std::size_t>(source.rows) * row);
-  for (int i = 0; i < source.rows; i++)
-    for (int j = 0; j < source.columns; j++)
-      out[static_cast<std::size_t>(i) * row + (tables ? place_[j] : j)] = rounded(source(i, j));
-  place = out;
+  const std::size_t rows = tables ? table_intervals * table_coefficients : packed_.basis;
+  const std::size_t row = tables ? packed_.columns : packed_.radial_width;
+  Real *out = arena_.template take<Real>(missing.size() * rows * row);    // in one piece, for large pages
+  for (const auto &[centre, neighbour] : missing) {
+    const Matrix weight = folded_.two_body.pair_weight(centre, neighbour);
+    const Matrix source = tables ? table_of_pair(folded_.two_body, weight, folded_.cutoff(centre, neighbour)) : weight;
+    for (int i = 0; i < source.rows; i++)
+      for (int j = 0; j < source.columns; j++) out[i * row + (tables ? place_[j] : j)] = rounded(source(i, j));
+    pair_numbers_[static_cast<std::size_t>(centre) * folded_.types + neighbour] = out;
+    out += rows * row;
+  }
 }
 
 template <typename Real>

@@ -35,6 +35,41 @@ template <typename Real> struct Factor {
   }
 };
 
+// Lines of memory to call into the second cache while products are made: a product waits for no memory, and the tables of
+// two-body functions are larger than any cache. One block of `bytes` at each place of a list.
+class Prefetch {
+ public:
+  Prefetch(const void *const *block, long blocks, long bytes) : block_(block), end_of_blocks_(block + blocks), bytes_(bytes)
+  {
+    next_block();
+  }
+  Prefetch(const Prefetch &) = delete;
+
+  E3D_LAMBDA void operator()()
+  {
+    __builtin_prefetch(at_, 0, 2);
+    if constexpr (lines_at_once == 2) __builtin_prefetch(at_ + 64, 0, 2);
+    at_ += step_;
+    if (at_ >= end_) next_block();
+  }
+
+ private:
+  const char *at_ = nullptr, *end_ = nullptr;
+  long step_ = 0;
+  const void *const *block_, *const *end_of_blocks_;
+  const long bytes_;
+
+  void next_block()
+  {
+    const bool none = block_ == end_of_blocks_;    // from then on the same line again and again
+    at_ = none ? reinterpret_cast<const char *>(this) : static_cast<const char *>(*block_++);
+    end_ = at_ + (none ? 1 : bytes_);
+    step_ = none ? 0 : 64 * lines_at_once;
+  }
+
+  static constexpr int lines_at_once = tile_vectors == 4 ? 2 : 1;    // for each k of a tile
+};
+
 // ---- epilogues: where a tile starts, and what is stored
 
 template <typename Real> struct Store {
@@ -95,7 +130,8 @@ template <typename Real> struct Scale {
 // ---- tiles
 
 template <int R, int Z, typename Real>
-E3D_INLINE void accumulate(Vector<Real> (&sum)[R][Z], const Factor<Real> &f, long first_row, const Real *b, long b_row)
+E3D_INLINE void accumulate(Vector<Real> (&sum)[R][Z], const Factor<Real> &f, long first_row, const Real *b, long b_row,
+                           Prefetch &prefetch)
 {
   const Real *a = f.a + first_row * f.row;
   const long row = f.row, column = f.column;
@@ -112,11 +148,13 @@ E3D_INLINE void accumulate(Vector<Real> (&sum)[R][Z], const Factor<Real> &f, lon
     }
     a += column;
     b += b_row;
+    prefetch();
   }
 }
 
 template <int R, int Z, typename Real, typename Epilogue>
-static __attribute__((noinline)) void tile(const Factor<Real> *factors, int count, long r0, int z0, const Epilogue &epilogue)
+static __attribute__((noinline)) void tile(const Factor<Real> *factors, int count, long r0, int z0, const Epilogue &epilogue,
+                                            Prefetch &prefetch)
 {
   constexpr int W = lanes<Real>;
   Vector<Real> sum[R][Z];
@@ -127,9 +165,9 @@ static __attribute__((noinline)) void tile(const Factor<Real> *factors, int coun
   for (int n = 0; n < count; n++) {
     const Factor<Real> &f = factors[n];
     if (f.b_row)
-      accumulate<R, Z>(sum, f, r0, f.b + z0 * W, f.b_row);
+      accumulate<R, Z>(sum, f, r0, f.b + z0 * W, f.b_row, prefetch);
     else
-      accumulate<R, Z>(sum, f, r0, f.b + static_cast<long>(z0) * W * f.k, Z * W);
+      accumulate<R, Z>(sum, f, r0, f.b + static_cast<long>(z0) * W * f.k, Z * W, prefetch);
   }
 #pragma GCC unroll 6
   for (int r = 0; r < R; r++)
@@ -138,44 +176,46 @@ static __attribute__((noinline)) void tile(const Factor<Real> *factors, int coun
 }
 
 template <int R, int Z, typename Real, typename Epilogue>
-E3D_INLINE void remainder_tile(int rows, const Factor<Real> *factors, int count, long r0, int z0, const Epilogue &epilogue)
+E3D_INLINE void remainder_tile(int rows, const Factor<Real> *factors, int count, long r0, int z0, const Epilogue &epilogue,
+                                            Prefetch &prefetch)
 {
   if constexpr (R > 0) {
     if (rows == R)
-      tile<R, Z>(factors, count, r0, z0, epilogue);
+      tile<R, Z>(factors, count, r0, z0, epilogue, prefetch);
     else
-      remainder_tile<R - 1, Z>(rows, factors, count, r0, z0, epilogue);
+      remainder_tile<R - 1, Z>(rows, factors, count, r0, z0, epilogue, prefetch);
   }
 }
 
 template <int Z, typename Real, typename Epilogue>
-E3D_INLINE void panel(int width, long rows, const Factor<Real> *factors, int count, int z0, const Epilogue &epilogue)
+E3D_INLINE void panel(int width, long rows, const Factor<Real> *factors, int count, int z0, const Epilogue &epilogue,
+                      Prefetch &prefetch)
 {
   if constexpr (Z > 0) {
     if (width == Z) {
       long r = 0;
-      for (; r + tile_rows <= rows; r += tile_rows) tile<tile_rows, Z>(factors, count, r, z0, epilogue);
-      remainder_tile<tile_rows - 1, Z>(static_cast<int>(rows - r), factors, count, r, z0, epilogue);
+      for (; r + tile_rows <= rows; r += tile_rows) tile<tile_rows, Z>(factors, count, r, z0, epilogue, prefetch);
+      remainder_tile<tile_rows - 1, Z>(static_cast<int>(rows - r), factors, count, r, z0, epilogue, prefetch);
     } else {
-      panel<Z - 1>(width, rows, factors, count, z0, epilogue);
+      panel<Z - 1>(width, rows, factors, count, z0, epilogue, prefetch);
     }
   }
 }
 
 // epilogue(sum over factors of A B) for rows 0 to rows - 1 and `vectors` vectors of columns.
 template <typename Real, typename Epilogue>
-E3D_INLINE void product(long rows, int vectors, const Factor<Real> *factors, int count, const Epilogue &epilogue)
+E3D_INLINE void product(Prefetch &prefetch, long rows, int vectors, const Factor<Real> *factors, int count, const Epilogue &epilogue)
 {
   for (int z = 0; z < vectors; z += tile_vectors) {
     const int left = vectors - z;
-    panel<tile_vectors>(left < tile_vectors ? left : tile_vectors, rows, factors, count, z, epilogue);
+    panel<tile_vectors>(left < tile_vectors ? left : tile_vectors, rows, factors, count, z, epilogue, prefetch);
   }
 }
 
 template <typename Real, typename Epilogue>
-E3D_INLINE void product(long rows, int vectors, const Factor<Real> &factor, const Epilogue &epilogue)
+E3D_INLINE void product(Prefetch &prefetch, long rows, int vectors, const Factor<Real> &factor, const Epilogue &epilogue)
 {
-  product(rows, vectors, &factor, 1, epilogue);
+  product(prefetch, rows, vectors, &factor, 1, epilogue);
 }
 
 // Calls body(z, Constant<n>) for blocks of n = 4, 2 or 1 vectors that cover `vectors`.
