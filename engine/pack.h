@@ -64,6 +64,7 @@ template <typename Real> class Pack {
   PackedMatrix<Real> plain(const Matrix &a, int rows, int columns);    // padded at the end of rows and columns
   PackedHidden<Real> hidden(const HiddenLayers &layers);
   PackedProduct<Real> tensor_product(const TensorProduct &product);
+  SparseMatrix<Real> sparse(std::vector<SparseFactor<Real>> factors);
   const Real *numbers(const std::vector<double> &values, int count, double factor = 1.0);
   template <typename T> const T *copied(const std::vector<T> &values);
 };

@@ -43,12 +43,21 @@ static void contract_back(const Pass<Real> &pass, const CentreArrays<Real> &cent
   const PackedModel<Real> &m = pass.m;
   const Workspace<Real> &w = pass.w;
   const PackedProduct<Real> &p = m.layer[n].product;
+  const bool last = n + 1 == m.layers;    // the first to give cotangents to M
   int at = 0;
-  for (int k = 0; k < n; k++, at = 1 - at)
-    apply_back(m.layer[k].product, m.channels, centre.M[k], centre.chain[n][k + 1], w.cotangent[at], centre.d_M[k],
-               w.cotangent[1 - at]);
-  scalar_column_back(p, m.channels, w.cotangent[at], centre.d_M[n]);
-  combine(p.slots, m.channels, p.first_entry, p.entry_factor, centre.d_M[n], w.slots);
+  for (int k = 0; k < n; k++, at = 1 - at) {
+    const PackedProduct<Real> &before = m.layer[k].product;
+    const Real *M = centre.M[k], *v = centre.chain[n][k + 1];
+    if (last)
+      apply_back<false>(before, m.channels, M, v, w.cotangent[at], centre.d_M[k], w.cotangent[1 - at]);
+    else
+      apply_back<true>(before, m.channels, M, v, w.cotangent[at], centre.d_M[k], w.cotangent[1 - at]);
+  }
+  if (last)
+    scalar_column_back<false>(p, m.channels, w.cotangent[at], centre.d_M[n]);
+  else
+    scalar_column_back<true>(p, m.channels, w.cotangent[at], centre.d_M[n]);
+  multiply(p.slots_of_entries, m.channels, centre.d_M[n], w.slots);
   weigh_environment_back(p, components_of(m.l_max), m.channels, w.slots, norm, d_environment);
 }
 
@@ -64,7 +73,7 @@ static void environment_back(const Pass<Real> &pass, int n, const EdgeRange<Real
   const int width = before.hidden.shape.width;
   for (int l = 0; l <= l_max; l++)
     product(pass.prefetch, 2 * l + 1, width / W, Factor<Real>(w.environment + l * l * m.channels, m.channels, before.environment_back[l]),
-            Store<Real>{nullptr, 0, d_B + l * l * width, width});
+            Store<Real>{d_B + l * l * width, width});
   const Factor<Real> factors[2] = {
       Factor<Real>(w.Z + range.first * w.cotangents + before.later, w.cotangents, before.from_later),
       Factor<Real>(w.Y + range.first, 1, w.stride, J, d_B, width)};
@@ -86,7 +95,7 @@ template <int l_max, typename Real> static void layers_back(const Pass<Real> &pa
     Real *d_t = w.d_t + n * channels;
     const long d_t_row = static_cast<long>(m.layers) * channels;
     product(pass.prefetch, pass.edges, channels / W, Factor<Real>(w.Z + layer.column, w.cotangents, layer.to_tensor),
-            Store<Real>{nullptr, 0, d_t, d_t_row});
+            Store<Real>{d_t, d_t_row});
     clock(section_projection_back);
     for (long c = 0; c < pass.in.centres; c++) {
       const EdgeRange<Real> range = pass.range(c);

@@ -130,8 +130,7 @@ template <typename Real> static void contract(const Pass<Real> &pass, const Cent
   const PackedProduct<Real> &p = m.layer[n].product;
   const int channels = m.channels;
   weigh_environment(p, channels, pass.w.environment, norm, pass.w.slots);
-  combine(p.entries, channels, p.first_slot, p.slot_factor, pass.w.slots, centre.M[n]);
-  for (long c = 0; c < static_cast<long>(p.entries) * channels; c += lanes<Real>) store(centre.d_M[n] + c, Vector<Real>{});
+  multiply(p.entries_of_slots, channels, pass.w.slots, centre.M[n]);
   scalar_column(p, channels, centre.M[n], centre.chain[n][n]);
   for (int k = n - 1; k >= 0; k--)
     apply(m.layer[k].product, channels, centre.M[k], centre.chain[n][k + 1], centre.chain[n][k]);
@@ -191,10 +190,10 @@ template <int l_max, typename Real> static void forward(const Pass<Real> &pass, 
       const EdgeRange<Real> range = pass.range(c);
       const Factor<Real> edges(w.Y + range.first, w.stride, 1, static_cast<int>(range.last - range.first),
                                a + range.first * m.activations, m.activations);
-      product(pass.prefetch, J, width / W, edges, Store<Real>{nullptr, 0, w.B, width});
+      product(pass.prefetch, J, width / W, edges, Store<Real>{w.B, width});
       for (int l = 0; l <= l_max; l++)
         product(pass.prefetch, 2 * l + 1, channels / W, Factor<Real>(w.B + l * l * width, width, layer.environment[l]),
-                Store<Real>{nullptr, 0, w.environment + l * l * channels, channels});
+                Store<Real>{w.environment + l * l * channels, channels});
       clock(section_environment);
       contract(pass, w.centre(m, c), n + 1, pass.norm(c));
       clock(section_product);

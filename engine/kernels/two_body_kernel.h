@@ -74,7 +74,7 @@ template <typename Real> E3D_INLINE void evaluate_exactly(const PackedModel<Real
     in_row = m.two_body_width_sum;
     column += m.two_body_width[k];
   }
-  product(prefetch, edges, m.outputs.vectors, Factor<Real>(in, in_row, m.outputs), Store<Real>{nullptr, 0, w.f, m.columns});
+  product(prefetch, edges, m.outputs.vectors, Factor<Real>(in, in_row, m.outputs), Store<Real>{w.f, m.columns});
 }
 
 // dr[e] = sum over the functions of Z df/dr
@@ -91,7 +91,7 @@ template <typename Real> E3D_INLINE void derive_exactly(const PackedModel<Real> 
     product(prefetch, edges, m.two_body_width[k] / W, factor, scale);
     factor = Factor<Real>(w.hidden + column, m.two_body_width_sum, m.two_body_back[k]);
   }
-  product(prefetch, edges, m.radial_width / W, factor, Store<Real>{nullptr, 0, d_embedding, m.radial_width});
+  product(prefetch, edges, m.radial_width / W, factor, Store<Real>{d_embedding, m.radial_width});
   for (long e = 0; e < edges; e++) {
     const Real *weight = m.pair_weight[w.pair[e]], *d = d_embedding + e * m.radial_width, *db = w.d_basis + e * m.basis;
     Vector<Real> total{};
