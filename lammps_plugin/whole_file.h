@@ -10,7 +10,9 @@
 #include "utils.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include <unistd.h>
 
@@ -30,7 +32,8 @@ inline std::string temporary_name(const std::string &path)
 
 inline std::string why_not_writable(const std::string &path)
 {
-  if (LAMMPS_NS::platform::path_is_directory(path)) return "it is a folder";
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return "it is a folder";
   const std::string partial = temporary_name(path);
   std::FILE *fp = std::fopen(partial.c_str(), "w");
   if (!fp) return LAMMPS_NS::utils::getsyserror();
