@@ -7,6 +7,7 @@
 
 #include "datamasks.h"
 #include "first_message.h"
+#include "kokkos_styles.h"
 #include "node_layout.h"
 
 #include "atom.h"
@@ -306,6 +307,8 @@ void PairE3D::show_banner()
                  model_file, utils::join_words(m.type_names, " "), m.r_max, m.decomposition, m.engine,
                  m.model_dtype, model->device(), threads, threads == 1 ? "" : "s", size,
                  committee ? fmt::format(" | committee of {} every {} steps", num_models(), committee) : "");
+  if (!E3D::why_no_kokkos_styles().empty())
+    utils::logmesg(lmp, "e3d: runs on the host, although KOKKOS is on: {}\n", E3D::why_no_kokkos_styles());
   if (m.decomposition != "cohesive")
     error->warning(FLERR, "The edge energies of this model are a partition of its energy, not bond "
                    "energies (decomposition: {})", m.decomposition);
