@@ -88,7 +88,7 @@ def read_program(help_text: str) -> LammpsProgram:
 
 
 def _mpi_kind(text: str) -> str:
-    """``Open MPI``, ``MPICH`` (and those with its binary interface) or ``stubs``; empty where nothing tells."""
+    """``Open MPI``, ``MPICH`` (also for those with its binary interface) or ``stubs``; else empty."""
     for kind, words in (
         ("Open MPI", ("Open MPI", "OMPI_MAJOR_VERSION")),
         ("MPICH", ("MPICH", "Intel(R) MPI", "CRAY MPICH", "MVAPICH")),
