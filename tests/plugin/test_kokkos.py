@@ -137,7 +137,7 @@ def test_runs_without_kokkos_on(morse_cho: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "/kk" not in done.stdout and "KOKKOS is on" not in done.stdout
+    assert "e3d/kk" not in done.stdout and "KOKKOS is on" not in done.stdout
 
 
 def test_missing_library_is_told(morse_cho: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
