@@ -1,0 +1,71 @@
+"""How docstrings of this package are read.
+
+- Attributes and parameters may stand in a table, a row ``eps    (E,) float64, eV, energy of the edge`` for each, or with a colon
+  between; numpydoc's own form has the text on a line below the name. The first is turned into the second, and napoleon reads
+  it. So what stands there is text: in a numpydoc type every word would be looked up.
+- Docstrings of constants and properties are plain text. Napoleon would take what stands before a colon for a type.
+- `Name` with a capital is a class of ours wherever it is defined, if only one has that name.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any, TypeVar
+
+from docutils.nodes import Element
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.ext.napoleon import Config, NumpyDocstring
+from sphinx.util.nodes import make_refnode
+
+SECTIONS = {"Attributes", "Parameters", "Returns", "Raises"}
+ROW = re.compile(r"(?P<names>[\w*]+(?:, [\w*]+)*)(?:\s{2,}| : )(?P<text>\S.*)")
+PLAIN = {"attribute", "data", "property"}
+CONFIG = Config(napoleon_use_rtype=False)
+
+
+def numpydoc_form(lines: list[str]) -> list[str]:
+    """The lines of a docstring with each row ``name    text`` of a section split into ``name`` and an indented text."""
+    out: list[str] = []
+    in_section = False
+    for number, line in enumerate(lines):
+        below = lines[number + 1] if number + 1 < len(lines) else ""
+        if re.fullmatch(r"-{3,}", below):
+            in_section = line in SECTIONS
+        row = ROW.fullmatch(line) if in_section else None
+        if row:
+            out += [row["names"], "    " + row["text"]]
+        elif in_section and line.startswith(" ") and line.strip():
+            out.append("    " + line.strip())  # goes on with the row above, however deep it is indented
+        else:
+            out.append(line)
+    return out
+
+
+def _process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    if what not in PLAIN:
+        lines[:] = NumpyDocstring(numpydoc_form(lines), CONFIG, app, what, name, obj, options).lines()
+
+
+def _find_class(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: Element) -> Element | None:
+    target = node.get("reftarget", "")
+    module, _, last = target.rpartition(".")
+    if isinstance(getattr(sys.modules.get(module), last, None), TypeVar):
+        return text
+    if node.get("refdomain") != "py" or not re.fullmatch(r"[A-Z]\w+", target):
+        return None
+    objects = env.domains["py"].objects
+    found = [name for name, entry in objects.items() if name.endswith("." + target) and entry.objtype in ("class", "exception")]
+    if len(found) != 1:
+        return None
+    entry = objects[found[0]]
+    return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, [text], found[0])
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect both."""
+    app.connect("autodoc-process-docstring", _process)
+    app.connect("missing-reference", _find_class)
+    return {"parallel_read_safe": True, "version": "1"}
