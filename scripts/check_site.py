@@ -1,8 +1,8 @@
-"""Looks at every page of a built site: local links and their anchors must be there, and nothing may come from elsewhere.
+"""Looks at every page of a built site: links and anchors must be there, and nothing may come from elsewhere.
 
-python scripts/check_site.py build/docs/html
+    python scripts/check_site.py build/docs/html
 
-Sphinx resolves the links that it knows; this sees what a browser sees: raw HTML, anchors, scripts, styles, pictures.
+Sphinx resolves the links that it knows; this sees what a browser sees: raw HTML, anchors, scripts, pictures.
 Links of a reader's choice (``<a href="https://...">``) may lead out; they are not followed.
 """
 
@@ -69,7 +69,10 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     lines = faults(Path(sys.argv[1]))
-    print("\n".join(f"docs: error: {line}" for line in lines) or f"docs: {sys.argv[1]}: every link is good", file=sys.stderr)
+    for line in lines:
+        print(f"docs: error: {line}", file=sys.stderr)
+    if not lines:
+        print(f"docs: every link is good, and nothing comes from elsewhere: {sys.argv[1]}/index.html")
     return bool(lines)
 
 

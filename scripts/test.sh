@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test, after the set-up: style, types, the C++ unit tests (ctest) and the Python tests (pytest).
+# Every test, after the set-up: style, types, the C++ unit tests (ctest), the documentation and the Python tests (pytest).
 #   bash scripts/test.sh [arguments of pytest, such as -k maps]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -12,7 +12,7 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 failed=0
 echo "test: ruff"
-ruff check python tests scripts || failed=1
+ruff check python tests scripts docs || failed=1
 echo "test: mypy"
 mypy || failed=1
 
@@ -25,9 +25,12 @@ cmake --build build/ctest >>build/ctest.log || {
 }
 ctest --test-dir build/ctest --output-on-failure --no-tests=error || failed=1
 
+echo "test: docs"
+bash scripts/docs.sh || failed=1
+
 # pytest comes last: its summary is the last line.
 echo "test: pytest"
 if ((failed)); then
-  trap 'echo "test: error: ruff, mypy or ctest failed before pytest (see above)" >&2; exit 1' EXIT
+  trap 'echo "test: error: ruff, mypy, ctest or the documentation failed before pytest (see above)" >&2; exit 1' EXIT
 fi
 python -m pytest "$@"

@@ -1,9 +1,10 @@
 """How docstrings of this package are read.
 
-- Attributes and parameters may stand in a table, a row ``eps    (E,) float64, eV, energy of the edge`` for each, or with a colon
-  between; numpydoc's own form has the text on a line below the name. The first is turned into the second, and napoleon reads
-  it. So what stands there is text: in a numpydoc type every word would be looked up.
-- Docstrings of constants and properties are plain text. Napoleon would take what stands before a colon for a type.
+- Attributes and parameters may stand in a table, a row ``eps    (E,) float64, eV, energy of the edge`` for
+  each, or with a colon between; numpydoc's own form has the text on a line below the name. The first is
+  turned into the second, and napoleon reads it. What stands there is text: in a numpydoc type every word
+  would be looked up.
+- Docstrings of constants and properties are plain text. Napoleon would take words before a colon for a type.
 - `Name` with a capital is a class of ours wherever it is defined, if only one has that name.
 """
 
@@ -27,7 +28,7 @@ CONFIG = Config(napoleon_use_rtype=False)
 
 
 def numpydoc_form(lines: list[str]) -> list[str]:
-    """The lines of a docstring with each row ``name    text`` of a section split into ``name`` and an indented text."""
+    """The lines of a docstring; each row ``name    text`` of a section becomes ``name``, then its text."""
     out: list[str] = []
     in_section = False
     for number, line in enumerate(lines):
@@ -57,7 +58,11 @@ def _find_class(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: El
     if node.get("refdomain") != "py" or not re.fullmatch(r"[A-Z]\w+", target):
         return None
     objects = env.domains["py"].objects
-    found = [name for name, entry in objects.items() if name.endswith("." + target) and entry.objtype in ("class", "exception")]
+    found = [
+        name
+        for name, entry in objects.items()
+        if name.endswith("." + target) and entry.objtype in ("class", "exception")
+    ]
     if len(found) != 1:
         return None
     entry = objects[found[0]]

