@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from e3d_lmp.data.recipe import Share, parse_recipe, read_recipe, with_short_names
 from e3d_lmp.errors import E3DError
+from e3d_lmp.training.data.recipe import Share, parse_recipe, read_recipe, with_short_names
 
 RECIPE: dict[str, Any] = {
     "elements": ["H", "C"],

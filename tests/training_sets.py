@@ -13,11 +13,11 @@ from ase.build import molecule as ase_molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import atomic_numbers
 
-from e3d_lmp.data.contacts import make_contacts
-from e3d_lmp.data.isolated_atoms import SPICE_LEVEL, isolated_atom_energies
-from e3d_lmp.data.prepare import prepare
-from e3d_lmp.data.recipe import parse_recipe
-from e3d_lmp.data.records import Wanted
+from e3d_lmp.edges.isolated_atoms import SPICE_LEVEL, isolated_atom_energies
+from e3d_lmp.training.data.contacts import make_contacts
+from e3d_lmp.training.data.prepare import prepare
+from e3d_lmp.training.data.recipe import parse_recipe
+from e3d_lmp.training.data.records import Wanted
 
 BOHR, HARTREE = 0.529177210903, 27.211386245988  # CODATA 2018, angstrom and eV
 CONSTANTS_RTOL = 1e-7

@@ -16,9 +16,8 @@ from typing import Any
 
 import yaml
 
-from e3d_lmp.atomic import atomic_path
 from e3d_lmp.errors import E3DError
-from e3d_lmp.file_hash import sha256_of
+from e3d_lmp.files import atomic_path, sha256_of
 from e3d_lmp.training.model import resolve_model
 from e3d_lmp.training.paths import with_names
 
