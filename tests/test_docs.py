@@ -81,7 +81,7 @@ def test_pages_of_styles_have_one_shape(page: Path) -> None:
 
 def parser_of(verb: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"e3d {verb}")
-    importlib.import_module(cli.COMMANDS[verb][0]).add_arguments(parser)
+    importlib.import_module(f"e3d_lmp.commands.{verb}").add_arguments(parser)
     return parser
 
 
@@ -202,6 +202,14 @@ def test_there_are_results() -> None:
 
 
 # ---- the site
+
+
+def test_every_room_is_in_the_reference() -> None:
+    listed = set(re.findall(r"^   (e3d_lmp[\w.]*)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.M))
+    files = (ROOT / "python/e3d_lmp").rglob("__init__.py")
+    rooms = {".".join(file.parent.relative_to(ROOT / "python").parts) for file in files}
+    assert len(rooms) > 10
+    assert listed == rooms - {"e3d_lmp.commands"}  # the command line has pages of its own
 
 
 def build(source: Path, out: Path) -> subprocess.CompletedProcess[str]:

@@ -1,9 +1,10 @@
-"""How docstrings of this package are read.
+r"""How docstrings of this package are read.
 
 - Attributes and parameters may stand in a table, a row ``eps    (E,) float64, eV, energy of the edge`` for
   each, or with a colon between; numpydoc's own form has the text on a line below the name. The first is
   turned into the second, and napoleon reads it. What stands there is text: in a numpydoc type every word
   would be looked up.
+- Bars are absolute values, as in \|A\|, and no substitutions of reStructuredText.
 - Docstrings of constants and properties are plain text. Napoleon would take words before a colon for a type.
 - `Name` with a capital is a class of ours wherever it is defined, if only one has that name.
 """
@@ -23,6 +24,7 @@ from sphinx.util.nodes import make_refnode
 
 SECTIONS = {"Attributes", "Parameters", "Returns", "Raises"}
 ROW = re.compile(r"(?P<names>[\w*]+(?:, [\w*]+)*)(?:\s{2,}| : )(?P<text>\S.*)")
+BARS = re.compile(r"``.*?``|\|(?=\S)([^|]*\S)\|")
 PLAIN = {"attribute", "data", "property"}
 CONFIG = Config(napoleon_use_rtype=False)
 
@@ -45,7 +47,24 @@ def numpydoc_form(lines: list[str]) -> list[str]:
     return out
 
 
+def with_bars(lines: list[str]) -> list[str]:
+    """The lines with the bars of absolute values escaped, but for those in literal text."""
+    out: list[str] = []
+    literal: int | None = None  # indentation of the line that has begun a literal block
+    for line in lines:
+        indentation = len(line) - len(line.lstrip())
+        if literal is not None and line.strip() and indentation <= literal:
+            literal = None
+        if literal is None:
+            out.append(BARS.sub(lambda found: rf"\|{found[1]}\|" if found[1] else found[0], line))
+            literal = indentation if line.endswith("::") else None
+        else:
+            out.append(line)
+    return out
+
+
 def _process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = with_bars(lines)
     if what not in PLAIN:
         lines[:] = NumpyDocstring(numpydoc_form(lines), CONFIG, app, what, name, obj, options).lines()
 
