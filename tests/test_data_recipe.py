@@ -103,7 +103,7 @@ SOURCE = RECIPE["sources"][0]
         ({"sources": []}, "expected `sources` to be a list"),
         (
             {"sources": [SOURCE | {"layout": "sdf"}]},
-            "layout to be one of spice, transition1x, matpes, extxyz",
+            "layout to be one of spice, transition1x, matpes, ani, extxyz",
         ),
         ({"sources": [SOURCE | {"charges": "all"}]}, "charges to be `neutral`, `any` or a list"),
         ({"sources": [SOURCE | {"frames": {"x": 3}}]}, "expected `frames` as"),

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from e3d_lmp.commands.arguments import add_store_arguments
+from e3d_lmp.edges import ani
 from e3d_lmp.edges.cutoffs import parse_cutoff
 from e3d_lmp.edges.evaluate import DEFAULT_BATCH, EdgeEvaluator, fill_store, open_store
 from e3d_lmp.edges.structures import PARTS, SPICE_ENERGY, TRANSITION1X_ENERGY, Structures
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "structures",
         nargs="+",
         metavar="STRUCTURES",
-        help="file that ASE reads, or SPICE or Transition1x HDF5",
+        help="file that ASE reads, or HDF5 in the SPICE, Transition1x or ANI layout",
     )
     parser.add_argument("-o", "--output", required=True, metavar="STORE", help="file to write, e.g. edges.h5")
     parser.add_argument(
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--energy",
         metavar="FIELD",
         help="HDF5: energy to note as reference_energy "
-        f"(default: {SPICE_ENERGY} in SPICE, {TRANSITION1X_ENERGY} in Transition1x)",
+        f"(default: {SPICE_ENERGY} in SPICE, {TRANSITION1X_ENERGY} in Transition1x, {ani.ENERGY} in ANI)",
     )
     parser.add_argument(
         "--part",

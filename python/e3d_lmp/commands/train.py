@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
 def errors_text(evaluation: dict[str, Any]) -> str:
     """The errors on all held-out molecules in a line."""
     whole = evaluation["subsets"]["all"]
-    return (
-        f"{whole['frames']} held-out structures: energy MAE {whole['energy_mae']:.2f} meV/atom, force MAE "
-        f"{whole['forces_mae']:.1f} meV/angstrom"
+    force = whole["forces_mae"]
+    return f"{whole['frames']} held-out structures: energy MAE {whole['energy_mae']:.2f} meV/atom, " + (
+        "no forces to compare" if force is None else f"force MAE {force:.1f} meV/angstrom"
     )

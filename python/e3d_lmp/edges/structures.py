@@ -1,10 +1,10 @@
-"""Structures to evaluate, one after the other: ASE-readable files, SPICE and Transition1x HDF5 files.
+"""Structures to evaluate, one after the other: ASE-readable files, SPICE, Transition1x and ANI HDF5 files.
 
 Layouts: SPICE, see `e3d_lmp.training.data.spice`; Transition1x, ``PART/FORMULA/REACTION/END`` (END:
 ``reactant``, ``transition_state``, ``product``) with `atomic_numbers` (N,), `positions` (F, N, 3) angstrom
 and energies (F,) in eV, where PART is ``data`` (everything), ``train``, ``val`` or ``test``; the reaction
 itself holds the images of its path in the same fields. Schreiner et al., Scientific Data 9, 779 (2022),
-https://gitlab.com/matschreiner/Transition1x.
+https://gitlab.com/matschreiner/Transition1x. ANI, see `e3d_lmp.edges.ani`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import lzma
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from e3d_lmp.edges import ani
 from e3d_lmp.edges.store.reader import is_store
 from e3d_lmp.errors import E3DError
 
@@ -37,6 +38,58 @@ PARTS = ("data", "train", "val", "test")
 ENDS = ("reactant", "transition_state", "product")
 """Groups of a Transition1x reaction, in the order in which they are taken."""
 TRANSITION_STATE = ENDS[1]
+
+
+def _atomic_numbers(group: h5py.Group) -> np.ndarray:
+    return group["atomic_numbers"][()].astype(np.int64).reshape(-1)
+
+
+def _spice_gradient(energy: str) -> str:
+    own = energy in (SPICE_ENERGY, SPICE_FORMATION)
+    return SPICE_GRADIENT if own else f"{energy.removesuffix('energy')}gradient"
+
+
+def _transition1x_forces(energy: str) -> str:
+    return f"{energy.removesuffix('energy').removesuffix('atomization_')}forces"
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the fields of a molecule's group in an HDF5 file are called and mean.
+
+    Attributes
+    ----------
+    positions : name
+    energy : name of that of the layout's own level of theory
+    forces : name of the forces, or gradient, that belong to an energy
+    units : of positions, energies and forces, where the fields do not say
+    numbers : (N,) int64, atomic numbers of a group
+    is_gradient : whether the field of the forces is the gradient, which has the other sign
+    """
+
+    positions: str
+    energy: str
+    forces: Callable[[str], str]
+    units: tuple[str, str, str]
+    numbers: Callable[[h5py.Group], np.ndarray] = _atomic_numbers
+    is_gradient: bool = False
+
+
+_LAYOUTS = (
+    _Layout(
+        "conformations",
+        SPICE_ENERGY,
+        _spice_gradient,
+        ("bohr", "hartree", "hartree/bohr"),
+        is_gradient=True,
+    ),
+    _Layout(ani.POSITIONS, ani.ENERGY, lambda energy: ani.FORCES, ani.UNITS, ani.ani_numbers),
+    _Layout("positions", TRANSITION1X_ENERGY, _transition1x_forces, ("angstrom", "ev", "ev/angstrom")),
+)
+
+
+def _layout_of(group: h5py.Group) -> _Layout:
+    return next(one for one in _LAYOUTS if one.positions in group)
 
 
 @dataclass(frozen=True)
@@ -69,7 +122,7 @@ class Structures:
     Parameters
     ----------
     paths
-        Files, of any of the three kinds each.
+        Files, of any of the four kinds each.
     energy
         Name of the energy to note in HDF5 files; that of the layout's own level of theory by default.
     part
@@ -141,23 +194,23 @@ class Structures:
             with _open(path) as file:
                 first = next(self._groups(path, file), None)
                 if first is not None:
-                    fields.append(self._fields(first[1])[0])
+                    fields.append(self._energy or _layout_of(first[1]).energy)
         return " ".join(dict.fromkeys(fields))
 
     def have_forces(self) -> bool:
-        """Whether the first structure has forces."""
-        first = next(self.since(), None)
-        return first is not None and first.forces is not None
+        """Whether there are forces: in any group of an HDF5 file, or in the first structure of another."""
+        return self._forces and any(self._has_forces(path) for path in self.paths)
 
-    def _fields(self, group: h5py.Group) -> tuple[str, str]:
-        """Names of the energy and of the forces, or gradient, that belong to it, in a group."""
-        if "conformations" in group:
-            field = self._energy or SPICE_ENERGY
-            own = field in (SPICE_ENERGY, SPICE_FORMATION)
-            return field, SPICE_GRADIENT if own else f"{field.removesuffix('energy')}gradient"
-        field = self._energy or TRANSITION1X_ENERGY
-        level = field.removesuffix("energy").removesuffix("atomization_")
-        return field, f"{level}forces"
+    def _has_forces(self, path: Path) -> bool:
+        if not is_store(path):
+            first = next(_ase_structures(path, 0, True), None)
+            return first is not None and first.forces is not None
+        with _open(path) as file:
+            for _, group, _ in self._groups(path, file):
+                layout = _layout_of(group)
+                if layout.forces(self._energy or layout.energy) in group:
+                    return True
+        return False
 
     def since(self, start: int = 0) -> Iterator[Structure]:
         """The structures from number `start` on."""
@@ -181,11 +234,17 @@ class Structures:
         if isinstance(part, h5py.Group) and "conformations" not in part:
             yield from self._reactions(path, part)
             return
+        names = ani.ani_groups(file)
+        if names:
+            for name in names:
+                yield name, file[name], file[name][ani.POSITIONS].shape[0]
+            return
         for name, group in file.items():
             if not isinstance(group, h5py.Group) or not {"atomic_numbers", "conformations"} <= set(group):
                 raise E3DError(
-                    f"{path}: '{name}' is no group with atomic_numbers and conformations (SPICE), and there "
-                    f"is no '{self._part}' (Transition1x); for Transition1x choose a part with --part"
+                    f"{path}: '{name}' is no group with atomic_numbers and conformations (SPICE), no group "
+                    f"has coordinates and species (ANI), and there is no '{self._part}' (Transition1x); for "
+                    "Transition1x choose a part with --part"
                 )
             yield name, group, group["conformations"].shape[0]
 
@@ -204,19 +263,20 @@ class Structures:
     def _frames(self, path: Path, name: str, group: h5py.Group, start: int) -> Iterator[Structure]:
         from e3d_lmp.edges.field_units import ENERGY_UNITS, GRADIENT_UNITS, LENGTH_UNITS, unit_factor
 
-        numbers = group["atomic_numbers"][()].astype(np.int64).reshape(-1)
-        is_spice = "conformations" in group
-        data = group["conformations" if is_spice else "positions"]
+        layout = _layout_of(group)
+        numbers, data = layout.numbers(group), group[layout.positions]
+        length_unit, energy_unit, force_unit = layout.units
         if data.shape[1:] != (numbers.size, 3):
             raise E3DError(
                 f"{path}: positions of '{name}' have the shape {data.shape}, but it has {numbers.size} "
                 "atoms; the file is damaged"
             )
-        scale = unit_factor(data, LENGTH_UNITS, "bohr" if is_spice else "angstrom")
+        scale = unit_factor(data, LENGTH_UNITS, length_unit)
         positions = data[start:].astype(np.float64) * scale
-        field, force_field = self._fields(group)
+        field = self._energy or layout.energy
+        force_field = layout.forces(field)
         if field in group:
-            unit = unit_factor(group[field], ENERGY_UNITS, "hartree" if is_spice else "ev")
+            unit = unit_factor(group[field], ENERGY_UNITS, energy_unit)
             energies = group[field][start:].astype(np.float64).reshape(-1) * unit
         elif self._energy:
             there = ", ".join(sorted(key for key in group if "energy" in key)) or "none"
@@ -227,11 +287,9 @@ class Structures:
         if self._forces and force_field in group:
             if group[force_field].shape != data.shape:
                 raise E3DError(f"{path}: '{name}' has {force_field} of another shape; the file is damaged")
-            unit = unit_factor(
-                group[force_field], GRADIENT_UNITS, "hartree/bohr" if is_spice else "ev/angstrom"
-            )
-            # A gradient has the other sign.
-            forces = group[force_field][start:].astype(np.float64) * (-unit if is_spice else unit)
+            unit = unit_factor(group[force_field], GRADIENT_UNITS, force_unit)
+            sign = -1.0 if layout.is_gradient else 1.0
+            forces = group[force_field][start:].astype(np.float64) * (sign * unit)
         for k, position in enumerate(positions):
             # One structure of its kind needs no number.
             full = name if data.shape[0] == 1 else f"{name}/{start + k}"

@@ -9,7 +9,8 @@ from e3d_lmp.training.run_config import PreparedData
 
 
 def write_held_out(data: PreparedData, path: Path) -> None:
-    """Write ``test.lmdb`` as extxyz, whole or not at all: energy is E_coh (eV), forces in eV/angstrom."""
+    """Write ``test.lmdb`` as extxyz, whole or not at all: energy is E_coh (eV), forces in eV/angstrom, nan
+    where a frame has none."""
     import ase.io
     from ase import Atoms
     from ase.calculators.singlepoint import SinglePointCalculator

@@ -38,9 +38,9 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
     Returns
     -------
     dict with `of`: `evaluated_sets`, `subsets`: {name: frames, energy_mae, energy_rmse (meV/atom),
-    forces_mae, forces_rmse (meV/angstrom, per component)}, and `bonds`: {label: count, mean_D, std_D,
-    mean_abs_A (eV)} over pairs within covalent reach, of frames that are not periodic; labels have elements
-    in alphabetical order and H last.
+    forces_mae, forces_rmse (meV/angstrom, per component; None where no frame has forces)}, and `bonds`:
+    {label: count, mean_D, std_D, mean_abs_A (eV)} over pairs within covalent reach, of frames that are not
+    periodic; labels have elements in alphabetical order and H last.
     """
     manifest = read_json(folder / "manifest.json")
     sets = evaluated_sets(folder, part)
@@ -62,7 +62,8 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
         found = predict(graph)
         error = float(found.atomic.sum() - frame["total_energy"].sum()) / len(graph.types)
         energy[subset].append(1000.0 * error)
-        forces[subset].append(1000.0 * (found.forces - frame["forces"]).numpy().ravel())
+        miss = (found.forces - frame["forces"]).numpy().ravel()
+        forces[subset].append(1000.0 * miss[np.isfinite(frame["forces"].numpy().ravel())])
         if subset != CONTACTS and not _is_periodic(frame):
             assert found.edge is not None
             _collect_bonds(graph, found.edge.numpy(), manifest["recipe"]["elements"], bonds)
@@ -119,14 +120,14 @@ def _is_periodic(frame: dict[str, torch.Tensor]) -> bool:
     return "pbc" in frame and bool(frame["pbc"].any())
 
 
-def _errors(energy: list[float], forces: list[np.ndarray]) -> dict[str, float]:
+def _errors(energy: list[float], forces: list[np.ndarray]) -> dict[str, float | None]:
     e, f = np.array(energy), np.concatenate(forces)
     return {
         "frames": len(e),
         "energy_mae": float(np.abs(e).mean()),
         "energy_rmse": float(np.sqrt((e**2).mean())),
-        "forces_mae": float(np.abs(f).mean()),
-        "forces_rmse": float(np.sqrt((f**2).mean())),
+        "forces_mae": float(np.abs(f).mean()) if f.size else None,
+        "forces_rmse": float(np.sqrt((f**2).mean())) if f.size else None,
     }
 
 

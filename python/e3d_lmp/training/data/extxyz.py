@@ -65,7 +65,7 @@ def _frame(path: Path, number: int, atoms: Any, wanted: Wanted) -> Molecule | No
     forces = labels.get(forces_name, atoms.arrays.get(forces_name))
     missing = [
         name
-        for name, value, needed in ((energy_name, energy, True), (forces_name, forces, wanted.forces))
+        for name, value, needed in ((energy_name, energy, True), (forces_name, forces, wanted.needs_forces))
         if needed and value is None
     ]
     if missing:
@@ -91,9 +91,11 @@ def _frame(path: Path, number: int, atoms: Any, wanted: Wanted) -> Molecule | No
         atomic_numbers=numbers,
         positions=positions[None],
         energy=cohesive_energy(np.array([float(energy)]), numbers, wanted.atoms),
-        forces=(np.asarray(forces, dtype=np.float64) if wanted.forces else np.full(positions.shape, np.nan))[
-            None
-        ],
+        forces=(
+            np.asarray(forces, dtype=np.float64)
+            if wanted.forces and forces is not None
+            else np.full(positions.shape, np.nan)
+        )[None],
         frames=np.zeros(1, dtype=np.int64),
         # a molecule may be in another source too, where it goes by its bond graph
         keys=(own,) if parent is None else (parent,) if periodic else (parent, own),

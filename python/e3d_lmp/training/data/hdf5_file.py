@@ -4,7 +4,7 @@ of a group."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def read_molecule(
     group: h5py.Group, numbers: np.ndarray, labels: Labels, wanted: Wanted, **about: Any
 ) -> Molecule | None:
     """The sound frames of a group, None if there are none (`screened`); forces are nan where they are not
-    wanted.
+    wanted, or not there and not needed.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def read_molecule(
     positions = in_units(group[labels.positions], LENGTH_UNITS, length)
     total = in_units(group[labels.energy], ENERGY_UNITS, energy)
     forces = np.full(positions.shape, np.nan)
-    if wanted.forces:
+    if wanted.needs_forces or (wanted.forces and labels.forces in group):
         forces = labels.forces_sign * in_units(group[labels.forces], GRADIENT_UNITS, force)
     molecule = Molecule(
         atomic_numbers=numbers,
@@ -105,17 +105,17 @@ def read_molecule(
     return screened(molecule, wanted)
 
 
-def check_shapes(group: h5py.Group, fields: Sequence[str]) -> None:
-    """Raise unless the fields of a group have matching shapes.
+def check_shapes(group: h5py.Group, numbers: str, labels: Labels, wanted: Wanted) -> None:
+    """Raise unless those fields of a group that are read have matching shapes.
 
     Parameters
     ----------
-    fields : names of atomic numbers (N,), positions (F, N, 3), energies (F,), and perhaps forces (F, N, 3)
+    numbers : name of the atomic numbers or species (N,)
     """
-    numbers, positions, *_ = fields
-    n_frames, n_atoms = group[positions].shape[0], group[numbers].size
+    n_frames, n_atoms = group[labels.positions].shape[0], group[numbers].size
     shapes = [(n_frames, n_atoms, 3), (n_frames,), (n_frames, n_atoms, 3)]
-    for field, shape in zip(fields[1:], shapes, strict=False):
+    fields = labels.fields(wanted.forces and labels.forces in group)
+    for field, shape in zip(fields, shapes, strict=False):
         if group[field].shape != shape:
             raise E3DError(
                 f"expected shape {shape} for '{field}' in '{group.name.lstrip('/')}' of "

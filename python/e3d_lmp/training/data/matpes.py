@@ -84,7 +84,7 @@ def _entries(stream: TextIO) -> Iterator[Any]:
 def _entry(path: str | Path, number: int, entry: Any, wanted: Wanted) -> Molecule | None:
     """One entry as a molecule of one frame; None where it is not wanted."""
     energy = wanted.energy or ("energy" if wanted.atoms is not None else "cohesive_energy_per_atom")
-    needed = ["structure", energy] + ["forces"] * wanted.forces
+    needed = ["structure", energy] + ["forces"] * wanted.needs_forces
     missing = [key for key in needed if not isinstance(entry, dict) or key not in entry]
     if missing:
         raise E3DError(
@@ -92,7 +92,7 @@ def _entry(path: str | Path, number: int, entry: Any, wanted: Wanted) -> Molecul
             "this is not the MatPES layout, or a file without these labels"
         )
     name = str(entry.get("matpes_id") or number)
-    if entry[energy] is None or (wanted.forces and entry["forces"] is None):
+    if entry[energy] is None or (wanted.needs_forces and entry["forces"] is None):
         wanted.dropped.molecules["no label"] += 1
         return None
     try:
@@ -110,7 +110,7 @@ def _entry(path: str | Path, number: int, entry: Any, wanted: Wanted) -> Molecul
         fractional = np.array([site["abc"] for site in sites], dtype=np.float64).reshape(-1, 3)
         total = float(entry[energy]) * (size if energy == "cohesive_energy_per_atom" else 1)
         forces = np.full((size, 3), np.nan)
-        if wanted.forces:
+        if wanted.forces and entry.get("forces") is not None:
             forces = np.array(entry["forces"], dtype=np.float64).reshape(size, 3)
         stress = _stress(entry["stress"]) if entry.get("stress") is not None else None
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -22,6 +22,7 @@ from e3d_lmp.edges.isolated_atoms import isolated_atom_energies, isolated_atoms_
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import make_folder, sha256_of, write_json
 from e3d_lmp.training.data.alignment import Alignment, fit_alignment
+from e3d_lmp.training.data.ani import read_ani
 from e3d_lmp.training.data.database import entry, write_database
 from e3d_lmp.training.data.duplicates import without_duplicates
 from e3d_lmp.training.data.extxyz import read_extxyz
@@ -132,7 +133,8 @@ def _read(source: Source, recipe: Recipe) -> tuple[list[_Sourced], dict[str, Any
         charges=source.charges,
         takes_subset=lambda subset: source.share(subset) is not None,
         energy=source.energy,
-        forces=source.use == "training",
+        forces=source.use == "training" and source.forces != "none",
+        energies_alone=source.forces != "all",
         max_force=recipe.max_force,
         min_distance=recipe.min_distance,
         dropped=dropped,
@@ -160,7 +162,7 @@ def _read(source: Source, recipe: Recipe) -> tuple[list[_Sourced], dict[str, Any
 def _molecules(source: Source, wanted: Wanted) -> Iterator[Molecule]:
     if source.layout == "transition1x":
         return read_transition1x(source.file, wanted, source.part)
-    readers = {"spice": read_spice, "matpes": read_matpes, "extxyz": read_extxyz}
+    readers = {"spice": read_spice, "matpes": read_matpes, "ani": read_ani, "extxyz": read_extxyz}
     return readers[source.layout](source.file, wanted)
 
 
@@ -241,22 +243,38 @@ def _kept_whole(items: Sequence[_Sourced]) -> set[int]:
     return {k for k in by_frame if items[k].key in elsewhere}
 
 
+def _pools(items: Sequence[_Sourced], whole: set[int]) -> list[tuple[Share, str | None, list[int]]]:
+    """What frames are drawn from: share, key of the split (None where frames are divided), and molecules.
+
+    Each molecule by itself; but those whose frames are divided together with all of their source, subset and
+    key, because one molecule may lie in several groups or entries of a file.
+    """
+    pools: dict[tuple[str, ...] | int, tuple[Share, str | None, list[int]]] = {}
+    for index, item in enumerate(items):
+        share = item.share
+        if share is None:
+            continue
+        if share.by_frame and index not in whole:
+            together = (item.source.name, item.molecule.subset, item.key)
+            pools.setdefault(together, (share, None, []))[2].append(index)
+        else:
+            pools[index] = (share, item.key, [index])
+    return list(pools.values())
+
+
 def _choose(
     items: Sequence[_Sourced], part_of: dict[str, str], whole: set[int], recipe: Recipe
 ) -> dict[str, list[tuple[int, int]]]:
     """(molecule, frame) pairs of each set, frames drawn at random without repetition."""
     rng = np.random.default_rng(recipe.seed + 1)
     chosen: dict[str, list[tuple[int, int]]] = {part: [] for part in PARTS}
-    for index, item in enumerate(items):
-        share = item.share
-        if share is None:
-            continue
-        order = rng.permutation(len(item.molecule)).tolist()
-        divided = share.by_frame and index not in whole
-        for part in PARTS if divided else (part_of[item.key],):
+    for share, key, indices in _pools(items, whole):
+        frames = [(index, frame) for index in indices for frame in range(len(items[index].molecule))]
+        order = [frames[k] for k in rng.permutation(len(frames)).tolist()]
+        for part in PARTS if key is None else (part_of[key],):
             number = getattr(share, part)
             take, order = (order, []) if number is None else (order[:number], order[number:])
-            chosen[part].extend((index, frame) for frame in take)
+            chosen[part].extend(take)
     return chosen
 
 
@@ -299,6 +317,7 @@ def _write(
         "edges_per_atom": counts["edges"] / counts["atoms"],
         "molecules": len(molecules),
         "periodic_frames": counts["periodic"],
+        "frames_without_forces": counts["without_forces"],
         "subsets": dict(sorted(subsets.items())),
         "frames_with_element": dict(sorted(elements.items())),
         "content_sha256": digest.hexdigest(),
@@ -344,6 +363,7 @@ def _frames(
         counts["atoms"] += len(molecule.atomic_numbers)
         counts["edges"] += data["edge_index"].shape[1]
         counts["periodic"] += int(cell is not None)
+        counts["without_forces"] += int(np.isnan(molecule.forces[frame]).any())
         for array in (molecule.atomic_numbers, molecule.positions[frame], molecule.forces[frame]):
             digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(np.float64(molecule.energy[frame]).tobytes())

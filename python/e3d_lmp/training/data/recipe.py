@@ -16,7 +16,8 @@ from e3d_lmp.training.data.alignment import METHODS
 from e3d_lmp.training.data.split import PARTS
 from e3d_lmp.training.data.transition1x import PARTS as TRANSITION1X_PARTS
 
-LAYOUTS = ("spice", "transition1x", "matpes", "extxyz")
+LAYOUTS = ("spice", "transition1x", "matpes", "ani", "extxyz")
+FORCES = ("all", "some", "none")
 USES = ("training", "alignment")
 ENERGIES = ("total", "cohesive")
 EVERY = "*"
@@ -46,6 +47,8 @@ class Source:
     level : of theory; names the isolated atoms
     energies : ``total`` (the isolated atoms of `level` are taken off) or ``cohesive`` (those of the file)
     energy : name of the energy in the file; None: that of the layout
+    forces : ``all`` frames must have forces, ``some`` may have none and teach energies alone, or ``none`` are
+        read
     charges : total charges to keep; None: all
     elements : symbols to keep; None: those of the recipe
     frames : by subset; None: all frames of all subsets
@@ -59,6 +62,7 @@ class Source:
     level: str
     energies: str = "total"
     energy: str | None = None
+    forces: str = "all"
     charges: tuple[int, ...] | None = (0,)
     elements: tuple[str, ...] | None = None
     frames: Mapping[str, Share] | None = None
@@ -243,6 +247,7 @@ def _source(entry: Any, folder: Path, file: Path | None, elements: tuple[str, ..
         level=str(entry["level"]),
         energies=str(entry.get("energies", "total")),
         energy=None if entry.get("energy") is None else str(entry["energy"]),
+        forces=str(entry.get("forces", "all")),
         charges=_charges(entry.get("charges", "neutral")),
         frames=None if entry.get("frames") is None else _frames(entry["frames"]),
         use=str(entry.get("use", "training")),
@@ -250,6 +255,7 @@ def _source(entry: Any, folder: Path, file: Path | None, elements: tuple[str, ..
     )
     _check_choice("layout", source.layout, LAYOUTS)
     _check_choice("energies", source.energies, ENERGIES)
+    _check_choice("forces", source.forces, FORCES)
     _check_choice("use", source.use, USES)
     _check_choice("part", source.part, TRANSITION1X_PARTS)
     if not path.is_file():

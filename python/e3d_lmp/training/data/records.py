@@ -23,7 +23,7 @@ class Molecule:
     atomic_numbers : (N,) int64
     positions : (F, N, 3) float64, angstrom
     energy : (F,) float64, eV, cohesive energy of the frame
-    forces : (F, N, 3) float64, eV/angstrom; nan where they were not asked for
+    forces : (F, N, 3) float64, eV/angstrom; nan where they were not asked for, or a frame has none
     frames : (F,) int64, index of each frame in its group
     keys : who it is, for the split: molecules and crystals that share a key stay on one side
     charge : total charge in e, None where the file does not say
@@ -85,7 +85,8 @@ class Wanted:
     charges : total charges to keep; None: all. Where a file does not say, the charge counts as 0
     takes_subset : whether a subset is kept
     energy : name of the energy in the file; None: that of the layout
-    forces : whether forces are needed
+    forces : whether forces are read
+    energies_alone : whether frames without forces are kept, with forces of nan
     max_force : frames with a larger force component are left out, eV/angstrom
     min_distance : frames with two atoms closer than this part of the sum of their covalent radii are left out
     dropped : counts what was left out, and why
@@ -97,9 +98,15 @@ class Wanted:
     takes_subset: Callable[[str], bool] = lambda subset: True
     energy: str | None = None
     forces: bool = True
+    energies_alone: bool = False
     max_force: float = 20.0
     min_distance: float = 0.6
     dropped: Dropped = field(default_factory=Dropped)
+
+    @property
+    def needs_forces(self) -> bool:
+        """Whether a file without forces is an error."""
+        return self.forces and not self.energies_alone
 
     def takes(self, numbers: np.ndarray, subset: str, charge: int | None) -> bool:
         """Whether a molecule is wanted; counts it, with the reason, where it is not."""

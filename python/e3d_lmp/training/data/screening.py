@@ -13,7 +13,8 @@ def screened(molecule: Molecule, wanted: Wanted) -> Molecule | None:
     finite = np.isfinite(molecule.energy) & np.isfinite(molecule.positions).all(axis=(1, 2))
     largest = np.zeros(len(molecule))
     if wanted.forces:
-        finite &= np.isfinite(molecule.forces).all(axis=(1, 2))
+        without = np.isnan(molecule.forces).all(axis=(1, 2)) & wanted.energies_alone
+        finite &= np.isfinite(molecule.forces).all(axis=(1, 2)) | without
         largest = np.abs(np.nan_to_num(molecule.forces, nan=0.0)).max(axis=(1, 2))
     if molecule.cell is not None:
         finite &= np.isfinite(molecule.cell).all(axis=(1, 2))

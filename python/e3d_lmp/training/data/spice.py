@@ -36,7 +36,7 @@ def read_spice(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
         if len(file) == 0:
             raise E3DError(f"expected molecules in '{path}', found an empty file; fetch it again")
         for name, group in file.items():
-            _check_group(path, name, group, energy, wanted.forces)
+            _check_group(path, name, group, energy, wanted)
             numbers = group["atomic_numbers"][()].astype(np.int64).reshape(-1)
             smiles, subset = _text(group, "smiles"), _text(group, "subset")
             charge = formal_charge(smiles)
@@ -49,7 +49,7 @@ def read_spice(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
 
 
 def _check_group(
-    path: str | Path, name: str, group: h5py.Group | h5py.Dataset, energy: str, forces: bool
+    path: str | Path, name: str, group: h5py.Group | h5py.Dataset, energy: str, wanted: Wanted
 ) -> None:
     """Raise unless `group` holds the fields with matching shapes."""
     if not isinstance(group, h5py.Group):
@@ -57,14 +57,14 @@ def _check_group(
             f"expected one group per molecule in '{path}', got the data set '{name}'; "
             "this is not the SPICE layout"
         )
-    fields = ["atomic_numbers", *_labels(energy).fields(forces)]
+    fields = ["atomic_numbers", *_labels(energy).fields(wanted.needs_forces)]
     missing = [field_name for field_name in fields if field_name not in group]
     if missing:
         raise E3DError(
             f"expected the fields {', '.join(fields)} in group '{name}' of '{path}', "
             f"missing: {', '.join(missing)}; this is not the SPICE layout, or a file without these labels"
         )
-    check_shapes(group, fields)
+    check_shapes(group, "atomic_numbers", _labels(energy), wanted)
 
 
 def _text(group: h5py.Group, name: str) -> str:

@@ -11,10 +11,12 @@ from ase.data import chemical_symbols, covalent_radii
 PARTS = ("train", "val", "test")
 
 
-def molecule_key(atomic_numbers: np.ndarray, positions: np.ndarray) -> str:
-    """Hash of the bond graph (Weisfeiler-Lehman), the same for every order, conformer and mirror image.
+BOND = 1.25
+"""Two atoms are bonded within so many times the sum of their covalent radii."""
 
-    Two atoms are bonded within 1.25 times the sum of their covalent radii. A cluster is one graph.
+
+def bonded_pairs(atomic_numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """(B, 2) int64, pairs of bonded atoms, each once, the lower number first.
 
     Parameters
     ----------
@@ -23,8 +25,23 @@ def molecule_key(atomic_numbers: np.ndarray, positions: np.ndarray) -> str:
     """
     radii = covalent_radii[atomic_numbers]
     distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
-    bonded = (distance < 1.25 * (radii[:, None] + radii[None])) & ~np.eye(len(radii), dtype=bool)
-    neighbours = [np.flatnonzero(row) for row in bonded]
+    return np.argwhere(np.triu(distance < BOND * (radii[:, None] + radii[None]), k=1))
+
+
+def molecule_key(atomic_numbers: np.ndarray, positions: np.ndarray) -> str:
+    """Hash of the bond graph (Weisfeiler-Lehman), the same for every order, conformer and mirror image.
+
+    Bonds are those of `bonded_pairs`. A cluster is one graph.
+
+    Parameters
+    ----------
+    atomic_numbers : (N,) int
+    positions : (N, 3) float64, angstrom
+    """
+    neighbours: list[list[int]] = [[] for _ in atomic_numbers]
+    for i, j in bonded_pairs(atomic_numbers, positions).tolist():
+        neighbours[i].append(j)
+        neighbours[j].append(i)
     colours = [str(int(z)) for z in atomic_numbers]
     for _ in range(min(len(colours), 12)):
         colours = [

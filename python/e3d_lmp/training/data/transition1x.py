@@ -119,7 +119,7 @@ def _labels(wanted: Wanted) -> Labels:
 
 def _check(path: str | Path, name: str, member: h5py.Group, wanted: Wanted) -> None:
     """Raise unless the fields are there, with matching shapes."""
-    fields = ["atomic_numbers", *_labels(wanted).fields(wanted.forces)]
+    fields = ["atomic_numbers", *_labels(wanted).fields(wanted.needs_forces)]
     missing = [field for field in fields if field not in member]
     if missing:
         there = ", ".join(key for key in member if "energy" in key or "forces" in key) or "none"
@@ -127,4 +127,4 @@ def _check(path: str | Path, name: str, member: h5py.Group, wanted: Wanted) -> N
             f"expected the fields {', '.join(fields)} in '{name}' of '{path}', missing: "
             f"{', '.join(missing)}; labels there: {there}"
         )
-    check_shapes(member, fields)
+    check_shapes(member, "atomic_numbers", _labels(wanted), wanted)
