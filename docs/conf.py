@@ -48,7 +48,7 @@ highlight_language = "text"
 # Every reference must lead somewhere, and `name` in a docstring is one where it names something of ours.
 # Names of other packages are not looked up: that would need their sites.
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(?!e3d_lmp\.).*")]
+nitpick_ignore_regex = [("py:.*", r"(?!e3d_lmp\.).*"), ("py:.*", r".*\._\w+")]  # nor are private names
 default_role = "py:obj"
 
 # docs/api.md lists the rooms; each is a page (_templates/autosummary/module.rst).

@@ -13,6 +13,10 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 failed=0
 echo "test: ruff"
 ruff check python tests scripts docs || failed=1
+ruff format --check --quiet python tests scripts docs || {
+  echo "test: error: type: .venv/bin/ruff format python tests scripts docs" >&2
+  failed=1
+}
 echo "test: clang-format"
 mapfile -d '' cpp_files < <(find lammps_plugin edge_kernel tests/cpp \( -name '*.cpp' -o -name '*.h' \) -print0)
 clang-format --dry-run -Werror "${cpp_files[@]}" || {

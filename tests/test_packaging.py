@@ -109,8 +109,12 @@ def test_wheel_carries_the_data_files(libraries: Path) -> None:
 def test_versions_agree() -> None:
     project = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.M)
     cmake = re.search(r"project\(e3d_lmp VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text())
-    assert project and cmake
-    assert project[1] == cmake[1] == e3d_lmp.__version__
+    citation = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.M)
+    released = re.search(r"^## \[(\d.*)\] - (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    dated = re.search(r'^date-released: "(.*)"$', (ROOT / "CITATION.cff").read_text(), re.M)
+    assert project and cmake and citation and released and dated
+    assert project[1] == cmake[1] == citation[1] == released[1] == e3d_lmp.__version__
+    assert dated[1] == released[2]
 
 
 def _imported_modules() -> set[str]:
