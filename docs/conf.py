@@ -39,7 +39,8 @@ myst_heading_anchors = 4
 
 html_theme = "furo"
 html_title = f"e3d-lmp {release}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_extra_path = ["_root"]  # index.html: the start page lies one folder deeper
 html_copy_source = False
 html_show_sphinx = False
@@ -58,7 +59,7 @@ autosummary_context = {
         for file in (ROOT / "python").rglob("__init__.py")
     ]
 }
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True, "show-inheritance": True, "no-value": True}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # Where the site is built without them; pages of the modules that need them are then thinner.

@@ -6,7 +6,7 @@ r"""How docstrings of this package are read.
   would be looked up.
 - Bars are absolute values, as in \|A\|, and no substitutions of reStructuredText.
 - Docstrings of constants and properties are plain text. Napoleon would take words before a colon for a type.
-- `Name` with a capital is a class of ours wherever it is defined, if only one has that name.
+- `Name` or `a_name` is a class or function of ours wherever it is defined, if only one has that name.
 """
 
 from __future__ import annotations
@@ -69,18 +69,18 @@ def _process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: l
         lines[:] = NumpyDocstring(numpydoc_form(lines), CONFIG, app, what, name, obj, options).lines()
 
 
-def _find_class(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: Element) -> Element | None:
+def _find(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: Element) -> Element | None:
     target = node.get("reftarget", "")
     module, _, last = target.rpartition(".")
     if isinstance(getattr(sys.modules.get(module), last, None), TypeVar):
         return text
-    if node.get("refdomain") != "py" or not re.fullmatch(r"[A-Z]\w+", target):
+    if node.get("refdomain") != "py" or not re.fullmatch(r"[A-Z]\w+|[a-z]+_\w+", target):
         return None
     objects = env.domains["py"].objects
     found = [
         name
         for name, entry in objects.items()
-        if name.endswith("." + target) and entry.objtype in ("class", "exception")
+        if name.endswith("." + target) and entry.objtype in ("class", "exception", "function")
     ]
     if len(found) != 1:
         return None
@@ -91,5 +91,5 @@ def _find_class(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: El
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect both."""
     app.connect("autodoc-process-docstring", _process)
-    app.connect("missing-reference", _find_class)
+    app.connect("missing-reference", _find)
     return {"parallel_read_safe": True, "version": "1"}
