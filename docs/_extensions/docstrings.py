@@ -6,16 +6,18 @@ r"""How docstrings of this package are read.
   would be looked up.
 - Bars are absolute values, as in \|A\|, and no substitutions of reStructuredText.
 - Docstrings of constants and properties are plain text. Napoleon would take words before a colon for a type.
+- Types such as ``bytes`` are Python's own, not attributes of ours that have their name.
 - `Name` or `a_name` is a class or function of ours wherever it is defined, if only one has that name.
 """
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 from typing import Any, TypeVar
 
-from docutils.nodes import Element
+from docutils.nodes import Element, document
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -69,6 +71,12 @@ def _process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: l
         lines[:] = NumpyDocstring(numpydoc_form(lines), CONFIG, app, what, name, obj, options).lines()
 
 
+def _unlink_builtins(app: Sphinx, doctree: document) -> None:
+    for node in list(doctree.findall(pending_xref)):
+        if node.get("refdomain") == "py" and node["reftarget"] in vars(builtins):
+            node.replace_self(node.children)
+
+
 def _find(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: Element) -> Element | None:
     target = node.get("reftarget", "")
     module, _, last = target.rpartition(".")
@@ -89,7 +97,8 @@ def _find(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: Element)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Connect both."""
+    """Connect all of it."""
     app.connect("autodoc-process-docstring", _process)
+    app.connect("doctree-read", _unlink_builtins)
     app.connect("missing-reference", _find)
     return {"parallel_read_safe": True, "version": "1"}
