@@ -12,7 +12,12 @@ from e3d_lmp.model.contract import DTYPES
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d export``."""
     parser.add_argument("model", type=Path, help="nequip checkpoint (.ckpt) or package (.nequip.zip)")
-    parser.add_argument("output", type=Path, help="OUT.nequip.pt2 (compiled) or OUT.nequip.pth (portable)")
+    parser.add_argument(
+        "output",
+        type=Path,
+        help="OUT.safetensors (native engine, needs no torch), OUT.nequip.pt2 (compiled by torch) or "
+        "OUT.nequip.pth (torch, portable)",
+    )
     parser.add_argument(
         "--device", default="cpu", choices=["cpu", "cuda", "xpu"], help="where a .pt2 will run"
     )
@@ -53,5 +58,5 @@ def run(args: argparse.Namespace) -> int:
     for note in result.notes:
         print(f"note: {note}")
     size = result.path.stat().st_size / 1e6
-    print(f"wrote {result.path} ({size:.1f} MB, {result.metadata.engine}, {result.metadata.decomposition})")
+    print(f"wrote {result.path} ({size:.2g} MB, {result.metadata.engine}, {result.metadata.decomposition})")
     return 0
