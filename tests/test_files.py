@@ -77,7 +77,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         other.kill()  # whatever ends it, the folder is free
         other.wait()
     assert not is_locked(tmp_path)
-    with locked(tmp_path, patience=10.0) as descriptor:
+    with locked(tmp_path, timeout=10.0) as descriptor:
         assert descriptor is not None
 
 
@@ -94,7 +94,7 @@ def test_a_removed_lock_lets_only_one_in(tmp_path: Path, monkeypatch: pytest.Mon
     late = open_lock(path)  # has the removed file first, then makes a new one
     assert late is not None and os.path.samestat(os.fstat(late), path.stat())
     begin = time.monotonic()
-    assert open_lock(path, patience=0.2) is None and time.monotonic() - begin >= 0.2
+    assert open_lock(path, timeout=0.2) is None and time.monotonic() - begin >= 0.2
     remove_lock(late, path)
     assert not path.exists()
 
@@ -113,7 +113,7 @@ sleep, dice = time.sleep, random.Random(seed)
 files.time.sleep = lambda seconds: sleep(1e-5)
 times = 0
 while True:
-    descriptor = files.open_lock(lock, patience=60.0)
+    descriptor = files.open_lock(lock, timeout=60.0)
     try:
         fcntl.lockf(inside, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

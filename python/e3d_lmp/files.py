@@ -75,15 +75,15 @@ def make_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, patience: float = 0.0) -> Iterator[int | None]:
+def locked(folder: Path, timeout: float = 0.0) -> Iterator[int | None]:
     """Lock a folder, which is made if it is not there, for one process at a time.
 
-    Yields the file descriptor of the lock, or None if another process still has it after `patience` seconds.
+    Yields the file descriptor of the lock, or None if another process still has it after `timeout` seconds.
     When the process ends, by whatever, the folder is free; a child process that inherits the descriptor holds
     the lock as long as it lives.
     """
     make_folder(folder)
-    descriptor = open_lock(folder / LOCK, patience)
+    descriptor = open_lock(folder / LOCK, timeout)
     try:
         yield descriptor
     finally:
@@ -91,8 +91,8 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[int | None]:
             os.close(descriptor)
 
 
-def open_lock(path: Path, patience: float = 0.0) -> int | None:
-    """The file descriptor of an exclusive lock, or None if another process still has it after `patience`
+def open_lock(path: Path, timeout: float = 0.0) -> int | None:
+    """The file descriptor of an exclusive lock, or None if another process still has it after `timeout`
     seconds; `os.close` or `remove_lock` releases it.
 
     A file system without locks locks nothing.
@@ -102,7 +102,7 @@ def open_lock(path: Path, patience: float = 0.0) -> int | None:
     OSError
         The file cannot be made.
     """
-    end = time.monotonic() + patience
+    end = time.monotonic() + timeout
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:

@@ -144,7 +144,7 @@ class EdgeEvaluator:
     def _centres(
         self, centre: np.ndarray, neighbour_type: np.ndarray, vec: np.ndarray, types: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """One call."""
+        """Energy of each centre, energy and gradient of each edge, from one call of the model."""
         n, n_edges = len(types), len(centre)
         n_types = len(self.model.type_names)
         arrays = call_inputs(centre, neighbour_type, vec, types, n_types, self.model.r_max)

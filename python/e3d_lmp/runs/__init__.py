@@ -1,7 +1,8 @@
 """LAMMPS driven from Python.
 
-==============  ============================================================================================
-`simulate`      a LAMMPS input whose edges arrive while it runs
-`insitu`        the fixes of the plugin that gather while it runs
-==============  ============================================================================================
+==================  ==========================================================================================
+`simulate`          a LAMMPS input whose edges arrive while it runs
+`insitu`            the fixes of the plugin that gather while it runs
+`lammps_program`    what a LAMMPS program says of itself, and whether a plugin fits it
+==================  ==========================================================================================
 """

@@ -20,7 +20,7 @@ CO, BENZENE, PYRIDINE, FURAN = -110.53, 82.9, 140.4, -34.8
 
 
 def shipped(name: str) -> float:
-    """kJ/mol."""
+    """The energy of a bond type in the shipped table, kJ/mol."""
     return reference_energies()[name].energy / KJ_PER_MOL
 
 

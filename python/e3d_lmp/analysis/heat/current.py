@@ -126,9 +126,9 @@ def chains(runs: Sequence[HeatCurrent]) -> list[list[int]]:
         else:
             found.append([place])
     pairs = [(a, b) for a in found for b in found if a is not b and continues(runs[a[-1]], runs[b[0]])]
-    alone = [(a, b) for a, b in pairs if sum(x is a for x, _ in pairs) == 1 == sum(y is b for _, y in pairs)]
-    following = {a[0]: b for a, b in alone}
-    later = {b[0] for _, b in alone}
+    unique = [(a, b) for a, b in pairs if sum(x is a for x, _ in pairs) == 1 == sum(y is b for _, y in pairs)]
+    following = {a[0]: b for a, b in unique}
+    later = {b[0] for _, b in unique}
     whole = []
     for chain in found:
         if chain[0] in later:

@@ -177,7 +177,7 @@ class StoreReader:
             at += count
 
     def _read_atoms(self, first: int, end: int) -> AtomRows:
-        """Rows of /atoms."""
+        """The atoms of the rows from `first` to before `end`."""
         group = self._file["atoms"]
         return AtomRows(
             id=group["id"][first:end].astype(np.int64),

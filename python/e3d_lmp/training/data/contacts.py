@@ -124,17 +124,17 @@ def make_contacts(
             first = len(numbers[0])
             try:
                 energy, forces = energy_of(np.concatenate(numbers), positions)
-                alone = [
+                monomers = [
                     energy_of(numbers[0], positions[:first]),
                     energy_of(numbers[1], positions[first:]),
                 ]
             except RuntimeError:
                 refused["not converged"] += 1
                 continue
-            interaction = energy - alone[0][0] - alone[1][0]
+            interaction = energy - monomers[0][0] - monomers[1][0]
             turn = [_fit(own[0], positions[:first]), _fit(own[1], positions[first:])]
             labels = [frame["forces"].double().numpy() @ r for frame, r in zip(frames, turn, strict=True)]
-            total = forces + np.concatenate([label - a[1] for label, a in zip(labels, alone, strict=True)])
+            total = forces + np.concatenate([label - a[1] for label, a in zip(labels, monomers, strict=True)])
             if np.abs(total).max() > 25.0:
                 refused["force above 25 eV/angstrom"] += 1
                 continue
