@@ -7,83 +7,20 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from analytic_models import MORSE
-from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
 from e3d_lmp.analysis.maps import EnergyMap, read_map
-from e3d_lmp.edges.cutoffs import parse_cutoff
-from e3d_lmp.edges.dumps.reader import DumpReader
 from e3d_lmp.edges.frames import EdgeFrame
-from e3d_lmp.edges.sources import model_types
-from e3d_lmp.model.export import write_edge_model
-from edge_frames import take
 from gas_runs import ELEMENTS as METALS
 from gas_runs import gas
 from gas_runs import script_of as metal_script
-from lammps_runs import Run, plugin_environment, run_lammps, script_of, start_lammps, write_data
+from lammps_runs import plugin_environment, run_lammps, script_of, start_lammps, write_data
+from map_runs import LABELS, NVE, check_no_leftovers, check_same, from_dump, morse_run, printed
 from systems import ELEMENTS, SYSTEMS, cluster
 from tolerances import SUM_RULE, close
-
-MOMENTS = 1e-12
-"""Relative to the sum of magnitudes; the same numbers added in another order."""
-SUMS = ("sum_D", "sum_D2", "sum_A", "sum_A2", "sum_absA")
-NVE = "timestep 0.0002\nfix md all nve\n"
-LABELS = ("C-C", "C-O", "C-H", "O-O", "O-H", "H-H")
-"""Of `systems.ELEMENTS`, in the order of the rows."""
-
-Keep = Callable[[EdgeFrame], np.ndarray]
-
-
-def from_dump(
-    dump: Path,
-    model: Path,
-    steps: Iterable[int],
-    cutoff: str = "covalent",
-    width: float = 0.1,
-    labels: list[str] | None = None,
-    keep: Keep | None = None,
-) -> EnergyMap:
-    """The package's own map of the edges of some steps; `keep` chooses edges."""
-    analysis = EdgeAnalysis(ELEMENTS, parse_cutoff(cutoff), width, labels, model_types(model, ELEMENTS)[1])
-    wanted = set(steps)
-    for frame in DumpReader(dump):
-        if frame.step in wanted:
-            wanted.remove(frame.step)
-            analysis.add(take(frame, keep(frame)) if keep else frame)
-    assert not wanted, f"steps {wanted} are not in the dump"
-    return analysis.result()
-
-
-def check_same(got: EnergyMap, want: EnergyMap) -> None:
-    """Bin for bin, and moments to rounding."""
-    assert (got.width, got.cutoff, got.samples, got.steps) == (
-        want.width,
-        want.cutoff,
-        want.samples,
-        want.steps,
-    )
-    assert set(got.labels) == set(want.labels)
-    for label, one in want.labels.items():
-        mine = got.labels[label]
-        assert mine.count == one.count, label
-        np.testing.assert_array_equal(mine.codes, one.codes, err_msg=label)
-        np.testing.assert_array_equal(mine.halves, one.halves, err_msg=label)
-        size = max(one.sum_absA, abs(one.sum_D), one.sum_A2, one.sum_D2)
-        for name in SUMS:
-            if one.count:
-                close(f"{label} {name}", getattr(mine, name), getattr(one, name), MOMENTS * size)
-
-
-def check_no_leftovers(folder: Path) -> None:
-    """No temporary file was left."""
-    assert not [path.name for path in folder.rglob(".*")]
-
 
 CASES = [
     # system, ranks, before read_data
@@ -133,12 +70,6 @@ run 8
     assert list(few.labels) == ["C-H", "H-H", "C-C"] and few.labels["C-H"].count > 0
     check_same(few, from_dump(dump, model, range(1, 6), "2.0", 0.1, ["C-H", "H-H", "C-C"], inside))
     check_no_leftovers(tmp_path)
-
-
-def morse_run(folder: Path, model_files, body: str, ranks: int = 1, data: str = "read_data data.lmp") -> Run:
-    """Cu and Ag with Morse bonds."""
-    write_data(folder / "data.lmp", gas(), METALS)
-    return run_lammps(metal_script(model_files("morse"), body, data=data), folder, ranks)
 
 
 TIMES = [(1, 1, 1), (2, 3, 10), (1, 5, 5), (5, 2, 10), (3, 1, 6), (4, 2, 8)]
@@ -223,16 +154,6 @@ COLUMNS = ("count", "mean_D", "std_D", "mean_absA", "std_A", "entropy_nats")
 def table_of(one: EnergyMap) -> np.ndarray:
     """(labels, 6) as the fix's array."""
     return np.array([[float(getattr(label, name)) for name in COLUMNS] for label in one.labels.values()])
-
-
-def printed(name: str, rows: int, file: str) -> str:
-    """A print command that writes the array of fix `name` as JSON."""
-    lines = [
-        "[" + ", ".join(f"$(f_{name}[{row + 1}][{k + 1}]:%.17g)" for k in range(6)) + "]"
-        for row in range(rows)
-    ]
-    table = ", &\n".join(lines)
-    return f'print """[{table}]""" file {file} screen no\n'
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
@@ -322,81 +243,6 @@ def test_provenance(tmp_path: Path, model_files) -> None:
     assert (about["e3d"], about["group"], about["sampling"]) == (__version__, "cu", "1 1 1 ave one")
     assert len(about["lammps"].split()) >= 3
 
-
-# ---------------------------------------------------------------- restart
-
-FIXES = """fix one all e3d/map 2 5 10 file one.*.e3d cutoff model bin 0.02
-fix sum all e3d/map 1 4 10 file sum.*.e3d cutoff model ave running pairs C-H O-O H-O
-"""
-
-
-def test_restart_goes_on(tmp_path: Path, model_files) -> None:
-    """50 steps with a restart in the middle of a window, on another number of ranks, equal 50 steps."""
-    model = model_files("allegro-everything", "pth", "float64")
-    pair = f"pair_style e3d\npair_coeff * * {model} {' '.join(ELEMENTS)}"
-    write_data(tmp_path / "data.lmp", SYSTEMS["triclinic"](), ELEMENTS, velocities=True)
-    both = printed("one", 6, "one.json") + printed("sum", 3, "sum.json")
-    tail = f"{NVE}{FIXES}run 25\nwrite_restart 25.restart\n{both}run 25"
-    whole = run_lammps(script_of(model, ELEMENTS, tail=tail, edges=False), tmp_path, 3)
-    uninterrupted = {path.name: read_map(path) for path in tmp_path.glob("*.e3d")}
-    (tmp_path / "parts").mkdir()
-    script = f"read_restart ../25.restart\n{pair}\nneighbor 0.5 bin\n{NVE}{FIXES}{both}run 25\n"
-    part = run_lammps(script, tmp_path / "parts", 2)
-
-    for name in ("one.json", "sum.json"):  # the values of the last output before the restart
-        assert np.any(whole.json(name)) and part.json(name) == whole.json(name)
-    names = {f"{name}.{step}.e3d" for name in ("one", "sum") for step in (30, 40, 50)}
-    assert {path.name for path in (tmp_path / "parts").glob("*.e3d")} == names
-    assert (uninterrupted["one.30.e3d"].samples, uninterrupted["one.30.e3d"].steps) == (5, (22, 30))
-    assert uninterrupted["sum.50.e3d"].samples == 20
-    for name in sorted(names):
-        got, want = read_map(tmp_path / "parts" / name), uninterrupted[name]
-        assert (got.samples, got.steps) == (want.samples, want.steps)
-        for label, one in want.labels.items():
-            mine = got.labels[label]
-            np.testing.assert_array_equal(mine.codes, one.codes, err_msg=f"{name} {label}")
-            np.testing.assert_array_equal(mine.halves, one.halves, err_msg=f"{name} {label}")
-            for sums in SUMS:
-                close(f"{name} {label} {sums}", getattr(mine, sums), getattr(one, sums), 1e-8 * one.count)
-
-
-def test_restart_of_other_settings_begins_anew(tmp_path: Path, model_files) -> None:
-    """A warning that names both, and a map of its own samples only; reset_timestep drops an open window."""
-    body = f"{NVE}fix m all e3d/map 1 2 4 file m.e3d ave running\nrun 7\nwrite_restart a.restart\n"
-    again = f"""clear
-read_restart a.restart
-pair_style e3d
-pair_coeff * * {model_files("morse")} Cu Ag
-"""
-    other = f"{again}{NVE}fix m all e3d/map 1 2 4 file other.e3d ave running cutoff 2.5\nrun 5\n"
-    reset = f"{again}reset_timestep 0\n{NVE}fix m all e3d/map 1 2 4 file reset.e3d ave running\nrun 4\n"
-    run = morse_run(tmp_path, model_files, body + other + reset, ranks=2)
-    text = " ".join(run.output.split())
-    assert "fix m e3d/map begins with an empty map" in text
-    assert "cutoff covalent ave running" in text and "cutoff 2.5 ave running" in text
-    assert text.count("begins with an empty map") == 1
-    found = read_map(tmp_path / "other.e3d")
-    assert (found.samples, found.steps) == (4, (7, 12))
-    found = read_map(tmp_path / "reset.e3d")
-    assert found.samples == 3 + 2  # steps 3, 4 and 7 before, 3 and 4 after
-
-
-def test_restart_of_another_model_begins_anew(tmp_path: Path, model_files) -> None:
-    """The same elements and settings, but exported from another checkpoint."""
-    module, metadata = MORSE.model("float64")
-    write_edge_model(module, replace(metadata, source_sha256="0123456789abcdef"), tmp_path / "o.nequip.pth")
-    fix = f"{NVE}fix m all e3d/map 1 2 4 file m.e3d ave running\n"
-    run = morse_run(
-        tmp_path,
-        model_files,
-        f"{fix}run 7\nwrite_restart a.restart\nclear\nread_restart a.restart\npair_style e3d\n"
-        f"pair_coeff * * o.nequip.pth Cu Ag\n{fix}run 5\n",
-    )
-    assert "model 0123456789ab pairs" in " ".join(run.output.split())
-    assert read_map(tmp_path / "m.e3d").samples == 4
-
-
-# ---------------------------------------------------------------- errors
 
 BAD = [
     ("1 1", "missing argument"),
