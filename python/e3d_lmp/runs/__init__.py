@@ -1,0 +1,1 @@
+"""LAMMPS runs: job scripts for machines and schedulers, chains of jobs, campaigns, and pages that follow them."""
