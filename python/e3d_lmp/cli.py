@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("e3d_lmp.contract", "print what a model file says about itself"),
     "doctor": ("e3d_lmp.doctor", "check the installation and say what to do where something is missing"),
     "run": ("e3d_lmp.simulate", "run a LAMMPS input and analyse its bond energies, with no dump in between"),
-    "job": ("e3d_lmp.commands.job", "write job scripts for a machine; chains of jobs that go on from restart files"),
+    "job": ("e3d_lmp.commands.job", "write job scripts for a machine, and chains of jobs that go on by restarts"),
     "convert": ("e3d_lmp.convert", "turn dumped edge energies into a compact edge store (HDF5)"),
     "train": ("e3d_lmp.training.train", "train a model under the E3D protocol; goes on where it stopped"),
     "study": ("e3d_lmp.study.command", "train and evaluate models of many sizes and make one table of them"),

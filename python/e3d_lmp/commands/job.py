@@ -1,4 +1,6 @@
-"""``e3d job``: job scripts for a machine, chains of jobs that go on from restart files, and their submission."""
+"""``e3d job``: job scripts for a machine, chains of jobs that go on from restart files, and their
+submission.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,14 @@ from e3d_lmp.runs.restartable import read_input
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d job``."""
     parser.add_argument("input", nargs="?", metavar="INPUT", help="LAMMPS input")
-    parser.add_argument("--machine", default="mpirun", metavar="NAME", help="see --machines (default: mpirun, here)")
+    parser.add_argument(
+        "--machine", default="mpirun", metavar="NAME", help="see --machines (default: mpirun, here)"
+    )
     parser.add_argument("--machines", action="store_true", help="list the machines that are known, and end")
     add_shape_arguments(parser)
-    parser.add_argument("--chain", type=int, default=1, metavar="N", help="jobs that follow each other (default: 1)")
+    parser.add_argument(
+        "--chain", type=int, default=1, metavar="N", help="jobs that follow each other (default: 1)"
+    )
     parser.add_argument(
         "-v", dest="variables", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
         help="index variable of the input, as of lmp; may be repeated",
@@ -44,28 +50,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--submit", action="store_true", help="submit it; on this machine: run it")
     parser.add_argument("--dry-run", action="store_true", help="print the script, write nothing")
     parser.add_argument(
-        "--again", action="store_true", help="go on after a failure or a cancellation, or with a changed input"
+        "--again",
+        action="store_true",
+        help="go on after a failure or a cancellation, or with a changed input",
     )
 
 
 def add_shape_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that say what a job may take, and whom it is charged to."""
     parser.add_argument("--nodes", type=int, default=1, metavar="N", help="nodes (default: 1)")
-    parser.add_argument("--hours", default="1", metavar="H", help="time limit of a job, as 6, 0.5 or 1:30 (default: 1)")
     parser.add_argument(
-        "--ranks-per-node", type=int, metavar="N", help="MPI ranks of a node (default: one for each GPU or tile, or core)"
+        "--hours", default="1", metavar="H", help="time limit of a job, as 6, 0.5 or 1:30 (default: 1)"
+    )
+    parser.add_argument(
+        "--ranks-per-node",
+        type=int,
+        metavar="N",
+        help="MPI ranks of a node (default: one for each GPU or tile, or core)",
     )
     parser.add_argument("--threads", type=int, metavar="N", help="threads of a rank (default: 1)")
     parser.add_argument("--gpus", type=int, metavar="N", help="GPUs of a node to use; 0: none (default: all)")
     parser.add_argument("-A", "--account", default="", help="project that pays")
     parser.add_argument("-q", "--queue", default="", help="queue, partition or quality of service")
-    parser.add_argument("--filesystems", default="", metavar="F", help="file systems that the job uses, as home:flare")
-    parser.add_argument("--margin", type=float, metavar="MINUTES", help="end LAMMPS so long before the limit")
-    parser.add_argument("--lmp", metavar="PATH", help="LAMMPS program on that machine (default: the lmp of this Python)")
     parser.add_argument(
-        "--kokkos", action=argparse.BooleanOptionalAction, help="'-k on ... -sf kk' (default: if lmp says that it has it)"
+        "--filesystems", default="", metavar="F", help="file systems that the job uses, as home:flare"
     )
-    parser.add_argument("--setup", action="append", default=[], metavar="LINE", help="line for the script, e.g. 'module load x'")
+    parser.add_argument("--margin", type=float, metavar="MINUTES", help="end LAMMPS so long before the limit")
+    parser.add_argument(
+        "--lmp", metavar="PATH", help="LAMMPS program on that machine (default: the lmp of this Python)"
+    )
+    parser.add_argument(
+        "--kokkos",
+        action=argparse.BooleanOptionalAction,
+        help="'-k on ... -sf kk' (default: if lmp says that it has it)",
+    )
+    parser.add_argument(
+        "--setup",
+        action="append",
+        default=[],
+        metavar="LINE",
+        help="line for the script, e.g. 'module load x'",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,7 +100,9 @@ def run(args: argparse.Namespace) -> int:
             print(_machine_line(machine))
         return 0
     if args.input is None:
-        raise E3DError("no INPUT given; type: e3d job INPUT --machine NAME --nodes N --hours H (--machines lists them)")
+        raise E3DError(
+            "no INPUT given; type: e3d job INPUT --machine NAME --nodes N --hours H (--machines lists them)"
+        )
     job = _job(args)
     if args.dry_run:
         print(render_script(job) + f"\n# ---- {job.folder.name}/job.in\n" + render_wrapper(job), end="")
@@ -84,7 +111,8 @@ def run(args: argparse.Namespace) -> int:
         alive = live_jobs(job.folder) or ([""] if state_of(job.folder)[0] == "running" else [])
         if alive:
             raise E3DError(
-                f"{job.folder}: a chain is under way there{' (jobs ' + ' '.join(alive) + ')' if any(alive) else ''}; two "
+                f"{job.folder}: a chain is under way "
+                f"there{' (jobs ' + ' '.join(alive) + ')' if any(alive) else ''}; two "
                 "chains in one folder would write the same files. Wait for it, or give another -o"
             )
     for text in write_job(job, args.again):
@@ -112,9 +140,15 @@ def _job(args: argparse.Namespace) -> Job:
     if args.chain > 1:
         one.check_restartable(f"--chain {args.chain}: each job goes on from a restart file")
     elif not one.is_restartable:
-        _warn(f"{one.path.name} cannot go on from a restart file: it has to end within one job (docs/production.md)")
+        _warn(
+            f"{one.path.name} cannot go on from a restart file: it has to end within one job "
+            f"(docs/production.md)"
+        )
     elif one.changes:
-        _warn(f"'{one.changes}' follows the last run of {one.path.name}: steps since its last restart file are made twice")
+        _warn(
+            f"'{one.changes}' follows the last run of {one.path.name}: steps since its last restart file "
+            f"are made twice"
+        )
     lmp = args.lmp or find_program("lmp") or "lmp"
     kokkos = _kokkos(lmp, shape.gpus) if args.kokkos is None else args.kokkos
     setup = list(args.setup)
@@ -145,7 +179,10 @@ def _kokkos(lmp: str, gpus: int) -> bool:
     if devices is None:
         _warn(f"'{lmp}' cannot be asked here whether it has KOKKOS: written without; if it has, add --kokkos")
     elif devices and gpus and not any(one in devices for one in ("CUDA", "HIP", "SYCL")):
-        _warn(f"KOKKOS of '{lmp}' was built for no GPU ({devices}): written without; with --kokkos it is asked for")
+        _warn(
+            f"KOKKOS of '{lmp}' was built for no GPU ({devices}): written without; with --kokkos it is "
+            f"asked for"
+        )
         return False
     return bool(devices)
 
@@ -159,7 +196,8 @@ def _summary(job: Job) -> str:
     gpus = f", {shape.gpus * shape.nodes} GPUs" if shape.gpus else ""
     jobs = f"up to {job.chain} jobs" if job.chain > 1 else "a job"
     return (
-        f"{jobs} of {job.hours:g} h on {shape.nodes} nodes of {job.machine.name}, {shape.ranks} ranks x {shape.threads} "
+        f"{jobs} of {job.hours:g} h on {shape.nodes} nodes of {job.machine.name}, {shape.ranks} ranks x "
+        f"{shape.threads} "
         f"threads{gpus}{', KOKKOS' if job.kokkos else ''}"
     )
 
@@ -173,4 +211,5 @@ def _machine_line(machine: Machine) -> str:
     cores = f"{machine.usable_cores} cores" if machine.usable_cores else "cores not known"
     gpus = f", {machine.gpus} GPUs" if machine.gpus else ""
     tiles = f" of {machine.tiles} tiles" if machine.tiles > 1 else ""
-    return f"{machine.name:<12}{machine.title}: {machine.scheduler}, {cores}{gpus}{tiles} per node ({machine.file})"
+    has = f"{machine.scheduler}, {cores}{gpus}{tiles} per node"
+    return f"{machine.name:<12}{machine.title}: {has} ({machine.file})"

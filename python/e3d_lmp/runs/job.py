@@ -1,18 +1,21 @@
-"""Job scripts: an input, a machine and a time limit become a folder that runs, stops in time, and goes on where it stopped.
+"""Job scripts: an input, a machine and a time limit become a folder that runs, stops in time, and goes on
+where it stopped.
 
 A job's folder holds
 
-========================  ==========================================================================================
-``job.sh``                the script, for the scheduler or for ``bash``; each job of a chain is this same script
+========================  ====================================================================================
+``job.sh``                the script, for the scheduler or for ``bash``; each job of a chain is this same
+                          script
 ``job.in``                what LAMMPS reads: the time limit, the input, and a line about how it ended
 ``job.json``              what the folder was made from (`FORMAT`), and the numbers of submitted jobs
 the input                 a copy, so that later changes do not reach a chain that is under way
 ``job.K.log``, ``.out``   LAMMPS's log and screen of the K-th job
-``restart.a``, ``.b``     restart files, written in turn; ``restart.end`` at the time limit, ``restart.start`` the one that
+``restart.a``, ``.b``     restart files, written in turn; ``restart.end`` at the time limit, ``restart.start``
+the one that
                           the present part went on from
 ``part``                  number of the present part: 1 began, each later one went on from a restart file
 ``finished``, ``failed``  how it ended, in words; ``cancelled`` to stop it
-========================  ==========================================================================================
+========================  ====================================================================================
 """
 
 from __future__ import annotations
@@ -101,7 +104,9 @@ class Job:
     @property
     def seconds(self) -> int:
         """Seconds of them that LAMMPS may take."""
-        margin = min(max(0.02 * self.limit, 60), 600, self.limit / 4) if self.margin is None else 60 * self.margin
+        margin = (
+            min(max(0.02 * self.limit, 60), 600, self.limit / 4) if self.margin is None else 60 * self.margin
+        )
         return max(1, round(self.limit - margin))
 
 
@@ -112,7 +117,8 @@ def shape_for(
     threads: int | None = None,
     gpus: int | None = None,
 ) -> Shape:
-    """The shape of a job; what is not given is what the machine is made for: all GPUs with a rank each, or all cores.
+    """The shape of a job; what is not given is what the machine is made for: all GPUs with a rank each, or
+    all cores.
 
     Raises
     ------
@@ -132,21 +138,27 @@ def shape_for(
     if ranks_per_node is None:
         cores = machine.usable_cores
         if not gpus and cores is None:
-            raise E3DError(f"--ranks-per-node is not given, and how many cores a node of {machine.name} has is not known")
+            raise E3DError(
+                f"--ranks-per-node is not given, and how many cores a node of {machine.name} has is not known"
+            )
         ranks_per_node = devices if gpus else max(1, (cores or 1) // threads)
     if ranks_per_node < 1:
         raise E3DError(f"--ranks-per-node: expected a whole number from 1, got {ranks_per_node}")
     if machine.scheduler == "none" and nodes > 1:
-        raise E3DError(f"--nodes {nodes}: {machine.name} runs on this machine alone; leave it out, or name a --machine")
+        raise E3DError(
+            f"--nodes {nodes}: {machine.name} runs on this machine alone; leave it out, or name a --machine"
+        )
     _check_cores(machine, ranks_per_node, threads)
     if gpus and machine.visible_gpus is not None and ranks_per_node > devices:
         raise E3DError(
             f"{ranks_per_node} ranks per node for {gpus} GPUs: {machine.name} gives each rank a "
-            f"{'tile' if machine.tiles > 1 else 'GPU'} to itself, and there are {devices}; type --ranks-per-node {devices}"
+            f"{'tile' if machine.tiles > 1 else 'GPU'} to itself, and there are {devices}; type "
+            f"--ranks-per-node {devices}"
         )
     if gpus and machine.binding and threads > machine.binding.cores:
         raise E3DError(
-            f"--threads {threads}: the ranks are bound to {machine.binding.cores} cores each{machine.page('binding')}"
+            f"--threads {threads}: the ranks are bound to {machine.binding.cores} cores "
+            f"each{machine.page('binding')}"
         )
     return Shape(nodes, ranks_per_node, threads, gpus)
 
@@ -155,34 +167,46 @@ def _check_cores(machine: Machine, ranks_per_node: int, threads: int) -> None:
     cores, wanted = machine.usable_cores, ranks_per_node * threads
     if cores is None or wanted <= cores:
         return
-    kept = f" ({machine.reserved_cores} of {machine.cores} are kept for the system)" if machine.reserved_cores else ""
+    kept = (
+        f" ({machine.reserved_cores} of {machine.cores} are kept for the system)"
+        if machine.reserved_cores
+        else ""
+    )
     raise E3DError(
-        f"{ranks_per_node} ranks x {threads} threads are {wanted}, and a node of {machine.name} has {cores} cores for "
+        f"{ranks_per_node} ranks x {threads} threads are {wanted}, and a node of {machine.name} has {cores} "
+        f"cores for "
         f"jobs{kept}{machine.page('cores')}; type --ranks-per-node {max(1, cores // threads)}"
     )
 
 
 def check_needs(machine: Machine, given: Mapping[str, Any]) -> None:
-    """Raise `E3DError` that names every option without which the site refuses a job and that is not `given`."""
+    """Raise `E3DError` that names every option without which the site refuses a job and that is not
+    `given`.
+    """
     lacking = [f"--{name.replace('_', '-')}" for name in machine.needs if not given.get(name)]
     if lacking:
         raise E3DError(f"{machine.title} takes no job without {' and '.join(lacking)}{machine.page('needs')}")
 
 
 def queue_warning(machine: Machine, queue: str, nodes: int, hours: float) -> str:
-    """What speaks against this shape in this queue by the site's published limits, in words; empty: nothing known."""
+    """What speaks against this shape in this queue by the site's published limits, in words; empty: nothing
+    known.
+    """
     limits = machine.queues.get(queue)
     if limits is None or any(one.least <= nodes <= one.most and hours <= one.hours for one in limits):
         return ""
     takes = ", ".join(f"{one.least} to {one.most} nodes for {one.hours:g} h" for one in limits)
     return (
-        f"queue {queue} of {machine.name} takes {takes} (as of {machine.checked}{machine.page('queues')}), not "
+        f"queue {queue} of {machine.name} takes {takes} (as of {machine.checked}{machine.page('queues')}), "
+        f"not "
         f"{nodes} nodes for {hours:g} h"
     )
 
 
 def kokkos_devices(lmp: str) -> str | None:
-    """What KOKKOS of a LAMMPS was built for, e.g. ``CUDA OpenMP Serial``; empty: it has none; None: it cannot be run here."""
+    """What KOKKOS of a LAMMPS was built for, e.g. ``CUDA OpenMP Serial``; empty: it has none; None: it cannot
+    be run here.
+    """
     try:
         done = subprocess.run([lmp, "-h"], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -257,7 +281,11 @@ def _head(job: Job, filled: Mapping[str, str]) -> list[str]:
         return [f"#SBATCH {line}" for line in (*lines, *(one.format_map(filled) for one in more))]
     if machine.scheduler == "pbs":
         select = machine.select_gpu if gpus and machine.select_gpu is not None else machine.select
-        lines = [f"-N {job.name}", f"-l select={job.shape.nodes}{select.format_map(filled)}", f"-l walltime={time}"]
+        lines = [
+            f"-N {job.name}",
+            f"-l select={job.shape.nodes}{select.format_map(filled)}",
+            f"-l walltime={time}",
+        ]
         lines += [f"-A {job.account}"] if job.account else []
         lines += [f"-q {job.queue}"] if job.queue else []
         lines += [f"-l filesystems={job.filesystems}"] if job.filesystems else []
@@ -267,12 +295,28 @@ def _head(job: Job, filled: Mapping[str, str]) -> list[str]:
 
 
 def _kokkos_options(job: Job) -> list[str]:
-    """LAMMPS options; pair_style e3d needs newton on, and a half list is what LAMMPS's own styles are then best at."""
+    """LAMMPS options; pair_style e3d needs newton on, and a half list is what LAMMPS's own styles are then
+    best at.
+    """
     if not job.kokkos:
         return []
     gpus = job.machine.visible_gpus if job.machine.visible_gpus is not None else job.shape.gpus
     devices = ["g", str(gpus)] if job.shape.gpus else []
-    return ["-k", "on", *devices, "t", str(job.shape.threads), "-sf", "kk", "-pk", "kokkos", "newton", "on", "neigh", "half"]
+    return [
+        "-k",
+        "on",
+        *devices,
+        "t",
+        str(job.shape.threads),
+        "-sf",
+        "kk",
+        "-pk",
+        "kokkos",
+        "newton",
+        "on",
+        "neigh",
+        "half",
+    ]
 
 
 def render_wrapper(job: Job) -> str:
@@ -319,7 +363,9 @@ def about(job: Job) -> dict[str, Any]:
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
-    """``job.json`` of a folder; None if there is none. Raises `E3DError` for one that is damaged or of another format."""
+    """``job.json`` of a folder; None if there is none. Raises `E3DError` for one that is damaged or of
+    another format.
+    """
     path = folder / ABOUT
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
@@ -339,7 +385,8 @@ def write_about(folder: Path, tree: Mapping[str, Any]) -> None:
 
 
 def with_paths(job_input: JobInput, variables: Mapping[str, str], here: Path) -> dict[str, str]:
-    """The variables of a job: those given and those defaults that name files seen from `here`, as absolute paths.
+    """The variables of a job: those given and those defaults that name files seen from `here`, as absolute
+    paths.
 
     Raises
     ------
@@ -348,7 +395,9 @@ def with_paths(job_input: JobInput, variables: Mapping[str, str], here: Path) ->
     """
     for name in variables:
         if not re.fullmatch(r"\w+", name):
-            raise E3DError(f"-v {name}: expected a name of letters, digits and underscores, e.g. -v steps 1000")
+            raise E3DError(
+                f"-v {name}: expected a name of letters, digits and underscores, e.g. -v steps 1000"
+            )
         if name in ("part", "restart", "checkpoint", "e3d_seconds"):
             raise E3DError(f"-v {name}: the job sets this variable itself")
     values = {**absolute_paths(job_input.variables, here), **variables, **absolute_paths(variables, here)}
@@ -364,7 +413,9 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     before, now = ({k: v for k, v in one["variables"].items() if k != "steps"} for one in (old, new))
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
-            found.append(f"-v {name} is {now.get(name, 'not given')}, and was {before.get(name, 'not given')}")
+            found.append(
+                f"-v {name} is {now.get(name, 'not given')}, and was {before.get(name, 'not given')}"
+            )
     return found
 
 
@@ -392,13 +443,16 @@ def write_job(job: Job, again: bool = False) -> list[str]:
         changed = differences(old, new)
         if changed and not again:
             raise E3DError(
-                f"{folder} holds another chain: {'; '.join(changed)}. Two chains need two folders: give another -o (or "
+                f"{folder} holds another chain: {'; '.join(changed)}. Two chains need two folders: give "
+                f"another -o (or "
                 "--again, to let this one go on with the change)"
             )
         new["submitted"] = old["submitted"]
         said += [f"goes on with a change: {one}" for one in changed]
         said += _clear_marks(folder, old["variables"].get("steps") != new["variables"].get("steps"), again)
-    elif folder.is_dir() and any((folder / name).exists() for name in (SCRIPT, f"{CHECKPOINT}.a", f"{CHECKPOINT}.start")):
+    elif folder.is_dir() and any(
+        (folder / name).exists() for name in (SCRIPT, f"{CHECKPOINT}.a", f"{CHECKPOINT}.start")
+    ):
         raise E3DError(f"{folder} holds files of another job, but no {ABOUT}; give another -o")
     if job.job_input.path.name in (SCRIPT, WRAPPER, ABOUT):
         raise E3DError(f"an input cannot be called {job.job_input.path.name} in a job; give it another name")
@@ -432,7 +486,9 @@ def _clear_marks(folder: Path, more_steps: bool, again: bool) -> list[str]:
 
 
 def state_of(folder: Path) -> tuple[str, str]:
-    """State of a job's folder and a line about it: finished, failed, cancelled, running, stopped or waiting."""
+    """State of a job's folder and a line about it: finished, failed, cancelled, running, stopped or
+    waiting.
+    """
     for name in MARKS:
         if (folder / name).exists():
             return name, (folder / name).read_text(encoding="utf-8").strip()
@@ -443,7 +499,11 @@ def state_of(folder: Path) -> tuple[str, str]:
 
 def job_logs(folder: Path) -> list[Path]:
     """LAMMPS logs of the jobs so far, in their order."""
-    found = [(int(m.group(1)), path) for path in folder.glob("job.*.log") if (m := re.match(r"job\.(\d+)\.log", path.name))]
+    found = [
+        (int(m.group(1)), path)
+        for path in folder.glob("job.*.log")
+        if (m := re.match(r"job\.(\d+)\.log", path.name))
+    ]
     return [path for _, path in sorted(found)]
 
 
@@ -463,5 +523,3 @@ def job_name(path: Path) -> str:
     """A name that every scheduler takes: at most 15 letters, digits and ``-_``, the first one a letter."""
     stem = re.sub(r"^in\.|\.(in|lmp)$", "", path.name)
     return re.sub(r"^[^A-Za-z]+", "", re.sub(r"[^\w-]", "-", stem))[:15] or "e3d"
-
-

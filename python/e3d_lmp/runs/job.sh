@@ -11,8 +11,8 @@ cd {{ folder }} || exit 1
 lmp={{ lmp }}
 limit={{ limit }}      # s that the job has
 seconds={{ seconds }}    # s of them for LAMMPS; the rest is for starting and ending
-launch() {
-  {{ launch }} \
+launch() {    # in a process of its own
+  exec {{ launch }} \
     "$lmp" {{ options }} "$@"
 }
 

@@ -1,33 +1,41 @@
 """Machines as data: what a job script has to know of a supercomputer, with the public page it comes from.
 
 ``machines.yaml`` beside this file holds those that are shipped; a user's own are read from
-``~/.config/e3d/machines.yaml`` (or ``$XDG_CONFIG_HOME/e3d/machines.yaml``), in the same form. There a machine may
+``~/.config/e3d/machines.yaml`` (or ``$XDG_CONFIG_HOME/e3d/machines.yaml``), in the same form. There a machine
+may
 say ``like: NAME`` and name only the keys that differ. Keys of a machine:
 
-========================  ==========================================================================================
+========================  ====================================================================================
 ``title``                 for messages
 ``checked``               month in which the pages were read, YYYY-MM
 ``scheduler``             ``pbs``, ``slurm`` or ``none``
-``needs``                 options of ``e3d job`` without which the site refuses a job: account, queue, filesystems,
+``needs``                 options of ``e3d job`` without which the site refuses a job: account, queue,
+                          filesystems,
                           ranks_per_node
 ``cores``                 of a node; not given: unknown, and not checked
 ``reserved_cores``        of them, kept for the system
 ``hardware_threads``      of a core, where the scheduler counts these as CPUs (1)
-``gpus``, ``tiles``       GPUs of a node as the scheduler counts them; parts of one that a rank can have to itself (1)
-``visible_gpus``          GPUs that a rank sees where the launch line gives it its own; not given: all of the node
+``gpus``, ``tiles``       GPUs of a node as the scheduler counts them; parts of one that a rank can have to
+itself (1)
+``visible_gpus``          GPUs that a rank sees where the launch line gives it its own; not given: all of the
+                          node
 ``queue_option``          of sbatch, where a queue is named: ``--partition`` or ``--qos``
-``select``                PBS: what follows the number of nodes in ``-l select=``; ``select_gpu`` for jobs with GPUs
-``directives``            more lines for the head of the script, without ``#PBS`` or ``#SBATCH``; ``directives_gpu``
+``select``                PBS: what follows the number of nodes in ``-l select=``; ``select_gpu`` for jobs
+                          with GPUs
+``directives``            more lines for the head of the script, without ``#PBS`` or ``#SBATCH``;
+                          ``directives_gpu``
                           more still for jobs with GPUs
 ``modules``               to be loaded
 ``environment``           variables to be exported
-``launch_cpu``,           what stands before ``lmp``, without and with GPUs; see `PLACES` for what stands in braces
+``launch_cpu``,           what stands before ``lmp``, without and with GPUs; see `PLACES` for what stands in
+                          braces
 ``launch_gpu``
-``binding``               ``{binding}`` of a launch line: ``prefix``, ``separator``, cores or masks of the ``ranks`` of
+``binding``               ``{binding}`` of a launch line: ``prefix``, ``separator``, cores or masks of the
+                          ``ranks`` of
                           a node in their order, and how many ``cores`` each has
 ``queues``                by name, the shapes that it takes: ``{nodes: [least, most], hours: most}``
 ``pages``                 page that a key was taken from; ``launch`` stands for both launch lines
-========================  ==========================================================================================
+========================  ====================================================================================
 """
 
 from __future__ import annotations
@@ -47,9 +55,20 @@ from e3d_lmp.errors import E3DError
 
 SCHEDULERS = ("pbs", "slurm", "none")
 NEEDS = ("account", "queue", "filesystems", "ranks_per_node")
-PLACES = ("nodes", "ranks", "ranks_per_node", "threads", "cpus", "cores_per_rank", "cpus_per_rank", "gpus", "binding")
-"""Names in braces in launch lines and ``select``: nodes; ranks of the job and of a node; threads of a rank; ranks x
-threads of a node; cores that a rank of a node can have, and the same in hardware threads; GPUs of a node; binding."""
+PLACES = (
+    "nodes",
+    "ranks",
+    "ranks_per_node",
+    "threads",
+    "cpus",
+    "cores_per_rank",
+    "cpus_per_rank",
+    "gpus",
+    "binding",
+)
+"""Names in braces in launch lines and ``select``: nodes; ranks of the job and of a node; threads of a rank;
+ranks x threads of a node; cores that a rank of a node can have, and the same in hardware threads; GPUs of a
+node; binding."""
 
 _WITH_PLACES = ("launch_cpu", "launch_gpu", "select", "select_gpu", "directives", "directives_gpu")
 _INTEGERS = ("cores", "reserved_cores", "hardware_threads", "gpus", "tiles", "visible_gpus")
@@ -109,7 +128,9 @@ class Machine:
 
     @property
     def usable_cores(self) -> int | None:
-        """Cores of a node that a job may use; None: unknown. Those of this computer where there is no scheduler."""
+        """Cores of a node that a job may use; None: unknown. Those of this computer where there is no
+        scheduler.
+        """
         if self.cores is None:
             return len(os.sched_getaffinity(0)) if self.scheduler == "none" else None
         return self.cores - self.reserved_cores
@@ -134,7 +155,8 @@ def user_file() -> Path:
 
 
 def load_machines(own: Path | None = None) -> dict[str, Machine]:
-    """All machines by name, the user's own first in the order of their file; one of the same name replaces a shipped one.
+    """All machines by name, the user's own first in the order of their file; one of the same name replaces a
+    shipped one.
 
     Parameters
     ----------
@@ -154,7 +176,9 @@ def load_machines(own: Path | None = None) -> dict[str, Machine]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise E3DError(f"{path}: {error}; expected machines as in the machines.yaml that is shipped") from None
+        raise E3DError(
+            f"{path}: {error}; expected machines as in the machines.yaml that is shipped"
+        ) from None
     mine = _read(text, str(path), shipped)
     return {**mine, **{name: one for name, one in shipped.items() if name not in mine}}
 
@@ -167,7 +191,8 @@ def find_machine(name: str, own: Path | None = None) -> Machine:
     near = difflib.get_close_matches(name.lower(), machines, 1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     raise E3DError(
-        f"no machine '{name}'; {hint}there are {', '.join(machines)}; describe one of your own in {own or user_file()}"
+        f"no machine '{name}'; {hint}there are {', '.join(machines)}; describe one of your own in "
+        f"{own or user_file()}"
     )
 
 
@@ -216,7 +241,9 @@ def _value(key: str, value: Any, wrong: Any) -> Any:
     """A value of the file as `Machine` holds it."""
     if key in _INTEGERS:
         if not _is_count(value) or (value < 1 and key not in ("reserved_cores", "gpus")):
-            raise wrong(key, "a whole number" if key in ("reserved_cores", "gpus") else "a whole number from 1")
+            raise wrong(
+                key, "a whole number" if key in ("reserved_cores", "gpus") else "a whole number from 1"
+            )
         return value
     if key in ("needs", "directives", "directives_gpu", "modules"):
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
@@ -273,7 +300,9 @@ def _check_places(machine: Machine, key: str) -> None:
     try:
         names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
     except ValueError as error:
-        raise E3DError(f"{machine.file}: machine '{machine.name}', key '{key}': {error} in '{text}'") from None
+        raise E3DError(
+            f"{machine.file}: machine '{machine.name}', key '{key}': {error} in '{text}'"
+        ) from None
     for name in names:
         if name not in PLACES:
             raise E3DError(
@@ -281,4 +310,6 @@ def _check_places(machine: Machine, key: str) -> None:
                 f"there are {', '.join(PLACES)}"
             )
     if "binding" in names and machine.binding is None:
-        raise E3DError(f"{machine.file}: machine '{machine.name}', key '{key}': {{binding}} needs the key 'binding'")
+        raise E3DError(
+            f"{machine.file}: machine '{machine.name}', key '{key}': {{binding}} needs the key 'binding'"
+        )

@@ -34,7 +34,12 @@ def _is_live(scheduler: str, number: str) -> bool:
         done = _call(["squeue", "--noheader", f"--jobs={number}", "--format=%T"])
         if done.returncode and "Invalid job id" not in done.stderr:
             raise E3DError(f"squeue does not answer: {done.stderr.strip()}")
-        return bool(done.stdout.strip()) and done.stdout.split()[0] in ("PENDING", "RUNNING", "CONFIGURING", "SUSPENDED")
+        return bool(done.stdout.strip()) and done.stdout.split()[0] in (
+            "PENDING",
+            "RUNNING",
+            "CONFIGURING",
+            "SUSPENDED",
+        )
     done = _call(["qstat", number])
     if done.returncode and not any(text in done.stderr for text in ("Unknown Job", "has finished")):
         raise E3DError(f"qstat does not answer: {done.stderr.strip()}")
@@ -56,7 +61,8 @@ def submit_chain(folder: Path, chain: int, say: Callable[[str], None] = print) -
     if alive:
         cancel = _CANCEL[about["scheduler"]]
         raise E3DError(
-            f"{folder}: {len(alive)} jobs of this chain wait or run ({' '.join(alive)}); two chains in one folder would "
+            f"{folder}: {len(alive)} jobs of this chain wait or run ({' '.join(alive)}); two chains in one "
+            f"folder would "
             f"write the same files. Wait, or type: {cancel} {' '.join(alive)}"
         )
     numbers: list[str] = []
@@ -81,7 +87,9 @@ def _submit(scheduler: str, folder: Path, after: Sequence[str]) -> str:
 
 def _call(words: Sequence[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     if shutil.which(words[0]) is None:
-        raise E3DError(f"no '{words[0]}' here: submit from a login node of the machine, or leave out --submit")
+        raise E3DError(
+            f"no '{words[0]}' here: submit from a login node of the machine, or leave out --submit"
+        )
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
 
 

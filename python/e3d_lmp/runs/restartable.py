@@ -1,7 +1,7 @@
 """What an input has to offer so that one job can go on where the one before it stopped.
 
-LAMMPS cannot go on by itself: after ``read_restart`` an input has to leave out what only a beginning needs, and to name its
-last step. So an input says these lines, in plain LAMMPS, and `e3d job` sets the variables::
+LAMMPS cannot go on by itself: after ``read_restart`` an input has to leave out what only a beginning needs,
+and to name its last step. So an input says these lines, in plain LAMMPS, and `e3d job` sets the variables::
 
     variable part       index 1              # 1 begins; 2, 3, ... go on from ${restart}
     variable restart    index none
@@ -14,8 +14,8 @@ last step. So an input says these lines, in plain LAMMPS, and `e3d job` sets the
     restart 5000 ${checkpoint}.a ${checkpoint}.b
     run ${steps} upto
 
-The files are written in turn, so that one of them is whole whenever the run is killed. ``restart`` comes after all that only
-part 1 does: a file from the middle of a minimisation would be taken for one of the run.
+The files are written in turn, so that one of them is whole whenever the run is killed. ``restart`` comes
+after all that only part 1 does: a file from the middle of a minimisation would be taken for one of the run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,17 @@ from e3d_lmp.simulate import read_commands
 CHECKPOINT = "restart"
 """What the names of a job's restart files begin with: ``restart.a``, ``.b``, ``.end`` and ``.start``."""
 
-_HARMLESS = ("print", "variable", "log", "echo", "info", "thermo", "thermo_style", "thermo_modify", "write_data")
+_HARMLESS: tuple[str, ...] = (
+    "print",
+    "variable",
+    "log",
+    "echo",
+    "info",
+    "thermo",
+    "thermo_style",
+    "thermo_modify",
+    "write_data",
+)
 _HARMLESS += ("write_dump", "undump", "label", "timer")
 _FRESH = re.compile(r"\b(minimize|velocity\s+\S+\s+create|create_atoms|reset_timestep)\b")
 _FILE_COMMANDS = ("read_data", "include", "molecule")
@@ -69,7 +79,8 @@ class JobInput:
         if self.missing:
             raise E3DError(
                 f"{why}, and {self.path.name} cannot go on from a restart file: it has no "
-                f"{' and no '.join(repr(line) for line in self.missing)}; see 'What an input has to offer' in "
+                f"{' and no '.join(repr(line) for line in self.missing)}; see 'What an input has to offer' "
+                f"in "
                 "docs/production.md"
             )
 
@@ -80,7 +91,8 @@ def read_input(path: Path) -> JobInput:
     Raises
     ------
     E3DError
-        The file cannot be read; it has a ``clear`` or a ``quit``, after which nobody can tell how the run ended; or its
+        The file cannot be read; it has a ``clear`` or a ``quit``, after which nobody can tell how the run
+        ended; or its
         ``restart`` command stands before something that only a beginning does.
     """
     commands = [_without_comment(line) for line in read_commands(path)]
@@ -90,13 +102,23 @@ def read_input(path: Path) -> JobInput:
             variables.setdefault(words[1], " ".join(words[3:]).strip("\"'"))
     for line in commands:
         if re.search(r"(^|\")\s*(clear|quit)\b", line):
-            raise E3DError(f"{path}: '{line.strip()}': a job cannot tell how a run ends after clear or quit; leave it out")
+            raise E3DError(
+                f"{path}: '{line.strip()}': a job cannot tell how a run ends after clear or quit; leave it "
+                f"out"
+            )
     text = "\n".join(commands)
-    missing = tuple(line for pattern, line in _needed(variables) if not re.search(pattern, text, re.MULTILINE))
+    missing = tuple(
+        line for pattern, line in _needed(variables) if not re.search(pattern, text, re.MULTILINE)
+    )
     if not missing:
         _check_order(path, commands)
     return JobInput(
-        path.resolve(), variables, missing, "steps" in variables, _after_last_run(commands), tuple(_files(commands))
+        path.resolve(),
+        variables,
+        missing,
+        "steps" in variables,
+        _after_last_run(commands),
+        tuple(_files(commands)),
     )
 
 
@@ -115,11 +137,19 @@ def _without_comment(line: str) -> str:
 
 def _needed(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """A pattern and the line that would match it, of everything that a restartable input has."""
-    for name, example in (("part", "1"), ("restart", "none"), ("checkpoint", CHECKPOINT), ("steps", "100000")):
+    for name, example in (
+        ("part", "1"),
+        ("restart", "none"),
+        ("checkpoint", CHECKPOINT),
+        ("steps", "100000"),
+    ):
         if name not in variables:
             yield r"(?!)", f"variable {name} index {example}"
     yield r"read_restart\s+\$\{restart\}", "read_restart ${restart}"
-    yield r"^\s*restart\s.*\$\{checkpoint\}\.a\s+\$\{checkpoint\}\.b", "restart 5000 ${checkpoint}.a ${checkpoint}.b"
+    yield (
+        r"^\s*restart\s.*\$\{checkpoint\}\.a\s+\$\{checkpoint\}\.b",
+        "restart 5000 ${checkpoint}.a ${checkpoint}.b",
+    )
     yield r"\brun\s+\$\{steps\}\s+upto\b", "run ${steps} upto"
 
 
@@ -129,13 +159,16 @@ def _check_order(path: Path, commands: list[str]) -> None:
         seen = seen or re.match(r"\s*restart\s", line) is not None
         if seen and (match := _FRESH.search(line)):
             raise E3DError(
-                f"{path}: '{match.group(0)}' stands after 'restart': a file written in between would be taken for one of "
+                f"{path}: '{match.group(0)}' stands after 'restart': a file written in between would be "
+                f"taken for one of "
                 "the run; put the 'restart' line below it"
             )
 
 
 def _after_last_run(commands: list[str]) -> str | None:
-    last = max((k for k, line in enumerate(commands) if re.search(r"(^|\")\s*run\s", line)), default=len(commands))
+    last = max(
+        (k for k, line in enumerate(commands) if re.search(r"(^|\")\s*run\s", line)), default=len(commands)
+    )
     for line in commands[last + 1 :]:
         if line.split()[0] not in _HARMLESS:
             return line.strip()
@@ -166,7 +199,9 @@ def expanded(text: str, variables: Mapping[str, str]) -> str | None:
 
 
 def absolute_paths(values: Mapping[str, str], here: Path) -> dict[str, str]:
-    """Variables whose value names a file or folder seen from `here`, with its absolute path; jobs run elsewhere."""
+    """Variables whose value names a file or folder seen from `here`, with its absolute path; jobs run
+    elsewhere.
+    """
     found = {}
     for name, value in values.items():
         if value and "$" not in value and not _is_number(value) and (here / value).exists():
@@ -190,8 +225,10 @@ def check_files(job_input: JobInput, variables: Mapping[str, str]) -> None:
             continue
         if not Path(path).is_absolute():
             raise E3DError(
-                f"{job_input.path.name}: '{word}' is '{path}', which the job, in a folder of its own, would not find; name "
-                f"it by a variable, e.g. 'variable data index {path}', and give '-v data FILE' or call from where it is seen"
+                f"{job_input.path.name}: '{word}' is '{path}', which the job, in a folder of its own, would "
+                f"not find; name "
+                f"it by a variable, e.g. 'variable data index {path}', and give '-v data FILE' or call from "
+                f"where it is seen"
             )
         if not Path(path).exists():
             raise E3DError(f"{job_input.path.name}: no file '{path}' ('{word}')")
