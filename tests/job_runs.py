@@ -16,6 +16,8 @@ import numpy as np
 from ase import Atoms
 from ase.build import molecule
 
+from e3d_lmp.runs.progress import progress_of
+from e3d_lmp.training.folder_lock import is_locked
 from lammps_runs import read_dump, write_data
 
 ELEMENTS = ("C", "H", "O")
@@ -49,6 +51,9 @@ run           ${steps} upto
 write_dump    all custom final.dump id type x y z vx vy vz modify sort id format float %.17g
 """
 """LAMMPS input that offers what `e3d job` asks of a restartable one."""
+
+SLOW = INPUT.replace("${steps} upto", '${steps} upto every 50 "shell sleep 1"')
+"""The same, which takes at least 0.02 s for a step however fast the machine is."""
 
 
 def write_input(folder: Path, model: Path, text: str = INPUT, every: int = 2) -> Path:
@@ -114,8 +119,6 @@ def kill_when(command: Sequence[str], folder: Path, when: Callable[[], bool], ti
 
 def is_busy(folder: Path) -> bool:
     """Whether a process holds a lock anywhere below `folder`."""
-    from e3d_lmp.training.folder_lock import is_locked
-
     return any(is_locked(path.parent) for path in folder.rglob(".lock"))
 
 
@@ -128,16 +131,8 @@ def wait_for(what: Callable[[], object], name: str, timeout: float = 120.0) -> N
 
 
 def last_step(folder: Path) -> int:
-    """Step that the newest log of a job has come to; -1 before the first."""
-    from e3d_lmp.runs.job import job_logs
-
-    steps = [-1]
-    for path in job_logs(folder):
-        for line in path.read_text(errors="replace").splitlines():
-            words = line.split()
-            if len(words) > 4 and words[0].isdigit():
-                steps.append(int(words[0]))
-    return steps[-1]
+    """Step that a job has come to; -1 before the first."""
+    return progress_of(folder).step
 
 
 def final_state(folder: Path) -> np.ndarray:

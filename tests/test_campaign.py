@@ -19,6 +19,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.maps import read_map
 from e3d_lmp.runs import campaign_run, workers
 from e3d_lmp.runs.campaign import make_plan, open_plan, read_campaign, write_members
+from e3d_lmp.training.folder_lock import is_locked
 from job_runs import INPUT, e3d, final_state, kill_when, last_step, run_script, wait_for, write_input
 
 CAMPAIGN = """\
@@ -271,7 +272,7 @@ def test_cancelled_and_interrupted(file: Path, tmp_path: Path) -> None:
             done = e3d("campaign", "cancel", folder, "temp=600", folder=tmp_path)
             assert "temp=600: cancelled, and ends" in done.stdout
             wait_for(
-                lambda: states(folder)["temp=600"] == "cancelled" and not _works(members / "temp=600"),
+                lambda: states(folder)["temp=600"] == "cancelled" and not is_locked(members / "temp=600"),
                 "its end",
             )
             assert states(folder)["temp=300"] == "running"
@@ -281,18 +282,12 @@ def test_cancelled_and_interrupted(file: Path, tmp_path: Path) -> None:
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-    wait_for(lambda: not _works(members / "temp=300"), "the end of the members")
+    wait_for(lambda: not is_locked(members / "temp=300"), "the end of the members")
     assert states(folder) == {"temp=300": "stopped", "temp=600": "cancelled"}
     steps = last_step(members / "temp=300") + 100
     file.write_text(file.read_text().replace("steps: 100000", f"steps: {steps}"))
     done = e3d("campaign", "run", file, "-o", folder, folder=tmp_path)
     assert done.returncode == 0 and "1 cancelled, 1 finished" in done.stdout, done.stdout + done.stderr
-
-
-def _works(folder: Path) -> bool:
-    from e3d_lmp.training.folder_lock import is_locked
-
-    return is_locked(folder)
 
 
 def test_without_parsl_members_run_one_after_the_other(

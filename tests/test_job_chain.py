@@ -17,7 +17,7 @@ import pytest
 from bond_runs import read_events, read_species, same_events
 from e3d_lmp.maps import EnergyMap, read_map
 from e3d_lmp.runs.restartable import read_input
-from job_runs import INPUT, e3d, final_state, kill_when, last_step, run_script, wait_for, write_input
+from job_runs import INPUT, SLOW, e3d, final_state, kill_when, last_step, run_script, wait_for, write_input
 
 RANKS = ("--ranks-per-node", "2")
 DRIFT = 1e-6
@@ -104,14 +104,17 @@ def test_both_restart_files_cut_off_begins_anew(tmp_path: Path, whole: Path) -> 
     check_same_end(folder, whole)
 
 
-def test_the_time_limit_ends_each_job_and_the_chain_says_when_it_is_done(tmp_path: Path, whole: Path) -> None:
-    """Each job gets about 4 s: LAMMPS stops by itself, writes a last restart file, and nothing is made
+def test_the_time_limit_ends_each_job_and_the_chain_says_when_it_is_done(
+    tmp_path: Path, whole: Path, model_files
+) -> None:
+    """Each job gets about 10 s: LAMMPS stops by itself, writes a last restart file, and nothing is made
     twice.
     """
     folder = tmp_path / "chain"
-    here = whole.parent
-    hours = f"{8 / 3600:.6f}"
-    words = ("--hours", hours, "--margin", f"{4 / 60:.6f}", "--chain", "30", "--submit", *RANKS)
+    here = tmp_path / "slow"
+    write_input(here, model_files("morse-cho"), SLOW)
+    limit = ("--hours", f"{14 / 3600:.6f}", "--margin", f"{4 / 60:.6f}")
+    words = (*limit, "--chain", "30", "--submit", *RANKS)
     done = e3d("job", here / "in.hot", "-o", folder, *words, folder=here)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the time limit was reached: step" in done.stdout and "finished: step 600 of 600" in done.stdout

@@ -194,7 +194,7 @@ def _cluster(campaign: Campaign, job: Job) -> Any:
             cmd_timeout=60,
             **common,
         )
-    return MPIExecutor(
+    executor = MPIExecutor(
         label=machine.scheduler,
         provider=provider,
         max_workers_per_block=campaign.members_per_job,
@@ -205,3 +205,6 @@ def _cluster(campaign: Campaign, job: Job) -> Any:
         heartbeat_threshold=60,
         block_error_handler=False,
     )
+    # Beside this Python: its environment need not be activated. (MPIExecutor's own argument takes no list.)
+    executor.interchange_launch_cmd = [sys.executable, str(Path(sys.executable).parent / "interchange.py")]
+    return executor
