@@ -77,7 +77,7 @@ CAMPAIGN = """\
 input: in.hot
 variables:
   seed: [1, 2, 3, 4]
-  steps: 600
+  steps: 300
 machine: slurm
 ranks_per_node: 1
 hours: 0.2
@@ -115,8 +115,8 @@ def test_a_campaign_through_sbatch_with_a_controller_that_dies(slurm: Slurm, her
     assert [state_of(one)[0] for one in members] == ["finished", "cancelled", "finished", "finished"]
     wait_for(lambda: not slurm.call("squeue", "-h"), "an empty queue")
     for one in (members[0], *members[2:]):
-        assert read_map(one / "map.e3d").samples == 13
-    assert (members[1] / "job.1.log").exists() and last_step(members[1]) < 600
+        assert read_map(one / "map.e3d").samples == 7
+    assert (members[1] / "job.1.log").exists() and last_step(members[1]) < 300
     report = e3d("campaign", "report", folder, folder=here)
     assert report.returncode == 0 and (folder / "report.html").exists(), report.stderr
 
@@ -127,7 +127,7 @@ def test_members_side_by_side_in_one_job(slurm: Slurm, here: Path) -> None:
     text = CAMPAIGN.replace("seed: [1, 2, 3, 4]", "seed: [1, 2]").replace(
         "at_once: 2", "at_once: 1\nmembers_per_job: 2"
     )
-    file.write_text(text.replace("steps: 600", "steps: 200"))
+    file.write_text(text.replace("steps: 300", "steps: 100"))
     done = e3d("campaign", "run", file, "-o", folder, folder=here, **environment(slurm))
     assert done.returncode == 0 and "2 members: 2 finished" in done.stdout, (
         done.stdout + done.stderr + slurm.logs()

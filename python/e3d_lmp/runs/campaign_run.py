@@ -78,7 +78,7 @@ class Runner:
                     for future in done:
                         name = running.pop(future)
                         if not self._has_ended(name, future):
-                            later[name] = time.monotonic() + POLL
+                            later[name] = time.monotonic() + POLL * 4 ** self._idle.get(name, 0)
                     due = [name for name, at in later.items() if at <= time.monotonic()]
                     waiting += [name for name in due if later.pop(name)]
                     self._look()

@@ -44,10 +44,10 @@ def _tail(path: Path) -> str:
 
 
 def _rows(text: str) -> Iterator[list[str]]:
-    """Words of lines that look like thermo output: a step and numbers only."""
-    for line in text.splitlines():
+    """Words of whole lines that look like thermo output: a step and numbers only."""
+    for line in text.splitlines(keepends=True):
         words = line.split()
-        if len(words) > 1 and words[0].isdigit() and all(map(_is_number, words)):
+        if line.endswith("\n") and len(words) > 1 and words[0].isdigit() and all(map(_is_number, words)):
             yield words
 
 
@@ -95,10 +95,12 @@ def read_thermo(paths: list[Path]) -> Thermo:
     rows: dict[int, list[float]] = {}
     names: list[str] = []
     for path in paths:
-        for head, words in _table(path.read_text(encoding="utf-8", errors="replace")):
+        for k, (head, words) in enumerate(_table(path.read_text(encoding="utf-8", errors="replace"))):
+            step = int(words[0])
             if head != names:
                 names, rows = head, {}
-            step = int(words[0])
+            elif k == 0:  # what the job before made beyond this restart file is made again
+                rows = {before: row for before, row in rows.items() if before < step}
             rows[step] = [float(word) for word in words]
     order = sorted(rows)
     table = np.array([rows[step] for step in order]).reshape(len(order), len(names))

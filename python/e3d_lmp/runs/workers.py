@@ -159,7 +159,7 @@ def _cluster(campaign: Campaign, job: Job) -> Any:
     machine, filled = campaign.machine, places(job)
     more = [*machine.directives, *(machine.directives_gpu if job.shape.gpus else ())]
     time = f"{job.limit // 3600:02d}:{job.limit // 60 % 60:02d}:{job.limit % 60:02d}"
-    common = {
+    common: dict[str, Any] = {
         "nodes_per_block": job.shape.nodes * campaign.members_per_job,
         "init_blocks": 0,
         "min_blocks": 0,
@@ -171,7 +171,13 @@ def _cluster(campaign: Campaign, job: Job) -> Any:
         f"export E3D_END=$(($(date +%s) + {job.limit}))",
     }
     if machine.scheduler == "slurm":
-        where = {"qos" if machine.queue_option == "--qos" else "partition": campaign.queue or None}
+        # A member is alone on its nodes. Without this its srun would wait for ever for a step that has ended
+        # while the
+        # controller was away.
+        common["worker_init"] += "\nexport SLURM_OVERLAP=1"
+        where: dict[str, Any] = {
+            "qos" if machine.queue_option == "--qos" else "partition": campaign.queue or None
+        }
         provider: Any = SlurmProvider(
             account=campaign.account or None,
             exclusive=False,
