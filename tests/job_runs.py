@@ -16,8 +16,8 @@ import numpy as np
 from ase import Atoms
 from ase.build import molecule
 
+from e3d_lmp.files import is_locked
 from e3d_lmp.runs.progress import progress_of
-from e3d_lmp.training.folder_lock import is_locked
 from lammps_runs import read_dump, write_data
 
 ELEMENTS = ("C", "H", "O")

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from e3d_lmp.analysis.maps import read_map
 from e3d_lmp.cli import main
 from e3d_lmp.errors import E3DError
-from e3d_lmp.maps import read_map
+from e3d_lmp.files import is_locked
 from e3d_lmp.runs import campaign_run, workers
 from e3d_lmp.runs.campaign import make_plan, open_plan, read_campaign, write_members
-from e3d_lmp.training.folder_lock import is_locked
 from job_runs import INPUT, e3d, final_state, kill_when, last_step, run_script, wait_for, write_input
 
 CAMPAIGN = """\

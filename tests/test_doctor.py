@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from e3d_lmp import doctor, plugin
-from e3d_lmp.doctor import BROKEN, NOTE, OK, Finding
+from e3d_lmp import plugin
+from e3d_lmp.commands import doctor
+from e3d_lmp.commands.doctor import BROKEN, NOTE, OK, Finding
 
 ModelFiles = Callable[..., Path]
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from bond_runs import read_events, read_species, same_events
-from e3d_lmp.maps import EnergyMap, read_map
+from e3d_lmp.analysis.maps import EnergyMap, read_map
 from e3d_lmp.runs.restartable import read_input
 from job_runs import INPUT, SLOW, e3d, final_state, kill_when, last_step, run_script, wait_for, write_input
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from e3d_lmp.maps import read_map
+from e3d_lmp.analysis.maps import read_map
 from e3d_lmp.runs.campaign import open_plan
 from e3d_lmp.runs.campaign_run import cancel_members
 from e3d_lmp.runs.job import read_about, state_of

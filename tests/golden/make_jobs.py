@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from e3d_lmp import __version__
 from e3d_lmp.runs.job import Job, render_script, shape_for
 from e3d_lmp.runs.machines import find_machine
 from e3d_lmp.runs.restartable import read_input
+from e3d_lmp.version import __version__
 
 HERE = Path(__file__).parent / "jobs"
 SITE = {

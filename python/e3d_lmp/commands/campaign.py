@@ -8,6 +8,7 @@ from pathlib import Path
 
 from e3d_lmp.commands.job import choose_kokkos, choose_lmp, choose_setup
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import locked
 from e3d_lmp.runs.campaign import make_plan, open_plan, read_campaign, write_members
 from e3d_lmp.runs.campaign_results import (
     REPORT,
@@ -22,7 +23,6 @@ from e3d_lmp.runs.campaign_run import Interrupted, Runner, cancel_members, check
 from e3d_lmp.runs.watch import PAGE, write_watch_page
 from e3d_lmp.runs.workers import open_workers
 from e3d_lmp.tables import format_table
-from e3d_lmp.training.folder_lock import locked
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130

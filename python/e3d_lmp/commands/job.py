@@ -9,7 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from e3d_lmp.doctor import find_program
+from e3d_lmp.commands.doctor import find_program
 from e3d_lmp.errors import E3DError
 from e3d_lmp.runs.job import (
     SCRIPT,
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--chain", type=int, default=1, metavar="N", help="jobs that follow each other (default: 1)"
     )
     parser.add_argument(
-        "-v", dest="variables", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        "-v", "--var", dest="variables", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
         help="index variable of the input, as of lmp; may be repeated",
     )  # fmt: skip
     parser.add_argument("-o", "--output", metavar="DIR", help="folder of the job (default: the input's name)")

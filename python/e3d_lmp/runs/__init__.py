@@ -1,3 +1,17 @@
-"""LAMMPS runs: job scripts for machines and schedulers, chains of jobs, campaigns, and pages that follow
-them.
+"""LAMMPS runs: driven from Python, as jobs of a scheduler, as campaigns of many jobs.
+
+==================  ========================================================================================
+`simulate`          a LAMMPS input whose edges arrive while it runs
+`insitu`            the fixes of the plugin that gather while it runs
+`machines`          what a job has to know of a machine, from ``machines.yaml``
+`restartable`       what an input offers so that a run can go on
+`job`               job scripts, from ``job.sh``, and their folders
+`queue`             jobs handed to a scheduler, and asked after
+`progress`          how far a run has come, by its logs
+`campaign`          a matrix of variables times an input, and what a changed file makes of it
+`workers`           where members of a campaign run (Parsl); `shell_task` is what it sends to nodes
+`campaign_run`      members brought to their end
+`campaign_results`  what members have found, put together; the report
+`watch`             a page that follows a job or a campaign
+==================  ========================================================================================
 """

@@ -22,7 +22,6 @@ without `steps`, so that more steps or more values make no other campaign of tho
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -31,9 +30,8 @@ from typing import Any
 
 import yaml
 
-from e3d_lmp.atomic import atomic_path, make_folder
 from e3d_lmp.errors import E3DError
-from e3d_lmp.file_hash import sha256_of
+from e3d_lmp.files import make_folder, read_json, sha256_of, write_json
 from e3d_lmp.runs.job import Job, check_needs, parse_hours, shape_for, state_of, with_paths, write_job
 from e3d_lmp.runs.job import read_about as read_job
 from e3d_lmp.runs.machines import Machine, find_machine
@@ -331,7 +329,7 @@ def read_about(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / ABOUT
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = read_json(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -352,8 +350,7 @@ def _write_about(folder: Path, campaign: Campaign, plan: Plan, digest: str) -> N
         "members": plan.members,
         "dropped": plan.dropped,
     }
-    with atomic_path(folder / ABOUT) as partial:
-        partial.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / ABOUT, tree)
 
 
 def _settings(campaign: Campaign) -> dict[str, Any]:

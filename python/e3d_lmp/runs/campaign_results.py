@@ -13,21 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from e3d_lmp.atomic import make_folder
+from e3d_lmp.analysis.events import FORMAT as EVENTS
+from e3d_lmp.analysis.events import Events, event_columns, event_table, read_events
+from e3d_lmp.analysis.maps import FORMAT as MAP
+from e3d_lmp.analysis.maps import EnergyMap, read_map, write_map
+from e3d_lmp.analysis.species import FORMAT as SPECIES
+from e3d_lmp.analysis.species import Species, read_species
 from e3d_lmp.errors import E3DError
-from e3d_lmp.events import FORMAT as EVENTS
-from e3d_lmp.events import Events, event_columns, event_table, read_events
 from e3d_lmp.figures import plot_map_grid
-from e3d_lmp.html_page import Section, Table, picture, write_page
-from e3d_lmp.maps import FORMAT as MAP
-from e3d_lmp.maps import EnergyMap, read_map, write_map
-from e3d_lmp.report_sections import number, rows_table
+from e3d_lmp.files import make_folder
 from e3d_lmp.runs.campaign import MERGED, Plan
 from e3d_lmp.runs.job import job_logs, state_of
 from e3d_lmp.runs.progress import last_line, progress_of
-from e3d_lmp.species import FORMAT as SPECIES
-from e3d_lmp.species import Species, read_species
 from e3d_lmp.tables import Column, Row, write_csv
+from e3d_lmp.web.report_html import Section, Table, picture, write_page
+from e3d_lmp.web.report_sections import number, rows_table
 
 REPORT = "report.html"
 _FORMULAS = 8  # in the table of molecules

@@ -20,7 +20,6 @@ the one that
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import subprocess
@@ -30,13 +29,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from e3d_lmp import __version__
-from e3d_lmp.atomic import atomic_path, make_folder
 from e3d_lmp.errors import E3DError
-from e3d_lmp.file_hash import sha256_of
+from e3d_lmp.files import atomic_path, is_locked, make_folder, read_json, sha256_of, write_json
 from e3d_lmp.runs.machines import Machine
 from e3d_lmp.runs.restartable import CHECKPOINT, JobInput, absolute_paths, check_files
-from e3d_lmp.training.folder_lock import is_locked
+from e3d_lmp.version import __version__
 
 FORMAT = "e3d-job/1"
 ABOUT, SCRIPT, WRAPPER = "job.json", "job.sh", "job.in"
@@ -373,7 +370,7 @@ def read_about(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / ABOUT
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = read_json(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -385,8 +382,7 @@ def read_about(folder: Path) -> dict[str, Any] | None:
 
 def write_about(folder: Path, tree: Mapping[str, Any]) -> None:
     """Write ``job.json``, whole or not at all."""
-    with atomic_path(folder / ABOUT) as partial:
-        partial.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / ABOUT, tree)
 
 
 def with_paths(job_input: JobInput, variables: Mapping[str, str], here: Path) -> dict[str, str]:

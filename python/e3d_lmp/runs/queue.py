@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import is_locked
 from e3d_lmp.runs.job import MARKS, SCRIPT, read_about, write_about
-from e3d_lmp.training.folder_lock import is_locked
 
 _SUBMIT = {"slurm": "sbatch", "pbs": "qsub"}
 _CANCEL = {"slurm": "scancel", "pbs": "qdel"}

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -15,18 +14,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from e3d_lmp.atomic import atomic_path
+from e3d_lmp.analysis.events import event_columns, event_table
+from e3d_lmp.analysis.species import SUMMARY, species_table
 from e3d_lmp.errors import E3DError
-from e3d_lmp.events import event_columns, event_table
 from e3d_lmp.figures import plot_events, plot_map_grid, plot_species
 from e3d_lmp.figures.history import plot_lines
-from e3d_lmp.html_page import Picture, Section, Table, picture, write_page
-from e3d_lmp.report_sections import number, rows_table
+from e3d_lmp.files import read_json, write_json
 from e3d_lmp.runs import campaign
 from e3d_lmp.runs.campaign_results import campaign_sections, found_in, members_of, summary
 from e3d_lmp.runs.job import job_logs, read_about, state_of
 from e3d_lmp.runs.progress import progress_of, read_thermo
-from e3d_lmp.species import SUMMARY, species_table
+from e3d_lmp.web.report_html import Picture, Section, Table, picture, write_page
+from e3d_lmp.web.report_sections import number, rows_table
 
 PAGE = "watch.html"
 HISTORY = "watch.json"
@@ -153,12 +152,11 @@ def _remembered(folder: Path, step: int, now: Mapping[str, float]) -> dict[int, 
     """What `HISTORY` holds, with this step; steps beyond it are of a run that was killed after them."""
     path = folder / HISTORY
     try:
-        kept = {int(key): value for key, value in json.loads(path.read_text(encoding="utf-8")).items()}
+        kept = {int(key): value for key, value in read_json(path).items()}
     except (OSError, ValueError, AttributeError):
         kept = {}
     kept = {key: value for key, value in kept.items() if key < step} | {step: dict(now)}
-    with atomic_path(path) as partial_path:
-        partial_path.write_text(json.dumps(kept), encoding="utf-8")
+    write_json(path, kept, indent=None)
     return kept
 
 

@@ -59,7 +59,7 @@ if [[ -n $from ]]; then
   part=$((part + 1))
   echo $part >part.new && mv -f part.new part
 fi
-rm -f restart.a restart.b restart.end stopped
+rm -f restart.a restart.b restart.end stopped stop
 if [[ -f restart.start ]]; then
   is_whole restart.start || { echo "restart.start is damaged" >failed; say "failed: $(<failed)"; exit 1; }
   variables=(-v part $part -v restart restart.start -v checkpoint restart)
@@ -71,17 +71,19 @@ job=1
 while [[ -e job.$job.log || -e job.$job.out ]]; do job=$((job + 1)); done
 say "job $job, part $part${SLURM_JOB_ID:+, Slurm job $SLURM_JOB_ID}${PBS_JOBID:+, PBS job $PBS_JOBID}"
 
-# A job that runs inside an allocation of others (e3d campaign) ends with it.
-if [[ -n ${E3D_END:-} ]]; then
-  left=$((E3D_END - $(date +%s) - (limit - seconds)))
-  ((left < seconds)) && seconds=$left
+# In an allocation that others had before (e3d campaign) there is less time.
+end=${E3D_END:-$(($(date +%s) - SECONDS + limit))}
+left=$((end - $(date +%s) - (limit - seconds)))
+if ((left < 1)); then
+  say "no time is left in this allocation"
+  exit 75
 fi
 started=$SECONDS
-launch -in job.in -log job.$job.log "${variables[@]}" -v e3d_seconds $((seconds - SECONDS)) >job.$job.out 2>&1 &
+launch -in job.in -log job.$job.log "${variables[@]}" -v e3d_seconds $((left < seconds ? left : seconds)) >job.$job.out 2>&1 &
 run=$!
 trap 'kill $run 2>/dev/null; wait $run; exit 143' TERM INT
 while kill -0 $run 2>/dev/null; do
-  [[ -f cancelled ]] && kill $run
+  [[ -f cancelled || -f stop ]] && kill $run
   sleep 5 9>&- &
   wait -n $run $! 2>/dev/null
 done
@@ -93,9 +95,11 @@ if [[ -f cancelled ]]; then
   exit 1
 elif [[ -f finished ]]; then
   say "finished: $(<finished)"
+elif [[ -f stop ]]; then
+  say "stopped on request; the next job goes on from ${from:-the start}"
 elif ((code == 0)); then
   say "the time limit was reached: $([[ -f stopped ]] && cat stopped)"
-  if [[ -z $(newest) ]]; then
+  if [[ -z $(newest) && (-z ${E3D_END:-} || $left -ge $seconds) ]]; then
     echo "job $job wrote no restart file within its $limit s: let the input write them more often, or ask for more time" >failed
     say "failed: $(<failed)"
     exit 1
