@@ -33,6 +33,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.files import atomic_path, is_locked, make_folder, read_json, sha256_of, write_json
 from e3d_lmp.runs.machines import Machine
 from e3d_lmp.runs.restartable import CHECKPOINT, JobInput, absolute_paths, check_files
+from e3d_lmp.templates import fill
 from e3d_lmp.version import __version__
 
 FORMAT = "e3d-job/1"
@@ -236,8 +237,6 @@ def places(job: Job) -> dict[str, str]:
 
 def render_script(job: Job) -> str:
     """The job script, ``job.sh``."""
-    import jinja2
-
     machine, filled = job.machine, places(job)
     launch = (machine.launch_gpu if job.shape.gpus else machine.launch_cpu).format_map(filled)
     if job.shares:
@@ -250,23 +249,21 @@ def render_script(job: Job) -> str:
     for name, value in job.variables.items():
         options += ["-v", name, shlex.quote(value)]
     text = resources.files("e3d_lmp").joinpath("runs").joinpath("job.sh").read_text(encoding="utf-8")
-    template = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    ).from_string(text)
-    return template.render(
-        shell="#!/bin/bash" if machine.scheduler == "none" else "#!/bin/bash -l",
-        head=_head(job, filled),
-        title=machine.title,
-        version=__version__,
-        folder=shlex.quote(str(job.folder)),
-        environment=environment,
-        lmp=shlex.quote(job.lmp),
-        limit=job.limit,
-        seconds=job.seconds,
-        launch=launch,
-        options=" ".join(options),
-        poll=_POLL if machine.scheduler != "none" else 1,
-    )
+    values = {
+        "shell": "#!/bin/bash" if machine.scheduler == "none" else "#!/bin/bash -l",
+        "head": _head(job, filled),
+        "title": machine.title,
+        "version": __version__,
+        "folder": shlex.quote(str(job.folder)),
+        "environment": environment,
+        "lmp": shlex.quote(job.lmp),
+        "limit": job.limit,
+        "seconds": job.seconds,
+        "launch": launch,
+        "options": " ".join(options),
+        "poll": _POLL if machine.scheduler != "none" else 1,
+    }
+    return fill(text, values)
 
 
 def _head(job: Job, filled: Mapping[str, str]) -> list[str]:
