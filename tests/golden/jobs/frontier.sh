@@ -56,9 +56,11 @@ part=1
 [[ -f part ]] && part=$(<part)
 from=$(newest)
 if [[ -n $from ]]; then
-  mv -f $from restart.start
   part=$((part + 1))
-  echo $part >part.new && mv -f part.new part
+  echo $part >part.new && mv -f part.new part && mv -f $from restart.start || {
+    say "cannot write in $PWD: is the disk full?"
+    exit 1
+  }
 fi
 rm -f restart.a restart.b restart.end stopped stop
 if [[ -f restart.start ]]; then
@@ -90,6 +92,9 @@ while kill -0 $run 2>/dev/null; do
 done
 wait $run
 code=$?
+next=$(newest)
+after="the next job goes on from ${next:-restart.start}"
+[[ -n $next || -f restart.start ]] || after="the next job begins anew"
 
 if [[ -f cancelled ]]; then
   say "cancelled: $(<cancelled)"
@@ -97,21 +102,21 @@ if [[ -f cancelled ]]; then
 elif [[ -f finished ]]; then
   say "finished: $(<finished)"
 elif [[ -f stop ]]; then
-  say "stopped on request; the next job goes on from ${from:-the start}"
+  say "stopped on request; $after"
 elif ((code == 0)); then
   say "the time limit was reached: $([[ -f stopped ]] && cat stopped)"
-  if [[ -z $(newest) && (-z ${E3D_END:-} || $left -ge $seconds) ]]; then
+  if [[ -z $next && (-z ${E3D_END:-} || $left -ge $seconds) ]]; then
     echo "job $job wrote no restart file within its $limit s: let the input write them more often, or ask for more time" >failed
     say "failed: $(<failed)"
     exit 1
   fi
-  say "the next job goes on from there"
+  say "$after"
 elif grep -q '^ERROR' job.$job.log 2>/dev/null || grep -q '^ERROR' job.$job.out; then
   echo "job $job: $(cat job.$job.log job.$job.out 2>/dev/null | grep -m 1 '^ERROR')" >failed
   say "failed: $(<failed)"
   exit 1
 else
   say "lmp was ended with code $code after $((SECONDS - started)) s, without an error of its own: $(tail -n 1 job.$job.out)"
-  say "the next job goes on from ${from:-the start}"
+  say "$after"
   exit $code
 fi

@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,9 @@ TEMPERATURES = ("c_thermo_temp", "v_temperature", "v_temp", "c_temp")
 VOLUMES = ("v_volume", "v_vol")
 ENTRIES = {"c": ("123", "456", "789"), "f": ("456",)}
 """Which three entries of a compute (e3d/heat, heat/flux) or of a fix (e3d/hnemd) are a current."""
+
+SAME_CURRENT = 1e-3
+"""Largest difference, by its rms, of a current that was made twice: rounding that has grown since a restart."""
 
 
 @dataclass(frozen=True)
@@ -175,12 +178,40 @@ def read_runs(
     E3DError
         If two files hold the same rows, too.
     """
-    runs = [read_current(path, temperature, volume) for path in paths]
+    runs = without_overlaps([read_current(path, temperature, volume) for path in paths])
     check_distinct(runs)
     if skip:
         for places in chains(runs):
             runs[places[0]] = read_current(paths[places[0]], temperature, volume, skip)
-    return join_parts(runs)
+    return join_parts(without_overlaps(runs))
+
+
+def without_overlaps(runs: Sequence[HeatCurrent]) -> list[HeatCurrent]:
+    """The runs without the rows that a later part made again: those of a job that was killed, from where the
+    next one went on from a restart file.
+
+    Such a part begins within the file before it, with the current of that step to `SAME_CURRENT` of its rms; a
+    run of its own has another one. Temperature and volume stay the means of whole files.
+    """
+    kept = list(runs)
+    for place, before in enumerate(runs):
+        later = [run for run in runs if _is_made_again(before, run)]
+        if later:
+            rows = before.step < min(run.step[0] for run in later)
+            kept[place] = replace(before, step=before.step[rows], current=before.current[rows])
+    return kept
+
+
+def _is_made_again(before: HeatCurrent, run: HeatCurrent) -> bool:
+    """Whether a run begins within another one, with its current."""
+    first = run.step[0]
+    if run.interval != before.interval or not before.step[0] < first <= before.step[-1]:
+        return False
+    at = int(np.searchsorted(before.step, first))
+    rms = float(np.sqrt(np.mean(before.current**2)))
+    return bool(
+        before.step[at] == first and np.abs(before.current[at] - run.current[0]).max() <= SAME_CURRENT * rms
+    )
 
 
 def check_distinct(runs: Sequence[HeatCurrent]) -> None:
