@@ -16,7 +16,6 @@ from e3d_lmp.runs.job import (
     Job,
     check_needs,
     job_name,
-    kokkos_devices,
     parse_hours,
     queue_warning,
     render_script,
@@ -26,6 +25,7 @@ from e3d_lmp.runs.job import (
     with_paths,
     write_job,
 )
+from e3d_lmp.runs.lammps_program import ask_program
 from e3d_lmp.runs.machines import Machine, find_machine, load_machines
 from e3d_lmp.runs.queue import live_jobs, run_chain, submit_chain
 from e3d_lmp.runs.restartable import read_input
@@ -179,16 +179,15 @@ def choose_kokkos(given: bool | None, lmp: str, gpus: int) -> bool:
     """Whether to ask LAMMPS for KOKKOS: as given, or by what it says that it was built with."""
     if given is not None:
         return given
-    devices = kokkos_devices(lmp)
-    if devices is None:
+    program = ask_program(lmp)
+    if program is None:
         _warn(f"'{lmp}' cannot be asked here whether it has KOKKOS: written without; if it has, add --kokkos")
-    elif devices and gpus and not any(one in devices for one in ("CUDA", "HIP", "SYCL")):
-        _warn(
-            f"KOKKOS of '{lmp}' was built for no GPU ({devices}): written without; with --kokkos it is "
-            "asked for"
-        )
         return False
-    return bool(devices)
+    built = program.kokkos.backends if program.kokkos else ""
+    if built and gpus and not any(one in built for one in ("CUDA", "HIP", "SYCL")):
+        _warn(f"KOKKOS of '{lmp}' was built for no GPU ({built}): written without; --kokkos asks for it")
+        return False
+    return bool(built)
 
 
 def choose_setup(lmp: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 ==================  ========================================================================================
 `simulate`          a LAMMPS input whose edges arrive while it runs
 `insitu`            the fixes of the plugin that gather while it runs
+`lammps_program`    what a LAMMPS program says of itself, and whether the plugin fits it
 `machines`          what a job has to know of a machine, from ``machines.yaml``
 `restartable`       what an input offers so that a run can go on
 `job`               job scripts, from ``job.sh``, and their folders

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -201,20 +200,6 @@ def queue_warning(machine: Machine, queue: str, nodes: int, hours: float) -> str
         f"not "
         f"{nodes} nodes for {hours:g} h"
     )
-
-
-def kokkos_devices(lmp: str) -> str | None:
-    """What KOKKOS of a LAMMPS was built for, e.g. ``CUDA OpenMP Serial``; empty: it has none; None: it cannot
-    be run here.
-    """
-    try:
-        done = subprocess.run([lmp, "-h"], capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    if done.returncode:
-        return None
-    found = re.search(r"^KOKKOS package API:(.*)$", done.stdout, re.MULTILINE)
-    return found.group(1).strip() if found else ""
 
 
 def places(job: Job) -> dict[str, str]:
