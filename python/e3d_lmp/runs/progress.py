@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from e3d_lmp.runs.job import job_logs
+from e3d_lmp.runs.job_folder import job_logs
 
 _TAIL = 65536  # bytes of a log that are looked at for its last lines
 

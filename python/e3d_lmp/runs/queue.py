@@ -9,7 +9,8 @@ from pathlib import Path
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import is_locked
-from e3d_lmp.runs.job import MARKS, SCRIPT, read_about, write_about
+from e3d_lmp.runs.job import SCRIPT
+from e3d_lmp.runs.job_folder import MARKS, read_about, write_about
 
 _SUBMIT = {"slurm": "sbatch", "pbs": "qsub"}
 _CANCEL = {"slurm": "scancel", "pbs": "qdel"}
@@ -62,8 +63,7 @@ def submit_chain(folder: Path, chain: int, say: Callable[[str], None] = print) -
         cancel = _CANCEL[about["scheduler"]]
         raise E3DError(
             f"{folder}: {len(alive)} jobs of this chain wait or run ({' '.join(alive)}); two chains in one "
-            f"folder would "
-            f"write the same files. Wait, or type: {cancel} {' '.join(alive)}"
+            f"folder would write the same files. Wait, or type: {cancel} {' '.join(alive)}"
         )
     numbers: list[str] = []
     for _ in range(chain):

@@ -80,8 +80,7 @@ class JobInput:
             raise E3DError(
                 f"{why}, and {self.path.name} cannot go on from a restart file: it has no "
                 f"{' and no '.join(repr(line) for line in self.missing)}; see 'What an input has to offer' "
-                f"in "
-                "docs/production.md"
+                "in docs/production.md"
             )
 
 
@@ -92,8 +91,7 @@ def read_input(path: Path) -> JobInput:
     ------
     E3DError
         The file cannot be read; it has a ``clear`` or a ``quit``, after which nobody can tell how the run
-        ended; or its
-        ``restart`` command stands before something that only a beginning does.
+        ended; or its ``restart`` command stands before something that only a beginning does.
     """
     commands = [_without_comment(line) for line in read_commands(path)]
     variables: dict[str, str] = {}
@@ -160,8 +158,7 @@ def _check_order(path: Path, commands: list[str]) -> None:
         if seen and (match := _FRESH.search(line)):
             raise E3DError(
                 f"{path}: '{match.group(0)}' stands after 'restart': a file written in between would be "
-                f"taken for one of "
-                "the run; put the 'restart' line below it"
+                "taken for one of the run; put the 'restart' line below it"
             )
 
 
@@ -226,9 +223,8 @@ def check_files(job_input: JobInput, variables: Mapping[str, str]) -> None:
         if not Path(path).is_absolute():
             raise E3DError(
                 f"{job_input.path.name}: '{word}' is '{path}', which the job, in a folder of its own, would "
-                f"not find; name "
-                f"it by a variable, e.g. 'variable data index {path}', and give '-v data FILE' or call from "
-                f"where it is seen"
+                f"not find; name it by a variable, e.g. 'variable data index {path}', and give '-v data "
+                "FILE' or call from where it is seen"
             )
         if not Path(path).exists():
             raise E3DError(f"{job_input.path.name}: no file '{path}' ('{word}')")

@@ -22,7 +22,7 @@ from e3d_lmp.figures.history import plot_lines
 from e3d_lmp.files import read_json, write_json
 from e3d_lmp.runs import campaign
 from e3d_lmp.runs.campaign_results import campaign_sections, found_in, members_of, summary
-from e3d_lmp.runs.job import job_logs, read_about, state_of
+from e3d_lmp.runs.job_folder import job_logs, read_about, state_of
 from e3d_lmp.runs.progress import progress_of, read_thermo
 from e3d_lmp.web.report_html import Picture, Section, Table, picture, write_page
 from e3d_lmp.web.report_sections import number, rows_table

@@ -39,6 +39,13 @@ class Workers(Protocol):
         """Run a member's script; the result does not say how it ended, the files in its folder do."""
 
 
+def refusal(problem: BaseException | None) -> str:
+    """What the scheduler said when it took no job at all, from the exception of a member; else empty."""
+    if type(problem).__name__ != "BadStateException":  # of Parsl, which is not always there
+        return ""
+    return " ".join(str(problem).split())
+
+
 def has_parsl() -> bool:
     """Whether Parsl is installed."""
     return importlib.util.find_spec("parsl") is not None
@@ -73,8 +80,7 @@ def open_workers(campaign: Campaign, job: Job, folder: Path) -> Iterator[Workers
     else:
         raise E3DError(
             f"members on {campaign.machine.name} need Parsl; type: pip install 'e3d-lmp[campaign]', or "
-            f"submit each of "
-            "them with e3d job"
+            "submit each of them with e3d job"
         )
 
 
@@ -128,9 +134,7 @@ def _parsl(campaign: Campaign, job: Job, folder: Path) -> Iterator[Workers]:
 
 
 def _command(folder: Path) -> str:
-    """The command of a member; where members share an allocation, with the nodes that Parsl has chosen for
-    it.
-    """
+    """The command of a member; where members share an allocation, with the nodes that Parsl has chosen."""
     hosts = r"sed -n 's/.* --*\(nodelist\|hosts\) \([^ ]*\).*/\2/p'" + ' <<<"${PARSL_MPI_PREFIX:-}"'
     return f"cd {shlex.quote(str(folder))} && E3D_HOSTS=$({hosts}) bash {SCRIPT} >>{SCREEN} 2>&1; true"
 
@@ -172,8 +176,7 @@ def _cluster(campaign: Campaign, job: Job) -> Any:
     }
     if machine.scheduler == "slurm":
         # A member is alone on its nodes. Without this its srun would wait for ever for a step that has ended
-        # while the
-        # controller was away.
+        # while the controller was away.
         common["worker_init"] += "\nexport SLURM_OVERLAP=1"
         where: dict[str, Any] = {
             "qos" if machine.queue_option == "--qos" else "partition": campaign.queue or None
@@ -209,7 +212,6 @@ def _cluster(campaign: Campaign, job: Job) -> Any:
         drain_period=max(30, round(0.8 * job.limit)),
         heartbeat_period=15,
         heartbeat_threshold=60,
-        block_error_handler=False,
     )
     # Beside this Python: its environment need not be activated. (MPIExecutor's own argument takes no list.)
     executor.interchange_launch_cmd = [sys.executable, str(Path(sys.executable).parent / "interchange.py")]
