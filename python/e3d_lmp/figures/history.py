@@ -12,6 +12,7 @@ from e3d_lmp.figures.style import COLOURS, colours, new_figure, open_axes, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
 
     from e3d_lmp.analysis.events import Events
     from e3d_lmp.analysis.species import Species
@@ -66,4 +67,25 @@ def _plot_steps(
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     open_axes([axis])
     figure.legend(loc="outside right upper")
+    return figure
+
+
+@styled
+def plot_lines(steps: ArrayLike, lines: Mapping[str, ArrayLike]) -> Figure:
+    """Figure of several quantities against the time step, a panel for each, in the order of `lines`; steps
+    are
+    common to all of them. Raises `E3DError` if there is no line."""
+    if not lines:
+        raise E3DError("no quantity to draw")
+    n_columns = min(3, len(lines))
+    n_rows = -(-len(lines) // n_columns)
+    figure = new_figure(0.6 + 2.7 * n_columns, 0.5 + 1.7 * n_rows)
+    panels = list(figure.subplots(n_rows, n_columns, sharex=True, squeeze=False).flat)
+    for axis, (name, values) in zip(panels, lines.items(), strict=False):
+        axis.plot(steps, values, color=COLOURS[0], linewidth=1.2)
+        axis.set_title(name)
+    for axis in panels[len(lines) :]:
+        axis.set_visible(False)
+    figure.supxlabel("time step")
+    open_axes(panels)
     return figure

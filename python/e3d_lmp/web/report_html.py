@@ -88,8 +88,14 @@ def write_page(
     summary: str,
     sections: Sequence[Section],
     warnings: Sequence[str] = (),
+    refresh: int | None = None,
 ) -> None:
     """Write the page, whole or not at all; empty sections are left out.
+
+    Parameters
+    ----------
+    refresh
+        Seconds after which a browser reads the page again; None: never.
 
     Raises
     ------
@@ -98,7 +104,13 @@ def write_page(
     """
     text = resources.files("e3d_lmp").joinpath(f"web/assets/{TEMPLATE}").read_text(encoding="utf-8")
     shown = [section for section in sections if not section.is_empty]
-    values = {"title": title, "summary": summary, "sections": shown, "warnings": list(warnings)}
+    values = {
+        "title": title,
+        "summary": summary,
+        "sections": shown,
+        "warnings": list(warnings),
+        "refresh": refresh,
+    }
     write_text(path, fill(text, values, is_html=True).rstrip("\n"))
 
 

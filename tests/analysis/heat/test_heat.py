@@ -227,6 +227,31 @@ def test_parts_in_any_order_are_one_run(tmp_path: Path) -> None:
     fork = HeatCurrent("fork", runs[1].step, 2.0 * runs[1].current, 300.0, 1000.0)
     assert chains([runs[2], runs[0], fork, runs[1]]) == [[0], [1, 2], [3]]
     assert chains([runs[2], runs[1], runs[0]]) == [[2, 1, 0]]
+    assert chains([runs[0], runs[2]]) == [[0], [1]]
+    late = HeatCurrent("late", runs[1].step + 10, runs[1].current, 300.0, 1000.0)
+    assert chains([runs[0], late]) == [[0], [1]] and chains([runs[0], late], gap=1) == [[0, 1]]
+
+
+def test_rows_that_a_later_part_made_again_count_once(tmp_path: Path) -> None:
+    """A job that was killed at row 70 of each hundred went on from row 50: with the same current, but for
+    rounding.
+    """
+    current = damped_noise(2, 150, 0.8)
+    parts = [
+        write_current(tmp_path / f"j.{k}.txt", current[50 * k :][:70] * (1.0 + 1e-6 * k), start=500 * k)
+        for k in range(3)
+    ]
+    for order in (parts, parts[::-1]):
+        (whole,) = read_runs(order)
+        assert np.array_equal(whole.step, np.arange(0, 1700, 10)[: len(whole.step)])
+        close("current", whole.current[:150], current[:150], 1e-4)
+    (whole,) = read_runs(parts, skip=100)
+    assert whole.step[0] == 100 and (np.diff(whole.step) == 10).all()
+    other = write_current(tmp_path / "other.txt", damped_noise(3, 70, 0.8), start=500)
+    assert len(read_runs([parts[0], other])) == 2, "another run, that begins later"
+    said: list[str] = []
+    (whole,) = read_runs([parts[0], other], driven=True, remark=said.append)
+    assert len(whole.step) == 120 and "begins within" in said[0] and "from step 500 on count once" in said[0]
 
 
 def test_rows_that_are_given_twice_are_refused(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,11 @@ TEMPERATURES = ("c_thermo_temp", "v_temperature", "v_temp", "c_temp")
 VOLUMES = ("v_volume", "v_vol")
 ENTRIES = {"c": ("123", "456", "789"), "f": ("456",)}
 """Which three entries of a compute (e3d/heat, heat/flux) or of a fix (e3d/hnemd) are a current."""
+
+SAME_CURRENT = 1e-3
+"""Largest difference, by its rms, of a current that was made twice: rounding that has grown since a
+restart.
+"""
 
 
 @dataclass(frozen=True)
@@ -108,12 +113,15 @@ def read_current(
     )
 
 
-def continues(before: HeatCurrent, run: HeatCurrent) -> bool:
-    """Whether a run goes on from another one: it begins one interval after the other ended."""
-    return bool(run.step[0] - before.step[-1] == before.interval == run.interval)
+def continues(before: HeatCurrent, run: HeatCurrent, gap: int = 0) -> bool:
+    """Whether a run goes on from another one: it begins one interval after the other ended, or up to `gap`
+    more.
+    """
+    intervals = (run.step[0] - before.step[-1]) / before.interval
+    return bool(before.interval == run.interval and intervals in range(1, gap + 2))
 
 
-def chains(runs: Sequence[HeatCurrent]) -> list[list[int]]:
+def chains(runs: Sequence[HeatCurrent], gap: int = 0) -> list[list[int]]:
     """Which runs are parts of one: their places, in the order of time.
 
     Each goes on from the one before it in the list; and where just one ends where just one begins, from any
@@ -121,11 +129,11 @@ def chains(runs: Sequence[HeatCurrent]) -> list[list[int]]:
     """
     found: list[list[int]] = []
     for place, run in enumerate(runs):
-        if found and continues(runs[found[-1][-1]], run):
+        if found and continues(runs[found[-1][-1]], run, gap):
             found[-1].append(place)
         else:
             found.append([place])
-    pairs = [(a, b) for a in found for b in found if a is not b and continues(runs[a[-1]], runs[b[0]])]
+    pairs = [(a, b) for a in found for b in found if a is not b and continues(runs[a[-1]], runs[b[0]], gap)]
     unique = [(a, b) for a, b in pairs if sum(x is a for x, _ in pairs) == 1 == sum(y is b for _, y in pairs)]
     following = {a[0]: b for a, b in unique}
     later = {b[0] for _, b in unique}
@@ -141,10 +149,10 @@ def chains(runs: Sequence[HeatCurrent]) -> list[list[int]]:
     return whole
 
 
-def join_parts(runs: Sequence[HeatCurrent]) -> list[HeatCurrent]:
+def join_parts(runs: Sequence[HeatCurrent], gap: int = 0) -> list[HeatCurrent]:
     """The runs, with the parts of each (`chains`) put together."""
     joined = []
-    for places in chains(runs):
+    for places in chains(runs, gap):
         parts = [runs[place] for place in places]
         if len(parts) == 1:
             joined += parts
@@ -167,20 +175,69 @@ def read_runs(
     temperature: float | None = None,
     volume: float | None = None,
     skip: int = 0,
+    driven: bool = False,
+    remark: Callable[[str], None] = lambda text: None,
 ) -> list[HeatCurrent]:
     """Files as `read_current` reads them, parts put together; `skip` is for the first part of each run.
+
+    Parameters
+    ----------
+    driven
+        Whether a force drives the runs. It depends on velocities, so that a run does not go on from a restart
+        file exactly as before; and rows are means, one of which may be missing between two parts.
+    remark
+        What to do with a line about files that were taken for parts of one run.
 
     Raises
     ------
     E3DError
         If two files hold the same rows, too.
     """
-    runs = [read_current(path, temperature, volume) for path in paths]
+
+    def read(skips: Mapping[int, int]) -> list[HeatCurrent]:
+        runs = [read_current(path, temperature, volume, skips.get(k, 0)) for k, path in enumerate(paths)]
+        return without_overlaps(runs, driven, remark if not skips else lambda text: None)
+
+    runs = read({})
     check_distinct(runs)
     if skip:
-        for places in chains(runs):
-            runs[places[0]] = read_current(paths[places[0]], temperature, volume, skip)
-    return join_parts(runs)
+        runs = read({places[0]: skip for places in chains(runs, int(driven))})
+    return join_parts(runs, int(driven))
+
+
+def without_overlaps(
+    runs: Sequence[HeatCurrent], driven: bool, remark: Callable[[str], None]
+) -> list[HeatCurrent]:
+    """The runs without the rows that a later part made again: those of a job that was killed, from where the
+    next one went on from a restart file. Temperature and volume stay the means of whole files.
+
+    Such a part begins within the file before it, and its current is that of the other file at this step to
+    `SAME_CURRENT` of its rms; where a force drives the run the current may be any.
+    """
+    kept = list(runs)
+    for place, before in enumerate(runs):
+        later = [run for run in runs if _is_made_again(before, run, driven)]
+        if not later:
+            continue
+        first = min(later, key=lambda run: run.step[0])
+        rows = before.step < first.step[0]
+        kept[place] = replace(before, step=before.step[rows], current=before.current[rows])
+        remark(
+            f"{first.path} begins within {before.path}: taken as its next part, and rows from step "
+            f"{first.step[0]} on count once"
+        )
+    return kept
+
+
+def _is_made_again(before: HeatCurrent, run: HeatCurrent, driven: bool) -> bool:
+    """Whether a run begins within another one, with its current."""
+    first = run.step[0]
+    if run.interval != before.interval or not before.step[0] < first <= before.step[-1]:
+        return False
+    at = int(np.searchsorted(before.step, first))
+    rms = float(np.sqrt(np.mean(before.current**2)))
+    apart = float(np.abs(before.current[at] - run.current[0]).max())
+    return bool(before.step[at] == first and (driven or apart <= SAME_CURRENT * rms))
 
 
 def check_distinct(runs: Sequence[HeatCurrent]) -> None:
