@@ -93,9 +93,10 @@ def _main(words: list[str]) -> int:
         print(f"e3d: error: {one_line(str(error))}", file=sys.stderr)
         return EXIT_USER_ERROR
     except MemoryError as error:
+        what = one_line(str(error)) or "none left"
         print(
-            f"e3d: error: not enough memory ({one_line(str(error)) or 'none left'}); use fewer frames or ranks, "
-            "or, where a file is much smaller than that, make it again: it is damaged",
+            f"e3d: error: not enough memory ({what}); use fewer frames or ranks, or, where the file is much "
+            "smaller than that, make it again: it is damaged",
             file=sys.stderr,
         )
         return EXIT_USER_ERROR

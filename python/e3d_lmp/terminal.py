@@ -1,7 +1,8 @@
 """What reaches a terminal: text alone, whatever files and their names hold.
 
-Characters that move the cursor, clear the screen, rename the window or turn the direction of writing would let a
-file speak for this program. `plain_output` stands around every sub-command, so that none has to think of it.
+Characters that move the cursor, clear the screen, rename the window or turn the direction of writing would
+let a file speak for this program. `plain_output` stands around every sub-command, so that none has to think
+of it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Any
 LONGEST_LINE = 2000
 """Characters of an error message; a longer one (a damaged file quoted in it) loses its middle."""
 
-# Controls but tab and newline, line separators, marks of writing direction, and halves of characters, which are
-# bytes of file names that are no UTF-8.
-_ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Controls but tab and newline, line separators, marks of writing direction, and halves of characters, which
+# are bytes of file names that are no UTF-8.
+_ODD = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def printable(text: str) -> str:
