@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,71 @@ def write_json(path: str | os.PathLike, value: Any, indent: int | None = 1) -> N
     write_text(path, json.dumps(value, indent=indent) + "\n")
 
 
+def input_file(path: str | os.PathLike, expected: str) -> Path:
+    """The path of a file that is there to be read, and can be read from its beginning as often as needed.
+
+    Parameters
+    ----------
+    expected
+        What the file should hold, for the message.
+
+    Raises
+    ------
+    E3DError
+        There is none, or it is a folder, a pipe (which would be waited for, or gives its bytes only once) or
+        a device (which may never end).
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        missing = isinstance(error, FileNotFoundError)
+        reason = "no such file" if missing else getattr(error, "strerror", None) or str(error)
+        raise E3DError(f"{os.fspath(path)}: {reason}; expected {expected}") from None
+    if stat.S_ISREG(mode):
+        return Path(path)
+    kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+    advice = ""
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        kind = "a pipe, which cannot be read twice"
+        advice = "; write it to a file first, e.g. zcat x.gz > x (dumps in .gz and .zst are read as they are)"
+    raise E3DError(f"{os.fspath(path)}: {kind}; expected {expected}{advice}")
+
+
+def starts_with(path: str | os.PathLike, mark: bytes) -> bool:
+    """Whether a path is a regular file that begins with these bytes; nothing is waited for."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            return file.read(len(mark)) == mark
+    except (OSError, ValueError):
+        return False
+
+
+def read_text(path: str | os.PathLike, expected: str) -> str:
+    """The text of a file in UTF-8, its line ends as they are.
+
+    Parameters
+    ----------
+    expected
+        What the file should hold, for the message.
+
+    Raises
+    ------
+    E3DError
+        As `input_file`; or the file cannot be read, or is no text.
+    """
+    input_file(path, expected)
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except UnicodeDecodeError as error:
+        reason = f"not a text file (byte {error.start})"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    raise E3DError(f"{os.fspath(path)}: {reason}; expected {expected}")
+
+
 def read_json(path: str | os.PathLike) -> Any:
     """The value in a JSON file.
 
@@ -63,7 +129,12 @@ def read_json(path: str | os.PathLike) -> Any:
     OSError, ValueError
         The file cannot be read, or is no JSON: the caller knows which command makes it again.
     """
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError("not a regular file")
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("brackets nested too deep") from None
 
 
 def make_folder(folder: Path) -> None:
