@@ -469,7 +469,7 @@ def _read_label(words: list[str], rows: list[list[str]], width: float) -> LabelM
         raise ValueError("wrong number of words or bins")
     if not is_label(name):
         raise ValueError(f"'{shortened(name)}' is no pair of elements such as C-H")
-    sums = [real_number(word) for word in words[3:8]]
+    sum_D, sum_D2, sum_A, sum_A2, sum_absA = (real_number(word) for word in words[3:8])
     bins = np.array(
         [[whole_number(word, -BIN_LIMIT, BIN_LIMIT - 1) for word in row[:2]] for row in rows], dtype=np.int64
     ).reshape(-1, 2)
@@ -477,7 +477,7 @@ def _read_label(words: list[str], rows: list[list[str]], width: float) -> LabelM
     codes = bin_codes(bins[:, 0], bins[:, 1])
     if np.any(np.diff(codes) <= 0) or int(halves.sum()) != 2 * count:
         raise ValueError(f"{name}: bins must ascend, and their weights be positive and add up to {count}")
-    one = LabelMap(count, *sums, codes, halves)
+    one = LabelMap(count, sum_D, sum_D2, sum_A, sum_A2, sum_absA, codes, halves)
     try:
         check_bins(one, is_like(name))
         check_sums(one, is_like(name), width)

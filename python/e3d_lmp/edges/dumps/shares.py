@@ -17,10 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from e3d_lmp.edges.dumps.text import is_compressed
+from e3d_lmp.edges.dumps.streams import is_compressed
 
 BLOCK_BYTES = 1 << 20
 """Text looked through at a time."""
+
+LONGEST_LINES = 4 * BLOCK_BYTES
+"""Bytes of a line that begins with I and of the line after it; headers of LAMMPS have few."""
 
 _START = b"ITEM: TIMESTEP"
 _HEADER = (_START, b"ITEM: NUMBER OF ", b"ITEM: BOX BOUNDS", b"ITEM: ")
@@ -179,6 +182,8 @@ def _items(raw: Any, start: int, counts_lines: bool) -> Iterator[tuple[int, byte
         first = text.find(b"\n", at)
         second = text.find(b"\n", first + 1) if first >= 0 else -1
         if second < 0:
+            if len(text) - at > LONGEST_LINES:
+                raise ValueError("lines without an end")
             more = raw.read(BLOCK_BYTES)
             if more:
                 text += more

@@ -40,6 +40,7 @@ import numpy as np
 from e3d_lmp.edges.frames import AtomRows, BondFrame, Box, EdgeFrame
 from e3d_lmp.edges.store.superblock import is_marked
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import starts_with
 
 FORMAT = "e3d-edges/1"
 EDGES = "edges"
@@ -69,11 +70,7 @@ BLOCK_ATOMS, BLOCK_FRAMES = 1 << 17, 1 << 14
 
 def is_store(path: str | os.PathLike) -> bool:
     """Whether a file is HDF5, by its first bytes."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(8) == b"\x89HDF\r\n\x1a\n"
-    except OSError:
-        return False
+    return starts_with(path, b"\x89HDF\r\n\x1a\n")
 
 
 class StoreReader:
