@@ -13,12 +13,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 import h5py
+import numpy as np
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import input_file
 
 SMALL = 1 << 26
 """Bytes of a data set that are read whatever the file holds of them."""
+
+LAST_ELEMENT = 118
 
 PACKED_AT_MOST = 2000
 """Bytes that a byte in the file may stand for: deflate packs 1,032 into one at most."""
@@ -111,6 +114,26 @@ def check_dataset(
         raise ValueError(f"rows of its frames are missing: {where} has {shape[0]} of {rows}")
     check_size(found, shape[0] if rows is None else rows)
     return found
+
+
+def read_atomic_numbers(group: h5py.Group, name: str = "atomic_numbers") -> np.ndarray:
+    """(N,) int64, the atomic numbers in a data set; `ValueError` where they are none of elements."""
+    values = group[name][()]
+    numbers = np.asarray(values).reshape(-1)
+    if numbers.dtype.kind not in "iuf" or not ((numbers >= 1) & (numbers <= LAST_ELEMENT)).all():
+        raise ValueError(f"expected atomic numbers from 1 to {LAST_ELEMENT} in '{group[name].name}'")
+    whole = numbers.astype(np.int64)
+    if (whole != numbers).any():
+        raise ValueError(f"expected whole atomic numbers in '{group[name].name}'")
+    return whole
+
+
+def whole(dataset: h5py.Dataset) -> np.ndarray:
+    """All numbers of a data set; `ValueError` where the file has not so many, or they are none."""
+    if dataset.shape is None or dataset.dtype.kind not in "iuf":
+        raise ValueError(f"expected numbers in '{dataset.name}', got {dataset.dtype} of {dataset.shape}")
+    check_size(dataset, dataset.shape[0] if dataset.shape else 1)
+    return dataset[()]
 
 
 def check_size(dataset: h5py.Dataset, rows: int) -> None:

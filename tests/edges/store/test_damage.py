@@ -19,6 +19,7 @@ from e3d_lmp.edges.store.reader import StoreReader
 from e3d_lmp.edges.store.writer import StoreWriter
 from e3d_lmp.errors import E3DError
 from lammps_runs import BIN
+from no_locks import environment_without_locks
 from store_frames import REQUEST, some_frames
 
 Damage = Callable[[h5py.File], None]
@@ -191,28 +192,11 @@ def test_names_that_are_no_files(tmp_path: Path) -> None:
         StoreReader(tmp_path)
 
 
-NO_LOCKS = """
-#include <errno.h>
-int flock(int descriptor, int operation) { errno = ENOLCK; return -1; }
-"""
-
-
-@pytest.fixture(scope="module")
-def without_locks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment in which no file can be locked, as on Lustre or ZFS."""
-    folder = tmp_path_factory.mktemp("nolocks")
-    (folder / "nolocks.c").write_text(NO_LOCKS)
-    library = folder / "nolocks.so"
-    compiler = os.environ.get("CC", "cc")
-    subprocess.run([compiler, "-shared", "-fPIC", folder / "nolocks.c", "-o", library], check=True)
-    return os.environ | {"LD_PRELOAD": str(library)}
-
-
-def test_a_file_system_without_locks(tmp_path: Path, without_locks: dict[str, str]) -> None:
+def test_a_file_system_without_locks(tmp_path: Path) -> None:
     path = write(tmp_path / "e.h5")
     done = subprocess.run(
         [BIN / "e3d", "analyze", path, "-o", tmp_path / "out", "--cutoff", "model", "--skip-unpaired"],
-        env=without_locks,
+        env=environment_without_locks(tmp_path),
         capture_output=True,
         text=True,
         check=False,
