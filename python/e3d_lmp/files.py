@@ -10,7 +10,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,26 @@ def read_text(path: str | os.PathLike, expected: str) -> str:
     raise E3DError(f"{os.fspath(path)}: {reason}; expected {expected}")
 
 
+@contextlib.contextmanager
+def reading(path: str | os.PathLike, what: str, advice: str) -> Iterator[None]:
+    """A block that reads: all that is raised of a damaged file, by whatever library, becomes one `E3DError`.
+
+    Parameters
+    ----------
+    what
+        What the file is, for the message ``PATH: damaged WHAT (...); ADVICE``.
+    """
+    try:
+        yield
+    except E3DError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no reason given"
+        raise E3DError(
+            f"{os.fspath(path)}: damaged {what} ({type(error).__name__}: {reason}); {advice}"
+        ) from None
+
+
 def read_json(path: str | os.PathLike) -> Any:
     """The value in a JSON file.
 
@@ -135,6 +155,25 @@ def read_json(path: str | os.PathLike) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except RecursionError:
         raise ValueError("brackets nested too deep") from None
+
+
+def read_object(path: str | os.PathLike, what: str, advice: str, keys: Sequence[str] = ()) -> dict[str, Any]:
+    """The dictionary in a JSON file, with `keys` in it.
+
+    Raises
+    ------
+    E3DError
+        The file is missing or damaged; the message has `what` it should be and the `advice`.
+    """
+    input_file(path, f"{what}; {advice}")
+    with reading(path, what, advice):
+        whole = read_json(path)
+        if not isinstance(whole, dict):
+            raise ValueError("no dictionary in it")
+        missing = [key for key in keys if key not in whole]
+        if missing:
+            raise ValueError(f"no '{missing[0]}' in it")
+        return whole
 
 
 def make_folder(folder: Path) -> None:

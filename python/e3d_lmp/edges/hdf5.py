@@ -1,16 +1,15 @@
-"""HDF5 files, ours and those of others: how they are opened, and one boundary for what h5py raises.
+"""HDF5 files, ours and those of others: how they are opened, and what is checked before it is read.
 
-A file may be damaged anywhere, and h5py then raises whatever it likes; sizes that a file says of itself are
-not believed before the bytes behind them are there.
+A file may be damaged anywhere, and h5py then raises whatever it likes (`e3d_lmp.files.reading`); sizes that a
+file says of itself are not believed before the bytes behind them are there.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import h5py
 import numpy as np
@@ -59,26 +58,6 @@ def open_hdf5(
             if not (beside_writer or _NO_LOCKS.search(reason)):
                 break
     raise E3DError(f"{os.fspath(path)}: expected {expected}, but HDF5 cannot open it ({reason})")
-
-
-@contextlib.contextmanager
-def reading(path: str | os.PathLike, what: str, advice: str) -> Iterator[None]:
-    """A block that reads: everything that h5py and numpy raise of a damaged file becomes one `E3DError`.
-
-    Parameters
-    ----------
-    what
-        What the file is, for the message ``PATH: damaged WHAT (...); ADVICE``.
-    """
-    try:
-        yield
-    except E3DError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split()) or "no reason given"
-        raise E3DError(
-            f"{os.fspath(path)}: damaged {what} ({type(error).__name__}: {reason}); {advice}"
-        ) from None
 
 
 def check_dataset(

@@ -25,10 +25,10 @@ import h5py
 import numpy as np
 
 from e3d_lmp.edges import ani
-from e3d_lmp.edges.hdf5 import check_size, open_hdf5, read_atomic_numbers, reading
+from e3d_lmp.edges.hdf5 import check_size, open_hdf5, read_atomic_numbers
 from e3d_lmp.edges.store.reader import is_store
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import input_file
+from e3d_lmp.files import input_file, reading
 
 SPICE_ENERGY = "dft_total_energy"
 SPICE_FORMATION = "formation_energy"

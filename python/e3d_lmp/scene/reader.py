@@ -20,9 +20,10 @@ import traits.api
 from ovito.data import DataCollection
 from ovito.io import FileReaderInterface
 
-from e3d_lmp.edges.hdf5 import open_hdf5, reading
+from e3d_lmp.edges.hdf5 import open_hdf5
 from e3d_lmp.edges.store.reader import FORMAT, StoreReader, is_store
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import reading
 from e3d_lmp.scene.bond_source import BondSource
 from e3d_lmp.scene.contents import set_atoms, set_bonds, set_box
 

@@ -40,11 +40,11 @@ import numpy as np
 
 from e3d_lmp.edges.cutoffs import unknown_elements
 from e3d_lmp.edges.frames import AtomRows, BondFrame, Box, EdgeFrame
-from e3d_lmp.edges.hdf5 import open_hdf5, reading
+from e3d_lmp.edges.hdf5 import open_hdf5
 from e3d_lmp.edges.store.checks import check_atoms, check_boxes, check_layout, check_rows
 from e3d_lmp.edges.store.superblock import is_marked
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import input_file, starts_with
+from e3d_lmp.files import input_file, reading, starts_with
 
 FORMAT = "e3d-edges/1"
 EDGES = "edges"

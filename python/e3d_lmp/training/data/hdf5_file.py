@@ -12,10 +12,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from e3d_lmp.edges import hdf5 as edges_hdf5
+from e3d_lmp.edges import hdf5
 from e3d_lmp.edges.field_units import ENERGY_UNITS, GRADIENT_UNITS, LENGTH_UNITS, in_units
 from e3d_lmp.edges.isolated_atoms import cohesive_energy
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import reading
 from e3d_lmp.training.data.records import Molecule, Wanted
 from e3d_lmp.training.data.screening import screened
 
@@ -34,8 +35,8 @@ def open_hdf5(path: str | Path, layout: str) -> Iterator[h5py.File]:
         The file cannot be opened, or what is read of it while it is open is damaged.
     """
     with (
-        edges_hdf5.open_hdf5(path, f"an HDF5 file in the {layout} layout") as file,
-        edges_hdf5.reading(path, f"file, or not in the {layout} layout", "fetch it again"),
+        hdf5.open_hdf5(path, f"an HDF5 file in the {layout} layout") as file,
+        reading(path, f"file, or not in the {layout} layout", "fetch it again"),
     ):
         yield file
 
