@@ -157,6 +157,18 @@ def read_json(path: str | os.PathLike) -> Any:
         raise ValueError("brackets nested too deep") from None
 
 
+def read_yaml(path: str | os.PathLike, expected: str) -> Any:
+    """The value in a YAML file, made of plain types; `E3DError` where it cannot be read."""
+    import yaml
+
+    text = read_text(path, expected)
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+        reason = "brackets nested too deep" if isinstance(error, RecursionError) else error
+        raise E3DError(f"{os.fspath(path)}: {reason}; expected {expected}") from None
+
+
 def read_object(path: str | os.PathLike, what: str, advice: str, keys: Sequence[str] = ()) -> dict[str, Any]:
     """The dictionary in a JSON file, with `keys` in it.
 

@@ -17,7 +17,7 @@ import yaml
 
 from e3d_lmp.edges.cutoffs import unknown_elements
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import atomic_path, input_file, read_json, read_object, reading, sha256_of
+from e3d_lmp.files import atomic_path, input_file, read_json, read_object, read_yaml, reading, sha256_of
 from e3d_lmp.parsing import json_real, json_whole
 from e3d_lmp.training.missing_forces import ignore_missing_forces, without_idle_terms
 from e3d_lmp.training.model import resolve_model
@@ -358,8 +358,9 @@ def changes_of(resolved: dict[str, Any], path: Path) -> list[str]:
     file."""
     if not path.exists():
         return []
-    before = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return differences(portable(before), portable(resolved))
+    before = read_yaml(path, "the configuration of a training run")
+    with reading(path, "configuration of a training run", "train in another folder"):
+        return differences(portable(before), portable(resolved))
 
 
 def portable(config: dict[str, Any]) -> dict[str, Any]:

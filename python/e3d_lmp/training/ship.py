@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
-from e3d_lmp.files import read_object, sha256_of, write_json
+from e3d_lmp.files import read_object, read_yaml, sha256_of, write_json
 from e3d_lmp.model.provenance import training_provenance
 from e3d_lmp.training.data.recipe import with_short_names
 from e3d_lmp.training.paths import CHECKPOINT, TRAINED, with_names
@@ -49,7 +48,7 @@ def write_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
 
 def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[str, Any]) -> dict[str, Any]:
     """The facts of a model: file, training, sets, errors on held-out molecules."""
-    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    config = read_yaml(run / "config.yaml", "the configuration of a training run")
     trained = _trained(run)
     manifest = data.manifest
     sets = {
@@ -92,7 +91,7 @@ def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
 
 def epochs(run: Path, data: PreparedData) -> float:
     """How often a finished run has seen each of its frames, contacts among them."""
-    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    config = read_yaml(run / "config.yaml", "the configuration of a training run")
     trained = _trained(run)
     frames = config.get("frames") or data.frames
     if config.get("contacts"):
