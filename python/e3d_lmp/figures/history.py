@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.figures.style import COLOURS, colours, new_figure, open_axes, styled
+from e3d_lmp.figures.style import COLOURS, colours, new_figure, open_axes, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +61,7 @@ def _plot_steps(
     ):
         style = ("-", "--", ":")[k // len(COLOURS) % 3]
         x = step if timestep is None else step * timestep
-        axis.plot(x, number, drawstyle="steps-post", label=name, color=colour, linestyle=style)
+        axis.plot(x, number, drawstyle="steps-post", label=plain(name), color=colour, linestyle=style)
     axis.set_xlabel("time step" if timestep is None else "time (ps)")
     axis.set_ylabel(what)
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))

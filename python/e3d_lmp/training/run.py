@@ -114,9 +114,10 @@ def _forget_first_attempt(config: dict[str, Any], folder: Path, label: str) -> N
 def read_progress(folder: Path) -> dict[str, Any]:
     """What the training in a folder last said of itself; {} if nothing yet."""
     try:
-        return read_json(folder / PROGRESS)
+        progress = read_json(folder / PROGRESS)
     except (OSError, ValueError):
         return {}
+    return progress if isinstance(progress, dict) else {}
 
 
 def _run(folder: Path, descriptor: int, label: str) -> None:

@@ -116,5 +116,5 @@ def test_bad_files(tmp_path, text, kind):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(E3DError, match=r"no\.csv.*expected a \.csv file"):
+    with pytest.raises(E3DError, match=r"no\.csv.*no such file; expected reference energies, a \.csv file"):
         reference_energies([tmp_path / "no.csv"])

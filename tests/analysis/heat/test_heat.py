@@ -413,7 +413,7 @@ def test_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
         read_current(path)
     with pytest.raises(E3DError, match="not a file of fix e3d/shc"):
         read_correlations(path)
-    with pytest.raises(E3DError, match="cannot read"):
+    with pytest.raises(E3DError, match="no such file; expected a file of fix e3d/shc"):
         read_correlations(tmp_path / "nowhere.txt")
     text = write_shc(tmp_path / "shc.txt", np.ones((1, 2, 5))).read_text()
     for right, wrong in (("temperature 300", "temperature 0"), (" 1 1\n", " 1 nan\n")):
@@ -421,6 +421,26 @@ def test_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
         path.write_text(text.replace(right, wrong))
         with pytest.raises(E3DError, match="has the simulation blown up"):
             read_correlations(path)
+    for right, wrong, message in (
+        ("units metal", "units lj", "units lj: expected metal or real"),
+        ("# units", "#\n# units", "without a key"),
+        ("# units", "# volume 1\n# units", "a second '# volume 1000'"),
+        ("blocks 1", f"blocks {'9' * 5000}", "whole number from 1 to"),
+        ("samples", "samples -1 #", "words after 'samples', not one"),
+        ("temperature 300", "temperature 3_00", "finite number, got '3_00'"),
+        ("direction 1 0 0", "direction 1 1 0", "no unit vector"),
+        (" 1 1\n", " 1 1e200\n", "beyond all sense"),
+        ("\n0 ", "\n0.1 ", "lags of its rows are no multiples"),
+        ("# units metal\n", "", "no line '# units'"),
+    ):
+        assert right in text, right
+        path.write_text(text.replace(right, wrong, 1))
+        with pytest.raises(E3DError, match=rf"not a file of fix e3d/shc \(e3d-shc/1\): .*{message}"):
+            read_correlations(path)
+    for right, wrong, message in (("30 ", "30.5 ", "whole numbers"), ("\n30 ", "\n3e300 ", "whole numbers")):
+        path.write_text("\n".join([*lines, ""]).replace(right, wrong, 1))
+        with pytest.raises(E3DError, match=message):
+            read_current(path)
     with pytest.raises(E3DError, match="too short for correlations"):
         green_kubo([run_of(current)], METAL, 0.002, 0.5)
 

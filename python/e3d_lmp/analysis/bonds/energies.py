@@ -20,6 +20,9 @@ RESOLUTION = 1e-3
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Shares of a type's bonds with a lower D, by default."""
 
+MOST_BINS = 2**39
+"""Bins of D are numbered from minus this to this, less one."""
+
 _SHIFT = np.int64(40)
 _HALF = np.int64(1) << np.int64(39)
 
@@ -184,16 +187,36 @@ def from_histograms(
     Raises
     ------
     ValueError
-        If bins do not ascend, or do not add up to the count of their type.
+        If bins do not ascend, do not add up to the count of their type, or cannot have its mean and squares.
     """
     codes, weights = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for k, (numbers, bonds) in enumerate(bins):
         number, bond = np.array(numbers, dtype=np.int64), np.array(bonds, dtype=np.int64)
         if number.shape != bond.shape or bond.sum() != count[k] or np.any(np.diff(number) <= 0):
             raise ValueError(f"{types[k]}: bins must ascend and their bonds add up to {count[k]}")
+        _check_moments(types[k], number, bond, float(mean[k]), float(squares[k]))
         codes.append((np.int64(k) << _SHIFT) + (number + _HALF))
         weights.append(bond)
     return BondEnergies(tuple(types), count, mean, squares, np.concatenate(codes), np.concatenate(weights))
+
+
+def _check_moments(name: str, number: np.ndarray, bond: np.ndarray, mean: float, squares: float) -> None:
+    """Raise `ValueError` unless the histogram can have this mean and this sum of squares about it."""
+    if not bond.size:
+        return
+    count = float(bond.sum())
+    centre = (number + 0.5) * RESOLUTION
+    middle = float(bond @ centre) / count
+    slack = RESOLUTION * (0.5 + 1e-6) + 1e-9 * abs(middle)
+    spread = math.sqrt(float(bond @ (centre - middle) ** 2) / count)
+    # the root of a mean square is a norm: moving each D by half a bin changes it by that at most
+    deviation = math.sqrt(max(squares, 0.0) / count)
+    near = abs(mean - middle) <= slack and abs(deviation - spread) <= slack + 1e-9 * spread
+    if not near or squares < 0.0:
+        raise ValueError(
+            f"{name}: mean {mean:g} and sum of squares {squares:g}, but its bins have the mean {middle:g} "
+            f"and the standard deviation {spread:g}"
+        )
 
 
 def cohesive_share(bonded: np.ndarray | float, cohesive: np.ndarray | float) -> float:

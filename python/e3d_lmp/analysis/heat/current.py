@@ -12,9 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import read_text
 
 TEMPERATURES = ("c_thermo_temp", "v_temperature", "v_temp", "c_temp")
 VOLUMES = ("v_volume", "v_vol")
+LARGEST_STEP, LARGEST_VALUE = 2.0**53, 1e100
+"""Steps are exact, and currents are a simulation's, below these."""
 ENTRIES = {"c": ("123", "456", "789"), "f": ("456",)}
 """Which three entries of a compute (e3d/heat, heat/flux) or of a fix (e3d/hnemd) are a current."""
 
@@ -72,16 +75,13 @@ def read_current(
     E3DError
         If the file is no such file, holds too few rows, or rows at uneven distances.
     """
+    text = read_text(path, "a file of fix ave/time in mode scalar")
+    text = text[: text.rfind("\n") + 1]
+    head = [line[1:].split() for line in text.split("\n", 2)[:2] if line.startswith("#")]
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        text = text[: text.rfind("\n") + 1]
-        head = [line[1:].split() for line in text.split("\n", 2)[:2] if line.startswith("#")]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numpy warns of an empty file; that is an error below
             table = np.loadtxt(io.StringIO(text), ndmin=2)
-    except OSError as error:
-        raise E3DError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, IndexError) as error:
         raise E3DError(f"{path}: not a file of fix ave/time in mode scalar: {error}") from None
     names = head[1] if len(head) == 2 else []
@@ -92,6 +92,8 @@ def read_current(
             "c_thermo_temp v_volume file F'"
         )
     _check_names(path, names[1:4])
+    if not (np.abs(table[:, 0]) < LARGEST_STEP).all() or (table[:, 0] % 1.0).any():
+        raise E3DError(f"{path}: the first column must hold steps, whole numbers below {LARGEST_STEP:.0e}")
     table = table[table[:, 0] >= table[0, 0] + skip]
     steps = table[:, 0].astype(np.int64)
     if len(steps) < 10:
@@ -102,8 +104,10 @@ def read_current(
     if uneven.size:
         first = int(steps[uneven[0]])
         raise E3DError(f"{path}: the rows after step {first} are not {steps[1] - steps[0]} steps apart")
-    if not np.isfinite(table[:, 1:4]).all():
-        raise E3DError(f"{path}: the current is not finite; has the simulation blown up?")
+    if not (np.abs(table[:, 1:4]) < LARGEST_VALUE).all():
+        raise E3DError(
+            f"{path}: the current is not finite, or beyond all sense; has the simulation blown up?"
+        )
     return HeatCurrent(
         str(path),
         steps,

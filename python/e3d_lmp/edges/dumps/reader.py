@@ -2,7 +2,8 @@
 
 Expected is the text of a ``dump local`` of ``compute e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz
 eps``, or of ``compute e3d/pair/local`` with ``e12 e21`` instead of ``eps``, plain or compressed, in one file,
-one per rank, or one per step. Frames are read one at a time, so memory is bounded by the largest frame, never
+one per step, or one per rank (``dump local/gz`` with ``%`` in its name: plain files of ranks lack headers).
+Frames are read one at a time, so memory is bounded by the largest frame, never
 by the file. `e3d_lmp.edges.dumps.text` knows the text itself.
 """
 
@@ -18,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from e3d_lmp.edges.dumps.text import ATOMS, LOCAL, DumpFile, Header, Truncated
-from e3d_lmp.edges.frames import AtomRows, join_frames
+from e3d_lmp.edges.dumps.text import ATOMS, EXPECTED, LOCAL, DumpFile, Header, Truncated
+from e3d_lmp.edges.frames import AtomRows, atom_of_two_types, join_frames
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import input_file
 
 POLL = 0.2
 """Seconds between two looks at a file that is still being written."""
@@ -32,12 +34,12 @@ def expand_paths(patterns: str | os.PathLike | Sequence[str | os.PathLike]) -> l
         patterns = [patterns]
     paths: list[Path] = []
     for pattern in patterns:
-        if Path(pattern).is_file():
-            paths.append(Path(pattern))
+        if os.path.exists(pattern):
+            paths.append(input_file(pattern, EXPECTED))
             continue
         found = sorted(name for name in glob.glob(os.fspath(pattern)) if os.path.isfile(name))
         if not found:
-            raise E3DError(f"{os.fspath(pattern)}: no such file; expected the text of a LAMMPS 'dump local'")
+            raise E3DError(f"{os.fspath(pattern)}: no such file; expected {EXPECTED}")
         paths += map(Path, found)
     if not paths:
         raise E3DError("no dump file given")
@@ -49,9 +51,9 @@ class DumpReader:
     """Frames (`EdgeFrame`, or `BondFrame`) of one or several dump files, in order of time.
 
     Files whose first frames have the same step are taken as the parts that the ranks of one run wrote
-    (``dump ... file.%``): their frames are joined step by step. Other files follow each other by their
-    first step. A frame whose step is not beyond the last one read (a restarted run, say) is left out and
-    counted in `repeated`.
+    (``dump ... local/gz N file.%.gz``): their frames are joined step by step. Other files follow each other
+    by their first step. A frame whose step is not beyond the last one read (a restarted run, say) is left out
+    and counted in `repeated`.
 
     Parameters
     ----------
@@ -173,7 +175,14 @@ class DumpReader:
 
     def _join(self, step: int, parts: list[Any]) -> Any:
         """One frame from what the files of one group hold of it."""
-        return parts[0] if len(parts) == 1 else join_frames(parts)
+        frame = parts[0] if len(parts) == 1 else join_frames(parts)
+        atom = atom_of_two_types(frame)
+        if atom is not None:
+            raise E3DError(
+                f"{self.files[0]}, step {step}: atom {atom} has two types; the file is damaged, or its ids "
+                "have lost digits: dump it again, with 'dump_modify ID format float %.17g'"
+            )
+        return frame
 
     def _read(self, file: DumpFile, header: Header) -> Any:
         return file.read_rows(header)

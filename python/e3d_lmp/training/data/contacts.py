@@ -21,8 +21,8 @@ import numpy as np
 from ase.data import vdw_radii
 from ase.units import Bohr, Hartree
 
-from e3d_lmp.files import read_json, write_json
-from e3d_lmp.training.data.database import entry, write_database
+from e3d_lmp.files import write_json
+from e3d_lmp.training.data.database import entry, read_manifest, write_database
 
 FORMAT = "e3d-contacts/1"
 
@@ -101,7 +101,7 @@ def make_contacts(
     from nequip.utils.global_state import set_global_state
 
     set_global_state()
-    manifest = read_json(folder / "manifest.json")
+    manifest = read_manifest(folder)
     recipe = manifest["recipe"]
     rng = np.random.default_rng(seed)
     dataset = NequIPLMDBDataset(str(folder / f"{part}.lmdb"))
