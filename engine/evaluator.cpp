@@ -35,7 +35,8 @@ KernelScratch Evaluator::reserve(const Pack<Real> &pack, std::int64_t edges, Scr
   return {static_cast<unsigned char *>(scratch.memory.get()), scratch.edges, batch_centres};
 }
 
-// Centres begin to end - 1 on one thread, batch by batch; the edges of the next batch are looked at before one is run.
+// Centres begin to end - 1 on one thread, batch by batch; the edges of the next batch are looked at before
+// one is run.
 template <typename Real>
 KernelReport Evaluator::run(const Pack<Real> &pack, const CentreBatch &centres, std::int64_t begin,
                             std::int64_t end, Scratch &scratch)

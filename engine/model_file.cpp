@@ -201,7 +201,8 @@ namespace {
       return network;
     }
 
-    // A weight matrix and its gain, which is a tensor of its own: both are kept as the model has rounded them.
+    // A weight matrix and its gain, which is a tensor of its own: both are kept as the model has rounded
+    // them.
     Matrix linear(const std::string &name, int rows, int columns)
     {
       Matrix out = matrix(name + ".weight", rows, columns);

@@ -1,4 +1,5 @@
-// From a folded model to what a kernel wants: rounded to its precision, padded to its vectors, with the memory that holds it.
+// From a folded model to what a kernel wants: rounded to its precision, padded to its vectors, with the
+// memory that holds it.
 #ifndef E3D_ENGINE_PACK_H
 #define E3D_ENGINE_PACK_H
 

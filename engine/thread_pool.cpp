@@ -4,7 +4,8 @@ namespace e3d::engine {
 
 namespace {
 
-  // A worker looks for the next call this often before it sleeps: calls of one time step follow each other closely.
+  // A worker looks for the next call this often before it sleeps: calls of one time step follow each other
+  // closely.
   constexpr int patience = 2000;
 
   inline void pause()

@@ -37,28 +37,29 @@ E3D_ENGINE_API const char *e3d_engine_instruction_sets(void);
 typedef struct e3d_engine_model e3d_engine_model;
 
 enum {
-  E3D_ENGINE_OF_FILE = 0,        /* the precision that the file asks for */
-  E3D_ENGINE_FLOAT32 = 1,        /* tables of the two-body functions, sums of energies in double precision */
-  E3D_ENGINE_FLOAT64 = 2,        /* exact two-body functions */
-  E3D_ENGINE_FLOAT64_TABLES = 3  /* tables in double precision: to test tables by themselves */
+  E3D_ENGINE_OF_FILE = 0,       /* the precision that the file asks for */
+  E3D_ENGINE_FLOAT32 = 1,       /* tables of the two-body functions, sums of energies in double precision */
+  E3D_ENGINE_FLOAT64 = 2,       /* exact two-body functions */
+  E3D_ENGINE_FLOAT64_TABLES = 3 /* tables in double precision: to test tables by themselves */
 };
 
 /* Reads a file of the format e3d-weights/1. `instruction_set`: one of those above; NULL: what the environment variable
    E3D_ENGINE_ISA says, or else the fastest. */
-E3D_ENGINE_API e3d_engine_model *e3d_engine_open(const char *path, int32_t precision, const char *instruction_set);
+E3D_ENGINE_API e3d_engine_model *e3d_engine_open(const char *path, int32_t precision,
+                                                 const char *instruction_set);
 
 /* Only after the evaluators of the model, or before: they keep what they need. NULL is allowed. */
 E3D_ENGINE_API void e3d_engine_close(e3d_engine_model *model);
 
 typedef struct {
   int32_t types, l_max, layers, channels;
-  double r_max;                 /* largest cutoff */
-  const double *cutoffs;        /* (types, types) row: type of the centre, column: of the neighbour */
-  const double *shifts;         /* (types) energy of an atom without neighbours */
-  const double *scales;         /* (types) already in the energies of the edges */
-  const char *precision;        /* "float32" or "float64": arithmetic in use */
-  const char *instruction_set;  /* in use */
-  int64_t bytes;                /* memory of the model, tables included */
+  double r_max;                /* largest cutoff */
+  const double *cutoffs;       /* (types, types) row: type of the centre, column: of the neighbour */
+  const double *shifts;        /* (types) energy of an atom without neighbours */
+  const double *scales;        /* (types) already in the energies of the edges */
+  const char *precision;       /* "float32" or "float64": arithmetic in use */
+  const char *instruction_set; /* in use */
+  int64_t bytes;               /* memory of the model, tables included */
 } e3d_engine_info;
 
 /* Pointers stay valid as long as the model. */
@@ -88,18 +89,19 @@ E3D_ENGINE_API void e3d_engine_evaluator_free(e3d_engine_evaluator *evaluator);
    are then used from first[0] on, so that a call may take some centres of a longer list. */
 typedef struct {
   int64_t centres;
-  const int64_t *first;           /* (centres + 1), ascending */
-  const int32_t *centre_type;     /* (centres) model types */
-  const int32_t *neighbour_type;  /* (edges) */
-  const double *vector;           /* (edges, 3) from the centre to the neighbour */
+  const int64_t *first;          /* (centres + 1), ascending */
+  const int32_t *centre_type;    /* (centres) model types */
+  const int32_t *neighbour_type; /* (edges) */
+  const double *vector;          /* (edges, 3) from the centre to the neighbour */
 } e3d_engine_edges;
 
 /* An edge at or beyond the cutoff of its types has exactly no energy and no force. Results of a centre depend on its own
    edges and their order alone: they are the same to the last bit for any number of threads and any cut into calls. */
 typedef struct {
-  double *energy;       /* (centres) U = sum of its edges + shift */
-  double *edge_energy;  /* (edges) eps; may be NULL */
-  double *edge_force;   /* (edges, 3) g = dU/dvector, eV/angstrom; may be NULL: the backward pass is then left out */
+  double *energy;      /* (centres) U = sum of its edges + shift */
+  double *edge_energy; /* (edges) eps; may be NULL */
+  double *
+      edge_force; /* (edges, 3) g = dU/dvector, eV/angstrom; may be NULL: the backward pass is then left out */
 } e3d_engine_energies;
 
 /* 0: done. Otherwise nothing in the arrays counts. */

@@ -1,5 +1,5 @@
-// The forward pass over the edges of a batch of centres: geometry, two-body functions, layers, readout. docs/engine.md has
-// the formulas in the same order.
+// The forward pass over the edges of a batch of centres: geometry, two-body functions, layers, readout.
+// docs/engine.md has the formulas in the same order.
 #ifndef E3D_ENGINE_FORWARD_H
 #define E3D_ENGINE_FORWARD_H
 
@@ -138,7 +138,8 @@ static void contract(const Pass<Real> &pass, const CentreArrays<Real> &centre, i
     apply(m.layer[k].product, channels, centre.M[k], centre.chain[n][k + 1], centre.chain[n][k]);
 }
 
-// A network behind the sum that enters its first hidden layer. `deep` advances over the derivatives that are kept.
+// A network behind the sum that enters its first hidden layer. `deep` advances over the derivatives that are
+// kept.
 template <typename Real>
 static void network_forward(const Pass<Real> &pass, const PackedHidden<Real> &network,
                             const Factor<Real> *factors, int count, const Real *start, Real *&deep, Real *out,

@@ -1,4 +1,5 @@
-// The scratch memory of a kernel, laid out for at most so many edges and centres. Rows are padded to whole vectors.
+// The scratch memory of a kernel, laid out for at most so many edges and centres. Rows are padded to whole
+// vectors.
 #ifndef E3D_ENGINE_WORKSPACE_H
 #define E3D_ENGINE_WORKSPACE_H
 
@@ -16,7 +17,8 @@ template <typename Real> struct CentreArrays {
   Real *d_B[max_layers];    // (components, hidden width) [n]: of the sum over a_n in the next environment
 };
 
-// The edges of a batch within their cutoffs; there are two of these, so that the next batch is known while one is worked on.
+// The edges of a batch within their cutoffs; there are two of these, so that the next batch is known while
+// one is worked on.
 template <typename Real> struct EdgeArrays {
   std::int64_t *count = nullptr;                            // (1) number of edges
   double *r = nullptr, *zbl = nullptr, *d_zbl = nullptr;    // (edges)
