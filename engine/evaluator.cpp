@@ -79,6 +79,10 @@ KernelReport Evaluator::run(const CentreBatch &centres, std::int64_t begin, std:
 void Evaluator::evaluate(const CentreBatch &centres)
 {
   if (centres.centres <= 0) return;
+  for (std::int64_t c = 0; c < centres.centres; c++)
+    if (centres.first[c + 1] < centres.first[c])
+      throw Error("the offsets of the edges fall from " + std::to_string(centres.first[c]) + " to " +
+                  std::to_string(centres.first[c + 1]) + " at centre " + std::to_string(c));
   // A thread takes a run of centres at a time; which one takes which does not matter for the numbers.
   const std::int64_t share =
       std::max<std::int64_t>(1, std::min<std::int64_t>(64, centres.centres / (8 * threads())));

@@ -84,6 +84,9 @@ void test_faults()
   bad.neighbour_type[7] = 2;
   expect(refusal(bad), "edge 7 of centre 0 has a neighbour of the model type 2, expected 0 to 1");
   bad = good;
+  bad.first[1] = 55;
+  expect(refusal(bad), "fall from 55 to 50 at centre 1");
+  bad = good;
   bad.centre_type[2] = -1;
   expect(refusal(bad), "centre 2 has the model type -1");
   CHECK(refusal(good) == "");
