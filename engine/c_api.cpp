@@ -184,6 +184,7 @@ int32_t e3d_engine_evaluate(e3d_engine_evaluator *evaluator, const e3d_engine_ed
                             const e3d_engine_energies *energies)
 {
   return guarded<int32_t>(1, [&] {
+    if (!energies->energy) throw Error("expected an array for the energies of the centres, got NULL");
     CentreBatch centres;
     centres.centres = edges->centres;
     centres.first = edges->first;

@@ -1,5 +1,7 @@
 #include "thread_pool.h"
 
+#include <unistd.h>
+
 namespace e3d::engine {
 
 namespace {
@@ -19,13 +21,17 @@ namespace {
 
 }    // namespace
 
-ThreadPool::ThreadPool(int threads)
+ThreadPool::ThreadPool(int threads) : process_(getpid())
 {
   for (int k = 1; k < threads; k++) workers_.emplace_back([this, k] { wait_for_work(k); });
 }
 
 ThreadPool::~ThreadPool()
 {
+  if (getpid() != process_) {
+    for (std::thread &worker : workers_) worker.detach();
+    return;
+  }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     stop_ = true;
@@ -37,7 +43,7 @@ ThreadPool::~ThreadPool()
 
 void ThreadPool::run(const std::function<void(int)> &task)
 {
-  if (workers_.empty()) {
+  if (workers_.empty() || getpid() != process_) {
     task(0);
     return;
   }

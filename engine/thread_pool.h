@@ -23,10 +23,11 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   // task(thread) on every thread, thread 0 being the caller; returns when all are done. A task must not
-  // throw.
+  // throw. In a process that was forked from the pool's own the other threads are gone: on thread 0 alone.
   void run(const std::function<void(int)> &task);
 
  private:
+  const int process_;
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable work_, done_;

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cmath>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace e3d::engine;
 
@@ -55,6 +57,15 @@ void test_thread_pool()
       pool.run(task);
       CHECK_EQUAL(sum.load(), threads * (threads + 1) / 2);
     }
+    const pid_t child = fork();
+    if (child == 0) {
+      int calls = 0;
+      pool.run([&](int thread) { calls += 1 + thread; });
+      _exit(calls == 1 ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    CHECK_EQUAL(status, 0);
   }
 }
 
