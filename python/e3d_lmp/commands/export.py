@@ -7,7 +7,6 @@ import logging
 from pathlib import Path
 
 from e3d_lmp.model.contract import DTYPES
-from e3d_lmp.model.export import export_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """``e3d export``."""
+    from e3d_lmp.model.export import export_model  # torch and nequip, which the help does not need
+
     logging.getLogger("nequip").setLevel(logging.WARNING)
     result = export_model(
         args.model,
