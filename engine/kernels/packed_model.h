@@ -10,7 +10,7 @@ namespace e3d::engine {
 
 class RadialFunctions;
 
-constexpr int max_layers = 64;
+constexpr int max_layers = 16;
 constexpr int max_irreps = 4;
 
 // B of a product A B, (rows, vectors * lanes), in panels of `panel` vectors; in a panel the rows follow each

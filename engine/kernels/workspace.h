@@ -49,8 +49,7 @@ template <typename Real> struct Workspace : EdgeArrays<Real> {
   int deep_columns = 0;
 
   Real *basis = nullptr, *d_basis = nullptr;    // exact: (edges, basis) values, derivatives with respect to r
-  int basis_columns = 0;
-  Real *embedding = nullptr;                      // exact: (edges, radial_width)
+  Real *embedding = nullptr;                    // exact: (edges, radial_width)
   Real *hidden = nullptr, *d_hidden = nullptr;    // exact: (edges, two_body_width_sum)
 
   Real *environment = nullptr, *slots = nullptr, *B = nullptr;    // one centre at a time
@@ -169,7 +168,6 @@ static std::int64_t lay_out(const PackedModel<Real> &m, std::int64_t edges, std:
   pieces.take(w.second, n * w.network_width);
   pieces.take(w.deep, n * w.deep_columns);
   if (!tables) {
-    w.basis_columns = m.basis;
     pieces.take(w.basis, n * m.basis);
     pieces.take(w.d_basis, n * m.basis);
     pieces.take(w.embedding, n * m.radial_width);
