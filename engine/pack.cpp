@@ -7,19 +7,18 @@
 #include <cmath>
 #include <map>
 #include <numeric>
-#include <tuple>
 #include <utility>
 
 namespace e3d::engine {
 
 namespace {
 
-std::vector<int> counted(int count, int first = 0)
-{
-  std::vector<int> out(count);
-  std::iota(out.begin(), out.end(), first);
-  return out;
-}
+  std::vector<int> counted(int count, int first = 0)
+  {
+    std::vector<int> out(count);
+    std::iota(out.begin(), out.end(), first);
+    return out;
+  }
 
 }    // namespace
 
@@ -27,7 +26,8 @@ template <typename Real>
 Pack<Real>::Pack(const FoldedModel &model, const Kernel<Real> &kernel, bool tables) :
     folded_(model), lanes_(kernel.lanes), panel_(kernel.panel), radial_(model.two_body.radial)
 {
-  if (static_cast<int>(model.layers.size()) > max_layers) throw Error("the model has too many layers for this engine");
+  if (static_cast<int>(model.layers.size()) > max_layers)
+    throw Error("the model has too many layers for this engine");
   packed_.l_max = model.l_max;
   packed_.types = model.types;
   packed_.layers = static_cast<int>(model.layers.size());
@@ -50,7 +50,8 @@ Pack<Real>::Pack(const FoldedModel &model, const Kernel<Real> &kernel, bool tabl
 template <typename Real> Real Pack<Real>::rounded(double x) const
 {
   const Real y = static_cast<Real>(x);
-  if (!std::isfinite(y)) throw Error("a weight of the model is too large for this precision; run it in float64");
+  if (!std::isfinite(y))
+    throw Error("a weight of the model is too large for this precision; run it in float64");
   return y;
 }
 
@@ -149,7 +150,8 @@ template <typename Real> void Pack<Real>::pack_two_body()
   packed_.basis = functions.basis_functions();
   packed_.radial_width = padded(functions.width());
   packed_.two_body_layers = count;
-  auto *forward = arena_.template take<PackedMatrix<Real>>(count), *back = arena_.template take<PackedMatrix<Real>>(count);
+  auto *forward = arena_.template take<PackedMatrix<Real>>(count),
+       *back = arena_.template take<PackedMatrix<Real>>(count);
   int *width = arena_.take<int>(count);
   for (int k = 0; k < count; k++) {
     const Matrix &weight = functions.hidden[k];
@@ -161,8 +163,8 @@ template <typename Real> void Pack<Real>::pack_two_body()
   packed_.two_body = forward;
   packed_.two_body_back = back;
   packed_.two_body_width = width;
-  const Matrix outputs =
-      spread(functions.outputs, counted(functions.outputs.rows), functions.outputs.rows, place_, packed_.columns);
+  const Matrix outputs = spread(functions.outputs, counted(functions.outputs.rows), functions.outputs.rows,
+                                place_, packed_.columns);
   packed_.outputs = panels(outputs);
   packed_.outputs_back = plain(transposed(outputs), packed_.columns, padded(functions.outputs.rows));
 }
@@ -188,7 +190,8 @@ template <typename Real> void Pack<Real>::prepare(const std::vector<int> &types)
   std::vector<std::pair<int, int>> missing;
   for (int centre : types)
     for (int neighbour : types)
-      if (!pair_numbers_[static_cast<std::size_t>(centre) * folded_.types + neighbour]) missing.emplace_back(centre, neighbour);
+      if (!pair_numbers_[static_cast<std::size_t>(centre) * folded_.types + neighbour])
+        missing.emplace_back(centre, neighbour);
   std::sort(missing.begin(), missing.end());
   missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
   if (missing.empty()) return;
@@ -198,17 +201,19 @@ template <typename Real> void Pack<Real>::prepare(const std::vector<int> &types)
   Real *out = arena_.template take<Real>(missing.size() * rows * row);    // in one piece, for large pages
   for (const auto &[centre, neighbour] : missing) {
     const Matrix weight = folded_.two_body.pair_weight(centre, neighbour);
-    const Matrix source = tables ? table_of_pair(folded_.two_body, weight, folded_.cutoff(centre, neighbour)) : weight;
+    const Matrix source =
+        tables ? table_of_pair(folded_.two_body, weight, folded_.cutoff(centre, neighbour)) : weight;
     for (int i = 0; i < source.rows; i++)
-      for (int j = 0; j < source.columns; j++) out[i * row + (tables ? place_[j] : j)] = rounded(source(i, j));
+      for (int j = 0; j < source.columns; j++)
+        out[i * row + (tables ? place_[j] : j)] = rounded(source(i, j));
     pair_numbers_[static_cast<std::size_t>(centre) * folded_.types + neighbour] = out;
     out += rows * row;
   }
 }
 
 template <typename Real>
-Matrix Pack<Real>::spread(const Matrix &a, const std::vector<int> &rows, int row_count, const std::vector<int> &columns,
-                          int column_count) const
+Matrix Pack<Real>::spread(const Matrix &a, const std::vector<int> &rows, int row_count,
+                          const std::vector<int> &columns, int column_count) const
 {
   Matrix out(row_count, column_count);
   for (int i = 0; i < a.rows; i++)
@@ -257,53 +262,72 @@ template <typename Real> PackedProduct<Real> Pack<Real>::tensor_product(const Te
   PackedProduct<Real> out;
   out.in = product.in;
   out.out = product.out;
-  std::map<std::pair<int, int>, int> slot_number;               // (path, j)
-  std::map<std::tuple<bool, int, int>, int> entry_number;       // (k != 0, i, k)
+  std::map<std::pair<int, int>, int> slot_number, entry_number;    // of (path, j) and of (i, k)
   for (const ProductTerm &term : product.terms) {
     slot_number.emplace(std::make_pair(term.path, term.j), 0);
-    entry_number.emplace(std::make_tuple(term.k != 0, term.i, term.k), 0);
+    entry_number.emplace(std::make_pair(term.i, term.k), 0);
   }
   std::vector<ProductSlot> slots;
   for (auto &item : slot_number) {
     item.second = static_cast<int>(slots.size());
     slots.push_back({item.first.first, item.first.second});
   }
-  std::vector<ProductEntry> entries;
+  std::vector<std::int32_t> first_entry(static_cast<std::size_t>(product.in) + 1), entry_out, scalar_entry,
+      scalar_in;
   for (auto &item : entry_number) {
-    item.second = static_cast<int>(entries.size());
-    entries.push_back({std::get<1>(item.first), std::get<2>(item.first)});
-    out.scalars += !std::get<0>(item.first);
-  }
-  std::vector<std::vector<ProductFactor<Real>>> by_entry(entries.size()), by_slot(slots.size());
-  for (const ProductTerm &term : product.terms) {
-    const int slot = slot_number[{term.path, term.j}], entry = entry_number[{term.k != 0, term.i, term.k}];
-    by_entry[entry].push_back({slot, rounded(term.value)});
-    by_slot[slot].push_back({entry, rounded(term.value)});
-  }
-  const auto flat = [&](const auto &lists, const std::int32_t *&first, const ProductFactor<Real> *&factor) {
-    std::vector<std::int32_t> begin = {0};
-    std::vector<ProductFactor<Real>> all;
-    for (const auto &list : lists) {
-      all.insert(all.end(), list.begin(), list.end());
-      begin.push_back(static_cast<std::int32_t>(all.size()));
+    const auto [i, k] = item.first;
+    item.second = static_cast<int>(entry_out.size());
+    if (k == 0) {
+      scalar_entry.push_back(item.second);
+      scalar_in.push_back(i);
     }
-    first = copied(begin);
-    factor = copied(all);
-  };
-  flat(by_entry, out.first_slot, out.slot_factor);
-  flat(by_slot, out.first_entry, out.entry_factor);
+    entry_out.push_back(k);
+    first_entry[static_cast<std::size_t>(i) + 1]++;
+  }
+  std::partial_sum(first_entry.begin(), first_entry.end(), first_entry.begin());
+  std::vector<SparseFactor<Real>> by_entry, by_slot;
+  for (const ProductTerm &term : product.terms) {
+    const int slot = slot_number[{term.path, term.j}], entry = entry_number[{term.i, term.k}];
+    by_entry.push_back({entry, slot, rounded(term.value)});
+    by_slot.push_back({slot, entry, rounded(term.value)});
+  }
+  out.entries_of_slots = sparse(by_entry);
+  out.slots_of_entries = sparse(by_slot);
   out.slots = static_cast<int>(slots.size());
-  out.entries = static_cast<int>(entries.size());
+  out.entries = static_cast<int>(entry_out.size());
+  out.scalars = static_cast<int>(scalar_entry.size());
   out.slot = copied(slots);
-  out.entry = copied(entries);
-  Real *weight = arena_.template take<Real>(static_cast<std::size_t>(product.path_weight.rows) * packed_.channels);
+  out.first_entry = copied(first_entry);
+  out.entry_out = copied(entry_out);
+  out.scalar_entry = copied(scalar_entry);
+  out.scalar_in = copied(scalar_in);
+  Real *weight =
+      arena_.template take<Real>(static_cast<std::size_t>(product.path_weight.rows) * packed_.channels);
   for (int p = 0; p < product.path_weight.rows; p++)
-    for (int u = 0; u < folded_.channels; u++) weight[p * packed_.channels + u] = rounded(product.path_weight(p, u));
+    for (int u = 0; u < folded_.channels; u++)
+      weight[p * packed_.channels + u] = rounded(product.path_weight(p, u));
   out.path_weight = weight;
   return out;
 }
 
-template <typename Real> const Real *Pack<Real>::numbers(const std::vector<double> &values, int count, double factor)
+// Every row has a factor.
+template <typename Real> SparseMatrix<Real> Pack<Real>::sparse(std::vector<SparseFactor<Real>> factors)
+{
+  const auto by_row = [](const auto &a, const auto &b) { return a.row < b.row; };
+  std::stable_sort(factors.begin(), factors.end(), by_row);
+  std::vector<SparseFactor<Real>> first, other;
+  for (const auto &factor : factors)
+    (first.empty() || first.back().row != factor.row ? first : other).push_back(factor);
+  SparseMatrix<Real> out;
+  out.rows = static_cast<int>(first.size());
+  out.more = static_cast<int>(other.size());
+  out.first = copied(first);
+  out.other = copied(other);
+  return out;
+}
+
+template <typename Real>
+const Real *Pack<Real>::numbers(const std::vector<double> &values, int count, double factor)
 {
   Real *out = arena_.template take<Real>(count);
   for (std::size_t k = 0; k < values.size(); k++) out[k] = rounded(values[k] * factor);

@@ -11,7 +11,9 @@
 `weights`         the weights of a model for the native engine, and the file that holds them
 `engine`          the native engine, by ctypes
 `export`          all of it, from a checkpoint to a file
-`file`            writing and opening of files, one function per engine
+`file`            writing and opening of files that torch runs, one function per engine
+`weights`         files of the native engine: the weights and the architecture of a nequip model
+`engine`          the native engine, which runs them without torch
 `provenance`      what a file says about its own training
 ================  ==========================================================================================
 """

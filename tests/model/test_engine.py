@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
+from e3d_lmp.errors import E3DError
+from e3d_lmp.model.contract import NATIVE, RESCALED, ModelMetadata
+from e3d_lmp.model.decomposition import EdgeModelWithForces, as_double, decompose
+from e3d_lmp.model.engine import EdgeEnergies, EngineModel, Evaluator, instruction_sets
+from e3d_lmp.model.export import load_model
+from e3d_lmp.model.weights import write_weights
+from random_allegro import Shape, build, draw_shape
 
-from e3d_lmp.decomposition import EdgeModelWithForces, as_double, decompose  # noqa: E402
-from e3d_lmp.errors import E3DError  # noqa: E402
-from e3d_lmp.export import load_model  # noqa: E402
-from e3d_lmp.model.engine import EdgeEnergies, EngineModel, Evaluator, instruction_sets  # noqa: E402
-from e3d_lmp.model.weights import contract_strings, extract_weights, write_weights  # noqa: E402
-from random_allegro import Shape, build, draw_shape  # noqa: E402
-
-MODELS = Path(__file__).resolve().parents[1] / "inputs/models"
+MODELS = Path(__file__).resolve().parents[2] / "inputs/models"
 SEEDS = range(36)
 RELATIVE_FLOAT64 = 1e-12
 """Of the largest energy or force."""
@@ -57,10 +57,21 @@ class Edges:
 
 
 def write_model(model: torch.nn.Module, path: Path) -> Path:
-    """A file of the format with the elements that the types are named after."""
-    facts, tensors, strings = extract_weights(model)
-    strings |= contract_strings(facts, facts.type_names) | {"decomposition": "rescaled"}
-    write_weights(tensors, strings, path)
+    """A file of the native engine that has not gone through the gate."""
+    facts = decompose(model)
+    metadata = ModelMetadata(
+        type_names=facts.type_names,
+        type_elements=facts.type_names,
+        r_max=max(facts.cutoffs),
+        cutoffs=facts.cutoffs,
+        shifts=facts.shifts,
+        scales=facts.scales,
+        decomposition=RESCALED,
+        model_dtype=facts.model_dtype,
+        device="any",
+        engine=NATIVE,
+    )
+    write_weights(facts, metadata, path)
     return path
 
 
