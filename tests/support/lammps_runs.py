@@ -88,6 +88,7 @@ def start_lammps(
     ranks: int = 1,
     variables: Mapping[str, object] | None = None,
     arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Run:
     """Run `script` in `folder`, which may already hold data files, whatever the exit code.
 
@@ -95,6 +96,8 @@ def start_lammps(
     ----------
     variables
         ``-v NAME VALUE`` on the command line.
+    environment
+        Variables beside those of this process; one thread, unless it says otherwise.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "in.lmp").write_text(script)
@@ -103,9 +106,15 @@ def start_lammps(
         command += ["-v", name, str(value)]
     if ranks > 1:
         command = [str(BIN / "mpirun"), "-np", str(ranks), *command]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"} | plugin_environment()
+    variables_of_process = os.environ | {"OMP_NUM_THREADS": "1"} | plugin_environment() | (environment or {})
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
+        command,
+        cwd=folder,
+        env=variables_of_process,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
     )
     return Run(folder, done.returncode, done.stdout + done.stderr, script)
 

@@ -8,8 +8,6 @@
 `layers`          Allegro's layers by our own operators
 `operators`       these operators
 `gate`            the comparison that a model has to pass before it is written
-`weights`         the weights of a model for the native engine, and the file that holds them
-`engine`          the native engine, by ctypes
 `export`          all of it, from a checkpoint to a file
 `file`            writing and opening of files that torch runs, one function per engine
 `weights`         files of the native engine: the weights and the architecture of a nequip model
