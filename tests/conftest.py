@@ -30,7 +30,10 @@ def _code_hash() -> str:
     digest = hashlib.sha256(torch.__version__.encode())
     package = Path(e3d_lmp.__file__).parent
     sources = sorted((package / "model").glob("*.py"))
-    sources += [Path(__file__).parent / f"support/{name}.py" for name in ("analytic_models", "native_models", "random_models")]
+    sources += [
+        Path(__file__).parent / f"support/{name}.py"
+        for name in ("analytic_models", "native_models", "random_models")
+    ]
     for source in sources:
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
@@ -59,6 +62,14 @@ def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
         return path
 
     yield get
+
+
+@pytest.fixture(scope="session")
+def metals(model_files: ModelFiles) -> Path:
+    """A random Allegro for Cu and Ag with the cutoffs of the Morse model, on the native engine: for tests that
+    need a model and no bonds.
+    """
+    return model_files("allegro-metals", "safetensors")
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,14 @@ CASES = [
     ("triclinic", 4, "processors 1 2 2", "", True, "safetensors"),
     ("thin", 1, "", "chunk 1", True, "safetensors"),
     ("thin", 2, "", "", True, "safetensors"),
-    ("thin", 3, "", "chunk 7", False, "safetensors"),  # LAMMPS itself has no tiled communication in such boxes
+    (
+        "thin",
+        3,
+        "",
+        "chunk 7",
+        False,
+        "safetensors",
+    ),  # LAMMPS itself has no tiled communication in such boxes
     ("thin", 4, "processors 2 2 1", "", False, "pth"),
     ("cluster", 4, "processors 4 1 1", "", False, "safetensors"),
     ("cluster", 3, "processors 1 1 3", "chunk 7", True, "safetensors"),
@@ -118,7 +125,9 @@ def test_same_bits_however_it_is_run(system: str, dtype: str, tmp_path: Path, mo
             np.testing.assert_array_equal(other[name], edges[name], err_msg=name)
         np.testing.assert_array_equal(other_atoms["c_pea"], per_atom["c_pea"])
         # summed over centres in another order, which is all that differs
-        close("forces", forces_of(other_atoms), forces_of(per_atom), 1e-12 * np.abs(forces_of(per_atom)).max())
+        close(
+            "forces", forces_of(other_atoms), forces_of(per_atom), 1e-12 * np.abs(forces_of(per_atom)).max()
+        )
 
 
 @pytest.mark.parametrize("ending", ["safetensors", "pth"])
