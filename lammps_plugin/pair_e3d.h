@@ -74,7 +74,7 @@ class PairE3D : public Pair {
  private:
   // settings
 
-  std::string device = "auto";
+  std::string device = "auto", precision = "auto";
   int every = 0;    // all models of a committee run on multiples of this step, 0: there is only one model
 
   // model
@@ -116,6 +116,7 @@ class PairE3D : public Pair {
   std::unique_ptr<E3D::EdgeModel> load_model(const std::string &);
   void load_members(int, char **);
   void map_types(int, char **);
+  void prepare_models();
   void show_banner();
   void check_topology();
   E3D::NeighborView neighbor_view() const;

@@ -11,7 +11,7 @@ from analytic_models import MORSE
 from e3d_lmp.analysis.maps import read_map
 from e3d_lmp.model.export import write_edge_model
 from lammps_runs import run_lammps, script_of, write_data
-from map_runs import NVE, SUMS, morse_run, printed
+from map_runs import NVE, SUMS, metal_run, printed
 from systems import ELEMENTS, SYSTEMS
 from tolerances import close
 
@@ -22,7 +22,7 @@ fix sum all e3d/map 1 4 10 file sum.*.e3d cutoff model ave running pairs C-H O-O
 
 def test_restart_goes_on(tmp_path: Path, model_files) -> None:
     """50 steps with a restart in the middle of a window, on another number of ranks, equal 50 steps."""
-    model = model_files("allegro-everything", "pth", "float64")
+    model = model_files("allegro-everything", "safetensors", "float64")
     pair = f"pair_style e3d\npair_coeff * * {model} {' '.join(ELEMENTS)}"
     write_data(tmp_path / "data.lmp", SYSTEMS["triclinic"](), ELEMENTS, velocities=True)
     both = printed("one", 6, "one.json") + printed("sum", 3, "sum.json")
@@ -50,17 +50,17 @@ def test_restart_goes_on(tmp_path: Path, model_files) -> None:
                 close(f"{name} {label} {sums}", getattr(mine, sums), getattr(one, sums), 1e-8 * one.count)
 
 
-def test_restart_of_other_settings_begins_anew(tmp_path: Path, model_files) -> None:
+def test_restart_of_other_settings_begins_anew(tmp_path: Path, metals: Path) -> None:
     """A warning that names both, and a map of its own samples only; reset_timestep drops an open window."""
     body = f"{NVE}fix m all e3d/map 1 2 4 file m.e3d ave running\nrun 7\nwrite_restart a.restart\n"
     again = f"""clear
 read_restart a.restart
 pair_style e3d
-pair_coeff * * {model_files("morse")} Cu Ag
+pair_coeff * * {metals} Cu Ag
 """
     other = f"{again}{NVE}fix m all e3d/map 1 2 4 file other.e3d ave running cutoff 2.5\nrun 5\n"
     reset = f"{again}reset_timestep 0\n{NVE}fix m all e3d/map 1 2 4 file reset.e3d ave running\nrun 4\n"
-    run = morse_run(tmp_path, model_files, body + other + reset, ranks=2)
+    run = metal_run(tmp_path, metals, body + other + reset, ranks=2)
     text = " ".join(run.output.split())
     assert "fix m e3d/map begins with an empty map" in text
     assert "cutoff covalent ave running" in text and "cutoff 2.5 ave running" in text
@@ -76,9 +76,9 @@ def test_restart_of_another_model_begins_anew(tmp_path: Path, model_files) -> No
     module, metadata = MORSE.model("float64")
     write_edge_model(module, replace(metadata, source_sha256="0123456789abcdef"), tmp_path / "o.nequip.pth")
     fix = f"{NVE}fix m all e3d/map 1 2 4 file m.e3d ave running\n"
-    run = morse_run(
+    run = metal_run(
         tmp_path,
-        model_files,
+        model_files("morse"),
         f"{fix}run 7\nwrite_restart a.restart\nclear\nread_restart a.restart\npair_style e3d\n"
         f"pair_coeff * * o.nequip.pth Cu Ag\n{fix}run 5\n",
     )

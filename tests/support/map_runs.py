@@ -76,10 +76,10 @@ def check_no_leftovers(folder: Path) -> None:
     assert not [path.name for path in folder.rglob(".*")]
 
 
-def morse_run(folder: Path, model_files, body: str, ranks: int = 1, data: str = "read_data data.lmp") -> Run:
-    """Cu and Ag with Morse bonds."""
+def metal_run(folder: Path, model: Path, body: str, ranks: int = 1, data: str = "read_data data.lmp") -> Run:
+    """Cu and Ag."""
     write_data(folder / "data.lmp", gas(), METALS)
-    return run_lammps(metal_script(model_files("morse"), body, data=data), folder, ranks)
+    return run_lammps(metal_script(model, body, data=data), folder, ranks)
 
 
 def printed(name: str, rows: int, file: str) -> str:
