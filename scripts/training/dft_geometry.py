@@ -1,5 +1,5 @@
-"""Geometries of the frames: RDKit's conformers relaxed with GFN2-xTB, displaced, pulled apart, interpolated, brought
-into contact. Only geometries come from GFN2-xTB, no label does."""
+"""Geometries of the frames: RDKit's conformers relaxed with GFN2-xTB, displaced, pulled apart, interpolated,
+brought into contact. Only geometries come from GFN2-xTB, no label does."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from ase import Atoms, units
 from ase.data import covalent_radii
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
-
-from e3d_lmp.data.split import molecule_key
 
 MAX_FORCE = 18.0
 """eV/angstrom, of GFN2-xTB: displaced frames and images above it are not proposed."""
@@ -38,9 +36,9 @@ def calculator(multiplicity: int) -> Any:
 
 
 def bonded(atoms: Atoms) -> np.ndarray:
-    """(N, N) bool: closer than 1.25 times the sum of covalent radii."""
+    """(N, N) bool: closer than 1.3 times the sum of covalent radii; H2 has 1.25 of it."""
     radii = covalent_radii[atoms.numbers]
-    near = atoms.get_all_distances() < 1.25 * (radii[:, None] + radii[None])
+    near = atoms.get_all_distances() < 1.3 * (radii[:, None] + radii[None])
     return near & ~np.eye(len(atoms), dtype=bool)
 
 
@@ -94,20 +92,16 @@ def embedded(smiles: str, seed: int) -> tuple[Atoms, dict[int, int]]:
     UnfitError
         RDKit finds none.
     """
-    from rdkit import Chem, RDLogger
-    from rdkit.Chem import AllChem
+    from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
-    RDLogger.DisableLog("rdApp.*")
     parts: list[Atoms] = []
     numbered: dict[int, int] = {}
     for part in smiles.split("."):
-        settings = Chem.SmilesParserParams()
-        settings.removeHs = False
-        molecule = Chem.AddHs(Chem.MolFromSmiles(part, settings))
-        if AllChem.EmbedMolecule(molecule, randomSeed=seed) != 0:
+        molecule = parsed(part)
+        if rdDistGeom.EmbedMolecule(molecule, randomSeed=seed) != 0:
             raise UnfitError(f"{smiles}: RDKit finds no conformer")
-        if AllChem.MMFFHasAllMoleculeParams(molecule) and molecule.GetNumAtoms() > 2:
-            AllChem.MMFFOptimizeMolecule(molecule)
+        if rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule) and molecule.GetNumAtoms() > 2:
+            rdForceFieldHelpers.MMFFOptimizeMolecule(molecule)
         shift = sum(len(p) for p in parts)
         numbered |= {a.GetAtomMapNum(): shift + a.GetIdx() for a in molecule.GetAtoms() if a.GetAtomMapNum()}
         symbols = [a.GetSymbol() for a in molecule.GetAtoms()]
@@ -115,6 +109,16 @@ def embedded(smiles: str, seed: int) -> tuple[Atoms, dict[int, int]]:
     if len(parts) == 1:
         return parts[0], numbered
     return together(parts[0], parts[1], 0.95, np.random.default_rng(seed)), numbered
+
+
+def parsed(smiles: str) -> Any:
+    """RDKit's molecule with all hydrogens, those of the SMILES in their place."""
+    from rdkit import Chem, rdBase
+
+    rdBase.DisableLog("rdApp.*")
+    settings: Any = Chem.SmilesParserParams()
+    settings.removeHs = False
+    return Chem.AddHs(Chem.MolFromSmiles(smiles, settings))
 
 
 def together(first: Atoms, second: Atoms, contact: float, rng: np.random.Generator) -> Atoms:
@@ -194,30 +198,50 @@ def sides(atoms: Atoms, i: int, j: int) -> tuple[list[int], list[int]]:
     return [k for k in range(len(atoms)) if label[k] != label[j]], rest
 
 
-def pulled(
-    start: Atoms, i: int, j: int, distance: float, parts: Sequence[Atoms | None], rng: np.random.Generator
-) -> Atoms:
-    """Atoms with the bond i-j at a distance, angstrom.
+def relaxed_part(part: Atoms, multiplicity: int) -> Atoms | None:
+    """A fragment by itself, relaxed; None if it is an atom, does not end or becomes another molecule."""
+    from ase.optimize import BFGS
 
-    The side of j moves along the bond. As it leaves, over 1.5 angstrom beyond 1.2 bond lengths, both sides take the shape of the relaxed
-    fragments and turn a little.
+    if len(part) == 1:
+        return None
+    atoms = part.copy()
+    atoms.calc = calculator(multiplicity)
+    try:
+        BFGS(atoms, logfile=None).run(fmax=0.05, steps=100)
+    except Exception:  # tblite raises its own when charges do not converge
+        return None
+    return atoms if (bonded(atoms) == bonded(part)).all() else None
+
+
+def pulled(
+    start: Atoms,
+    ends: tuple[int, int],
+    distance: float,
+    parts: Sequence[tuple[list[int], Atoms | None]],
+    rng: np.random.Generator,
+) -> Atoms:
+    """Atoms with the bond between two `ends` at a distance, angstrom.
+
+    The second side moves along the bond. As it leaves, over 1.5 angstrom beyond 1.2 bond lengths, both sides
+    take the shape of the relaxed fragments and turn a little.
 
     Parameters
     ----------
-    parts : relaxed fragments of i's and j's side, atoms in the order of `start`; None keeps the shape
+    parts : of each side its atoms, and it by itself as `relaxed_part` gives it; None keeps the shape
     """
+    i, j = ends
     length = start.get_distance(i, j)
     away = float(np.clip((distance - 1.2 * length) / 1.5, 0.0, 1.0))
     atoms = start.copy()
-    for anchor, side, part in zip((i, j), sides(start, i, j), parts, strict=True):
+    for anchor, (side, part) in zip(ends, parts, strict=True):
         own = atoms.positions[side]
-        if part is not None and len(side) > 1:
+        if part is not None:
             own = (1.0 - away) * own + away * fitted(part.positions, own)
         pivot = own[side.index(anchor)]
         turn = Rotation.from_rotvec(rng.normal(scale=0.25 * away, size=3))
         atoms.positions[side] = turn.apply(own - pivot) + start.positions[anchor]
     axis = (start.positions[j] - start.positions[i]) / length
-    atoms.positions[sides(start, i, j)[1]] += axis * (distance - length)
+    atoms.positions[parts[1][0]] += axis * (distance - length)
     return atoms
 
 
@@ -248,9 +272,7 @@ def matched(reactant: Atoms, product: Atoms, rng: np.random.Generator, tries: in
     for _ in range(tries):
         moved = Rotation.random(rng=rng).apply(product.positions - product.positions.mean(axis=0))
         for _ in range(4):
-            _, columns = linear_sum_assignment(
-                ((home[:, None] - moved[None]) ** 2).sum(axis=-1) + strange
-            )
+            _, columns = linear_sum_assignment(((home[:, None] - moved[None]) ** 2).sum(axis=-1) + strange)
             moved = fitted(moved[columns], home)[np.argsort(columns)]
         changes = float((graph != other[np.ix_(columns, columns)]).sum()) / 2.0
         score = (changes, float(((home - moved[columns]) ** 2).sum()))
@@ -279,8 +301,3 @@ def path(reactant: Atoms, product: Atoms, multiplicity: int, images: int, steps:
     for image in band:
         image.calc = None
     return band[1:-1]
-
-
-def same_molecule(atoms: Atoms, other: Atoms) -> bool:
-    """Whether two geometries have one bond graph."""
-    return molecule_key(atoms.numbers, atoms.positions) == molecule_key(other.numbers, other.positions)

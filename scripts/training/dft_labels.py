@@ -1,179 +1,88 @@
-"""Real DFT labels of small molecules, radicals, bonds that break, reaction-like images and dimers, with PySCF.
+"""DFT labels of small molecules, radicals, bonds that break, reaction-like images and dimers, with PySCF.
 
     python scripts/training/dft_labels.py plan OUT --frames 1500    # the geometries; some minutes
     python scripts/training/dft_labels.py run OUT --jobs 2          # hours; goes on where it was stopped
     python scripts/training/dft_labels.py status OUT
     python scripts/training/dft_labels.py collect OUT -o scripts/training/data/dft_bonds.h5
-    python scripts/training/dft_labels.py check OUT                 # atoms, and a gradient against differences
+    python scripts/training/dft_labels.py check OUT                 # atoms, gradient, atomization energies
 
-Needs ``pip install pyscf pyscf-dispersion rdkit tblite h5py`` (tblite and RDKit only for the plan). See
-docs/dft_labels.md.
+Needs ``pip install pyscf pyscf-dispersion``, and for the plan ``rdkit tblite``. See docs/dft_labels.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import signal
 import sys
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from dft_frames import Frame, plan_text, read_plan
-from dft_level import Dropped, Label, label_frame
+import dft_check
+import numpy as np
+from dft_level import dft_labeller
+from label_frames import Frame
+from label_run import planned, run, write_plan
+from label_store import labels_of, print_status, write_store
 
-from e3d_lmp.atomic import atomic_path, make_folder
 from e3d_lmp.errors import E3DError
 
-PLAN, LABELS = "plan.json", "labels"
 
-
-def label_file(out: Path, frame: Frame) -> Path:
-    """Where the label of a frame is, or the reason why it has none."""
-    return out / LABELS / f"{frame.key}.json"
-
-
-def write_label(out: Path, frame: Frame, labeller: Callable[[Frame], Label] = label_frame) -> str:
-    """Label a frame and put it on the disk, whole; returns the reason if it was dropped, else ''."""
-    try:
-        label, reason = labeller(frame), ""
-    except Dropped as dropped:
-        label, reason = None, str(dropped)
-    except (RuntimeError, ArithmeticError, ValueError) as error:  # LinAlgError is one: of one odd frame
-        label, reason = None, f"failed: {type(error).__name__}"
-        print(f"{frame.name}: {error}", file=sys.stderr, flush=True)
-    row: dict[str, Any] = {"frame": frame.as_dict(), "dropped": reason}
-    if label is not None:
-        row |= {**vars(label), "gradient": label.gradient.tolist()}
-    with atomic_path(label_file(out, frame)) as partial:
-        partial.write_text(json.dumps(row) + "\n", encoding="utf-8")
-    return reason
-
-
-def run(out: Path, jobs: int, labeller: Callable[[Frame], Label] = label_frame) -> Counter[str]:
-    """Label what is left of the plan, some frames at a time, in its order.
-
-    Each frame is a file as soon as it is done, so whatever stops this, no more than the frames under way is
-    lost. Returns how many were labelled ('') and dropped, by reason.
-
-    Raises
-    ------
-    E3DError
-        There is no plan, or a worker was killed.
-    """
-    frames = planned(out)
-    left = [frame for frame in frames if not label_file(out, frame).exists()]
-    make_folder(out / LABELS)
-    counts: Counter[str] = Counter()
-    told = Progress(len(frames), len(left), jobs)
-    if jobs == 1:
-        for frame in left:
-            counts[told(frame, write_label(out, frame, labeller))] += 1
-        return counts
-    with ProcessPoolExecutor(jobs, initializer=_end_with, initargs=(os.getpid(),)) as pool:
-        named = {pool.submit(write_label, out, frame, labeller): frame for frame in left}
-        try:
-            for future in as_completed(named):
-                counts[told(named[future], future.result())] += 1
-        except BrokenProcessPool:
-            raise E3DError("a worker was killed, perhaps for its memory; the same command goes on") from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return counts
-
-
-def _end_with(parent: int) -> None:
-    """A worker ends when its parent was killed, and leaves Ctrl-C to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(2.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-class Progress:
-    """A line for each frame: how many are done, what the last one took, how long the rest will take.
-
-    Parameters
-    ----------
-    total, left : frames of the plan, and those without a label
-    """
-
-    def __init__(self, total: int, left: int, jobs: int) -> None:
-        self.total, self.left, self.jobs = total, left, jobs
-        self.begun, self.done = time.monotonic(), 0
-        print(f"{total - left} of {total} frames are done, {left} are left; {jobs} at a time", flush=True)
-
-    def __call__(self, frame: Frame, reason: str) -> str:
-        """Print the line; returns the reason."""
-        self.done += 1
-        passed = time.monotonic() - self.begun
-        rest = passed / self.done * (self.left - self.done)
-        print(
-            f"{self.total - self.left + self.done}/{self.total} {frame.group}: {frame.name}"
-            + (f" DROPPED: {reason}" if reason else "")
-            + f"  [{passed / self.done:.0f} s a frame, {rest / 3600.0:.1f} h left]",
-            flush=True,
-        )
-        return reason
-
-
-def planned(out: Path) -> list[Frame]:
-    """The frames of the plan of a folder.
-
-    Raises
-    ------
-    E3DError
-        There is none, or it cannot be read.
-    """
-    try:
-        return read_plan(out / PLAN)
-    except FileNotFoundError:
-        raise E3DError(f"expected a plan at '{out / PLAN}', there is none; make one: dft_labels.py plan {out}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise E3DError(f"expected a plan at '{out / PLAN}', got: {error}; make it again: dft_labels.py plan {out}") from None
-
-
-def make_plan(out: Path, frames: int, seed: int) -> None:
-    """Write the plan; labels that are there stay, and count where their frames are in it."""
-    from dft_plan import plan
-
-    make_folder(out)
-    made, _ = plan(frames, seed, lambda line: print(line, flush=True))
-    with atomic_path(out / PLAN) as partial:
-        partial.write_text(plan_text(made), encoding="utf-8")
-    print(f"{len(made)} frames in {out / PLAN}")
+def print_checks(out: Path) -> None:
+    """Atoms against the shipped ones, a gradient against differences, atomization energies against W4-11."""
+    labelled, _, _ = labels_of(out, planned(out))
+    atoms = dft_check.atoms_differences()
+    print(
+        "atoms less the shipped ones, meV:",
+        "  ".join(f"{name} {value:+.2f}" for name, value in atoms.items()),
+    )
+    bent = np.array([[0.0, 0.0, 0.0], [0.99, 0.05, 0.0], [-0.3, 0.90, 0.1]])
+    water = Frame("molecule", "water, bent", "O", ("O", "H", "H"), bent, uncoupled=1)
+    worst, largest = dft_check.gradient_difference(water, range(9))
+    print(f"gradient of water: {worst * 1e3:.2f} meV/angstrom from differences; largest {largest * 1e3:.0f}")
+    rows = dft_check.atomization(labelled, atoms)
+    for smiles, ours, published in rows:
+        print(f"{smiles:12s} {ours:8.3f} eV, W4-11 {published:8.3f} eV, difference {ours - published:+.3f}")
+    if rows:
+        mean = sum(abs(ours - published) for _, ours, published in rows) / len(rows)
+        print(f"mean absolute difference of {len(rows)}: {mean:.3f} eV")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
-    one = verbs.add_parser("plan", help="make the geometries")
-    one.add_argument("out", type=Path)
-    one.add_argument("--frames", type=int, default=1500)
-    one.add_argument("--seed", type=int, default=1)
-    one = verbs.add_parser("run", help="label them")
-    one.add_argument("out", type=Path)
-    one.add_argument("--jobs", type=int, default=1, help="frames at a time, each on one core")
+    commands = {
+        name: verbs.add_parser(name, help=text)
+        for name, text in (
+            ("plan", "make the geometries"),
+            ("run", "label them"),
+            ("status", "how far it is"),
+            ("collect", "what is labelled as one file in the SPICE layout"),
+            ("check", "atoms, a gradient, atomization energies"),
+        )
+    }
+    for one in commands.values():
+        one.add_argument("out", type=Path)
+    commands["plan"].add_argument("--frames", type=int, default=1500)
+    commands["plan"].add_argument("--seed", type=int, default=1)
+    commands["run"].add_argument("--jobs", type=int, default=1, help="frames at a time, each on one core")
+    commands["collect"].add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args(argv)
     try:
         if args.verb == "plan":
-            make_plan(args.out, args.frames, args.seed)
+            from dft_plan import plan
+
+            write_plan(args.out, plan(args.frames, args.seed)[0])
         elif args.verb == "run":
-            counts = run(args.out, args.jobs)
+            counts = run(args.out, dft_labeller(), args.jobs)
             print(f"labelled: {counts.pop('', 0)}; dropped: {dict(counts) or 0}")
+        elif args.verb == "status":
+            print_status(args.out, planned(args.out))
+        elif args.verb == "collect":
+            write_store(args.out, planned(args.out), dft_labeller(), args.output)
+        else:
+            print_checks(args.out)
     except E3DError as error:
         print(f"dft_labels.py: {error}", file=sys.stderr)
         return 2

@@ -1,59 +1,41 @@
 """Energy, gradient and spin of one frame at ωB97M-D3(BJ)/def2-TZVPPD with PySCF.
 
-The lowest solution is looked for in a small basis (def2-SVP), where a guess costs a tenth: restricted, highest
-and lowest orbital mixed, and, for bonds that are pulled apart, the fragments' own spins against each other;
-each unrestricted one is followed along its instabilities. The winner is projected to the large basis, converged
-on a coarse grid and then on the final one.
+The lowest solution is looked for in a small basis (def2-SVP), where a guess costs a tenth: restricted,
+highest and lowest orbital mixed, and, for bonds that are pulled apart, the fragments' own spins against each
+other; an unrestricted winner is followed along its instabilities. It is then projected to the large basis,
+converged on a coarse grid and on the final one.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dft_frames import Frame
+from label_frames import Dropped, Frame, Label, Labeller
 
 LEVEL = "wB97M-D3(BJ)/def2-TZVPPD"
 FUNCTIONAL, BASIS, AUXILIARY, GRID = "wb97m-d3bj", "def2-tzvppd", "def2-universal-jkfit", 3
 """In PySCF's words; GRID is `grids.level`: 50 to 80 radial shells of up to 302 or (third row) 434 points."""
+SPIN_LIMIT = 0.10
+"""How far <S²> may lie above S(S+1) plus one for each pair of electrons that may uncouple."""
+SETTINGS = {
+    "level": LEVEL,
+    "functional": FUNCTIONAL,
+    "basis": BASIS,
+    "auxiliary_basis": AUXILIARY,
+    "grid_level": GRID,
+    "gradient": "analytic, with the response of the grid",
+    "spin_limit": SPIN_LIMIT,
+}
 SCOUT_BASIS, SCOUT_GRID, COARSE_GRID = "def2-svp", 0, 1
 SAME = 1e-5
 """hartree: two solutions that are closer count as one, and the simpler one is taken."""
 NEAR = 0.02
 """hartree: multiplicities that are closer than this in the small basis are compared in the large one too."""
-SPIN_LIMIT = 0.10
-"""How far <S²> may lie above S(S+1) plus one for each pair of electrons that the frame's bonds may uncouple."""
 FOLLOW = 3
 """Instabilities that are followed, at most."""
-
-
-class Dropped(Exception):  # noqa: N818 - not an error: a frame that is counted and left out
-    """Why a frame has no label, in a few words that are counted."""
-
-
-@dataclass(frozen=True)
-class Label:
-    """What the calculation of a frame gives.
-
-    Attributes
-    ----------
-    energy : hartree, total
-    gradient : (N, 3) float64, hartree/bohr
-    multiplicity : 2S + 1 of the solution
-    spin_square : <S²>
-    method : RKS or UKS
-    seconds : of one core
-    """
-
-    energy: float
-    gradient: np.ndarray
-    multiplicity: int
-    spin_square: float
-    method: str
-    seconds: float
 
 
 def spin_limit(multiplicity: int, uncoupled: int) -> float:
@@ -109,8 +91,8 @@ def label_frame(frame: Frame) -> Label:
 
 
 def _one_thread() -> None:
-    """PySCF on one thread, with numpy's matrix product: its wheel brings an OpenBLAS of 2018, which is half as
-    fast on today's processors, and nine tenths of the time go there."""
+    """PySCF on one thread, with numpy's matrix product: its wheel brings an OpenBLAS of 2018, which is half
+    as fast on today's processors, and nine tenths of the time go there."""
     from pyscf import lib
     from pyscf.lib import numpy_helper
 
@@ -134,6 +116,14 @@ def _product(
         c *= beta
     c += product
     return c
+
+
+def dft_labeller() -> Labeller:
+    """This module for `label_run`; needs PySCF."""
+    from importlib.metadata import version
+
+    made_with = {name: version(name) for name in ("pyscf", "pyscf-dispersion")}
+    return Labeller(label_frame, "DFT", SETTINGS, made_with)
 
 
 def isolated_atom(symbol: str, multiplicity: int) -> float:
@@ -219,9 +209,9 @@ def _scout(frame: Frame, multiplicity: int) -> Any:
 
 
 def _mixed(restricted: Any) -> Any:
-    """(2, n, n) density of a restricted solution whose highest and lowest orbital are mixed, by opposite angles
-    for the two spins."""
-    coefficients, occupied = restricted.mo_coeff, int(round(restricted.mo_occ.sum() / 2))
+    """(2, n, n) density of a restricted solution whose highest and lowest orbital are mixed, by opposite
+    angles for the two spins."""
+    coefficients, occupied = restricted.mo_coeff, round(restricted.mo_occ.sum() / 2)
     high, low = coefficients[:, occupied - 1], coefficients[:, occupied]
     densities = []
     for sign in (1.0, -1.0):
@@ -243,9 +233,7 @@ def _opposed_fragments(frame: Frame, multiplicities: tuple[int, int], molecule: 
         return None
     rest = tuple(k for k in range(len(frame.symbols)) if k not in frame.fragment)
     density = np.zeros((2, molecule.nao, molecule.nao))
-    for number, (atoms, multiplicity) in enumerate(
-        zip((frame.fragment, rest), multiplicities, strict=True)
-    ):
+    for number, (atoms, multiplicity) in enumerate(zip((frame.fragment, rest), multiplicities, strict=True)):
         part = _molecule(frame, multiplicity, SCOUT_BASIS, atoms)
         mf = _method(part, False, SCOUT_GRID)
         try:
@@ -257,7 +245,8 @@ def _opposed_fragments(frame: Frame, multiplicities: tuple[int, int], molecule: 
             own = own[::-1]
         slices = molecule.aoslice_by_atom()[:, 2:]
         rows = np.concatenate([np.arange(*slices[k]) for k in atoms])
-        density[(slice(None), *np.ix_(rows, rows))] = own
+        for spin in (0, 1):
+            density[spin][np.ix_(rows, rows)] = own[spin]
     return density
 
 

@@ -1,10 +1,10 @@
-"""A frame to be labelled, and the plan: the frames of all groups in an order of which any beginning is balanced."""
+"""A frame to be labelled, what a label is, and the plan: frames in an order whose beginnings are balanced."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -12,10 +12,7 @@ from typing import Any
 
 import numpy as np
 
-GROUPS = ("molecule", "fragment", "pulled", "path", "dimer")
-"""Closed-shell molecules, displaced; open-shell ones, displaced; bonds pulled apart; images between isomers;
-molecules in contact."""
-PLAN_FORMAT = "e3d-dft-plan/1"
+PLAN_FORMAT = "e3d-label-plan/1"
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class Frame:
 
     Attributes
     ----------
-    group : of `GROUPS`
+    group : kind of frame; the labels' subset
     name : of the molecule, bond, path or pair, and which frame of it
     smiles : with hydrogens left out; of a path ``A>>B``, of a dimer ``A.B``
     symbols : of the N atoms
@@ -63,6 +60,50 @@ class Frame:
     def as_dict(self) -> dict[str, Any]:
         """For JSON; positions to 1e-6 angstrom, so that the key is that of what is written."""
         return {**asdict(self), "positions": np.round(self.positions, 6).tolist()}
+
+
+class Dropped(Exception):
+    """Why a frame has no label, in a few words that are counted."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """What the calculation of a frame gives.
+
+    Attributes
+    ----------
+    energy : hartree, total
+    gradient : (N, 3) float64, hartree/bohr
+    multiplicity : 2S + 1 of the solution
+    spin_square : <S²>
+    method : as RKS, UKS
+    seconds : of one core
+    """
+
+    energy: float
+    gradient: np.ndarray
+    multiplicity: int
+    spin_square: float
+    method: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """How frames are labelled.
+
+    Attributes
+    ----------
+    label : gives the label of a frame, or raises `Dropped`
+    name : of the level in the names of subsets, as DFT
+    settings : what is the same for every label, for the file of the labels
+    made_with : versions of what computes them
+    """
+
+    label: Callable[[Frame], Label]
+    name: str
+    settings: Mapping[str, Any]
+    made_with: Mapping[str, str]
 
 
 def frame_of(row: dict[str, Any]) -> Frame:
