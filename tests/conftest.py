@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pytest
 
 # One thread each: tests run LAMMPS on several ranks, and small models gain nothing from more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).parent))
 
 # torch's own trace would fill every failure report.
 logging.getLogger("torch.__trace").propagate = False
@@ -31,20 +29,8 @@ def _code_hash() -> str:
 
     digest = hashlib.sha256(torch.__version__.encode())
     package = Path(e3d_lmp.__file__).parent
-    sources = [
-        package / f"{name}.py"
-        for name in (
-            "contract",
-            "contraction",
-            "decomposition",
-            "edge_layers",
-            "export",
-            "gate",
-            "model_file",
-            "operators",
-        )
-    ]
-    sources += [Path(__file__).with_name(f"{name}.py") for name in ("analytic_models", "random_models")]
+    sources = sorted((package / "model").glob("*.py"))
+    sources += [Path(__file__).parent / f"support/{name}.py" for name in ("analytic_models", "random_models")]
     for source in sources:
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
@@ -94,7 +80,7 @@ def _export(name: str, path: Path, dtype: str, contraction: bool) -> None:
         TERSOFF_SI,
         TERSOFF_SIC,
     )
-    from e3d_lmp.export import export_model, write_edge_model
+    from e3d_lmp.model.export import export_model, write_edge_model
     from random_models import random_allegro
 
     analytic = {

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from e3d_lmp.analysis.maps import EnergyMap, LabelMap
+from e3d_lmp.analysis.sampling import FIGURE_SEED, entropy_change
+from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.maps import MAX_PANELS, chosen_labels
 from e3d_lmp.figures.style import COLOURS, new_figure, open_axes, styled
-from e3d_lmp.maps import EnergyMap, LabelMap
-from e3d_lmp.pairs import is_like
-from e3d_lmp.sampling import entropy_change
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,9 +22,6 @@ STATES = ("reactant", "transition state", "product")
 
 HATCHES = ("", "////", "....", "xxxx")
 """Patterns of bars, so that they are known without their colours."""
-
-_SEED = 2025
-
 
 @styled
 def plot_entropy_bars(
@@ -38,7 +35,7 @@ def plot_entropy_bars(
 
     The height of a bar is the plug-in H_2D of the sample's map of that state less that of the reference's map
     of it. A short black line is the same with Grassberger's correction at an equal number of pairs
-    (`e3d_lmp.sampling.entropy_change`): where it is far from the bar, the sample is too small for the bar.
+    (`analysis.sampling.entropy_change`): where it is far from the bar, the sample is too small for the bar.
 
     Parameters
     ----------
@@ -67,7 +64,7 @@ def plot_entropy_bars(
     order = sorted(found, key=lambda name: (-found[name], name))
     shown = chosen_labels(labels, order, references[states[0]].cutoff, MAX_PANELS)
     look = {state: k for k, state in enumerate(dict.fromkeys([*STATES, *states]))}
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(FIGURE_SEED)
     width = 0.8 / len(states)
     figure = new_figure(1.6 + 0.62 * max(len(shown), 5) + 0.8, 0.9 + 1.9 * len(samples))
     axes = list(figure.subplots(len(samples), 1, sharex=True, sharey=True, squeeze=False)[:, 0])

@@ -1,18 +1,19 @@
 """Model card: a text with the measured numbers of a model put in.
 
-The facts are those of `e3d_lmp.training.ship`. In the template, ``$sets``, ``$errors`` and ``$bonds`` stand
-for tables, ``$architecture``, ``$training_data`` and ``$name`` for text; ``$frames``, ``$steps``,
-``$epochs``, ``$batch``, ``$learning_rate``, ``$seed``, ``$energy``, ``$forces`` and ``$sha256`` for numbers;
-``$start`` says with which weights the training began, where these are not random.
+The facts are those of `e3d_lmp.training.ship`. In the template, ``{{ sets }}``, ``{{ errors }}`` and
+``{{ bonds }}`` stand for tables; `architecture`, `training_data` and `name` for text; `frames`, `steps`,
+`epochs`, `batch`, `learning_rate`, `seed`, `energy`, `forces` and `sha256` for numbers; `start` says with
+which weights the training began, where these are not random.
 """
 
 from __future__ import annotations
 
-import string
+import re
 from pathlib import Path
 from typing import Any
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.templates import fill
 
 TEMPLATE = Path(__file__).parent / "card.md"
 WORDS = (
@@ -39,13 +40,13 @@ def read_template(path: Path | None = None) -> str:
 
 
 def _filled(template: str, words: dict[str, str]) -> str:
+    old = [word for word in words if re.search(rf"\$\{{?{word}\b", template)]
+    if old:
+        raise E3DError(f"the template has ${old[0]}; write {{{{ {old[0]} }}}}, and $ for a dollar sign")
     try:
-        return string.Template(template).substitute(words)
-    except (KeyError, ValueError) as error:
-        raise E3DError(
-            f"expected the words {', '.join(words)} after $ in the template, and $$ for a dollar sign, got "
-            f"{error}"
-        ) from error
+        return fill(template, words)
+    except E3DError as error:
+        raise E3DError(f"expected the words {', '.join(words)} as {{{{ word }}}}, got {error}") from None
 
 
 def card(facts: dict[str, Any], template: str, package: str = "model.nequip.zip") -> str:
@@ -79,7 +80,7 @@ def card(facts: dict[str, Any], template: str, package: str = "model.nequip.zip"
         "seed": str(training["seed"]),
         "start": f", from the weights of the model with the sha256 `{start}`" if start else "",
         "energy": f"{total['energy_mae']:.1f}",
-        "forces": f"{total['forces_mae']:.0f}",
+        "forces": _number(total["forces_mae"]),
         "sha256": facts["model"]["sha256"],
     }
     return _filled(template, {word: values[word] for word in WORDS})
@@ -115,9 +116,14 @@ def _errors(subsets: dict[str, Any]) -> str:
     for name, row in subsets.items():
         rows.append(
             f"| {name} | {row['frames']} | {row['energy_mae']:.1f} | {row['energy_rmse']:.1f} "
-            f"| {row['forces_mae']:.0f} | {row['forces_rmse']:.0f} |"
+            f"| {_number(row['forces_mae'])} | {_number(row['forces_rmse'])} |"
         )
     return "\n".join(rows)
+
+
+def _number(value: float | None) -> str:
+    """A whole number, or a dash where no held-out frame has forces."""
+    return "–" if value is None else f"{value:.0f}"
 
 
 def _bonds(bonds: dict[str, Any]) -> str:

@@ -1,0 +1,88 @@
+"""Reader of extended XYZ files."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+
+from e3d_lmp.edges.isolated_atoms import PBE_LEVEL, isolated_atom_energies
+from e3d_lmp.errors import E3DError
+from e3d_lmp.training.data.extxyz import read_extxyz
+from e3d_lmp.training.data.records import Dropped, Molecule
+from e3d_lmp.training.data.split import molecule_key
+from training_sets import STRESS, labelled, wanted
+
+
+def _read(folder: Path, frames: list[Atoms], **options: Any) -> tuple[list[Molecule], Dropped]:
+    plain = folder / "frames.extxyz"
+    ase.io.write(plain, frames, format="extxyz")
+    path = folder / "frames.extxyz.gz"
+    path.write_bytes(gzip.compress(plain.read_bytes()))
+    request = wanted(**({"elements": ["Mg", "O", "H", "C"], "level": PBE_LEVEL} | options))
+    return list(read_extxyz(path, request)), request.dropped
+
+
+def test_crystals_and_molecules(tmp_path: Path) -> None:
+    oxide = labelled(bulk("MgO", "rocksalt", 4.2), -12.0, subset="oxides")
+    water = labelled(molecule("H2O"), -14.0, smiles="O", charge=0)
+    (crystal, liquid), _ = _read(tmp_path, [oxide, water])
+    atoms = isolated_atom_energies(PBE_LEVEL)
+    np.testing.assert_allclose(crystal.energy, [-12.0 - atoms[12] - atoms[8]])
+    np.testing.assert_allclose(crystal.cell, [oxide.cell], atol=1e-7)
+    xx, yy, zz, yz, xz, xy = STRESS
+    np.testing.assert_allclose(crystal.stress, [[[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]], atol=1e-7)
+    assert crystal.keys == ("crystal OMg",) and crystal.subset == "oxides" and crystal.charge is None
+    assert liquid.cell is None and liquid.stress is None and liquid.charge == 0
+    assert liquid.keys == (molecule_key(water.numbers, water.positions),)
+    np.testing.assert_allclose(liquid.forces[0], water.get_forces(), atol=1e-7)
+
+
+def test_a_parent_is_the_key(tmp_path: Path) -> None:
+    frames = [labelled(bulk("MgO", "rocksalt", a), -12.0, material_id=f"mp-{a:g}") for a in (4.0, 4.2)]
+    assert [m.keys for m in _read(tmp_path, frames)[0]] == [("material mp-4",), ("material mp-4.2",)]
+
+
+def test_a_molecule_with_a_parent_has_its_bond_graph_too(tmp_path: Path) -> None:
+    water = molecule("H2O")
+    [one] = _read(tmp_path, [labelled(water, -10.0, parent="a")])[0]
+    assert one.keys == ("material a", molecule_key(water.numbers, water.positions))
+
+
+def test_charges_and_elements(tmp_path: Path) -> None:
+    frames = [
+        labelled(molecule("H2O"), -14.0, total_charge=1),
+        labelled(molecule("OH"), -8.0, smiles="[OH-]"),
+        labelled(molecule("NH3"), -19.0),
+        labelled(molecule("CH4"), -24.0),
+    ]
+    molecules, dropped = _read(tmp_path, frames)
+    assert [m.name for m in molecules] == ["frames.extxyz.gz/3"]
+    assert dropped.molecules == {"charge +1": 1, "charge -1": 1, "element N": 1}
+
+
+def test_labels_by_another_name(tmp_path: Path) -> None:
+    atoms = molecule("H2O")
+    atoms.info["REF_energy"] = -14.0
+    atoms.arrays["REF_forces"] = np.ones((3, 3))
+    (water,), _ = _read(tmp_path, [atoms], energy="REF_energy", level=None)
+    assert water.energy.tolist() == [-14.0] and (water.forces == 1.0).all()
+    with pytest.raises(E3DError, match=r"frame 0.*missing: energy, forces; say with `energy`"):
+        _read(tmp_path, [atoms])
+
+
+def test_refused_files_say_why(tmp_path: Path) -> None:
+    frames = [labelled(molecule("H2O"), -14.0), molecule("CH4")]
+    with pytest.raises(E3DError, match=r"frame 1.*missing: energy, forces"):
+        _read(tmp_path, frames)
+    (tmp_path / "bad.xyz").write_text("3\nno labels\nH 0 0\n")
+    with pytest.raises(E3DError, match="expected extended XYZ"):
+        list(read_extxyz(tmp_path / "bad.xyz", wanted()))
+    with pytest.raises(E3DError, match="nothere"):
+        list(read_extxyz(tmp_path / "nothere.xyz", wanted()))
