@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.units import Bohr
-from label_frames import Frame, Label, Labeller, round_robin
+from label_frames import Dropped, Frame, Label, Labeller, round_robin
 from label_run import planned, run, write_plan
 from label_store import HARTREE, labels_of, print_status, write_store
 
@@ -116,7 +116,10 @@ def aimnet2_labeller(path: Path) -> Labeller:
 
     def label(frame: Frame) -> Label:
         start = time.process_time()
-        energy, forces = model(Atoms(frame.symbols).numbers, frame.positions)
+        try:
+            energy, forces = model(Atoms(frame.symbols).numbers, frame.positions)
+        except E3DError:
+            raise Dropped("energy not finite, as of an element that AIMNet2 does not know") from None
         gradient = -forces * Bohr / HARTREE
         return Label(energy / HARTREE, gradient, 1, 0.0, "AIMNet2", time.process_time() - start)
 

@@ -123,7 +123,7 @@ def parsed(smiles: str) -> Any:
 
 def together(first: Atoms, second: Atoms, contact: float, rng: np.random.Generator) -> Atoms:
     """Two molecules turned at random, at a closest `contact` in sums of van der Waals radii."""
-    from e3d_lmp.data.placement import place_pair
+    from e3d_lmp.training.data.placement import place_pair
 
     positions = place_pair([first.numbers, second.numbers], [first.positions, second.positions], contact, rng)
     return Atoms(np.concatenate([first.numbers, second.numbers]), positions)

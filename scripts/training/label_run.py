@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -17,8 +16,8 @@ from typing import Any
 
 from label_frames import Dropped, Frame, Labeller, plan_text, read_plan
 
-from e3d_lmp.atomic import atomic_path, make_folder
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import locked, make_folder, write_json, write_text
 
 PLAN, LABELS = "plan.json", "labels"
 
@@ -26,8 +25,7 @@ PLAN, LABELS = "plan.json", "labels"
 def write_plan(out: Path, frames: Sequence[Frame]) -> None:
     """Write the plan of a folder; labels that are there stay, and count where their frames are in it."""
     make_folder(out)
-    with atomic_path(out / PLAN) as partial:
-        partial.write_text(plan_text(frames), encoding="utf-8")
+    write_text(out / PLAN, plan_text(frames))
     print(f"{len(frames)} frames in {out / PLAN}")
 
 
@@ -67,8 +65,7 @@ def write_label(out: Path, frame: Frame, labeller: Labeller) -> str:
     ) as error:  # of one odd frame; LinAlgError is a ValueError
         row["dropped"] = f"failed: {type(error).__name__}"
         print(f"{frame.name}: {error}", file=sys.stderr, flush=True)
-    with atomic_path(label_file(out, frame)) as partial:
-        partial.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    write_json(label_file(out, frame), row, indent=None)
     return row["dropped"]
 
 
@@ -81,9 +78,18 @@ def run(out: Path, labeller: Labeller, jobs: int) -> Counter[str]:
     Raises
     ------
     E3DError
-        There is no plan, or a worker was killed.
+        There is no plan, another process is at work in the folder, or a worker was killed.
     """
     frames = planned(out)
+    with locked(out) as lock:
+        if lock is None:
+            raise E3DError(
+                f"expected '{out}' for this run alone, another one is at work in it; wait or stop that"
+            )
+        return _run(out, frames, labeller, jobs)
+
+
+def _run(out: Path, frames: Sequence[Frame], labeller: Labeller, jobs: int) -> Counter[str]:
     left = [frame for frame in frames if not label_file(out, frame).exists()]
     make_folder(out / LABELS)
     counts: Counter[str] = Counter()

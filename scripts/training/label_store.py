@@ -23,9 +23,9 @@ from ase.units import Bohr
 from label_frames import Frame, Labeller
 from label_run import label_file
 
-from e3d_lmp.atomic import atomic_path, make_folder
-from e3d_lmp.data.isolated_atoms import SPICE_LEVEL, isolated_atom_energies, isolated_atoms_sha256
+from e3d_lmp.edges.isolated_atoms import SPICE_LEVEL, isolated_atom_energies, isolated_atoms_sha256
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import atomic_path, make_folder, read_json
 
 HARTREE = 27.211386245988
 """eV, CODATA 2018."""
@@ -52,7 +52,7 @@ def labels_of(
         if not path.exists():
             left[frame.group] += 1
             continue
-        row = json.loads(path.read_text(encoding="utf-8"))
+        row = read_json(path)
         if row["dropped"]:
             dropped[frame.group, row["dropped"]] += 1
         else:

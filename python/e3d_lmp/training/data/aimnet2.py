@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.file_hash import sha256_of
+from e3d_lmp.files import sha256_of
 
 HOW_TO_GET = (
     "get it with: pip download --no-deps auto3d==2.3.1; "
