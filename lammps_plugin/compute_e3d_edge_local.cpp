@@ -6,6 +6,7 @@
 #include "compute_e3d_edge_local.h"
 
 #include "compute_arguments.h"
+#include "datamasks.h"
 #include "pair_e3d.h"
 
 #include "atom.h"
@@ -30,6 +31,8 @@ ComputeE3DEdgeLocal::ComputeE3DEdgeLocal(LAMMPS *lmp, int narg, char **arg) :
       {"dy", Value::Dy},       {"dz", Value::Dz},     {"eps", Value::Eps}};
   values = E3D::parse_compute_arguments(lmp, name, narg, arg, known, cutoff_words);
   set_columns(values.size());
+  datamask_read = X_MASK | TAG_MASK | TYPE_MASK | MASK_MASK;
+  datamask_modify = EMPTY_MASK;
 }
 
 /* ---------------------------------------------------------------------- */

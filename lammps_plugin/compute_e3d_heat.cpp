@@ -7,6 +7,7 @@
 
 #include "atom_heat.h"
 #include "compute_arguments.h"
+#include "datamasks.h"
 #include "pair_e3d.h"
 
 #include "atom.h"
@@ -54,6 +55,8 @@ ComputeE3DHeat::ComputeE3DHeat(LAMMPS *lmp, int narg, char **arg) :
   size_array_cols = NUM_COLUMNS;
   extarray = 1;
   comm_forward = 3;
+  datamask_read = X_MASK | V_MASK | TYPE_MASK | MASK_MASK | RMASS_MASK;
+  datamask_modify = EMPTY_MASK;
   memory->create(vector, NUM_COLUMNS, "e3d/heat:vector");
   memory->create(array, size_array_rows, size_array_cols, "e3d/heat:array");
 

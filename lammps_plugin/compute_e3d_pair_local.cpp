@@ -7,6 +7,7 @@
 
 #include "bonds/bonded_edges.h"
 #include "compute_arguments.h"
+#include "datamasks.h"
 #include "pair_e3d.h"
 
 #include "atom.h"
@@ -36,6 +37,8 @@ ComputeE3DPairLocal::ComputeE3DPairLocal(LAMMPS *lmp, int narg, char **arg) :
   set_columns(values.size());
   scalar_flag = 1;
   extscalar = 0;
+  datamask_read = X_MASK | TAG_MASK | TYPE_MASK | MASK_MASK;
+  datamask_modify = EMPTY_MASK;
 }
 
 /* ---------------------------------------------------------------------- */

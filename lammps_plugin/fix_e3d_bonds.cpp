@@ -6,6 +6,7 @@
 #include "fix_e3d_bonds.h"
 
 #include "compute_arguments.h"
+#include "datamasks.h"
 #include "pair_e3d.h"
 #include "support/first_message.h"
 
@@ -44,6 +45,8 @@ FixE3DBonds::FixE3DBonds(LAMMPS *lmp, int narg, char **arg) :
   create_attribute = 1;    // new atoms begin without bonds
   time_depend = 1;         // reset_timestep would put the rows of the files out of order
   comm_forward = comm_reverse = 1;
+  datamask_read = X_MASK | TAG_MASK | TYPE_MASK | MASK_MASK;
+  datamask_modify = EMPTY_MASK;
   maxexchange = 1;
   maxexchange_dynamic = 1;
 

@@ -6,6 +6,7 @@
 #include "fix_e3d_hnemd.h"
 
 #include "atom_heat.h"
+#include "datamasks.h"
 #include "pair_e3d.h"
 #include "support/restart_state.h"
 
@@ -61,6 +62,8 @@ FixE3DHnemd::FixE3DHnemd(LAMMPS *lmp, int narg, char **arg) :
   time_depend = 0;
   dynamic_group_allow = 1;
   comm_reverse = 9;
+  datamask_read = X_MASK | V_MASK | F_MASK | TYPE_MASK | MASK_MASK | RMASS_MASK;
+  datamask_modify = F_MASK;
 }
 
 /* ---------------------------------------------------------------------- */

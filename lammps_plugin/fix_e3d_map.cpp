@@ -7,6 +7,7 @@
 
 #include "bonds/bonded_edges.h"
 #include "compute_arguments.h"
+#include "datamasks.h"
 #include "pair_e3d.h"
 #include "support/first_message.h"
 #include "support/restart_state.h"
@@ -51,6 +52,8 @@ FixE3DMap::FixE3DMap(LAMMPS *lmp, int narg, char **arg) :
   restart_global = 1;
   time_depend = 1;    // reset_timestep would put the samples at the wrong steps
   dynamic_group_allow = 1;
+  datamask_read = X_MASK | TAG_MASK | TYPE_MASK | MASK_MASK;
+  datamask_modify = EMPTY_MASK;
 
   array_flag = 1;
   extarray = 0;

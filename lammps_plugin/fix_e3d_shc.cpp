@@ -6,6 +6,7 @@
 #include "fix_e3d_shc.h"
 
 #include "atom_heat.h"
+#include "datamasks.h"
 #include "fix_e3d_hnemd.h"
 #include "pair_e3d.h"
 #include "support/first_message.h"
@@ -77,6 +78,8 @@ FixE3DShc::FixE3DShc(LAMMPS *lmp, int narg, char **arg) :
   time_depend = 1;    // reset_timestep would tear the samples apart
   dynamic_group_allow = 1;
   comm_reverse = 3;
+  datamask_read = X_MASK | V_MASK | TYPE_MASK | MASK_MASK | RMASS_MASK;
+  datamask_modify = EMPTY_MASK;
   maxexchange = kept_doubles();
   sums.assign(static_cast<std::size_t>(NUM_PARTS) * num_rows, 0.0);
   by_slot.assign(static_cast<std::size_t>(2 * NUM_PARTS) * num_lags, 0.0);

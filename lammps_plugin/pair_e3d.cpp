@@ -5,6 +5,8 @@
 
 #include "pair_e3d.h"
 
+#include "datamasks.h"
+#include "kokkos_styles.h"
 #include "support/first_message.h"
 #include "support/node_layout.h"
 
@@ -22,6 +24,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -40,6 +43,8 @@ PairE3D::PairE3D(LAMMPS *lmp) : Pair(lmp)
   unit_convert_flag = utils::get_supported_conversions(utils::ENERGY);
   comm_forward = E3D::BondedEdges::max_doubles();    // edges that cross a rank's surface
   comm_reverse = 3;                                  // forces of one model of a committee
+  datamask_read = X_MASK | F_MASK | TYPE_MASK;       // of compute(); who asks for bonds reads TAG, too
+  datamask_modify = F_MASK;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -56,14 +61,16 @@ PairE3D::~PairE3D()
 
 PairE3D *PairE3D::find(LAMMPS *lmp, const std::string &requested_by)
 {
-  Force *force = lmp->force;
-  Pair *match = force->pair ? force->pair_match("e3d", 1) : nullptr;
-  if (!match)
+  std::set<PairE3D *> found;    // also as part of a hybrid style, and as KOKKOS names it
+  for (const char *style : {"e3d", "e3d/kk", "e3d/kk/device", "e3d/kk/host"})
+    if (auto *pair = dynamic_cast<PairE3D *>(lmp->force->pair ? lmp->force->pair_match(style, 1) : nullptr))
+      found.insert(pair);
+  if (found.size() != 1)
     lmp->error->all(FLERR,
                     "{} needs exactly one pair_style e3d: define it before, as in "
                     "'pair_style e3d' and 'pair_coeff * * model.nequip.pt2 C H'",
                     requested_by);
-  return static_cast<PairE3D *>(match);
+  return *found.begin();
 }
 
 /* ----------------------------------------------------------------------
@@ -316,6 +323,8 @@ void PairE3D::show_banner()
                  model_file, utils::join_words(m.type_names, " "), m.r_max, m.decomposition, m.engine,
                  m.model_dtype, model->device(), threads, threads == 1 ? "" : "s", size,
                  every ? fmt::format(" | committee of {} every {} steps", num_models(), every) : "");
+  if (!E3D::why_no_kokkos_styles().empty())
+    utils::logmesg(lmp, "e3d: runs on the host, although KOKKOS is on: {}\n", E3D::why_no_kokkos_styles());
   if (m.decomposition != "cohesive")
     error->warning(FLERR,
                    "The edge energies of this model are a partition of its energy, not bond "

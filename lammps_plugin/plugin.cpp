@@ -13,6 +13,7 @@
 #include "fix_e3d_hnemd.h"
 #include "fix_e3d_map.h"
 #include "fix_e3d_shc.h"
+#include "kokkos_styles.h"
 #include "pair_e3d.h"
 
 #include "atom.h"
@@ -93,4 +94,6 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *l
   add("fix", "e3d/map", "D-A maps of all bonds during the run", create_with_arguments<FixE3DMap>);
   add("fix", "e3d/shc", "spectral heat current: virial-velocity correlation",
       create_with_arguments<FixE3DShc>);
+
+  E3D::register_kokkos_styles(static_cast<LAMMPS *>(lmp), plugin, register_plugin);
 }

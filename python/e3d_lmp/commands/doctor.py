@@ -22,6 +22,7 @@ from pathlib import Path
 
 from e3d_lmp import plugin
 from e3d_lmp.errors import E3DError
+from e3d_lmp.runs.lammps_program import kokkos_differences, plugin_differences, read_program
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
 
@@ -349,6 +350,48 @@ def examine(models: Sequence[Path] = ()) -> Iterator[Finding]:
     yield from check_models(models, facts)
 
 
+def plugin_folders() -> list[Path]:
+    """Where builds of the plugin may be: the installed one, those of LAMMPS_PLUGIN_PATH, and below build/."""
+    named = [Path(word) for word in os.environ.get("LAMMPS_PLUGIN_PATH", "").split(os.pathsep) if word]
+    folders = [
+        Path(plugin.path()),
+        *named,
+        *(path.parent for path in Path("build").glob("*/lib/e3dplugin.so")),
+    ]
+    return list(dict.fromkeys(path.resolve() for path in folders if (path / "e3dplugin.so").is_file()))
+
+
+def check_program(path: Path, folders: Sequence[Path]) -> Iterator[Finding]:
+    """What an ``lmp`` offers, and which of the builds of the plugin in `folders` fits it."""
+    _, output = _run([str(path), "-h"], LAMMPS_PLUGIN_PATH="")
+    try:
+        program = read_program(output)
+    except ValueError:
+        yield Finding(BROKEN, "lammps", f"{path}: {_last_line(output)}", f"run it by hand: {path} -h")
+        return
+    yield Finding(OK if program.has_plugins else BROKEN, "lammps", f"{path}: {program}")
+    build_again = "cmake -S . -B build -DLAMMPS_ROOT=<its source> (in the e3d-lmp sources)"
+    if program.kokkos is not None:
+        build_again = build_again.replace("source>", "source> -DLAMMPS_BUILD=<its build folder>")
+    fits = False
+    for folder in folders:
+        info = read_build_info(folder)
+        differences = plugin_differences(program, info)
+        if differences:
+            yield Finding(NOTE, "build", f"{folder} does not fit: built for {'; '.join(differences)}")
+            continue
+        detail = f"{folder} fits"
+        if program.kokkos is not None:
+            missing = kokkos_differences(program, info)
+            fits |= not missing
+            detail += f" on the host, without /kk: {'; '.join(missing)}" if missing else ", with /kk"
+        else:
+            fits = True
+        yield Finding(OK, "build", detail)
+    if not fits:
+        yield Finding(BROKEN, "build", "none is for this lmp in all its parts", build_again)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d doctor``."""
     parser.add_argument(
@@ -358,13 +401,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="model files to check too (default: those of inputs/models, if that folder is here)",
     )
+    parser.add_argument(
+        "--lammps",
+        type=Path,
+        metavar="PATH",
+        help="only say what this lmp offers, and which build of the plugin fits it",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings as they come; 1 if something is broken, else 0."""
-    models = args.models or sorted(Path("inputs/models").glob("*.nequip.pt[2h]"))
+    if args.lammps is not None:
+        findings = check_program(args.lammps, plugin_folders())
+    else:
+        findings = examine(args.models or sorted(Path("inputs/models").glob("*.nequip.pt[2h]")))
     broken = 0
-    for finding in examine(models):
+    for finding in findings:
         print(f"{finding.status:<6}  {finding.subject:<14}  {finding.detail}", flush=True)
         if finding.advice:
             print(f"{'':<24}-> {finding.advice}", flush=True)
