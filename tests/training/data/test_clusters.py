@@ -15,13 +15,14 @@ SIDE, SPACING = 4, 3.4
 
 
 def _box(shift: float = 0.0) -> Atoms:
-    """64 waters turned at random on a lattice, wrapped into the box atom by atom, in a random order."""
+    """64 waters turned and moved at random about a lattice, wrapped atom by atom, in a random order."""
     rng = np.random.default_rng(7)
     atoms = Atoms(cell=[SIDE * SPACING] * 3, pbc=True)
     for place in np.ndindex(SIDE, SIDE, SIDE):
         water = molecule("H2O")
         water.rotate(rng.uniform(0.0, 360.0), rng.normal(size=3))
-        water.positions += np.array(place) * SPACING - water.positions.mean(axis=0) + shift
+        water.positions -= water.positions.mean(axis=0)
+        water.positions += np.array(place) * SPACING + rng.normal(scale=0.05, size=3) + shift
         atoms += water
     atoms.wrap()
     return atoms[rng.permutation(len(atoms))]
