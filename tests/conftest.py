@@ -66,8 +66,8 @@ def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
 
 @pytest.fixture(scope="session")
 def metals(model_files: ModelFiles) -> Path:
-    """A random Allegro for Cu and Ag with the cutoffs of the Morse model, on the native engine: for tests that
-    need a model and no bonds.
+    """A random Allegro for Cu and Ag with the cutoffs of the Morse model, on the native engine: for tests
+    that need a model and no bonds.
     """
     return model_files("allegro-metals", "safetensors")
 

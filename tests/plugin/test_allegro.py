@@ -87,7 +87,7 @@ def shipped() -> torch.nn.Module:
 def test_shipped_model_equals_nequip(
     ending: str, dtype: str, shipped: torch.nn.Module, tmp_path: Path
 ) -> None:
-    """Its weights in the precision of the file and in double, a file compiled for this machine, a portable one."""
+    """Its weights in the file's precision and in double, a file compiled for this machine, a portable one."""
     model, options, file = shipped, "", ROOT / f"{SHIPPED}.{ending}"
     if ending == "safetensors":
         file = write_native(shipped, tmp_path / "shipped.safetensors")

@@ -538,8 +538,8 @@ for name, what in {
 
 @pytest.mark.parametrize("ending", ["safetensors", "pth"])
 def test_failed_step(ending: str, tmp_path: Path, metals: Path, morse: Path) -> None:
-    """Atoms on top of each other end the run, by their ids, whatever the model would say of them; and the edges of
-    that step, half new and half old, cannot be read.
+    """Atoms on top of each other end the run, by their ids, whatever the model would say of them; and the
+    edges of that step, half new and half old, cannot be read.
     """
     script = with_model(metals if ending == "safetensors" else morse, options="chunk 1")
     together = script.replace("run 0", "set group all x 1.0 y 1.0 z 1.0\nrun 0")
