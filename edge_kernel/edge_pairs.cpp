@@ -15,8 +15,8 @@ namespace {
 
 // An edge that may lie within the bond cutoff, seen from its pair's first atom.
 struct Oriented {
-  std::uint64_t ids;   // equal for equal pairs of atoms, ascending by (first, second)
-  std::int64_t place;  // row of the edge, doubled; odd where the edge starts at the first atom
+  std::uint64_t ids;     // equal for equal pairs of atoms, ascending by (first, second)
+  std::int64_t place;    // row of the edge, doubled; odd where the edge starts at the first atom
 
   std::int64_t row() const { return place >> 1; }
   bool is_forward() const { return place & 1; }
@@ -26,7 +26,7 @@ using Vector = std::array<double, 3>;
 
 // Images of the same atoms follow each other by their projection on this direction.
 constexpr Vector image_axis = {0.5377, 0.6142, 0.5776};
-constexpr double axis_length = 1.0003;  // a little more than its length
+constexpr double axis_length = 1.0003;    // a little more than its length
 
 int bits_of(std::uint64_t number)
 {
@@ -127,11 +127,12 @@ class Pairer {
     }
   }
 
-  bool is_forward(std::int32_t rank_i, std::int32_t rank_j, std::int64_t i, std::int64_t j, const double *r) const
+  bool is_forward(std::int32_t rank_i, std::int32_t rank_j, std::int64_t i, std::int64_t j,
+                  const double *r) const
   {
     if (rank_i != rank_j) return rank_i < rank_j;
     if (i != j) return i < j;
-    int sign = 0;  // an atom and its own image
+    int sign = 0;    // an atom and its own image
     for (int axis = 0; axis < 3; ++axis)
       if (!(std::fabs(r[axis]) <= rules_.tolerance)) sign += r[axis] > 0.0 ? 1 << axis : -(1 << axis);
     return sign > 0;
@@ -198,7 +199,8 @@ class Pairer {
       const Vector r = vector(near_[k]);
       sorted.emplace_back(r[0] * image_axis[0] + r[1] * image_axis[1] + r[2] * image_axis[2], near_[k]);
     }
-    std::stable_sort(sorted.begin(), sorted.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const auto &a, const auto &b) { return a.first < b.first; });
     const double reach = axis_length * rules_.tolerance;
     std::vector<bool> is_taken(sorted.size());
     std::vector<Oriented> image;
@@ -216,7 +218,8 @@ class Pairer {
 
   void take_image(const std::vector<Oriented> &image)
   {
-    const bool is_pair = image.size() == 2 && image[0].is_forward() != image[1].is_forward() && !edges_.eps_back;
+    const bool is_pair =
+        image.size() == 2 && image[0].is_forward() != image[1].is_forward() && !edges_.eps_back;
     if (image.size() == 1) {
       emit(image[0], nullptr);
     } else if (is_pair) {
@@ -287,7 +290,7 @@ class Pairer {
   std::int64_t lowest_ = 0, highest_ = 0;
 };
 
-}  // namespace
+}    // namespace
 
 void e3d_pair_edges(const e3d_edges *edges, const e3d_pair_rules *rules, const e3d_pairs *pairs,
                     e3d_pair_report *report)

@@ -10,12 +10,21 @@
 
 namespace {
 
-constexpr std::int64_t max_exact_id = std::int64_t(1) << 53;  // LAMMPS hands ids on as doubles
+constexpr std::int64_t max_exact_id = std::int64_t(1) << 53;    // LAMMPS hands ids on as doubles
 constexpr int symbol_bytes = 8;
 
-inline bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
-inline bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-inline bool ends_word(char c) { return c == '\n' || is_blank(c); }
+inline bool is_digit(char c)
+{
+  return static_cast<unsigned char>(c - '0') < 10;
+}
+inline bool is_blank(char c)
+{
+  return c == ' ' || c == '\t' || c == '\r';
+}
+inline bool ends_word(char c)
+{
+  return c == '\n' || is_blank(c);
+}
 
 // All scanners below rely on a '\n' at or behind the place where they start.
 
@@ -87,7 +96,8 @@ bool is_tiny(const char *p, const char *end)
     ++p;
     const bool is_negative = *p == '-';
     if (*p == '-' || *p == '+') ++p;
-    if (std::from_chars(p, end, exponent).ec != std::errc()) exponent = std::numeric_limits<std::int32_t>::max();
+    if (std::from_chars(p, end, exponent).ec != std::errc())
+      exponent = std::numeric_limits<std::int32_t>::max();
     if (is_negative) exponent = -exponent;
   }
   return no_digit_left || exponent + (before > 0 ? before - 1 : -zeros - 1) < 0;
@@ -98,7 +108,7 @@ inline const char *read_real(const char *p, const char *limit, double &value)
 {
   const char *start = p;
   if (*p == '-') ++p;
-  if (!is_digit(*p)) {  // so that no "nan" and no "inf" comes through
+  if (!is_digit(*p)) {    // so that no "nan" and no "inf" comes through
     const Shape shape = number_shape(start, limit);
     if (!shape.end) return nullptr;
     if (*start == '+') ++start;
@@ -142,7 +152,7 @@ inline Whole read_whole(const char *p, const char *limit, std::int64_t largest, 
     if (number < 1 || number > largest) return {p, 0, e3d_stop_not_whole};
     return {p, number, e3d_stop_done};
   }
-  double value = 0.0;  // as %f and %e print it
+  double value = 0.0;    // as %f and %e print it
   p = read_real(start, limit, value);
   if (!p) return {nullptr, 0, e3d_stop_row};
   if (!(value >= 1.0 && value <= static_cast<double>(largest) && value == std::floor(value)))
@@ -167,13 +177,13 @@ const char *find_header(const char *p, const char *end)
   return nullptr;
 }
 
-}  // namespace
+}    // namespace
 
 void e3d_read_rows(const char *text, std::int64_t size, std::int64_t first, std::int64_t rows,
                    const e3d_columns *columns, e3d_row_report *report)
 {
   const std::int32_t count = columns->count;
-  const char *limit = text + size;  // behind the last '\n'
+  const char *limit = text + size;    // behind the last '\n'
   while (limit > text && limit[-1] != '\n') --limit;
 
   const char *line = text;
@@ -198,7 +208,7 @@ void e3d_read_rows(const char *text, std::int64_t size, std::int64_t first, std:
       return;
     }
     const char *p = line;
-    if (count == 0) {  // only passed over
+    if (count == 0) {    // only passed over
       p = static_cast<const char *>(std::memchr(line, '\n', limit - line));
       if (find_header(line, p)) {
         report->rows = row;
@@ -212,9 +222,7 @@ void e3d_read_rows(const char *text, std::int64_t size, std::int64_t first, std:
       char *const target = static_cast<char *>(columns->target[k]) + (first + row) * columns->stride[k];
       const char *end = nullptr;
       switch (columns->kind[k]) {
-        case e3d_column_word:
-          end = skip_word(p);
-          break;
+        case e3d_column_word: end = skip_word(p); break;
         case e3d_column_number: {
           const Shape shape = number_shape(p, limit);
           double value;
@@ -270,4 +278,7 @@ void e3d_read_rows(const char *text, std::int64_t size, std::int64_t first, std:
   report->used = line - text;
 }
 
-std::int32_t e3d_kernel_get_version() { return e3d_kernel_version; }
+std::int32_t e3d_kernel_get_version()
+{
+  return e3d_kernel_version;
+}

@@ -6,7 +6,7 @@
 #ifndef E3D_ATOM_HEAT_H
 #define E3D_ATOM_HEAT_H
 
-#include "edge_frame.h"
+#include "edges/edge_frame.h"
 
 #include "atom.h"
 #include "force.h"
@@ -23,7 +23,8 @@ inline double mass_of(const LAMMPS_NS::Atom *atom, int i)
 }
 
 // K_i of a velocity, energy units of the run
-inline double kinetic_energy(const LAMMPS_NS::Atom *atom, const LAMMPS_NS::Force *force, int i, const double *v)
+inline double kinetic_energy(const LAMMPS_NS::Atom *atom, const LAMMPS_NS::Force *force, int i,
+                             const double *v)
 {
   return 0.5 * force->mvv2e * mass_of(atom, i) * (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
 }

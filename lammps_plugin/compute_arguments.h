@@ -6,9 +6,9 @@
 #ifndef E3D_COMPUTE_ARGUMENTS_H
 #define E3D_COMPUTE_ARGUMENTS_H
 
-#include "bond_cutoff.h"
-#include "first_message.h"
+#include "bonds/bond_cutoff.h"
 #include "pair_e3d.h"
+#include "support/first_message.h"
 
 #include "error.h"
 #include "lammps.h"

@@ -29,9 +29,9 @@ class ComputeE3DAtom : public Compute {
   std::vector<Value> values;
   std::vector<std::string> cutoff_words = {"covalent"};
   class PairE3D *pair = nullptr;
-  int subscription = 0;         // to the pair style's bonds within our cutoff
-  bool one_sided = false;       // cutoffs differ for the two directions: some bonds have one edge only
-  std::string name;             // for messages
+  int subscription = 0;      // to the pair style's bonds within our cutoff
+  bool one_sided = false;    // cutoffs differ for the two directions: some bonds have one edge only
+  std::string name;          // for messages
 
   int nmax = 0;
   double *vatom = nullptr;

@@ -26,9 +26,9 @@ ComputeE3DEdgeLocal::ComputeE3DEdgeLocal(LAMMPS *lmp, int narg, char **arg) :
     ComputeLocalRows(lmp, narg, arg, "e3d/edge/local")
 {
   static const std::map<std::string, Value> known = {
-      {"tag1", Value::Tag1}, {"tag2", Value::Tag2}, {"type1", Value::Type1},
+      {"tag1", Value::Tag1},   {"tag2", Value::Tag2}, {"type1", Value::Type1},
       {"type2", Value::Type2}, {"dist", Value::Dist}, {"dx", Value::Dx},
-      {"dy", Value::Dy}, {"dz", Value::Dz}, {"eps", Value::Eps}};
+      {"dy", Value::Dy},       {"dz", Value::Dz},     {"eps", Value::Eps}};
   values = E3D::parse_compute_arguments(lmp, name, narg, arg, known, cutoff_words);
   set_columns(values.size());
   datamask_read = X_MASK | TAG_MASK | TYPE_MASK | MASK_MASK;

@@ -8,7 +8,7 @@
 
 #include "compute_local_rows.h"
 
-#include "bond_cutoff.h"
+#include "bonds/bond_cutoff.h"
 
 #include <string>
 #include <vector>

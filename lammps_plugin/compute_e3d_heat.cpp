@@ -35,13 +35,16 @@ ComputeE3DHeat::ComputeE3DHeat(LAMMPS *lmp, int narg, char **arg) :
     int iarg = 4;
     cutoff_words = E3D::parse_cutoff(lmp, name, narg, arg, iarg);
     if (iarg < narg)
-      error->all(FLERR, "{}: unknown keyword '{}'; it takes 'cutoff C' and nothing after it", name, arg[iarg]);
+      error->all(FLERR, "{}: unknown keyword '{}'; it takes 'cutoff C' and nothing after it", name,
+                 arg[iarg]);
   }
 
   pair = PairE3D::find(lmp, name);
   if (pair->pair_labels().size() == 0)
-    error->all(FLERR, "{}: the elements are not known yet; put 'pair_coeff * * model.nequip.pt2 C H' before "
-               "this compute", name);
+    error->all(FLERR,
+               "{}: the elements are not known yet; put 'pair_coeff * * model.nequip.pt2 C H' before "
+               "this compute",
+               name);
   row_names = rows_of_run();
 
   vector_flag = 1;
@@ -90,8 +93,10 @@ void ComputeE3DHeat::init()
 {
   pair = PairE3D::find(lmp, name);
   if (rows_of_run() != row_names)
-    error->all(FLERR, "{}: pair_coeff has changed the elements of the atom types; 'uncompute {}' and define it "
-               "again", name, id);
+    error->all(FLERR,
+               "{}: pair_coeff has changed the elements of the atom types; 'uncompute {}' and define it "
+               "again",
+               name, id);
   if (!cutoff_words.empty()) cutsq = E3D::bond_cutoffs(lmp, name, *pair, cutoff_words);
   pair->subscribe_edge_forces();
   added_step = -1;    // pair_coeff may have begun to count evaluations anew

@@ -30,8 +30,8 @@ class ComputeE3DHeat : public Compute {
   std::string name;                         // for messages
   std::vector<std::string> cutoff_words;    // empty: every edge goes to its label
   class PairE3D *pair = nullptr;
-  std::vector<std::string> row_names;       // pair labels, 'beyond' where there is a cutoff, 'none'
-  std::vector<double> cutsq;                // (ntypes+1)^2, of "cutoff C"
+  std::vector<std::string> row_names;    // pair labels, 'beyond' where there is a cutoff, 'none'
+  std::vector<double> cutsq;             // (ntypes+1)^2, of "cutoff C"
 
   std::vector<double> velocity;    // (nlocal+nghost, 3) of atoms in the group, 0 for others
   std::vector<double> mine;        // (rows, NUM_COLUMNS) of this rank, of this step and evaluation:

@@ -5,7 +5,7 @@
 
 #include "compute_e3d_pair_local.h"
 
-#include "bonded_edges.h"
+#include "bonds/bonded_edges.h"
 #include "compute_arguments.h"
 #include "datamasks.h"
 #include "pair_e3d.h"

@@ -25,7 +25,7 @@ class ComputeE3DPairLocal : public E3D::ComputeLocalRows {
   std::vector<Value> values;
   std::vector<std::string> cutoff_words = {"covalent"};
   class PairE3D *pair = nullptr;
-  int subscription = 0;          // to the pair style's bonds within our cutoff
+  int subscription = 0;    // to the pair style's bonds within our cutoff
   bool needs_committee = false;
 };
 

@@ -7,8 +7,8 @@
 
 #include "compute_arguments.h"
 #include "datamasks.h"
-#include "first_message.h"
 #include "pair_e3d.h"
+#include "support/first_message.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -43,7 +43,7 @@ FixE3DBonds::FixE3DBonds(LAMMPS *lmp, int narg, char **arg) :
   restart_peratom = 1;
   stores_ids = 1;
   create_attribute = 1;    // new atoms begin without bonds
-  time_depend = 1;    // reset_timestep would put the rows of the files out of order
+  time_depend = 1;         // reset_timestep would put the rows of the files out of order
   comm_forward = comm_reverse = 1;
   datamask_read = X_MASK | TAG_MASK | TYPE_MASK | MASK_MASK;
   datamask_modify = EMPTY_MASK;
@@ -75,8 +75,10 @@ void FixE3DBonds::parse(int narg, char **arg)
     const std::string keyword = arg[iarg];
     if (keyword != "file" && keyword != "form" && keyword != "break" && keyword != "cutoff" &&
         keyword != "criterion" && keyword != "species")
-      error->all(FLERR, "{}: unknown keyword '{}'; it takes 'file F', 'form D', 'break D', 'cutoff C', "
-                 "'criterion energy|distance' and 'species F'", name, keyword);
+      error->all(FLERR,
+                 "{}: unknown keyword '{}'; it takes 'file F', 'form D', 'break D', 'cutoff C', "
+                 "'criterion energy|distance' and 'species F'",
+                 name, keyword);
     if (iarg + 1 >= narg) utils::missing_cmd_args(FLERR, name + " " + keyword, error);
 
     if (keyword == "form") {
@@ -106,8 +108,10 @@ void FixE3DBonds::parse(int narg, char **arg)
     for (const auto *words : {&form_words, &break_words})
       for (const auto &word : *words)
         if (!word.map_file.empty())
-          error->all(FLERR, "{}: a map holds energies: 'criterion distance' takes 'form' and 'break' in "
-                     "Angstrom", name);
+          error->all(FLERR,
+                     "{}: a map holds energies: 'criterion distance' takes 'form' and 'break' in "
+                     "Angstrom",
+                     name);
 }
 
 /* ----------------------------------------------------------------------
@@ -123,8 +127,10 @@ int FixE3DBonds::parse_threshold(int iarg, int narg, char **arg, std::vector<E3D
   } else {
     const bool is_map = strcmp(arg[iarg], "map") == 0;
     if (!is_map && !strchr(arg[iarg], '-'))
-      error->all(FLERR, "{}: {} takes a number, a pair and a number such as 'C-H -2.0', or 'map FILE', not "
-                 "'{}'", name, keyword, arg[iarg]);
+      error->all(FLERR,
+                 "{}: {} takes a number, a pair and a number such as 'C-H -2.0', or 'map FILE', not "
+                 "'{}'",
+                 name, keyword, arg[iarg]);
     if (iarg + 1 >= narg) utils::missing_cmd_args(FLERR, name + " " + keyword + " " + arg[iarg], error);
     if (is_map) {
       word.map_file = arg[iarg + 1];
@@ -181,9 +187,9 @@ void FixE3DBonds::set_thresholds()
   const auto &pair_labels = pair->pair_labels();
   const int width = atom->ntypes + 1;
   const bool is_real = strcmp(update->unit_style, "real") == 0;
-  E3D::ThresholdContext context{pair_labels, std::vector<double>(pair_labels.size(), 0.0),
-                                std::vector<char>(pair_labels.size(), 0),
-                                is_real ? utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL) : 1.0};
+  E3D::ThresholdContext context{
+      pair_labels, std::vector<double>(pair_labels.size(), 0.0), std::vector<char>(pair_labels.size(), 0),
+      is_real ? utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL) : 1.0};
 
   // a pair of elements can occur if there are two atoms of the group to make it
   std::vector<bigint> mine(elements.size(), 0), count(elements.size(), 0);
@@ -198,8 +204,7 @@ void FixE3DBonds::set_thresholds()
       if (label == E3D::PairLabels::NONE) continue;
       context.cutoff[label] = std::max(context.cutoff[label], std::sqrt(cutsq[t * width + u]));
       const int needed = pair_labels.is_like(label) ? 2 : 1;
-      context.occurs[label] =
-          count[element_of_type[t]] >= needed && count[element_of_type[u]] >= needed;
+      context.occurs[label] = count[element_of_type[t]] >= needed && count[element_of_type[u]] >= needed;
     }
 
   std::string message;
@@ -222,9 +227,9 @@ void FixE3DBonds::set_thresholds()
 void FixE3DBonds::open_files()
 {
   const bool by_energy = criterion == E3D::BondCriterion::Energy;
-  std::string header = fmt::format("e3d-bonds/1\ncriterion {}\ncutoff {}\nunits {}\n",
-                                   by_energy ? "energy" : "distance", utils::join_words(cutoff_words, " "),
-                                   update->unit_style);
+  std::string header =
+      fmt::format("e3d-bonds/1\ncriterion {}\ncutoff {}\nunits {}\n", by_energy ? "energy" : "distance",
+                  utils::join_words(cutoff_words, " "), update->unit_style);
   const auto &pair_labels = pair->pair_labels();
   for (int label = 0; label < pair_labels.size(); label++)
     if (thresholds.are_known(label))
@@ -234,15 +239,18 @@ void FixE3DBonds::open_files()
 
   if (!events_header.empty()) {
     if (header != events_header)
-      error->all(FLERR, "{}: the pairs or thresholds have changed since {} was begun: 'unfix {}', then define "
-                 "the fix again with another file", name, events_path, id);
+      error->all(FLERR,
+                 "{}: the pairs or thresholds have changed since {} was begun: 'unfix {}', then define "
+                 "the fix again with another file",
+                 name, events_path, id);
     return;
   }
   events_header = header;
   if (restart_step >= 0 && restart_step != update->ntimestep)
-    error->all(FLERR, "{}: its files stop at step {} of the restart file, and this run starts at step {}: remove "
-               "'reset_timestep', or give the fix another ID and other files", name, restart_step,
-               update->ntimestep);
+    error->all(FLERR,
+               "{}: its files stop at step {} of the restart file, and this run starts at step {}: remove "
+               "'reset_timestep', or give the fix another ID and other files",
+               name, restart_step, update->ntimestep);
   on_rank_0([&] {
     const std::string species_header = "e3d-species/1\ncolumns step molecules species formulas...\n";
     if (restart_step >= 0) {
@@ -298,8 +306,10 @@ void FixE3DBonds::end_of_step()
 void FixE3DBonds::sample()
 {
   if (update->ntimestep < newest_step)    // only rerun can do it
-    error->all(FLERR, "{}: step {} comes after step {}: for a rerun, 'unfix', then 'reset_timestep' to the dump's "
-               "first step, and define the fix again with another file", name, update->ntimestep, newest_step);
+    error->all(FLERR,
+               "{}: step {} comes after step {}: for a rerun, 'unfix', then 'reset_timestep' to the dump's "
+               "first step, and define the fix again with another file",
+               name, update->ntimestep, newest_step);
   newest_step = update->ntimestep;
   const E3D::BondedEdges &edges = pair->bonded_edges(subscription, name);
 
@@ -345,9 +355,11 @@ void FixE3DBonds::find_candidates(const E3D::BondedEdges &edges, int i)
 
     const int label = pair_labels.of_types(itype, jtype);
     if (!thresholds.are_known(label))
-      error->one(FLERR, "{}: on step {} there is a pair {}, of which no thresholds are known: give them, as in "
-                 "'form {} -1.0 break {} -0.5'", name, update->ntimestep, pair_labels.name(label),
-                 pair_labels.name(label), pair_labels.name(label));
+      error->one(FLERR,
+                 "{}: on step {} there is a pair {}, of which no thresholds are known: give them, as in "
+                 "'form {} -1.0 break {} -0.5'",
+                 name, update->ntimestep, pair_labels.name(label), pair_labels.name(label),
+                 pair_labels.name(label));
     candidates.push_back({static_cast<int64_t>(atom->tag[j]), itype, jtype, is_first, label,
                           edge.eps + edge.reverse,
                           is_first ? edge.eps - edge.reverse : edge.reverse - edge.eps,
@@ -385,9 +397,10 @@ void FixE3DBonds::write_events(std::vector<E3D::BondEvent> &rows)
   std::string text;
   for (const auto &row : rows) {
     const int label = pair_labels.of_types(row.type1, row.type2);
-    text += fmt::format("{} {} {} {} {} {} {:.17g} {:.17g} {:.17g} {}\n", update->ntimestep, row.id1, row.id2,
-                        row.type1, row.type2, label == E3D::PairLabels::NONE ? "NULL" : pair_labels.name(label),
-                        row.D, row.A, row.r, row.formed ? "formed" : "broken");
+    text +=
+        fmt::format("{} {} {} {} {} {} {:.17g} {:.17g} {:.17g} {}\n", update->ntimestep, row.id1, row.id2,
+                    row.type1, row.type2, label == E3D::PairLabels::NONE ? "NULL" : pair_labels.name(label),
+                    row.D, row.A, row.r, row.formed ? "formed" : "broken");
   }
   std::string message;
   try {

@@ -8,11 +8,11 @@
 
 #include "fix.h"
 
-#include "bond_state.h"
-#include "bond_thresholds.h"
-#include "bonded_edges.h"
-#include "growing_file.h"
-#include "species.h"
+#include "bonds/bond_state.h"
+#include "bonds/bond_thresholds.h"
+#include "bonds/bonded_edges.h"
+#include "bonds/species.h"
+#include "support/growing_file.h"
 
 #include <functional>
 #include <string>
@@ -61,8 +61,8 @@ class FixE3DBonds : public Fix {
   std::string events_path, species_path;    // species_path: empty without the keyword
 
   class PairE3D *pair = nullptr;
-  int subscription = 0;                 // to the pair style's bonds within our cutoff
-  std::vector<double> cutsq;            // (ntypes+1)^2 squared bond cutoffs, row = centre
+  int subscription = 0;         // to the pair style's bonds within our cutoff
+  std::vector<double> cutsq;    // (ntypes+1)^2 squared bond cutoffs, row = centre
   E3D::BondThresholds thresholds;
   std::string events_header;            // of the file as it was begun
   std::vector<std::string> elements;    // of the run, in the order of the counts of a formula
@@ -70,13 +70,13 @@ class FixE3DBonds : public Fix {
 
   // state: what a restart file holds
 
-  E3D::BondState bonds;           // of owned atoms
-  bool begun = false;             // whether there has been a sample
+  E3D::BondState bonds;    // of owned atoms
+  bool begun = false;      // whether there has been a sample
   bigint num_bonds = 0, num_events = 0;
   bool species_wanted = false;    // by a file, or because a number of the vector was read
   bigint num_molecules = 0, num_species = 0;
-  bigint newest_step = -1;        // sampled so far
-  bigint restart_step = -1;       // of the restart file that the state comes from
+  bigint newest_step = -1;     // sampled so far
+  bigint restart_step = -1;    // of the restart file that the state comes from
 
   // files, on rank 0
 

@@ -36,7 +36,8 @@ void FixE3DBonds::count_species()
   if (!species_file.is_open()) return;    // other ranks, or no file was asked for
 
   // the step on which a run ends and the next one begins is sampled twice
-  const std::string row = fmt::format("{} {} {} {}", update->ntimestep, num_molecules, num_species, all.words());
+  const std::string row =
+      fmt::format("{} {} {} {}", update->ntimestep, num_molecules, num_species, all.words());
   if (row == last_species_row) return;
   last_species_row = row;
   std::string message;
@@ -145,8 +146,9 @@ void FixE3DBonds::add_up_compositions()
   }
   my_species.clear();
   char *nothing = nullptr;
-  comm->rendezvous(0, count, reinterpret_cast<char *>(parts.data()), static_cast<int>(width * sizeof(int64_t)),
-                   0, ranks.data(), add_up_parts, 0, nothing, 0, this);
+  comm->rendezvous(0, count, reinterpret_cast<char *>(parts.data()),
+                   static_cast<int>(width * sizeof(int64_t)), 0, ranks.data(), add_up_parts, 0, nothing, 0,
+                   this);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
 
 #include "fix_e3d_bonds.h"
 
-#include "restart_state.h"
+#include "support/restart_state.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -105,7 +105,8 @@ void FixE3DBonds::restart(char *buf)
     E3D::RestartReader state(buf);
     const std::string format = state.text();
     if (format != STATE_FORMAT)
-      throw std::runtime_error("it is of the format '" + format + "', this version reads '" + STATE_FORMAT + "'");
+      throw std::runtime_error("it is of the format '" + format + "', this version reads '" + STATE_FORMAT +
+                               "'");
     restart_step = state.number();
     begun = state.number() != 0;
     num_bonds = state.number();

@@ -8,7 +8,7 @@
 #include "atom_heat.h"
 #include "datamasks.h"
 #include "pair_e3d.h"
-#include "restart_state.h"
+#include "support/restart_state.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -45,12 +45,13 @@ FixE3DHnemd::FixE3DHnemd(LAMMPS *lmp, int narg, char **arg) :
     Fix(lmp, narg, arg), name("fix " + std::string(arg[0]) + " e3d/hnemd")
 {
   if (narg != 6)
-    error->all(FLERR, "{} takes three numbers, the driving force Fx Fy Fz in 1/Angstrom, but {} words follow", name,
-               narg - 3);
+    error->all(FLERR, "{} takes three numbers, the driving force Fx Fy Fz in 1/Angstrom, but {} words follow",
+               name, narg - 3);
   for (int d = 0; d < 3; d++) drive[d] = utils::numeric(FLERR, arg[3 + d], false, lmp);
   magnitude = std::sqrt(drive[0] * drive[0] + drive[1] * drive[1] + drive[2] * drive[2]);
   if (magnitude == 0.0)
-    error->all(FLERR, "{}: the driving force is 0; typical is 1e-5 (crystals) to 1e-2 (liquids) per Angstrom", name);
+    error->all(FLERR, "{}: the driving force is 0; typical is 1e-5 (crystals) to 1e-2 (liquids) per Angstrom",
+               name);
 
   vector_flag = 1;
   size_vector = NUM_ENTRIES;
@@ -84,8 +85,10 @@ void FixE3DHnemd::init()
   check_thermostats();
   for (int d = 0; d < 3; d++)
     if (drive[d] != 0.0 && !domain->periodicity[d] && comm->me == 0)
-      error->warning(FLERR, "{}: the boundary along {} is not periodic: heat piles up there, and the conductivity "
-                     "comes out too low; drive along a periodic direction", name, "xyz"[d]);
+      error->warning(FLERR,
+                     "{}: the boundary along {} is not periodic: heat piles up there, and the conductivity "
+                     "comes out too low; drive along a periodic direction",
+                     name, "xyz"[d]);
 }
 
 /* ----------------------------------------------------------------------
@@ -96,16 +99,16 @@ void FixE3DHnemd::check_thermostats()
 {
   if (thermostat_reported) return;
   static const std::vector<std::string> patterns = {"langevin", "^brownian", "^gle", "^gld", "^temp/csld",
-                                                    "^dpd",     "^viscous",  "^ttm", "^ffl",      "^qtb"};
+                                                    "^dpd",     "^viscous",  "^ttm", "^ffl", "^qtb"};
   for (const auto &other : modify->get_fix_list())
-    if (std::any_of(patterns.begin(), patterns.end(), [other](const std::string &pattern) {
-          return utils::strmatch(other->style, pattern);
-        })) {
+    if (std::any_of(patterns.begin(), patterns.end(),
+                    [other](const std::string &pattern) { return utils::strmatch(other->style, pattern); })) {
       thermostat_reported = true;
       if (comm->me == 0)
-        error->warning(FLERR, "{}: fix {} {} acts on single atoms: it scatters phonons and makes the "
-                       "conductivity too low; use a global thermostat (fix nvt, fix temp/csvr)", name, other->id,
-                       other->style);
+        error->warning(FLERR,
+                       "{}: fix {} {} acts on single atoms: it scatters phonons and makes the "
+                       "conductivity too low; use a global thermostat (fix nvt, fix temp/csvr)",
+                       name, other->id, other->style);
     }
 }
 
@@ -135,8 +138,11 @@ void FixE3DHnemd::check_momentum()
   if (energy_of_drift <= DRIFTING * kinetic / static_cast<double>(count)) return;
   momentum_reported = true;
   if (comm->me == 0)
-    error->warning(FLERR, "{}: the atoms drift with ({:.3g} {:.3g} {:.3g}): J holds the energy that they carry along; "
-                   "type 'velocity {} zero linear'", name, drift[0], drift[1], drift[2], group->names[igroup]);
+    error->warning(
+        FLERR,
+        "{}: the atoms drift with ({:.3g} {:.3g} {:.3g}): J holds the energy that they carry along; "
+        "type 'velocity {} zero linear'",
+        name, drift[0], drift[1], drift[2], group->names[igroup]);
 }
 
 /* ----------------------------------------------------------------------
@@ -256,8 +262,8 @@ void FixE3DHnemd::write_restart(FILE *fp)
   state.put(group->names[igroup]);
   state.put(std::vector<double>(drive, drive + 3));
   state.put(samples);
-  state.put(std::vector<double>{sum_flux[0], sum_flux[1], sum_flux[2], sum_temperature, current[0], current[1],
-                                current[2]});
+  state.put(std::vector<double>{sum_flux[0], sum_flux[1], sum_flux[2], sum_temperature, current[0],
+                                current[1], current[2]});
   if (!state.write(fp)) error->one(FLERR, "{}: its state is larger than a restart file holds", name);
 }
 
@@ -284,8 +290,8 @@ void FixE3DHnemd::restart(char *buf)
     problem = e.what();
   }
   if (!problem.empty() && comm->me == 0)
-    error->warning(FLERR, "{} begins a new average and does not go on with the one in the restart file: {}", name,
-                   problem);
+    error->warning(FLERR, "{} begins a new average and does not go on with the one in the restart file: {}",
+                   name, problem);
 }
 
 /* ---------------------------------------------------------------------- */

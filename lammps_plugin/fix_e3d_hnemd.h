@@ -35,10 +35,10 @@ class FixE3DHnemd : public Fix {
  private:
   enum Entry { KAPPA, CURRENT = 3, TEMPERATURE = 6, SAMPLES, NUM_ENTRIES };
 
-  std::string name;          // "fix ID e3d/hnemd"
-  double drive[3];           // F_e, 1/Angstrom
-  double magnitude;          // |F_e|
-  double watt_per_m_k;       // one energy/(time length temperature) of the run in W/m/K
+  std::string name;       // "fix ID e3d/hnemd"
+  double drive[3];        // F_e, 1/Angstrom
+  double magnitude;       // |F_e|
+  double watt_per_m_k;    // one energy/(time length temperature) of the run in W/m/K
   class PairE3D *pair = nullptr;
   bool thermostat_reported = false, momentum_reported = false;
 
@@ -52,7 +52,7 @@ class FixE3DHnemd : public Fix {
   double sum_flux[3] = {0.0, 0.0, 0.0};    // of J / volume
   double sum_temperature = 0.0;
   bigint samples = 0;
-  double current[3] = {0.0, 0.0, 0.0};     // J of the last sample
+  double current[3] = {0.0, 0.0, 0.0};    // J of the last sample
 
   void gather_virials();
   void check_thermostats();

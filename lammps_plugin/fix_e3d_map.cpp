@@ -5,13 +5,13 @@
 
 #include "fix_e3d_map.h"
 
-#include "bonded_edges.h"
+#include "bonds/bonded_edges.h"
 #include "compute_arguments.h"
 #include "datamasks.h"
-#include "first_message.h"
 #include "pair_e3d.h"
-#include "restart_state.h"
-#include "whole_file.h"
+#include "support/first_message.h"
+#include "support/restart_state.h"
+#include "support/whole_file.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -42,8 +42,10 @@ FixE3DMap::FixE3DMap(LAMMPS *lmp, int narg, char **arg) :
 {
   pair = PairE3D::find(lmp, name);
   if (pair->pair_labels().size() == 0)
-    error->all(FLERR, "{}: the elements are not known yet; put 'pair_coeff * * model.nequip.pt2 C H' before "
-               "this fix", name);
+    error->all(FLERR,
+               "{}: the elements are not known yet; put 'pair_coeff * * model.nequip.pt2 C H' before "
+               "this fix",
+               name);
   parse(narg, arg);
   check_writable();
 
@@ -65,8 +67,7 @@ FixE3DMap::FixE3DMap(LAMMPS *lmp, int narg, char **arg) :
 
   if (comm->me == 0) {
     std::string rows;
-    for (int k = 0; k < size_array_rows; k++)
-      rows += fmt::format(" {} {}", k + 1, map->labels()[k].name);
+    for (int k = 0; k < size_array_rows; k++) rows += fmt::format(" {} {}", k + 1, map->labels()[k].name);
     utils::logmesg(lmp, "{} rows:{}\n", name, rows);
   }
 }
@@ -80,11 +81,13 @@ void FixE3DMap::parse(int narg, char **arg)
   nrepeat = utils::inumeric(FLERR, arg[4], false, lmp);
   nfreq = utils::inumeric(FLERR, arg[5], false, lmp);
   if (nevery < 1 || nrepeat < 1 || nfreq < 1)
-    error->all(FLERR, "{}: Nevery Nrepeat Nfreq must be positive numbers, not {} {} {}", name, nevery, nrepeat,
-               nfreq);
+    error->all(FLERR, "{}: Nevery Nrepeat Nfreq must be positive numbers, not {} {} {}", name, nevery,
+               nrepeat, nfreq);
   if (nfreq % nevery || (nrepeat - 1) * nevery >= nfreq)
-    error->all(FLERR, "{}: Nfreq must be a multiple of Nevery and (Nrepeat - 1) * Nevery less than Nfreq, "
-               "unlike {} {} {}", name, nevery, nrepeat, nfreq);
+    error->all(FLERR,
+               "{}: Nfreq must be a multiple of Nevery and (Nrepeat - 1) * Nevery less than Nfreq, "
+               "unlike {} {} {}",
+               name, nevery, nrepeat, nfreq);
 
   const bool is_real = strcmp(update->unit_style, "real") == 0;
   double width =
@@ -98,8 +101,10 @@ void FixE3DMap::parse(int narg, char **arg)
   for (int iarg = 6; iarg < narg;) {
     const std::string keyword = arg[iarg++];
     if (!is_keyword(keyword))
-      error->all(FLERR, "{}: unknown keyword '{}'; it takes 'file F', 'bin W', 'cutoff C', 'pairs A-B ...' and "
-                 "'ave one|running'", name, keyword);
+      error->all(FLERR,
+                 "{}: unknown keyword '{}'; it takes 'file F', 'bin W', 'cutoff C', 'pairs A-B ...' and "
+                 "'ave one|running'",
+                 name, keyword);
     if (iarg >= narg) utils::missing_cmd_args(FLERR, name + " " + keyword, error);
     const std::string value = arg[iarg];
     if (keyword == "file") {
@@ -107,8 +112,7 @@ void FixE3DMap::parse(int narg, char **arg)
       iarg++;
     } else if (keyword == "bin") {
       width = utils::numeric(FLERR, value, false, lmp);
-      if (width <= 0.0)
-        error->all(FLERR, "{} bin must be a positive energy, not {}", name, value);
+      if (width <= 0.0) error->all(FLERR, "{} bin must be a positive energy, not {}", name, value);
       iarg++;
     } else if (keyword == "cutoff") {
       cutoff_words = E3D::parse_cutoff(lmp, name, narg, arg, iarg);
@@ -187,7 +191,8 @@ void FixE3DMap::init()
   std::vector<std::string> now;
   for (int k = 0; k < labels.size(); k++) now.push_back(labels.name(k));
   if (now != pair_names)
-    error->all(FLERR, "{}: pair_coeff has changed the elements of the atom types; 'unfix {}' and define it again",
+    error->all(FLERR,
+               "{}: pair_coeff has changed the elements of the atom types; 'unfix {}' and define it again",
                name, id);
   subscription = pair->subscribe_bonds(E3D::bond_cutoffs(lmp, name, *pair, cutoff_words));
 
@@ -222,9 +227,12 @@ void FixE3DMap::end_of_step()
 {
   // only rerun can do either: its steps are those of the dump
   if (update->ntimestep < newest_step || update->ntimestep > next_sample)
-    error->all(FLERR, "{}: step {} comes after step {}, and the next sample is due at step {}: for a rerun, "
-               "'unfix', then 'reset_timestep' to the dump's first step, and define the fix again with Nevery "
-               "a multiple of the dump's interval", name, update->ntimestep, newest_step, next_sample);
+    error->all(
+        FLERR,
+        "{}: step {} comes after step {}, and the next sample is due at step {}: for a rerun, "
+        "'unfix', then 'reset_timestep' to the dump's first step, and define the fix again with Nevery "
+        "a multiple of the dump's interval",
+        name, update->ntimestep, newest_step, next_sample);
   newest_step = update->ntimestep;
   if (update->ntimestep != next_sample) return;
   if (taken == 0 && !running) {
@@ -260,9 +268,11 @@ void FixE3DMap::sample()
     if (row == E3D::PairLabels::NONE) continue;
     if (!(mask[bond.first] & groupbit) || !(mask[bond.second] & groupbit)) continue;
     if (!map->add(row, bond.D(), bond.A()))
-      error->one(FLERR, "{} on step {}: D = {} and A = {} of the pair {} of atoms {} and {} are not finite, or "
-                 "too large for bins of {}; has the simulation blown up?", name, update->ntimestep, bond.D(),
-                 bond.A(), map->labels()[row].name, atom->tag[bond.first], atom->tag[bond.second], map->width());
+      error->one(FLERR,
+                 "{} on step {}: D = {} and A = {} of the pair {} of atoms {} and {} are not finite, or "
+                 "too large for bins of {}; has the simulation blown up?",
+                 name, update->ntimestep, bond.D(), bond.A(), map->labels()[row].name, atom->tag[bond.first],
+                 atom->tag[bond.second], map->width());
   }
   if (samples == 0) first_step = update->ntimestep;
   last_step = update->ntimestep;
@@ -281,7 +291,8 @@ void FixE3DMap::reduce()
     if (comm->me & distance) {
       words = map->pack();
       if (words.size() > INT_MAX)
-        error->one(FLERR, "{}: a map of {} words is larger than one message; use wider bins", name, words.size());
+        error->one(FLERR, "{}: a map of {} words is larger than one message; use wider bins", name,
+                   words.size());
       int size = static_cast<int>(words.size());
       MPI_Send(&size, 1, MPI_INT, comm->me - distance, 0, world);
       MPI_Send(words.data(), size, MPI_LMP_BIGINT, comm->me - distance, 0, world);
@@ -329,7 +340,8 @@ void FixE3DMap::write_map() const
   const std::string target = utils::star_subst(file, update->ntimestep, 0);
   const std::string problem = E3D::write_whole_file(target, header() + map->text() + "end\n");
   if (!problem.empty())
-    error->one(FLERR, "{} on step {}: cannot write the map file {}: {}", name, update->ntimestep, target, problem);
+    error->one(FLERR, "{} on step {}: cannot write the map file {}: {}", name, update->ntimestep, target,
+               problem);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -416,8 +428,8 @@ void FixE3DMap::restart(char *buf)
   taken = samples = 0;
   next_sample = next_valid();
   if (comm->me == 0)
-    error->warning(FLERR, "{} begins with an empty map and does not use the one in the restart file: {}", name,
-                   problem);
+    error->warning(FLERR, "{} begins with an empty map and does not use the one in the restart file: {}",
+                   name, problem);
 }
 
 /* ---------------------------------------------------------------------- */

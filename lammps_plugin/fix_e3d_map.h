@@ -8,7 +8,7 @@
 
 #include "fix.h"
 
-#include "energy_map.h"
+#include "bonds/energy_map.h"
 
 #include <memory>
 #include <string>
@@ -46,14 +46,14 @@ class FixE3DMap : public Fix {
 
   class PairE3D *pair = nullptr;
   int subscription = -1;
-  std::vector<int> row_of_label;    // row of the array, PairLabels::NONE where a label is left out
+  std::vector<int> row_of_label;          // row of the array, PairLabels::NONE where a label is left out
   std::vector<std::string> pair_names;    // (labels) of the run
 
   // sampling, the same on all ranks
 
-  bigint next_sample;     // step of the next sample
-  bigint newest_step;     // seen so far
-  bigint taken = 0;       // samples since the last output
+  bigint next_sample;                                   // step of the next sample
+  bigint newest_step;                                   // seen so far
+  bigint taken = 0;                                     // samples since the last output
   bigint samples = 0, first_step = 0, last_step = 0;    // what the map holds
 
   // this rank's part of the map; after an output rank 0 has all of it

@@ -7,11 +7,11 @@
 
 #include "atom_heat.h"
 #include "datamasks.h"
-#include "first_message.h"
 #include "fix_e3d_hnemd.h"
 #include "pair_e3d.h"
-#include "restart_state.h"
-#include "whole_file.h"
+#include "support/first_message.h"
+#include "support/restart_state.h"
+#include "support/whole_file.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -44,17 +44,19 @@ FixE3DShc::FixE3DShc(LAMMPS *lmp, int narg, char **arg) :
     Fix(lmp, narg, arg), name("fix " + std::string(arg[0]) + " e3d/shc")
 {
   if (narg != 11 || strcmp(arg[9], "file") != 0)
-    error->all(FLERR, "{} takes 'Nevery Nlags Nfreq nx ny nz file F', as in '{} all e3d/shc 2 250 100000 1 0 0 file "
-               "shc.txt'", name, std::string("fix ") + id);
+    error->all(FLERR,
+               "{} takes 'Nevery Nlags Nfreq nx ny nz file F', as in '{} all e3d/shc 2 250 100000 1 0 0 file "
+               "shc.txt'",
+               name, std::string("fix ") + id);
   nevery = utils::inumeric(FLERR, arg[3], false, lmp);
   num_lags = utils::inumeric(FLERR, arg[4], false, lmp);
   const bigint nfreq = utils::bnumeric(FLERR, arg[5], false, lmp);
   if (nevery < 1 || num_lags < 2 || nfreq < 1)
-    error->all(FLERR, "{}: Nevery and Nfreq must be positive and Nlags at least 2, not {} {} {}", name, nevery,
-               nfreq, num_lags);
+    error->all(FLERR, "{}: Nevery and Nfreq must be positive and Nlags at least 2, not {} {} {}", name,
+               nevery, nfreq, num_lags);
   if (nfreq % nevery)
-    error->all(FLERR, "{}: Nfreq, the steps of a block, must be a multiple of Nevery, unlike {} and {}", name, nfreq,
-               nevery);
+    error->all(FLERR, "{}: Nfreq, the steps of a block, must be a multiple of Nevery, unlike {} and {}", name,
+               nfreq, nevery);
   block_samples = nfreq / nevery;
   double square = 0.0;
   for (int d = 0; d < 3; d++) {
@@ -177,7 +179,8 @@ void FixE3DShc::end_of_step()
 {
   if (filled > 0 && update->ntimestep != last_sample + nevery) {
     if (comm->me == 0)
-      error->warning(FLERR, "{}: {} steps lie between its samples of steps {} and {}, not {}: it begins a new block",
+      error->warning(FLERR,
+                     "{}: {} steps lie between its samples of steps {} and {}, not {}: it begins a new block",
                      name, update->ntimestep - last_sample, last_sample, update->ntimestep, nevery);
     begin_anew();
   }
@@ -195,12 +198,16 @@ void FixE3DShc::check_unchanged()
 {
   const double apart = nevery * update->dt;
   if (interval > 0.0 && std::fabs(apart - interval) > 1e-9 * interval)
-    error->all(FLERR, "{}: its samples are {} apart in time, and now they would be {}: type 'timestep {}', or use a "
-               "new fix ID and file", name, interval, apart, interval / nevery);
+    error->all(FLERR,
+               "{}: its samples are {} apart in time, and now they would be {}: type 'timestep {}', or use a "
+               "new fix ID and file",
+               name, interval, apart, interval / nevery);
   if (interval > 0.0 && !std::equal(drive, drive + 3, force_now))
-    error->all(FLERR, "{}: its samples are of the driving force {} {} {}, and that of fix e3d/hnemd is {} {} {} now: "
-               "use a new fix ID and file", name, drive[0], drive[1], drive[2], force_now[0], force_now[1],
-               force_now[2]);
+    error->all(
+        FLERR,
+        "{}: its samples are of the driving force {} {} {}, and that of fix e3d/hnemd is {} {} {} now: "
+        "use a new fix ID and file",
+        name, drive[0], drive[1], drive[2], force_now[0], force_now[1], force_now[2]);
   interval = apart;
   std::copy_n(force_now, 3, drive);
 }
@@ -239,8 +246,10 @@ void FixE3DShc::sample()
     if (!counts || !inside) continue;
 
     sum_kinetic += kinetic;
-    const float *const vx = kept + VX * num_lags, *const vy = kept + VY * num_lags, *const vz = kept + VZ * num_lags;
-    const float *const wx = kept + WX * num_lags, *const wy = kept + WY * num_lags, *const wz = kept + WZ * num_lags;
+    const float *const vx = kept + VX * num_lags, *const vy = kept + VY * num_lags,
+                       *const vz = kept + VZ * num_lags;
+    const float *const wx = kept + WX * num_lags, *const wy = kept + WY * num_lags,
+                       *const wz = kept + WZ * num_lags;
     const float *const then = kept + ENERGY * num_lags;
     const double along = direction[0] * v[0] + direction[1] * v[1] + direction[2] * v[2];
     for (int s = 0; s < num_lags; s++) {
@@ -299,7 +308,8 @@ void FixE3DShc::finish_block()
 double FixE3DShc::mean_of(int part, int row) const
 {
   double sum = 0.0;
-  for (bigint block = 0; block < num_blocks; block++) sum += blocks[(block * NUM_PARTS + part) * num_rows + row];
+  for (bigint block = 0; block < num_blocks; block++)
+    sum += blocks[(block * NUM_PARTS + part) * num_rows + row];
   return num_blocks ? sum / static_cast<double>(num_blocks) : 0.0;
 }
 
@@ -309,13 +319,13 @@ double FixE3DShc::mean_of(int part, int row) const
 
 void FixE3DShc::write_file() const
 {
-  std::string text = fmt::format("# {}\n# units {}\n# interval {:.17g}\n# volume {:.17g}\n# temperature {:.17g}\n"
-                                 "# direction {:.17g} {:.17g} {:.17g}\n# force {:.17g} {:.17g} {:.17g}\n"
-                                 "# steps {} {}\n# samples {}\n# blocks {}\n"
-                                 "# columns: lag, then potential and convective part of each block\n",
-                                 FILE_FORMAT, update->unit_style, interval, mean_volume, mean_temperature,
-                                 direction[0], direction[1], direction[2], drive[0], drive[1], drive[2], first_step,
-                                 last_step, block_samples, num_blocks);
+  std::string text = fmt::format(
+      "# {}\n# units {}\n# interval {:.17g}\n# volume {:.17g}\n# temperature {:.17g}\n"
+      "# direction {:.17g} {:.17g} {:.17g}\n# force {:.17g} {:.17g} {:.17g}\n"
+      "# steps {} {}\n# samples {}\n# blocks {}\n"
+      "# columns: lag, then potential and convective part of each block\n",
+      FILE_FORMAT, update->unit_style, interval, mean_volume, mean_temperature, direction[0], direction[1],
+      direction[2], drive[0], drive[1], drive[2], first_step, last_step, block_samples, num_blocks);
   for (int row = 0; row < num_rows; row++) {
     text += fmt::format("{:.10g}", (row - num_lags + 1) * interval);
     for (bigint column = 0; column < num_blocks * NUM_PARTS; column++)
@@ -391,8 +401,8 @@ int FixE3DShc::unpack_exchange(int nlocal, double *buf)
 
 std::string FixE3DShc::settings() const
 {
-  return fmt::format("{} {} {} {} {} {} {}", nevery, num_lags, block_samples, direction[0], direction[1], direction[2],
-                     group->names[igroup]);
+  return fmt::format("{} {} {} {} {} {} {}", nevery, num_lags, block_samples, direction[0], direction[1],
+                     direction[2], group->names[igroup]);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -407,7 +417,8 @@ void FixE3DShc::write_restart(FILE *fp)
   state.put(std::vector<double>{mean_temperature, mean_volume, interval, drive[0], drive[1], drive[2]});
   state.put(blocks);
   if (!state.write(fp))
-    error->one(FLERR, "{}: {} blocks are larger than a restart file holds; use a larger Nfreq", name, num_blocks);
+    error->one(FLERR, "{}: {} blocks are larger than a restart file holds; use a larger Nfreq", name,
+               num_blocks);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -438,6 +449,6 @@ void FixE3DShc::restart(char *buf)
     problem = e.what();
   }
   if (!problem.empty() && comm->me == 0)
-    error->warning(FLERR, "{} begins with no blocks and does not go on with those in the restart file: {}", name,
-                   problem);
+    error->warning(FLERR, "{} begins with no blocks and does not go on with those in the restart file: {}",
+                   name, problem);
 }

@@ -64,9 +64,9 @@ class FixE3DShc : public Fix {
 
   // this rank's part of the block: sums over atoms and samples
 
-  std::vector<double> sums;      // (NUM_PARTS, num_rows)
-  std::vector<double> by_slot;   // (2 * NUM_PARTS, num_lags) of one sample
-  std::vector<double> virial;    // (nlocal+nghost, 3) sum_a n_a W_i,ab of this step
+  std::vector<double> sums;       // (NUM_PARTS, num_rows)
+  std::vector<double> by_slot;    // (2 * NUM_PARTS, num_lags) of one sample
+  std::vector<double> virial;     // (nlocal+nghost, 3) sum_a n_a W_i,ab of this step
   double sum_kinetic = 0.0, sum_volume = 0.0;
   bigint taken = 0;    // samples in the block
 

@@ -11,7 +11,7 @@
 
 extern "C" {
 
-typedef void *(*lammpsplugin_factory1)(void *);                // pair styles and others
+typedef void *(*lammpsplugin_factory1)(void *);                  // pair styles and others
 typedef void *(*lammpsplugin_factory2)(void *, int, char **);    // computes, fixes, regions
 
 struct lammpsplugin_t {

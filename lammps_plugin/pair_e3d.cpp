@@ -6,9 +6,9 @@
 #include "pair_e3d.h"
 
 #include "datamasks.h"
-#include "first_message.h"
 #include "kokkos_styles.h"
-#include "node_layout.h"
+#include "support/first_message.h"
+#include "support/node_layout.h"
 
 #include "atom.h"
 #include "comm.h"
@@ -78,16 +78,17 @@ PairE3D *PairE3D::find(LAMMPS *lmp, const std::string &requested_by)
 void PairE3D::settings(int narg, char **arg)
 {
   const std::string device_before = device;
-  const int committee_before = committee;
-  chunk_centres = 0;
-  largest_chunk = 0;
+  const int every_before = every;
+  int chunk_centres = 0;
   device = "auto";
-  committee = 0;
+  every = 0;
   for (int iarg = 0; iarg < narg; iarg += 2) {
     const std::string keyword = arg[iarg];
     if (keyword != "chunk" && keyword != "device" && keyword != "committee")
-      error->all(FLERR, "Unknown pair_style e3d keyword '{}': it takes 'chunk N|auto', 'device "
-                 "auto|cpu|cuda|cuda:K|xpu|xpu:K' and 'committee K'", keyword);
+      error->all(FLERR,
+                 "Unknown pair_style e3d keyword '{}': it takes 'chunk N|auto', 'device "
+                 "auto|cpu|cuda|cuda:K|xpu|xpu:K' and 'committee K'",
+                 keyword);
     if (iarg + 1 >= narg) utils::missing_cmd_args(FLERR, "pair_style e3d " + keyword, error);
 
     const std::string value = arg[iarg + 1];
@@ -95,23 +96,26 @@ void PairE3D::settings(int narg, char **arg)
       if (value == "auto") continue;
       chunk_centres = utils::inumeric(FLERR, value, false, lmp);
       if (chunk_centres < 1)
-        error->all(FLERR, "pair_style e3d chunk must be auto or a positive number of atoms, not {}",
-                   value);
+        error->all(FLERR, "pair_style e3d chunk must be auto or a positive number of atoms, not {}", value);
     } else if (keyword == "committee") {
-      committee = utils::inumeric(FLERR, value, false, lmp);
-      if (committee < 1)
+      every = utils::inumeric(FLERR, value, false, lmp);
+      if (every < 1)
         error->all(FLERR, "pair_style e3d committee must be a positive number of steps, not {}", value);
     } else {
       if (value != "auto" && value != "cpu" && value != "cuda" && value != "xpu" &&
           !utils::strmatch(value, "^cuda:\\d+$") && !utils::strmatch(value, "^xpu:\\d+$"))
-        error->all(FLERR, "Unknown pair_style e3d device '{}': choose auto, cpu, cuda, cuda:K, xpu or "
-                   "xpu:K", value);
+        error->all(FLERR,
+                   "Unknown pair_style e3d device '{}': choose auto, cpu, cuda, cuda:K, xpu or "
+                   "xpu:K",
+                   value);
       device = value;
     }
   }
 
+  evaluation.set_chunk_centres(chunk_centres);
+
   // models that were loaded for other settings are none: init_style() then asks for pair_coeff
-  if (device != device_before || committee != committee_before) {
+  if (device != device_before || every != every_before) {
     model.reset();
     members.clear();
     type_map.clear();
@@ -136,12 +140,14 @@ void PairE3D::coeff(int narg, char **arg)
 {
   const int ntypes = atom->ntypes;
   const int num_files = narg - 2 - ntypes;
-  if (committee ? num_files < 2 : num_files != 1) {
-    if (committee)
-      error->all(FLERR, "pair_coeff for e3d with 'committee' takes '* *', at least two models and one "
-                 "model type for each of the {} atom types, but {} words follow '* *'", ntypes,
-                 std::max(narg - 2, 0));
-    error->all(FLERR, "pair_coeff for e3d takes '* * model.nequip.pt2' and one model type for each of "
+  if (every ? num_files < 2 : num_files != 1) {
+    if (every)
+      error->all(FLERR,
+                 "pair_coeff for e3d with 'committee' takes '* *', at least two models and one "
+                 "model type for each of the {} atom types, but {} words follow '* *'",
+                 ntypes, std::max(narg - 2, 0));
+    error->all(FLERR,
+               "pair_coeff for e3d takes '* * model.nequip.pt2' and one model type for each of "
                "the {} atom types (NULL for types of another style), but {} words follow the model",
                ntypes, std::max(narg - 3, 0));
   }
@@ -158,7 +164,7 @@ void PairE3D::coeff(int narg, char **arg)
   members.clear();
   model = load_model(arg[2]);
   model_file = arg[2];
-  make_lanes();
+  evaluation.set_plan(model->chunk_plan());
   banner_shown = false;
   load_members(num_files - 1, arg + 3);
   map_types(ntypes, arg + 2 + num_files);
@@ -217,8 +223,10 @@ void PairE3D::map_types(int ntypes, char **names)
 const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by) const
 {
   if (!frame.is_current(update->ntimestep, atom->nlocal, atom->nghost))
-    error->one(FLERR, "{}: there are no edge energies of the atoms as they are now (the model ran last "
-               "on step {}); type 'run 0' first", requested_by, frame.step);
+    error->one(FLERR,
+               "{}: there are no edge energies of the atoms as they are now (the model ran last "
+               "on step {}); type 'run 0' first",
+               requested_by, frame.step);
   return frame;
 }
 
@@ -228,8 +236,8 @@ const E3D::EdgeFrame &PairE3D::edge_frame_with_forces(const std::string &request
 {
   const E3D::EdgeFrame &current = edge_frame(requested_by);
   if (current.g.size() != 3 * static_cast<std::size_t>(current.edges()))
-    error->one(FLERR, "{}: the forces of the edges were not kept on step {}; type 'run 0' first", requested_by,
-               current.step);
+    error->one(FLERR, "{}: the forces of the edges were not kept on step {}; type 'run 0' first",
+               requested_by, current.step);
   return current;
 }
 
@@ -248,10 +256,10 @@ std::vector<std::string> PairE3D::elements_of_types() const
 void PairE3D::init_style()
 {
   if (type_map.empty())
-    error->all(FLERR, "All pair coeffs are not set: 'pair_coeff * * model.nequip.pt2 C H' (again after a "
+    error->all(FLERR,
+               "All pair coeffs are not set: 'pair_coeff * * model.nequip.pt2 C H' (again after a "
                "pair_style e3d with another device or committee)");
-  if (atom->tag_enable == 0)
-    error->all(FLERR, "pair_style e3d needs atom IDs: remove 'atom_modify id no'");
+  if (atom->tag_enable == 0) error->all(FLERR, "pair_style e3d needs atom IDs: remove 'atom_modify id no'");
   if (force->newton_pair == 0)
     error->all(FLERR, "pair_style e3d needs 'newton on' before the box is created");
   if (strcmp(update->unit_style, "metal") == 0)
@@ -259,14 +267,16 @@ void PairE3D::init_style()
   else if (strcmp(update->unit_style, "real") == 0)
     energy_unit = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
   else
-    error->all(FLERR, "pair_style e3d works in eV and Angstrom: use 'units metal' (or 'units real'), "
-               "not 'units {}'", update->unit_style);
+    error->all(FLERR,
+               "pair_style e3d works in eV and Angstrom: use 'units metal' (or 'units real'), "
+               "not 'units {}'",
+               update->unit_style);
   check_topology();
 
   neighbor->add_request(this, NeighConst::REQ_FULL);
   bonds.clear();    // computes and fixes, whose init() follows, subscribe again
   keeps_edge_forces = false;
-  seconds = Seconds();
+  begin_work();
   show_banner();
 }
 
@@ -279,17 +289,20 @@ void PairE3D::check_topology()
   if (atom->molecular != Atom::ATOMIC && atom->nbonds > 0) {
     for (int k = 1; k <= 3; k++)
       if (force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0)
-        error->all(FLERR, "special_bonds of weight 0 hide bonded neighbours from pair_style e3d: use "
+        error->all(FLERR,
+                   "special_bonds of weight 0 hide bonded neighbours from pair_style e3d: use "
                    "'special_bonds lj/coul 1.0 1.0 1.0' (or 1.0e-50 for other styles in a hybrid)");
   }
   if (utils::strmatch(force->pair_style, "^hybrid/scaled") && !scaled_reported && comm->me == 0)
-    error->warning(FLERR, "hybrid/scaled scales the energy and the forces of pair_style e3d, but not the edge "
+    error->warning(FLERR,
+                   "hybrid/scaled scales the energy and the forces of pair_style e3d, but not the edge "
                    "energies that its computes and fixes read");
   scaled_reported = true;
   // neighbor->exclude itself is set only later, by Neighbor::init()
   const bool exclusions = neighbor->nex_type || neighbor->nex_group || neighbor->nex_mol;
   if (exclusions && !exclusions_reported && comm->me == 0)
-    error->warning(FLERR, "Excluded neighbours (neigh_modify exclude) are invisible to pair_style e3d: "
+    error->warning(FLERR,
+                   "Excluded neighbours (neigh_modify exclude) are invisible to pair_style e3d: "
                    "energies of atoms near them are not the model's");
   exclusions_reported = exclusions;
 }
@@ -302,16 +315,19 @@ void PairE3D::show_banner()
   banner_shown = true;
 
   const auto &m = model->metadata();
-  const std::string size = chunk_centres > 0 ? std::to_string(chunk_centres) + " atoms" : "auto";
+  const int64_t centres = evaluation.chunk_centres();
+  const std::string size = centres > 0 ? std::to_string(centres) + " atoms" : "auto";
   utils::logmesg(lmp, "e3d: {} | types {} | cutoff {:g} | {} | {} {} | device {}, {} thread{} | chunk {}{}\n",
                  model_file, utils::join_words(m.type_names, " "), m.r_max, m.decomposition, m.engine,
                  m.model_dtype, model->device(), threads, threads == 1 ? "" : "s", size,
-                 committee ? fmt::format(" | committee of {} every {} steps", num_models(), committee) : "");
+                 every ? fmt::format(" | committee of {} every {} steps", num_models(), every) : "");
   if (!E3D::why_no_kokkos_styles().empty())
     utils::logmesg(lmp, "e3d: runs on the host, although KOKKOS is on: {}\n", E3D::why_no_kokkos_styles());
   if (m.decomposition != "cohesive")
-    error->warning(FLERR, "The edge energies of this model are a partition of its energy, not bond "
-                   "energies (decomposition: {})", m.decomposition);
+    error->warning(FLERR,
+                   "The edge energies of this model are a partition of its energy, not bond "
+                   "energies (decomposition: {})",
+                   m.decomposition);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -334,29 +350,20 @@ E3D::NeighborView PairE3D::neighbor_view() const
 void PairE3D::compute(int eflag, int vflag)
 {
   ev_init(eflag, vflag);
-
-  frame.step = -1;    // not readable until it is whole
-  const double t0 = platform::walltime();
-  E3D::find_edges(neighbor_view(), types, frame);
-  frame.nlocal = atom->nlocal;
-  frame.nghost = atom->nghost;
-  frame.evaluation++;
-  frame.g.resize(keeps_edge_forces ? 3 * static_cast<std::size_t>(frame.edges()) : 0);
-  seconds.edges += platform::walltime() - t0;
-
-  if (is_committee_step()) {
+  begin_frame();
+  if (is_committee_step())
     evaluate_committee();
-  } else {
-    frame.members = 0;
-    frame.member_eps.clear();
-    frame.force_spread.clear();
-    evaluate(*model, [this](const E3D::EdgeChunk &chunk, const E3D::ModelOutput &output) {
-      scatter(chunk, output);
-    });
-  }
-  frame.step = update->ntimestep;
-  seconds.steps++;
-  seconds.evaluated_edges += frame.edges();
+  else
+    evaluate_first();
+  end_frame();
+}
+
+/* ---------------------------------------------------------------------- */
+
+void PairE3D::begin_work()
+{
+  work = Work();
+  evaluation.reset_seconds();
 }
 
 /* ----------------------------------------------------------------------
@@ -365,20 +372,22 @@ void PairE3D::compute(int eflag, int vflag)
 
 void PairE3D::finish()
 {
-  if (seconds.steps == 0) return;
+  if (work.steps == 0) return;
+  const E3D::EvaluationSeconds &seconds = evaluation.seconds();
   // not const: src/STUBS wants it so
   constexpr int NUM_PARTS = 5;
   const char *names[NUM_PARTS] = {"Edge list", "Copy", "Model", "Scatter", "Bonds"};
-  double mine[NUM_PARTS] = {seconds.edges, seconds.copy, seconds.model, seconds.scatter, seconds.bonds};
-  bigint counts[2] = {seconds.evaluated_edges, seconds.bytes_sent};
+  double mine[NUM_PARTS] = {work.edge_seconds + seconds.fill, seconds.copy, seconds.model, seconds.receive,
+                            work.bond_seconds};
+  bigint counts[2] = {work.evaluated_edges, work.bytes_sent};
   double minimum[NUM_PARTS], maximum[NUM_PARTS], sum[NUM_PARTS];
   bigint all[2] = {0, 0};
   MPI_Reduce(mine, minimum, NUM_PARTS, MPI_DOUBLE, MPI_MIN, 0, world);
   MPI_Reduce(mine, maximum, NUM_PARTS, MPI_DOUBLE, MPI_MAX, 0, world);
   MPI_Reduce(mine, sum, NUM_PARTS, MPI_DOUBLE, MPI_SUM, 0, world);
   MPI_Reduce(counts, all, 2, MPI_LMP_BIGINT, MPI_SUM, 0, world);
-  const bigint steps = seconds.steps;
-  seconds = Seconds();
+  const bigint steps = work.steps;
+  begin_work();
   if (comm->me != 0) return;
 
   const double total = std::max(std::accumulate(sum, sum + NUM_PARTS, 0.0), 1e-300);
@@ -402,7 +411,6 @@ double PairE3D::memory_usage()
 {
   double bytes = 0.0;
   for (const auto &one : bonds) bytes += one->edges.memory_usage();
-  return bytes + Pair::memory_usage() + frame.memory_usage() +
-      static_cast<double>(member_force.capacity()) * sizeof(double) +
-      chunk_bytes();
+  return bytes + Pair::memory_usage() + frame.memory_usage() + committee.memory_usage() +
+      evaluation.memory_usage();
 }

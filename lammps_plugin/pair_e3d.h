@@ -8,14 +8,15 @@
 
 #include "pair.h"
 
-#include "bond_cutoff.h"
-#include "bonded_edges.h"
-#include "edge_frame.h"
-#include "edge_list.h"
-#include "edge_model.h"
-#include "pair_labels.h"
+#include "bonds/bond_cutoff.h"
+#include "bonds/bonded_edges.h"
+#include "bonds/pair_labels.h"
+#include "edges/chunked_evaluation.h"
+#include "edges/committee.h"
+#include "edges/edge_frame.h"
+#include "edges/edge_list.h"
+#include "model/edge_model.h"
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -63,7 +64,7 @@ class PairE3D : public Pair {
 
   // committee: number of models, and the multiple of steps on which all of them run (0: no committee)
   int num_models() const { return 1 + static_cast<int>(members.size()); }
-  int committee_every() const { return committee; }
+  int committee_every() const { return every; }
   // error->all unless all models run on this step
   void require_committee(const std::string &requested_by) const;
 
@@ -74,14 +75,12 @@ class PairE3D : public Pair {
   // settings
 
   std::string device = "auto";
-  int chunk_centres = 0;        // 0: as many as stay within the edges that the model asks for
-  int64_t largest_chunk = 0;    // centres that memory was found to suffice for, 0: no limit was met
-  int committee = 0;        // all models run on multiples of this step, 0: there is only one
+  int every = 0;    // all models of a committee run on multiples of this step, 0: there is only one model
 
   // model
 
-  std::unique_ptr<E3D::EdgeModel> model;                    // gives the forces
-  std::vector<std::unique_ptr<E3D::EdgeModel>> members;     // the rest of a committee
+  std::unique_ptr<E3D::EdgeModel> model;                   // gives the forces
+  std::vector<std::unique_ptr<E3D::EdgeModel>> members;    // the rest of a committee
   std::string model_file;
   E3D::PairLabels labels;
   std::vector<int> type_map;    // (ntypes+1) LAMMPS type to model type, -1 for NULL
@@ -95,8 +94,8 @@ class PairE3D : public Pair {
 
   E3D::EdgeFrame frame;
   bool keeps_edge_forces = false;    // some style of this run reads frame.g
-  std::vector<E3D::EdgeChunk> lanes;    // chunks under way, and their buffers
-  bool rounded_chunks = false;
+  E3D::ChunkedEvaluation evaluation;
+  E3D::Committee committee;
   struct Bonds {
     std::vector<double> cutsq;    // (ntypes+1)^2
     int64_t evaluation = -1;      // of the frame that the edges belong to
@@ -105,14 +104,13 @@ class PairE3D : public Pair {
   std::vector<std::unique_ptr<Bonds>> bonds;    // by subscription
   E3D::BondedEdges *exchanged = nullptr;        // what the forward communication carries
   int exchange_pass = 0;
-  std::vector<double> member_force;             // (nlocal+nghost, 3) what the reverse one carries
 
-  // wall seconds since the start of the run
+  // since the start of the run, beside what the evaluation counts
 
-  struct Seconds {
-    double edges = 0.0, copy = 0.0, model = 0.0, scatter = 0.0, bonds = 0.0;
+  struct Work {
+    double edge_seconds = 0.0, bond_seconds = 0.0;
     bigint steps = 0, evaluated_edges = 0, bytes_sent = 0;
-  } seconds;
+  } work;
 
   void allocate();
   std::unique_ptr<E3D::EdgeModel> load_model(const std::string &);
@@ -121,17 +119,15 @@ class PairE3D : public Pair {
   void show_banner();
   void check_topology();
   E3D::NeighborView neighbor_view() const;
-  using Receiver = std::function<void(const E3D::EdgeChunk &, const E3D::ModelOutput &)>;
-  void make_lanes();
-  double chunk_bytes() const;
-  void evaluate(E3D::EdgeModel &, const Receiver &);
-  void start_chunk(E3D::EdgeModel &, const Receiver &, int64_t, int64_t, int, int &);
-  void finish_chunks(E3D::EdgeModel &, const Receiver &, int, int &);
-  void finish_chunk(E3D::EdgeModel &, const Receiver &, int);
-  void scatter(const E3D::EdgeChunk &, const E3D::ModelOutput &);
+  void begin_work();
+  void begin_frame();
   bool is_committee_step() const;
-  void add_member_force(const E3D::EdgeChunk &, const E3D::ModelOutput &);
+  void evaluate_first();
   void evaluate_committee();
+  void evaluate(E3D::EdgeModel &, const E3D::ChunkedEvaluation::Receiver &);
+  void show_remarks();
+  void scatter(const E3D::EdgeChunk &, const E3D::ModelOutput &);
+  void end_frame();
   std::vector<std::string> elements_of_types() const;
 };
 

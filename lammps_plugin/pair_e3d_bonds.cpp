@@ -54,12 +54,14 @@ const E3D::BondedEdges &PairE3D::bonded_edges(int subscription, const std::strin
   const int64_t unmatched = edges.match(labels, types);
   if (unmatched >= 0) {
     const auto &edge = edges.edges()[unmatched];
-    error->one(FLERR, "{}: on step {} the edge to atom {} has no reverse edge on any rank: has 'neigh_modify "
+    error->one(FLERR,
+               "{}: on step {} the edge to atom {} has no reverse edge on any rank: has 'neigh_modify "
                "exclude' hidden it, or do atoms move without reneighbouring ('neigh_modify delay 0 every 1 "
-               "check yes')?", requested_by, update->ntimestep, atom->tag[edge.neighbour]);
+               "check yes')?",
+               requested_by, update->ntimestep, atom->tag[edge.neighbour]);
   }
   wanted.evaluation = current.evaluation;
-  seconds.bonds += platform::walltime() - t0;
+  work.bond_seconds += platform::walltime() - t0;
   return edges;
 }
 
@@ -69,7 +71,7 @@ int PairE3D::pack_forward_comm(int n, int *list, double *buf, int /*pbc_flag*/, 
 {
   int m = 0;
   for (int k = 0; k < n; k++) m += exchanged->pack(exchange_pass, list[k], &buf[m]);
-  seconds.bytes_sent += static_cast<bigint>(m) * sizeof(double);
+  work.bytes_sent += static_cast<bigint>(m) * sizeof(double);
   return m;
 }
 

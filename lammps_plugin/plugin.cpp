@@ -43,7 +43,8 @@ bool sizes_agree(LAMMPS *lmp)
   if (lmp->atom->extract_datatype("id") == LAMMPS_TAGINT) return true;
   const bool plugin_bigbig = sizeof(tagint) == sizeof(bigint);
   if (lmp->comm->me == 0)
-    lmp->error->warning(FLERR, "The e3d plugin was built for a {} LAMMPS, and this one is {}: its styles are "
+    lmp->error->warning(FLERR,
+                        "The e3d plugin was built for a {} LAMMPS, and this one is {}: its styles are "
                         "left out. Build it again with cmake -DLAMMPS_SIZES={}",
                         plugin_bigbig ? "BIGBIG" : "SMALLBIG", plugin_bigbig ? "SMALLBIG" : "BIGBIG",
                         plugin_bigbig ? "smallbig" : "bigbig");
@@ -91,7 +92,8 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *l
   add("fix", "e3d/hnemd", "driving force of homogeneous non-equilibrium heat transport",
       create_with_arguments<FixE3DHnemd>);
   add("fix", "e3d/map", "D-A maps of all bonds during the run", create_with_arguments<FixE3DMap>);
-  add("fix", "e3d/shc", "spectral heat current: virial-velocity correlation", create_with_arguments<FixE3DShc>);
+  add("fix", "e3d/shc", "spectral heat current: virial-velocity correlation",
+      create_with_arguments<FixE3DShc>);
 
   E3D::register_kokkos_styles(static_cast<LAMMPS *>(lmp), plugin, register_plugin);
 }

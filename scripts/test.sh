@@ -13,12 +13,18 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 failed=0
 echo "test: ruff"
 ruff check python tests scripts || failed=1
+echo "test: clang-format"
+mapfile -d '' cpp_files < <(find lammps_plugin edge_kernel tests/cpp \( -name '*.cpp' -o -name '*.h' \) -print0)
+clang-format --dry-run -Werror "${cpp_files[@]}" || {
+  echo "test: error: give these files to: .venv/bin/clang-format -i FILE..." >&2
+  failed=1
+}
 echo "test: mypy"
 mypy || failed=1
 
 echo "test: C++ unit tests"
 cmake -G Ninja -S . -B build/ctest -DE3D_TESTS=ON -DPython_EXECUTABLE="$PWD/.venv/bin/python" >build/ctest.log
-cmake --build build/ctest >>build/ctest.log || {
+cmake --build build/ctest --target e3d_unit_tests >>build/ctest.log || {
   tail -n 40 build/ctest.log >&2
   echo "test: error: the C++ tests do not build; the whole output is in build/ctest.log" >&2
   exit 1
@@ -28,6 +34,6 @@ ctest --test-dir build/ctest --output-on-failure --no-tests=error || failed=1
 # pytest comes last: its summary is the last line.
 echo "test: pytest"
 if ((failed)); then
-  trap 'echo "test: error: ruff, mypy or ctest failed before pytest (see above)" >&2; exit 1' EXIT
+  trap 'echo "test: error: ruff, clang-format, mypy or ctest failed before pytest (see above)" >&2; exit 1' EXIT
 fi
 python -m pytest "$@"

@@ -341,9 +341,13 @@ def test_plugin_compiles_without_mpi(tmp_path: Path) -> None:
     shutil.copytree(headers, root / "src", dirs_exist_ok=True)
     run = _configure(tmp_path, f"-DLAMMPS_ROOT={root}", "-DCMAKE_BUILD_TYPE=Debug")
     assert run.returncode == 0, run.stderr
-    sources = [file.stem for file in (ROOT / "lammps_plugin").glob("*.cpp") if "MPI_" in file.read_text()]
-    assert {"pair_e3d", "node_layout"} <= set(sources)
-    objects = [f"CMakeFiles/e3d_styles.dir/lammps_plugin/{name}.cpp.o" for name in sources]
+    plugin = ROOT / "lammps_plugin"
+    sources = [file.relative_to(plugin) for file in plugin.rglob("*.cpp") if "MPI_" in file.read_text()]
+    assert {"pair_e3d.cpp", "support/node_layout.cpp"} <= set(map(str, sources))
+    objects = [
+        f"CMakeFiles/e3d_{'styles' if source.parent == Path() else 'core'}.dir/lammps_plugin/{source}.o"
+        for source in sources
+    ]
     build = [str(BIN / "cmake"), "--build", str(tmp_path / "build"), "-j1", "--target", *objects]
     run = subprocess.run(build, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

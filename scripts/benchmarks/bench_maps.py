@@ -16,7 +16,7 @@ which ``bare`` does in its next communication. One thread per rank.
 
 Bytes are those of pairing the edges of bonds, per step and ghost atom (8 of them say that an atom has no bond
 across the surface; LAMMPS itself sends 24 for the position). The memory of the map is that of its tables on
-rank 0, which holds all bins; `table_bytes` follows lammps_plugin/energy_map.h.
+rank 0, which holds all bins; `table_bytes` follows lammps_plugin/bonds/energy_map.h.
 """
 
 from __future__ import annotations

@@ -36,24 +36,24 @@ template <typename Call> std::string thrown(Call call)
 
 }    // namespace check
 
-#define CHECK(condition)                                                 \
-  do {                                                                   \
+#define CHECK(condition)                                                        \
+  do {                                                                          \
     if (!(condition)) check::fail(__FILE__, __LINE__, "not true: " #condition); \
   } while (false)
 
-#define CHECK_EQUAL(actual, expected)                                                             \
-  do {                                                                                            \
-    const auto actual_ = (actual);                                                                \
-    const auto expected_ = static_cast<std::decay_t<decltype(actual)>>(expected);                 \
-    if (!(actual_ == expected_))                                  \
-      check::fail(__FILE__, __LINE__, #actual " is " + std::to_string(actual_) + ", expected " +  \
-                  std::to_string(expected_));                                                     \
+#define CHECK_EQUAL(actual, expected)                                                                    \
+  do {                                                                                                   \
+    const auto actual_ = (actual);                                                                       \
+    const auto expected_ = static_cast<std::decay_t<decltype(actual)>>(expected);                        \
+    if (!(actual_ == expected_))                                                                         \
+      check::fail(__FILE__, __LINE__,                                                                    \
+                  #actual " is " + std::to_string(actual_) + ", expected " + std::to_string(expected_)); \
   } while (false)
 
-#define CHECK_MESSAGE(call, part)                                                                 \
-  do {                                                                                            \
-    const std::string message_ = check::thrown([&] { (void) (call); });                           \
-    if (message_.find(part) == std::string::npos)                                                 \
+#define CHECK_MESSAGE(call, part)                                                                   \
+  do {                                                                                              \
+    const std::string message_ = check::thrown([&] { (void) (call); });                             \
+    if (message_.find(part) == std::string::npos)                                                   \
       check::fail(__FILE__, __LINE__, #call " said '" + message_ + "', expected '" + (part) + "'"); \
   } while (false)
 

@@ -1,0 +1,74 @@
+/* -*- c++ -*- ----------------------------------------------------------
+   e3d-lmp: edge energies of machine-learned potentials in LAMMPS
+   Distributed under the GNU General Public License, version 2: see LICENSE
+------------------------------------------------------------------------- */
+
+#ifndef E3D_BOND_STATE_H
+#define E3D_BOND_STATE_H
+
+#include "bonds/bond_thresholds.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace E3D {
+
+/* A bond that has formed or broken on a sampled step. Plain data: ranks send it as bytes. */
+
+struct BondEvent {
+  int64_t id1, id2;    // atom 1 is the first atom of the pair label
+  double D, A, r;      // LAMMPS energy units, Angstrom; NaN where the pair has left the list
+  int32_t type1, type2;
+  int32_t formed;    // 1 formed, 0 broken
+  int32_t unused;
+};
+
+/* A pair within the bond cutoff, seen from the atom that keeps its bond. */
+
+struct BondCandidate {
+  int64_t partner;    // atom id
+  int own_type, partner_type;
+  bool is_first;    // whether the keeper is the first atom of the pair label
+  int label;
+  double D, A, r;
+};
+
+/* The bonds of a run, each kept by one of its atoms: a list of partners per atom, which moves along where
+   the atom goes. A bond is known by its two ids; of several images of one pair the strongest (distance
+   criterion: the shortest) counts. */
+
+class BondState {
+ public:
+  void resize(int atoms) { links_.resize(atoms); }
+  void copy(int from, int to) { links_[to] = links_[from]; }
+  void clear(int atom) { links_[atom].clear(); }
+
+  int num_bonds(int atom) const { return static_cast<int>(links_[atom].size()); }
+  int64_t partner(int atom, int k) const { return links_[atom][k].partner; }
+
+  // as doubles: their number, then LINK_DOUBLES of each
+  int doubles(int atom) const { return 1 + LINK_DOUBLES * num_bonds(atom); }
+  int pack(int atom, double *buffer) const;      // returns the doubles written
+  int unpack(int atom, const double *buffer);    // returns the doubles read
+
+  /* What becomes of an atom's bonds, given all its pairs within the bond cutoff (which are sorted).
+     Where begin is set there is no past: pairs that are not beyond the breaking threshold are bonds,
+     without events. */
+  void update(int atom, int64_t id, std::vector<BondCandidate> &candidates, const BondThresholds &thresholds,
+              bool begin, std::vector<BondEvent> &events);
+
+  double memory_usage() const;
+
+ private:
+  static constexpr int LINK_DOUBLES = 2;
+  struct Link {
+    int64_t partner;
+    int own_type, partner_type;    // when the bond formed, for the event of its end
+    bool is_first;
+  };
+  std::vector<std::vector<Link>> links_;    // (atoms) in ascending order of the partners
+};
+
+}    // namespace E3D
+
+#endif

@@ -1,0 +1,85 @@
+/* ----------------------------------------------------------------------
+   e3d-lmp: edge energies of machine-learned potentials in LAMMPS
+   Distributed under the GNU General Public License, version 2: see LICENSE
+------------------------------------------------------------------------- */
+
+#include "model/torch/model_metadata.h"
+
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+
+namespace E3D {
+
+namespace {
+
+  constexpr const char *CONTRACT = "e3d/1";
+
+  std::vector<std::string> words(const std::string &text)
+  {
+    std::istringstream stream(text);
+    std::vector<std::string> result;
+    for (std::string word; stream >> word;) result.push_back(word);
+    return result;
+  }
+
+  std::vector<double> numbers(const Strings &strings, const std::string &key)
+  {
+    std::vector<double> result;
+    for (const auto &word : words(strings.at(key))) {
+      std::size_t used = 0;
+      double value = 0.0;
+      try {
+        value = std::stod(word, &used);
+      } catch (const std::exception &) {
+        used = 0;
+      }
+      if (used != word.size() || !std::isfinite(value))
+        throw std::runtime_error("its metadata has '" + word + "' in '" + key +
+                                 "' where a number belongs: write the file again with 'e3d export'");
+      result.push_back(value);
+    }
+    return result;
+  }
+
+}    // namespace
+
+ModelMetadata parse_metadata(const Strings &strings)
+{
+  if (!strings.count("contract") || strings.at("contract").empty())
+    throw std::runtime_error("it has no e3d contract in its metadata (a model compiled for another "
+                             "pair style?): write it with 'e3d export MODEL OUT.nequip.pt2'");
+  if (strings.at("contract") != CONTRACT)
+    throw std::runtime_error("its contract is '" + strings.at("contract") + "', this plugin reads '" +
+                             CONTRACT + "': write it again with this version's 'e3d export'");
+  for (const char *key : METADATA_KEYS)
+    if (!strings.count(key) || strings.at(key).empty())
+      throw std::runtime_error(std::string("its metadata lacks '") + key +
+                               "': write it again with 'e3d export'");
+
+  ModelMetadata m;
+  m.type_names = words(strings.at("type_names"));
+  m.type_elements = words(strings.at("type_elements"));
+  m.cutoffs = numbers(strings, "cutoffs");
+  m.shifts = numbers(strings, "shifts");
+  m.decomposition = strings.at("decomposition");
+  m.model_dtype = strings.at("model_dtype");
+  m.engine = strings.at("engine");
+  m.torch_version = strings.at("torch_version");
+  m.source_sha256 = strings.at("source_sha256");
+
+  const auto r_max = numbers(strings, "r_max");
+  const std::size_t ntypes = m.type_names.size();
+  if (r_max.size() != 1 || ntypes == 0 || m.type_elements.size() != ntypes || m.shifts.size() != ntypes ||
+      m.cutoffs.size() != ntypes * ntypes)
+    throw std::runtime_error("the lengths of type_names, type_elements, shifts and cutoffs in its "
+                             "metadata do not fit each other: write it again with 'e3d export'");
+  m.r_max = r_max[0];
+  for (const double c : m.cutoffs)
+    if (c <= 0.0 || c > m.r_max * (1.0 + 1e-12))
+      throw std::runtime_error("a cutoff in its metadata is not within 0 and r_max: write it again "
+                               "with 'e3d export'");
+  return m;
+}
+
+}    // namespace E3D
