@@ -1,0 +1,75 @@
+// From a folded model to what a kernel wants: rounded to its precision, padded to its vectors, with the memory that holds it.
+#ifndef E3D_ENGINE_PACK_H
+#define E3D_ENGINE_PACK_H
+
+#include "folded_model.h"
+#include "kernels/kernel.h"
+#include "radial_basis.h"
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace e3d::engine {
+
+// Memory on cache lines for the numbers of a model; freed together.
+class Arena {
+ public:
+  template <typename T> T *take(std::size_t count) { return static_cast<T *>(take_bytes(count * sizeof(T))); }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  struct Free {
+    void operator()(void *p) const;
+  };
+  std::vector<std::unique_ptr<void, Free>> pieces_;
+  std::size_t bytes_ = 0;
+
+  void *take_bytes(std::size_t bytes);    // zeroed
+};
+
+template <typename Real> class Pack {
+ public:
+  // `tables`: two-body functions from tables; otherwise exactly.
+  Pack(const FoldedModel &model, const Kernel<Real> &kernel, bool tables);
+
+  const PackedModel<Real> &model() const { return packed_; }
+  std::size_t bytes() const { return arena_.bytes(); }
+
+  // Makes what an ordered pair of types needs, if it is not there: a table, or a matrix.
+  void prepare_pair(int centre, int neighbour);
+
+ private:
+  const FoldedModel &folded_;
+  const int lanes_, panel_;
+  Arena arena_;
+  PackedModel<Real> packed_;
+  RadialFunctions radial_;
+  std::vector<int> place_;    // padded column of each two-body function
+  const Real **pair_numbers_ = nullptr;
+
+  int padded(int n) const { return (n + lanes_ - 1) / lanes_ * lanes_; }
+  Real rounded(double x) const;
+  void place_columns();
+  void pack_two_body();
+  void pack_layers();
+  void pack_readout();
+  void pack_pairs(bool tables);
+
+  // A matrix with its rows and columns moved to padded places; the rest is zero.
+  Matrix spread(const Matrix &a, const std::vector<int> &rows, int row_count, const std::vector<int> &columns,
+                int column_count) const;
+  PackedMatrix<Real> panels(const Matrix &padded_matrix);
+  PackedMatrix<Real> plain(const Matrix &a, int rows, int columns);    // padded at the end of rows and columns
+  PackedHidden<Real> hidden(const HiddenLayers &layers);
+  PackedProduct<Real> tensor_product(const TensorProduct &product);
+  const Real *numbers(const std::vector<double> &values, int count, double factor = 1.0);
+  template <typename T> const T *copied(const std::vector<T> &values);
+};
+
+extern template class Pack<float>;
+extern template class Pack<double>;
+
+}    // namespace e3d::engine
+
+#endif

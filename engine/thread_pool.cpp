@@ -1,0 +1,78 @@
+#include "thread_pool.h"
+
+namespace e3d::engine {
+
+namespace {
+
+// A worker looks for the next call this often before it sleeps: calls of one time step follow each other closely.
+constexpr int patience = 2000;
+
+inline void pause()
+{
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}    // namespace
+
+ThreadPool::ThreadPool(int threads)
+{
+  for (int k = 1; k < threads; k++) workers_.emplace_back([this, k] { wait_for_work(k); });
+}
+
+ThreadPool::~ThreadPool()
+{
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stop_ = true;
+    round_++;
+  }
+  work_.notify_all();
+  for (std::thread &worker : workers_) worker.join();
+}
+
+void ThreadPool::run(const std::function<void(int)> &task)
+{
+  if (workers_.empty()) {
+    task(0);
+    return;
+  }
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    task_ = &task;
+    busy_ = static_cast<int>(workers_.size());
+    round_++;
+  }
+  work_.notify_all();
+  task(0);
+  for (int k = 0; k < patience && busy_; k++) pause();
+  std::unique_lock<std::mutex> lock(mutex_);
+  done_.wait(lock, [this] { return busy_ == 0; });
+  task_ = nullptr;
+}
+
+void ThreadPool::wait_for_work(int thread)
+{
+  for (std::uint64_t seen = 0;;) {
+    for (int k = 0; k < patience && round_ == seen; k++) pause();
+    const std::function<void(int)> *task;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      work_.wait(lock, [&] { return round_ != seen; });
+      seen = round_;
+      if (stop_) return;
+      task = task_;
+    }
+    (*task)(thread);
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      busy_--;
+    }
+    done_.notify_one();
+  }
+}
+
+}    // namespace e3d::engine
