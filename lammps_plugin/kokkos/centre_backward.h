@@ -7,6 +7,7 @@
 #define E3D_CENTRE_BACKWARD_H
 
 #include "centre_forward.h"
+#include "two_body_exact.h"
 
 namespace E3D {
 
@@ -27,20 +28,21 @@ template <class Work> KOKKOS_INLINE_FUNCTION void hidden_back(const Work &w, int
   const bool direct = net.matrices == 0;
 
   const typename Work::Factor later[1] = {{w.at.Z + layer.later, layer.from_later}};
-  w.product(H, later,
-            [&](int e, int h) {
-              Real sum = 0;
-              if (has_environment)
-                for (int j = 0; j < m.components; j++) sum += w.row(e)[w.at.Y + j] * dB[j * H + h];
-              return sum;
-            },
-            [&](int e, int h, Real d) {
-              Real *row = w.row(e);
-              if (direct)
-                row[Z + h] *= d;
-              else
-                row[w.at.way[0] + h] = d * row[deep + h];
-            });
+  w.product(
+      H, later,
+      [&](int e, int h) {
+        Real sum = 0;
+        if (has_environment)
+          for (int j = 0; j < m.components; j++) sum += w.row(e)[w.at.Y + j] * dB[j * H + h];
+        return sum;
+      },
+      [&](int e, int h, Real d) {
+        Real *row = w.row(e);
+        if (direct)
+          row[Z + h] *= d;
+        else
+          row[w.at.way[0] + h] = d * row[deep + h];
+      });
   int from = w.at.way[0];
   for (int k = net.matrices - 1; k >= 0; k--) {
     const int to = from == w.at.way[0] ? w.at.way[1] : w.at.way[0];
@@ -80,7 +82,8 @@ template <class Work> KOKKOS_INLINE_FUNCTION void project_back(const Work &w, in
 /* Adds to d_slot[s] the sum over its terms of value d_out[i] v[k]; v null: of its terms with k = 0, and v = 1. */
 
 template <class Work, typename Real>
-KOKKOS_INLINE_FUNCTION void add_d_slots(const Work &w, const ProductAt &p, const Real *d_out, const Real *v, Real *d_slots)
+KOKKOS_INLINE_FUNCTION void add_d_slots(const Work &w, const ProductAt &p, const Real *d_out, const Real *v,
+                                        Real *d_slots)
 {
   const int U = w.m.channels;
   const int *first = w.integer(p.by_slot.first);
@@ -168,7 +171,8 @@ template <class Work> KOKKOS_INLINE_FUNCTION void weights_back(const Work &w)
   };
   // the activations have served
   w.each_block(w.edges, weights, [&](const int e, const int k, auto width) {
-    for (int b = 0; b < decltype(width)::value; b++) w.row(e)[w.at.a + k + b] = w.two_body(e, m.environment_column + k + b);
+    for (int b = 0; b < decltype(width)::value; b++)
+      w.row(e)[w.at.a + k + b] = w.two_body(e, m.environment_column + k + b);
   });
   w.each_edge(m.components - 1, [&](const int e, const int k) {
     const int j = k + 1, l = irrep_of(j);
@@ -177,6 +181,28 @@ template <class Work> KOKKOS_INLINE_FUNCTION void weights_back(const Work &w)
       sum += row[w.at.tensor + l * U + u] * c(row, j, u) + row[w.at.a + l * U + u] * d[j * U + u];
     row[w.at.dY + j] += sum;
   });
+
+  if (m.exact.on) {    // cotangents in place of the functions
+    w.each_block(w.edges, m.environment_column, [&](const int e, const int k, auto width) {
+      Real *row = w.row(e);
+      for (int b = 0; b < decltype(width)::value; b++) row[w.at.f + k + b] = row[w.at.Z + k + b];
+    });
+    w.each_block(w.edges, weights, [&](const int e, const int k, auto width) {
+      Real *row = w.row(e);
+      for (int b = 0; b < decltype(width)::value; b++) {
+        const int l = (k + b) / U, u = (k + b) % U;
+        Real d_tensor = 0, d_environment = 0;
+        for (int j = l * l; j < (l + 1) * (l + 1); j++) {
+          d_tensor += row[w.at.Y + j] * c(row, j, u);
+          d_environment += row[w.at.Y + j] * d[j * U + u];
+        }
+        row[w.at.f + m.tensor_column + k + b] = d_tensor;
+        row[w.at.f + m.environment_column + k + b] = d_environment;
+      }
+    });
+    derive_exactly(w);
+    return;
+  }
 
   constexpr int STRIDE = EdgeRow::PARTIAL_SUMS;
   w.each_block(w.edges, STRIDE, [&](const int e, const int part, auto width) {

@@ -42,7 +42,8 @@ template <class Work> KOKKOS_INLINE_FUNCTION void first_environment(const Work &
 
 // out[i] = sum over the terms of row i of value slot[s] v[k]
 template <class Work, typename Real>
-KOKKOS_INLINE_FUNCTION void apply(const Work &w, const TermsAt &terms, int rows, const Real *slots, const Real *v, Real *out)
+KOKKOS_INLINE_FUNCTION void apply(const Work &w, const TermsAt &terms, int rows, const Real *slots,
+                                  const Real *v, Real *out)
 {
   const int U = w.m.channels;
   const int *first = w.integer(terms.first);
@@ -131,15 +132,15 @@ KOKKOS_INLINE_FUNCTION void network(const Work &w, const NetworkAt &network, int
   using Real = std::remove_pointer_t<decltype(w.rows)>;
   const bool linear = network.linear;
   int from = network.matrices > 0 ? w.at.way[0] : out;
-  w.product(network.width, factor, [&](int e, int c) { return w.two_body(e, column + c); },
-            [&](int e, int c, Real h) { w.row(e)[from + c] = activation(linear, h, w.row(e)[derivative + c]); });
+  w.product(
+      network.width, factor, [&](int e, int c) { return w.two_body(e, column + c); },
+      [&](int e, int c, Real h) { w.row(e)[from + c] = activation(linear, h, w.row(e)[derivative + c]); });
   int deep = w.at.deep + network.deep;
   for (int k = 0; k < network.matrices; k++) {
     const MatrixAt &weight = w.m.matrix(network.matrix + k);
     const int to = k + 1 == network.matrices ? out : w.at.way[(k + 1) % 2];
-    w.product(from, weight, [&](int e, int c, Real h) {
-      w.row(e)[to + c] = activation(linear, h, w.row(e)[deep + c]);
-    });
+    w.product(from, weight,
+              [&](int e, int c, Real h) { w.row(e)[to + c] = activation(linear, h, w.row(e)[deep + c]); });
     deep += weight.columns;
     from = to;
   }
@@ -149,7 +150,8 @@ KOKKOS_INLINE_FUNCTION void network(const Work &w, const NetworkAt &network, int
 template <class Work> KOKKOS_INLINE_FUNCTION void hidden(const Work &w, int n)
 {
   const LayerAt &layer = w.m.layer(n);
-  const typename Work::Factor factors[2] = {{w.at.dt + n * w.m.channels, layer.from_tensor}, {w.at.a, layer.from_hidden}};
+  const typename Work::Factor factors[2] = {{w.at.dt + n * w.m.channels, layer.from_tensor},
+                                            {w.at.a, layer.from_hidden}};
   network(w, layer.hidden, layer.column, factors, w.at.a + layer.activation, w.at.Z + layer.column);
 }
 

@@ -45,7 +45,8 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
 
   CentreKernel(const ModelView<Real, DeviceType> &model, const EdgeRow &edge_row, const CentreRow &centre_row,
                const CentreBatch<Real, DeviceType, Positions> &batch, int most_edges) :
-      m(model), at(edge_row), once(centre_row), in(batch), most_edges_(most_edges)
+      m(model),
+      at(edge_row), once(centre_row), in(batch), most_edges_(most_edges)
   {
   }
 
@@ -66,7 +67,8 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
     bytes[once_level_] += bytes_of(once);
     bytes[edge_level_] += edge_bytes;
     if (bytes[1] > INT_MAX)
-      throw std::runtime_error("a centre has " + std::to_string(most_edges_) + " edges, too many for the scratch of a device");
+      throw std::runtime_error("a centre has " + std::to_string(most_edges_) +
+                               " edges, too many for the scratch of a device");
     // On a CPU a team is one thread; on a GPU several warps share a centre.
     Policy policy(centres, Work::ON_HOST ? 1 : TEAM_SIZE);
     for (int level = 0; level < 2; level++)
@@ -78,16 +80,26 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
   {
     const int row = in.row(team.league_rank());
     const int64_t first = in.offset(row);
-    Work w{m, at, once, team, static_cast<int>(in.offset(row + 1) - first), in.model_type(in.type(in.centre(row))),
-           nullptr, nullptr, nullptr};
+    Work w{m,
+           at,
+           once,
+           team,
+           static_cast<int>(in.offset(row + 1) - first),
+           in.model_type(in.type(in.centre(row))),
+           nullptr,
+           nullptr,
+           nullptr};
     if (w.edges == 0) {
       Kokkos::single(Kokkos::PerTeam(team), [&]() { in.energy(row) = in.energy_unit * m.shift(w.type); });
       return;
     }
     const auto rows = static_cast<std::size_t>(most_edges_);
-    w.centre = static_cast<Real *>(team.team_scratch(once_level_).get_shmem_aligned(once.size * sizeof(Real), 8));
-    w.interval = static_cast<const Real **>(team.team_scratch(edge_level_).get_shmem_aligned(rows * sizeof(Real *), 8));
-    w.rows = static_cast<Real *>(team.team_scratch(edge_level_).get_shmem_aligned(rows * at.size * sizeof(Real), 8));
+    w.centre =
+        static_cast<Real *>(team.team_scratch(once_level_).get_shmem_aligned(once.size * sizeof(Real), 8));
+    w.interval = static_cast<const Real **>(
+        team.team_scratch(edge_level_).get_shmem_aligned(rows * sizeof(Real *), 8));
+    w.rows = static_cast<Real *>(
+        team.team_scratch(edge_level_).get_shmem_aligned(rows * at.size * sizeof(Real), 8));
 
     geometry(w, row, first);
     first_environment(w);
@@ -115,8 +127,14 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
   CentreBatch<Real, DeviceType, Positions> in;
   int most_edges_, once_level_ = 0, edge_level_ = 0;
 
-  static int64_t bytes_of(const CentreRow &row) { return static_cast<int64_t>(row.size * sizeof(Real)) + 192; }
-  static int64_t bytes_of(const EdgeRow &row) { return static_cast<int64_t>(row.size * sizeof(Real) + sizeof(Real *)); }
+  static int64_t bytes_of(const CentreRow &row)
+  {
+    return static_cast<int64_t>(row.size * sizeof(Real)) + 192;
+  }
+  static int64_t bytes_of(const EdgeRow &row)
+  {
+    return static_cast<int64_t>(row.size * sizeof(Real) + sizeof(Real *));
+  }
 
   struct Edge {
     double x, y, z, r;
@@ -141,18 +159,32 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
       out[at.y] = static_cast<Real>(now.y / now.r);
       out[at.z] = static_cast<Real>(now.z / now.r);
       out[at.inverse_r] = static_cast<Real>(1.0 / now.r);
-      // u = r / (r + a); only the place in an interval is rounded to Real
-      const double per_u = m.table_per_u(now.pair), inverse = 1.0 / (now.r + m.table_length), place = now.r * inverse * per_u;
-      const int interval = Kokkos::min(static_cast<int>(place), m.intervals - 1);
-      out[at.t] = static_cast<Real>(place - interval - 0.5);
-      out[at.dt_dr] = static_cast<Real>(m.table_length * inverse * inverse * per_u);
-      w.interval[e] = m.table.data() + m.table_at(now.pair) + static_cast<int64_t>(interval) * 6 * m.columns;
+      if (m.exact.on) {
+        out[at.t] = static_cast<Real>(now.r / m.cutoff(now.pair));
+        out[at.dt_dr] = static_cast<Real>(1.0 / m.cutoff(now.pair));
+        w.interval[e] = m.table.data() + m.table_at(now.pair);
+      } else {
+        place_in_table(w, e, now);
+      }
       harmonics(m.l_max, out[at.x], out[at.y], out[at.z], out + at.Y);
       for (int j = 0; j < m.components; j++) out[at.dY + j] = 0;
     });
+    if (m.exact.on) evaluate_exactly(w);
     w.each_block(w.edges, (m.l_max + 1) * m.channels, [&](const int e, const int k, auto width) {
-      for (int b = 0; b < decltype(width)::value; b++) w.row(e)[at.tensor + k + b] = w.two_body(e, m.tensor_column + k + b);
+      for (int b = 0; b < decltype(width)::value; b++)
+        w.row(e)[at.tensor + k + b] = w.two_body(e, m.tensor_column + k + b);
     });
+  }
+
+  // u = r / (r + a); only the place in an interval is rounded to Real
+  KOKKOS_INLINE_FUNCTION void place_in_table(const Work &w, int e, const Edge &now) const
+  {
+    const double per_u = m.table_per_u(now.pair), inverse = 1.0 / (now.r + m.table_length),
+                 place = now.r * inverse * per_u;
+    const int interval = Kokkos::min(static_cast<int>(place), m.intervals - 1);
+    w.row(e)[at.t] = static_cast<Real>(place - interval - 0.5);
+    w.row(e)[at.dt_dr] = static_cast<Real>(m.table_length * inverse * inverse * per_u);
+    w.interval[e] = m.table.data() + m.table_at(now.pair) + static_cast<int64_t>(interval) * 6 * m.columns;
   }
 
   KOKKOS_INLINE_FUNCTION void hand_out(const Work &w, int row, int64_t first) const
@@ -165,8 +197,8 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
       for (int k = 0; k < EdgeRow::PARTIAL_SUMS; k++) dr += own[at.way[0] + k];
       if (m.zbl) {
         const Edge now = edge(w, row, first + e);
-        const PairEnergy pair = zbl(m.zbl_charge(now.pair / m.types), m.zbl_charge(now.pair % m.types), m.zbl_prefactor,
-                                    m.zbl_cutoff_power, m.cutoff(now.pair), now.r);
+        const PairEnergy pair = zbl(m.zbl_charge(now.pair / m.types), m.zbl_charge(now.pair % m.types),
+                                    m.zbl_prefactor, m.zbl_cutoff_power, m.cutoff(now.pair), now.r);
         own[at.energy] += static_cast<Real>(pair.energy);
         dr += static_cast<Real>(pair.derivative);
       }

@@ -33,8 +33,10 @@ template <typename Real, class DeviceType> struct CentreWork {
   const CentreRow &once;
   const Member &team;
   int edges, type;
-  Real *centre, *rows;       // scratch
-  const Real **interval;     // (edges) of the table of the edge's types: coefficients of t^0, t^1, ... side by side
+  Real *centre, *rows;    // scratch
+  const Real **
+      interval;    // (edges) of the table of the edge's types: coefficients of t^0, t^1, ... of all functions; or the
+                   // matrix of these types, where there are no tables
 
   // f(k), k < count, each by one thread; all see the results of all afterwards
   template <class F> KOKKOS_INLINE_FUNCTION void each(int count, const F &f) const
@@ -70,8 +72,14 @@ template <typename Real, class DeviceType> struct CentreWork {
   {
     return centre + once.chains + n * once.chain_size + m.layer(k).first_in * m.channels;
   }
-  KOKKOS_INLINE_FUNCTION Real *slots(int n) const { return centre + once.slots + m.layer(n).first_slot * m.channels; }
-  KOKKOS_INLINE_FUNCTION Real *d_slots(int n) const { return centre + once.d_slots + m.layer(n).first_slot * m.channels; }
+  KOKKOS_INLINE_FUNCTION Real *slots(int n) const
+  {
+    return centre + once.slots + m.layer(n).first_slot * m.channels;
+  }
+  KOKKOS_INLINE_FUNCTION Real *d_slots(int n) const
+  {
+    return centre + once.d_slots + m.layer(n).first_slot * m.channels;
+  }
 
   // ---- products over the edges: columns `in` to in + weight.rows - 1 of a row, times a matrix
 
@@ -82,7 +90,8 @@ template <typename Real, class DeviceType> struct CentreWork {
 
   // finish(e, column, start(e, column) + sum of the factors)
   template <int factors, class Start, class Finish>
-  KOKKOS_INLINE_FUNCTION void product(int columns, const Factor (&factor)[factors], const Start &start, const Finish &finish) const
+  KOKKOS_INLINE_FUNCTION void product(int columns, const Factor (&factor)[factors], const Start &start,
+                                      const Finish &finish) const
   {
     each_block((edges + TILE - 1) / TILE, columns, [&](const int tile, const int column, auto width) {
       constexpr int W = decltype(width)::value;
@@ -108,16 +117,19 @@ template <typename Real, class DeviceType> struct CentreWork {
   }
 
   // from columns of a row through a matrix
-  template <class Finish> KOKKOS_INLINE_FUNCTION void product(int in, const MatrixAt &weight, const Finish &finish) const
+  template <class Finish>
+  KOKKOS_INLINE_FUNCTION void product(int in, const MatrixAt &weight, const Finish &finish) const
   {
     const Factor factor[1] = {{in, weight}};
-    product(weight.columns, factor, [](int, int) { return Real(0); }, finish);
+    product(
+        weight.columns, factor, [](int, int) { return Real(0); }, finish);
   }
 
-  // ---- two-body functions: polynomials of degree five in t
+  // ---- two-body functions: polynomials of degree five in t, or evaluated before
 
   KOKKOS_INLINE_FUNCTION Real two_body(int e, int column) const
   {
+    if (m.exact.on) return row(e)[at.f + column];
     const Real *k = interval[e] + column, t = row(e)[at.t];
     const int n = m.columns;
     return ((((k[5 * n] * t + k[4 * n]) * t + k[3 * n]) * t + k[2 * n]) * t + k[n]) * t + k[0];
@@ -126,7 +138,8 @@ template <typename Real, class DeviceType> struct CentreWork {
   {
     const Real *k = interval[e] + column, t = row(e)[at.t];
     const int n = m.columns;
-    return ((((5 * k[5 * n] * t + 4 * k[4 * n]) * t + 3 * k[3 * n]) * t + 2 * k[2 * n]) * t + k[n]) * row(e)[at.dt_dr];
+    return ((((5 * k[5 * n] * t + 4 * k[4 * n]) * t + 3 * k[3 * n]) * t + 2 * k[2 * n]) * t + k[n]) *
+        row(e)[at.dt_dr];
   }
 };
 

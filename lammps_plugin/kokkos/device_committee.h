@@ -48,11 +48,12 @@ template <class DeviceType> class DeviceCommittee {
     const auto spread = spread_;
     const double count = models_;
     Kokkos::parallel_for(
-        "e3d:spread", Range(0, nlocal_), KOKKOS_LAMBDA(const int i) { spread(i) = Kokkos::sqrt(spread(i) / count); });
+        "e3d:spread", Range(0, nlocal_),
+        KOKKOS_LAMBDA(const int i) { spread(i) = Kokkos::sqrt(spread(i) / count); });
     force_ = mean_ = ForceView<DeviceType>();
   }
 
-  const ForceView<DeviceType> &force() const { return force_; }                      // (nlocal+nghost, 3), LAMMPS force units
+  const ForceView<DeviceType> &force() const { return force_; }    // (nlocal+nghost, 3), LAMMPS force units
   const Kokkos::View<double *, DeviceType> &spread() const { return spread_; }    // (nlocal)
 
   void pack(int n, int first, const typename ArrayTypes<DeviceType>::t_double_1d &buf) const

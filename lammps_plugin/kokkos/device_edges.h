@@ -46,12 +46,12 @@ template <class View> void make_room(View &view, const std::string &label, std::
 
 template <class DeviceType> class DeviceEdges {
  public:
-  Kokkos::View<int *, DeviceType> centre;         // (rows) atom
-  Kokkos::View<int64_t *, DeviceType> offset;     // (rows + 1)
-  Kokkos::View<int *, DeviceType> neighbour;      // (edges) atom
+  Kokkos::View<int *, DeviceType> centre;        // (rows) atom
+  Kokkos::View<int64_t *, DeviceType> offset;    // (rows + 1)
+  Kokkos::View<int *, DeviceType> neighbour;     // (edges) atom
   int rows = 0;
   int64_t edges = 0;
-  int most = 0;                                   // edges of a row
+  int most = 0;    // edges of a row
 
   /* Rows in the order in which they are evaluated: `few` that have at most so many edges as the argument says, then the
      rest up to `evaluated`; rows of atoms that are not of this style are in neither. */

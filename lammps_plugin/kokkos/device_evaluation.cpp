@@ -33,7 +33,8 @@ namespace {
 
   // sums of blocks of rows, each by one thread, and then of the blocks: in the same order on any device
   template <class DeviceType>
-  EnergyAndVirial sum_of_rows(const Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType> &sums, int rows)
+  EnergyAndVirial sum_of_rows(const Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType> &sums,
+                              int rows)
   {
     constexpr int BLOCK = 256;
     const int blocks = (rows + BLOCK - 1) / BLOCK;
@@ -68,7 +69,8 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
   using Range = Kokkos::RangePolicy<DeviceType>;
 
   DeviceEvaluationOf(const e3d::engine::FoldedModel &folded, const std::vector<int> &types) :
-      model_(folded), edge_row_(EdgeRow::of(model_.view())), centre_row_(CentreRow::of(model_.view(), model_.layers()))
+      model_(folded), edge_row_(EdgeRow::of(model_.view(), model_.exact_columns())),
+      centre_row_(CentreRow::of(model_.view(), model_.layers()))
   {
     model_.prepare(types);
   }
@@ -79,7 +81,8 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
     make_room(eps_, "e3d:eps", edges.edges);
     make_room(g_, "e3d:g", edges.edges);
     const auto energy = energy_;
-    Kokkos::parallel_for("e3d:zero", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) { energy(k) = 0.0; });
+    Kokkos::parallel_for(
+        "e3d:zero", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) { energy(k) = 0.0; });
 
     const int64_t fast = fast_memory<DeviceType>();
     const int fitting = Kernel::fitting_edges(edge_row_, centre_row_, fast);
@@ -104,23 +107,26 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
     launch(edges.few, edges.evaluated, edges.most);
   }
 
-  EnergyAndVirial add(const Atoms &atoms, const Edges &edges, const DeviceTargets<DeviceType> &targets, bool ordered) override
+  EnergyAndVirial add(const Atoms &atoms, const Edges &edges, const DeviceTargets<DeviceType> &targets,
+                      bool ordered) override
   {
-    Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType> sums(Kokkos::view_alloc(Kokkos::WithoutInitializing, "e3d:sums"),
-                                                                    edges.rows);
+    Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType> sums(
+        Kokkos::view_alloc(Kokkos::WithoutInitializing, "e3d:sums"), edges.rows);
     add_centres(atoms, edges, targets.f, sums, targets.virial);
     add_neighbours(atoms, edges, targets.f, ordered);
     if (targets.eatom.extent(0)) {
       const auto eatom = targets.eatom;
       const auto energy = energy_;
       const auto centre = edges.centre;
-      Kokkos::parallel_for("e3d:eatom", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) { eatom(centre(k)) += energy(k); });
+      Kokkos::parallel_for(
+          "e3d:eatom", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) { eatom(centre(k)) += energy(k); });
     }
     if (targets.vatom.extent(0) || targets.cvatom.extent(0)) add_virials(atoms, edges, targets, ordered);
     return sum_of_rows<DeviceType>(sums, edges.rows);
   }
 
-  void add_forces(const Atoms &atoms, const Edges &edges, const ForceView<DeviceType> &f, bool ordered) override
+  void add_forces(const Atoms &atoms, const Edges &edges, const ForceView<DeviceType> &f,
+                  bool ordered) override
   {
     add_centres(atoms, edges, f, Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType>(), false);
     add_neighbours(atoms, edges, f, ordered);
@@ -133,7 +139,8 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
 
   void copy_edge_energies(const EdgeSelection<DeviceType> &selection, std::vector<double> &to) const override
   {
-    Kokkos::View<double *, DeviceType> some(Kokkos::view_alloc(Kokkos::WithoutInitializing, "e3d:some"), selection.edges);
+    Kokkos::View<double *, DeviceType> some(Kokkos::view_alloc(Kokkos::WithoutInitializing, "e3d:some"),
+                                            selection.edges);
     const auto from = eps_;
     const auto edge = selection.edge;
     Kokkos::parallel_for(
@@ -144,7 +151,8 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
 
   void copy_edge_forces(const EdgeSelection<DeviceType> &selection, std::vector<double> &to) const override
   {
-    Kokkos::View<double *, DeviceType> some(Kokkos::view_alloc(Kokkos::WithoutInitializing, "e3d:some"), 3 * selection.edges);
+    Kokkos::View<double *, DeviceType> some(Kokkos::view_alloc(Kokkos::WithoutInitializing, "e3d:some"),
+                                            3 * selection.edges);
     const auto from = g_;
     const auto edge = selection.edge;
     Kokkos::parallel_for(
@@ -180,7 +188,8 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
           const int i = centre(k);
           double own[3] = {0.0, 0.0, 0.0}, v[6] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
           for (int64_t e = offset(k); e < offset(k + 1); e++) {
-            const double ge[3] = {static_cast<double>(g(e, 0)), static_cast<double>(g(e, 1)), static_cast<double>(g(e, 2))};
+            const double ge[3] = {static_cast<double>(g(e, 0)), static_cast<double>(g(e, 1)),
+                                  static_cast<double>(g(e, 2))};
             for (int d = 0; d < 3; d++) own[d] += ge[d];
             if (!virial) continue;
             double r[3];
@@ -199,7 +208,8 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
   }
 
   // the parts of F_j that come from the edges that end on it, -g_ij
-  template <class Forces> void add_neighbours(const Atoms &atoms, const Edges &edges, const Forces &f, bool ordered)
+  template <class Forces>
+  void add_neighbours(const Atoms &atoms, const Edges &edges, const Forces &f, bool ordered)
   {
     const auto g = g_;
     if (ordered) {
@@ -226,7 +236,8 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
     Kokkos::Experimental::contribute(f, scatter);
   }
 
-  void add_virials(const Atoms &atoms, const Edges &edges, const DeviceTargets<DeviceType> &targets, bool ordered)
+  void add_virials(const Atoms &atoms, const Edges &edges, const DeviceTargets<DeviceType> &targets,
+                   bool ordered)
   {
     // Only the edges that end on an atom count: with their lists no two threads write to one atom.
     if (!ordered) incoming_.find(edges, atoms.nall);
@@ -272,7 +283,8 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
 
 template <class DeviceType>
 std::unique_ptr<DeviceEvaluation<DeviceType>> make_device_evaluation(const e3d::engine::FoldedModel &model,
-                                                                     bool single_precision, const std::vector<int> &types)
+                                                                     bool single_precision,
+                                                                     const std::vector<int> &types)
 {
   if (single_precision) return std::make_unique<DeviceEvaluationOf<float, DeviceType>>(model, types);
   return std::make_unique<DeviceEvaluationOf<double, DeviceType>>(model, types);

@@ -23,8 +23,9 @@ namespace E3D {
 /* Where the results of an evaluation are added up. */
 
 template <class DeviceType> struct DeviceTargets {
-  typename ArrayTypes<DeviceType>::t_kkacc_1d_3 f;         // (atoms, 3)
-  typename ArrayTypes<DeviceType>::t_kkacc_1d eatom;       // (atoms), empty where not asked for, as those that follow
+  typename ArrayTypes<DeviceType>::t_kkacc_1d_3 f;    // (atoms, 3)
+  typename ArrayTypes<DeviceType>::t_kkacc_1d
+      eatom;    // (atoms), empty where not asked for, as those that follow
   typename ArrayTypes<DeviceType>::t_kkacc_1d_6 vatom;     // (atoms, 6)
   typename ArrayTypes<DeviceType>::t_kkacc_1d_9 cvatom;    // (atoms, 9)
   bool virial = false;                                     // of all atoms is asked for
@@ -45,7 +46,8 @@ template <class DeviceType> class DeviceEvaluation {
   virtual ~DeviceEvaluation() = default;
 
   // energies of rows and edges and forces of edges, in units of energy_unit eV
-  virtual void run(const DeviceAtoms<DeviceType> &atoms, DeviceEdges<DeviceType> &edges, double energy_unit) = 0;
+  virtual void run(const DeviceAtoms<DeviceType> &atoms, DeviceEdges<DeviceType> &edges,
+                   double energy_unit) = 0;
 
   /* Adds them to atoms: F_i = sum_j (g_ij - g_ji), and the virial -r_ij (x) g_ij of an edge belongs to its neighbour,
      position index first (ARCHITECTURE section 1). `ordered`: in an order that depends on nothing but the edges. */
@@ -57,8 +59,10 @@ template <class DeviceType> class DeviceEvaluation {
 
   // for the frame of the host: energies of rows; energies (edges) and forces (edges, 3) of some edges
   virtual void copy_energies(const DeviceEdges<DeviceType> &edges, std::vector<double> &to) const = 0;
-  virtual void copy_edge_energies(const EdgeSelection<DeviceType> &selection, std::vector<double> &to) const = 0;
-  virtual void copy_edge_forces(const EdgeSelection<DeviceType> &selection, std::vector<double> &to) const = 0;
+  virtual void copy_edge_energies(const EdgeSelection<DeviceType> &selection,
+                                  std::vector<double> &to) const = 0;
+  virtual void copy_edge_forces(const EdgeSelection<DeviceType> &selection,
+                                std::vector<double> &to) const = 0;
 
   virtual double memory_usage() const = 0;    // bytes on the device
 };
@@ -66,7 +70,8 @@ template <class DeviceType> class DeviceEvaluation {
 // `types`: model types that occur. Throws std::runtime_error
 template <class DeviceType>
 std::unique_ptr<DeviceEvaluation<DeviceType>> make_device_evaluation(const e3d::engine::FoldedModel &model,
-                                                                     bool single_precision, const std::vector<int> &types);
+                                                                     bool single_precision,
+                                                                     const std::vector<int> &types);
 
 /* What came from the device to the host since the start of the run, in arrays of edges and atoms: a step in which no style
    of the host asks for edges has none. */

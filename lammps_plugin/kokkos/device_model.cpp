@@ -31,8 +31,11 @@ namespace {
   template <class DeviceType, typename T>
   Kokkos::View<const T *, DeviceType> on_device(const char *label, const std::vector<T> &values)
   {
-    Kokkos::View<T *, DeviceType> out(Kokkos::view_alloc(Kokkos::WithoutInitializing, std::string(label)), values.size());
-    Kokkos::deep_copy(out, Kokkos::View<const T *, Kokkos::HostSpace, Kokkos::MemoryUnmanaged>(values.data(), values.size()));
+    Kokkos::View<T *, DeviceType> out(Kokkos::view_alloc(Kokkos::WithoutInitializing, std::string(label)),
+                                      values.size());
+    Kokkos::deep_copy(
+        out,
+        Kokkos::View<const T *, Kokkos::HostSpace, Kokkos::MemoryUnmanaged>(values.data(), values.size()));
     return out;
   }
 
@@ -47,7 +50,7 @@ namespace {
 }    // namespace
 
 template <typename Real, class DeviceType>
-DeviceModel<Real, DeviceType>::DeviceModel(const FoldedModel &model) : model_(model)
+DeviceModel<Real, DeviceType>::DeviceModel(const FoldedModel &model, bool tables) : model_(model)
 {
   const auto &at = model.two_body.columns;
   view_.l_max = model.l_max;
@@ -62,11 +65,12 @@ DeviceModel<Real, DeviceType>::DeviceModel(const FoldedModel &model) : model_(mo
   view_.table_length = e3d::engine::table_length;
   view_.intervals = e3d::engine::table_intervals;
   if (model.l_max + 1 > MAX_IRREPS)
-    throw std::runtime_error("l_max is " + std::to_string(model.l_max) + ", and the spherical harmonics end at " +
-                             std::to_string(MAX_IRREPS - 1));
+    throw std::runtime_error("l_max is " + std::to_string(model.l_max) +
+                             ", and the spherical harmonics end at " + std::to_string(MAX_IRREPS - 1));
 
   add_layers();
   add_readout();
+  if (!tables) add_two_body();
   view_.layer_norm = add(model.layer_norm);
 
   view_.number = on_device<DeviceType>("e3d:numbers", numbers_);
@@ -87,19 +91,30 @@ DeviceModel<Real, DeviceType>::DeviceModel(const FoldedModel &model) : model_(mo
 
 /* ---------------------------------------------------------------------- */
 
-template <typename Real, class DeviceType> void DeviceModel<Real, DeviceType>::prepare(const std::vector<int> &types)
+template <typename Real, class DeviceType>
+void DeviceModel<Real, DeviceType>::prepare(const std::vector<int> &types)
 {
   for (int i : types)
     for (int j : types) {
       int64_t &at = table_at_[static_cast<std::size_t>(i) * model_.types + j];
       if (at >= 0) continue;
+      const Matrix weight = model_.two_body.pair_weight(i, j);
       const Matrix table =
-          table_of_pair(model_.two_body, model_.two_body.pair_weight(i, j), model_.cutoff(i, j));
+          view_.exact.on ? weight : e3d::engine::table_of_pair(model_.two_body, weight, model_.cutoff(i, j));
       at = static_cast<int64_t>(tables_.size());
       for (double x : table.numbers) tables_.push_back(rounded<Real>(x));
     }
   view_.table = on_device<DeviceType>("e3d:tables", tables_);
   view_.table_at = on_device<DeviceType>("e3d:table_at", table_at_);
+}
+
+/* ---------------------------------------------------------------------- */
+
+template <typename Real, class DeviceType> int DeviceModel<Real, DeviceType>::exact_columns() const
+{
+  int sum = 0;
+  for (int k = 0; k < view_.exact.matrices; k++) sum += matrices_[view_.exact.matrix + k].columns;
+  return sum;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -112,7 +127,8 @@ template <typename Real, class DeviceType> double DeviceModel<Real, DeviceType>:
 
 /* ---------------------------------------------------------------------- */
 
-template <typename Real, class DeviceType> int DeviceModel<Real, DeviceType>::add(const std::vector<double> &values)
+template <typename Real, class DeviceType>
+int DeviceModel<Real, DeviceType>::add(const std::vector<double> &values)
 {
   const std::size_t at = numbers_.size();
   if (at + values.size() > INT_MAX) throw std::runtime_error("the model has more than 2^31 weights");
@@ -120,7 +136,8 @@ template <typename Real, class DeviceType> int DeviceModel<Real, DeviceType>::ad
   return static_cast<int>(at);
 }
 
-template <typename Real, class DeviceType> int DeviceModel<Real, DeviceType>::add(const std::vector<int> &values)
+template <typename Real, class DeviceType>
+int DeviceModel<Real, DeviceType>::add(const std::vector<int> &values)
 {
   const int at = static_cast<int>(integers_.size());
   integers_.insert(integers_.end(), values.begin(), values.end());
@@ -134,7 +151,8 @@ template <typename Real, class DeviceType> MatrixAt DeviceModel<Real, DeviceType
 
 /* ---------------------------------------------------------------------- */
 
-template <typename Real, class DeviceType> NetworkAt DeviceModel<Real, DeviceType>::add(const HiddenLayers &layers)
+template <typename Real, class DeviceType>
+NetworkAt DeviceModel<Real, DeviceType>::add(const HiddenLayers &layers)
 {
   NetworkAt out;
   out.linear = layers.linear;
@@ -156,7 +174,8 @@ template <typename Real, class DeviceType> NetworkAt DeviceModel<Real, DeviceTyp
    the terms of a product in their three orders
 ------------------------------------------------------------------------- */
 
-template <typename Real, class DeviceType> ProductAt DeviceModel<Real, DeviceType>::add(const TensorProduct &product)
+template <typename Real, class DeviceType>
+ProductAt DeviceModel<Real, DeviceType>::add(const TensorProduct &product)
 {
   ProductAt out;
   out.in = product.in;
@@ -173,7 +192,8 @@ template <typename Real, class DeviceType> ProductAt DeviceModel<Real, DeviceTyp
   }
   std::vector<int> first_slot;
   for (int j = 0; j <= view_.components; j++)
-    first_slot.push_back(static_cast<int>(std::lower_bound(component.begin(), component.end(), j) - component.begin()));
+    first_slot.push_back(
+        static_cast<int>(std::lower_bound(component.begin(), component.end(), j) - component.begin()));
   out.path = add(path);
   out.component = add(component);
   out.first_slot = add(first_slot);
@@ -198,12 +218,13 @@ template <typename Real, class DeviceType> ProductAt DeviceModel<Real, DeviceTyp
     return at;
   };
   const auto slot_of = [&](const ProductTerm &term) { return slot.at({term.j, term.path}); };
-  out.by_in = in_order(out.in, [](const ProductTerm &t) { return t.i; },
-                       [&](const ProductTerm &t) { return std::make_pair(t.k, slot_of(t)); });
-  out.by_out = in_order(out.out, [](const ProductTerm &t) { return t.k; },
-                        [&](const ProductTerm &t) { return std::make_pair(t.i, slot_of(t)); });
-  out.by_slot =
-      in_order(out.slots, slot_of, [](const ProductTerm &t) { return std::make_pair(t.i, t.k); });
+  out.by_in = in_order(
+      out.in, [](const ProductTerm &t) { return t.i; },
+      [&](const ProductTerm &t) { return std::make_pair(t.k, slot_of(t)); });
+  out.by_out = in_order(
+      out.out, [](const ProductTerm &t) { return t.k; },
+      [&](const ProductTerm &t) { return std::make_pair(t.i, slot_of(t)); });
+  out.by_slot = in_order(out.slots, slot_of, [](const ProductTerm &t) { return std::make_pair(t.i, t.k); });
   return out;
 }
 
@@ -273,6 +294,27 @@ template <typename Real, class DeviceType> void DeviceModel<Real, DeviceType>::a
 
 /* ---------------------------------------------------------------------- */
 
+template <typename Real, class DeviceType> void DeviceModel<Real, DeviceType>::add_two_body()
+{
+  const e3d::engine::TwoBody &functions = model_.two_body;
+  const auto &radial = functions.radial;
+  ExactAt &out = view_.exact;
+  out.on = true;
+  out.bessel = radial.basis == e3d::engine::RadialBasis::bessel;
+  out.basis = functions.basis_functions();
+  out.span = radial.span;
+  out.roots = add(radial.roots);
+  out.cutoff_power = radial.cutoff_power;
+  out.width = functions.width();
+  out.matrices = static_cast<int>(functions.hidden.size());
+  out.matrix = static_cast<int>(matrices_.size());
+  for (const Matrix &matrix : functions.hidden) matrices_.push_back(add(matrix));
+  for (const Matrix &matrix : functions.hidden) matrices_.push_back(add(transposed(matrix)));
+  out.outputs = add(functions.outputs);
+  out.outputs_back = add(transposed(functions.outputs));
+}
+
+/* ---------------------------------------------------------------------- */
 
 template class DeviceModel<float, LMPDeviceType>;
 template class DeviceModel<double, LMPDeviceType>;

@@ -14,8 +14,9 @@ namespace E3D {
    Y_lm^2 is 2l + 1; y is the polar axis), and their gradient; as engine/kernels/harmonics.h has them. */
 
 template <typename Real> struct HarmonicFactors {
-  static constexpr Real s3 = Real(1.7320508075688772935), s5 = Real(2.2360679774997896964), s15 = Real(3.8729833462074168852),
-                        s7 = Real(2.6457513110645905905), s42_6 = Real(1.0801234497346434), s168_8 = Real(1.6201851746019651);
+  static constexpr Real s3 = Real(1.7320508075688772935), s5 = Real(2.2360679774997896964),
+                        s15 = Real(3.8729833462074168852), s7 = Real(2.6457513110645905905),
+                        s42_6 = Real(1.0801234497346434), s168_8 = Real(1.6201851746019651);
 };
 
 // Y[j] of the unit vector (x, y, z)
@@ -46,7 +47,8 @@ template <typename Real> KOKKOS_INLINE_FUNCTION void harmonics(int l_max, Real x
 
 // gradient of sum_j d[j] Y_j with respect to the edge vector at (x, y, z) / inverse_r: its part across the edge
 template <typename Real>
-KOKKOS_INLINE_FUNCTION void harmonics_gradient(int l_max, Real x, Real y, Real z, Real inverse_r, const Real *d, Real g[3])
+KOKKOS_INLINE_FUNCTION void harmonics_gradient(int l_max, Real x, Real y, Real z, Real inverse_r,
+                                               const Real *d, Real g[3])
 {
   using F = HarmonicFactors<Real>;
   Real gx = 0, gy = 0, gz = 0;

@@ -34,8 +34,7 @@ template <class DeviceType> struct IncomingEdges {
     const auto neighbour = edges.neighbour;
     Kokkos::parallel_for(
         "e3d:incoming_count", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) {
-          for (int64_t e = first(k); e < first(k + 1); e++)
-            Kokkos::atomic_inc(&next(neighbour(e)));
+          for (int64_t e = first(k); e < first(k + 1); e++) Kokkos::atomic_inc(&next(neighbour(e)));
         });
     Kokkos::parallel_scan(
         "e3d:incoming_scan", Range(0, atoms + 1), KOKKOS_LAMBDA(const int j, int64_t &sum, const bool last) {

@@ -24,9 +24,11 @@ namespace {
 NativeModel::NativeModel(const std::string &file)
 {
   if (ends_with(file, ".pt2") || ends_with(file, ".pth"))
-    throw std::runtime_error(file + " is a model for torch, and pair_style e3d/kk runs those of the native engine: type 'e3d "
-                             "export MODEL OUT.nequip.safetensors', or put 'suffix off' before pair_style e3d and 'suffix on' "
-                             "after pair_coeff, so that it runs on the host");
+    throw std::runtime_error(
+        file +
+        " is a model for torch, and pair_style e3d/kk runs those of the native engine: type 'e3d "
+        "export MODEL OUT.nequip.safetensors', or put 'suffix off' before pair_style e3d and 'suffix on' "
+        "after pair_coeff, so that it runs on the host");
   const e3d::engine::ModelFile read = e3d::engine::read_model_file(e3d::engine::read_safetensors(file));
   metadata_.type_names = read.type_names;
   metadata_.type_elements = read.type_elements;

@@ -67,13 +67,17 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::settings(int narg, c
   }
   PairE3D::settings(static_cast<int>(others.size()), others.data());
   if (device != "auto")
-    error->all(FLERR, "pair_style e3d/kk runs where KOKKOS does: leave out 'device {}', and choose with 'lmp -k on g N' or "
-               "'-k on t N'", device);
+    error->all(
+        FLERR,
+        "pair_style e3d/kk runs where KOKKOS does: leave out 'device {}', and choose with 'lmp -k on g N' or "
+        "'-k on t N'",
+        device);
 }
 
 /* ---------------------------------------------------------------------- */
 
-template <class DeviceType> std::unique_ptr<E3D::EdgeModel> PairE3DKokkos<DeviceType>::open_model(const std::string &file)
+template <class DeviceType>
+std::unique_ptr<E3D::EdgeModel> PairE3DKokkos<DeviceType>::open_model(const std::string &file)
 {
   threads = lmp->kokkos->nthreads;
   return std::make_unique<E3D::NativeModel>(file);
@@ -110,17 +114,23 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::coeff(int narg, char
 template <class DeviceType> void PairE3DKokkos<DeviceType>::init_style()
 {
   if (force->newton_pair == 0)
-    error->all(FLERR, "pair_style e3d/kk needs 'newton on': start LAMMPS with '-pk kokkos newton on neigh half', or put "
-               "'package kokkos newton on neigh half' before the box is created");
+    error->all(
+        FLERR,
+        "pair_style e3d/kk needs 'newton on': start LAMMPS with '-pk kokkos newton on neigh half', or put "
+        "'package kokkos newton on neigh half' before the box is created");
   if (lmp->kokkos->ngpus > 0 && comm->nprocs > 1 && !lmp->kokkos->gpu_aware_flag && comm->me == 0)
-    error->warning(FLERR, "pair_style e3d/kk: MPI does not take the memory of GPUs, so that ghost atoms travel through the "
-                   "host on every step. If it can, type 'export MPICH_GPU_SUPPORT_ENABLED=1' (Cray), or start LAMMPS with "
-                   "'-pk kokkos gpu/aware on'");
+    error->warning(
+        FLERR,
+        "pair_style e3d/kk: MPI does not take the memory of GPUs, so that ghost atoms travel through the "
+        "host on every step. If it can, type 'export MPICH_GPU_SUPPORT_ENABLED=1' (Cray), or start LAMMPS "
+        "with "
+        "'-pk kokkos gpu/aware on'");
   PairE3D::init_style();
   E3D::copies_to_host() = {};
 
   auto request = neighbor->find_request(this);
-  request->set_kokkos_host(std::is_same_v<DeviceType, LMPHostType> && !std::is_same_v<DeviceType, LMPDeviceType>);
+  request->set_kokkos_host(std::is_same_v<DeviceType, LMPHostType> &&
+                           !std::is_same_v<DeviceType, LMPDeviceType>);
   request->set_kokkos_device(std::is_same_v<DeviceType, LMPDeviceType>);
   request->enable_full();
 
@@ -214,8 +224,11 @@ template <class DeviceType> E3D::DeviceTargets<DeviceType> PairE3DKokkos<DeviceT
 template <class DeviceType> void PairE3DKokkos<DeviceType>::publish(const E3D::EnergyAndVirial &sums)
 {
   if (!std::isfinite(sums.energy))
-    error->one(FLERR, "pair_style e3d/kk on step {}: the model returned an energy that is not a number; look for atoms on top "
-               "of each other or a time step that is too long", update->ntimestep);
+    error->one(FLERR,
+               "pair_style e3d/kk on step {}: the model returned an energy that is not a number; look for "
+               "atoms on top "
+               "of each other or a time step that is too long",
+               update->ntimestep);
   if (eflag_global) eng_vdwl += sums.energy;
   if (vflag_global)
     for (int d = 0; d < 6; d++) virial[d] += sums.virial[d];
@@ -238,7 +251,8 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::finish()
   const bool show = work.steps > 0 && comm->me == 0;
   PairE3D::finish();
   if (show)
-    utils::logmesg(lmp, "{:.0f} arrays of edges and atoms copied from the device to the host, {:.6g} bytes\n", all[0], all[1]);
+    utils::logmesg(lmp, "{:.0f} arrays of edges and atoms copied from the device to the host, {:.6g} bytes\n",
+                   all[0], all[1]);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -350,7 +364,8 @@ int PairE3DKokkos<DeviceType>::pack_reverse_comm_kokkos(int n, int first, DAT::t
 /* ---------------------------------------------------------------------- */
 
 template <class DeviceType>
-void PairE3DKokkos<DeviceType>::unpack_reverse_comm_kokkos(int n, DAT::tdual_int_1d k_list, DAT::tdual_double_1d &k_buf)
+void PairE3DKokkos<DeviceType>::unpack_reverse_comm_kokkos(int n, DAT::tdual_int_1d k_list,
+                                                           DAT::tdual_double_1d &k_buf)
 {
   device_committee.unpack(n, k_list.view<DeviceType>(), k_buf.view<DeviceType>());
 }

@@ -49,15 +49,17 @@ template <class DeviceType> class PairE3DKokkos : public PairE3D, public KokkosB
 
  private:
   bool ordered = false;    // forces are added up in an order of their own
-  std::vector<std::unique_ptr<E3D::DeviceEvaluation<DeviceType>>> evaluations;    // of the model and the members
+  std::vector<std::unique_ptr<E3D::DeviceEvaluation<DeviceType>>>
+      evaluations;    // of the model and the members
 
   // this step
 
   E3D::DeviceAtoms<DeviceType> atoms;
   E3D::DeviceEdges<DeviceType> edges;
-  E3D::EdgeSelection<DeviceType> selection;              // edges that the host gets
-  Kokkos::View<double *, DeviceType> selected_cutsq;     // (LAMMPS types + 1)^2, empty before the first request
-  int64_t fetched = -1;                                  // evaluation that the frame of the host holds
+  E3D::EdgeSelection<DeviceType> selection;    // edges that the host gets
+  Kokkos::View<double *, DeviceType>
+      selected_cutsq;      // (LAMMPS types + 1)^2, empty before the first request
+  int64_t fetched = -1;    // evaluation that the frame of the host holds
   E3D::DeviceCommittee<DeviceType> device_committee;
   DAT::ttransform_kkacc_1d k_eatom;
   DAT::ttransform_kkacc_1d_6 k_vatom;

@@ -17,7 +17,8 @@ struct PairEnergy {
   double energy, derivative;
 };
 
-KOKKOS_INLINE_FUNCTION PairEnergy zbl(double charge_i, double charge_j, double prefactor, double p, double cutoff, double r)
+KOKKOS_INLINE_FUNCTION PairEnergy zbl(double charge_i, double charge_j, double prefactor, double p,
+                                      double cutoff, double r)
 {
   const double weight[4] = {0.02817, 0.28022, 0.50986, 0.18175};
   const double decay[4] = {-0.20162, -0.40290, -0.94229, -3.19980};
@@ -33,7 +34,8 @@ KOKKOS_INLINE_FUNCTION PairEnergy zbl(double charge_i, double charge_j, double p
   // nequip's polynomial cutoff: 1 - (p+1)(p+2)/2 x^p + p(p+2) x^(p+1) - p(p+1)/2 x^(p+2)
   const double x = r / cutoff, power = Kokkos::pow(x, p);
   if (x >= 1.0) return {0.0, 0.0};
-  const double c = 1.0 - power * ((p + 1.0) * (p + 2.0) / 2.0 - x * (p * (p + 2.0) - x * p * (p + 1.0) / 2.0));
+  const double c =
+      1.0 - power * ((p + 1.0) * (p + 2.0) / 2.0 - x * (p * (p + 2.0) - x * p * (p + 1.0) / 2.0));
   const double c1 = -p * (p + 1.0) * (p + 2.0) / 2.0 * power / x * (1.0 - x) * (1.0 - x) / cutoff;
   return {bare * c, bare1 * c + bare * c1};
 }
