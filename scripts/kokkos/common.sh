@@ -23,15 +23,16 @@ lammps_key=$(key_of "$root_key" "$LAMMPS_VERSION" "$LAMMPS_SHA256" "${LAMMPS_FOL
 root_folder=$cache/root-$root_key
 lammps_folder=$cache/lammps-$lammps_key
 
-# enter ROOT LAMMPS COMMAND...: runs COMMAND inside ROOT, in this folder, as root. LAMMPS is seen there as /e3d; the
-# repository, /tmp and this folder have the paths that they have outside. The mounts belong to this process alone and
-# vanish with it. Who is not root needs a kernel that lets users make name spaces.
-enter() {
-  local flags=(--mount --propagation private)
-  ((EUID == 0)) || flags+=(--map-root-user)
+# entry ROOT LAMMPS: fills the array "enter" with a command that runs another one inside ROOT, in this folder, as root:
+# "${enter[@]}" COMMAND... LAMMPS is seen there as /e3d; the repository, /tmp and this folder have the paths that they have
+# outside. The mounts belong to that process alone and vanish with it. Who is not root needs a kernel that lets users make
+# name spaces.
+entry() {
+  enter=(unshare --mount --propagation private)
+  ((EUID == 0)) || enter+=(--map-root-user)
   # shellcheck disable=SC2016
-  unshare "${flags[@]}" bash -euc '
-    root=$1 lammps=$2 repository=$3
+  enter+=(bash -euc '
+    root=$1 lammps=$2 repository=$3 PATH=$PATH:/usr/sbin:/sbin
     shift 3
     mkdir -p "$root"/{proc,sys,dev,tmp,e3d}
     for folder in /proc /sys /dev; do mount --rbind "$folder" "$root$folder"; done
@@ -44,5 +45,5 @@ enter() {
       PATH=/e3d/build:/usr/local/bin:/usr/bin:/bin LD_LIBRARY_PATH=/e3d/build LC_ALL=C.UTF-8 HOME=/root \
       OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_PROC_BIND="${OMP_PROC_BIND:-false}" \
       /bin/sh -c "cd \"\$1\" && shift && exec \"\$@\"" sh "$PWD" "$@"
-  ' enter "$1" "$2" "$repository" "${@:3}"
+  ' enter "$1" "$2" "$repository")
 }

@@ -7,4 +7,5 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 [[ -f $lammps_folder/versions ]] || fail "there is no Kokkos LAMMPS in $cache. Type: bash scripts/kokkos/build.sh"
 (($#)) || fail "no command given. Type: bash scripts/kokkos/in_root.sh lmp -h"
-enter "$root_folder" "$lammps_folder" "$@"
+entry "$root_folder" "$lammps_folder"
+exec "${enter[@]}" "$@"
