@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,3 +102,13 @@ def build(shape: Shape, dtype: str) -> torch.nn.Module:
                 with torch.no_grad():
                     parameter += torch.tensor(rng.uniform(-0.2, 0.2, parameter.shape))
     return model
+
+
+def write_native(model: torch.nn.Module, path: Path) -> Path:
+    """A file of the native engine with the elements that the types are named after."""
+    from e3d_lmp.model.weights import contract_strings, extract_weights, write_weights
+
+    facts, tensors, strings = extract_weights(model)
+    strings |= contract_strings(facts, facts.type_names) | {"decomposition": "rescaled"}
+    write_weights(tensors, strings, path)
+    return path

@@ -1,4 +1,4 @@
-"""``pair_style e3d/kk``: the model on the device of KOKKOS, which is a CPU here, against nequip and the host engine.
+"""``pair_style e3d/kk``: the model on the device of KOKKOS, a CPU here, against nequip and the host engine.
 
 Needs the Kokkos LAMMPS of scripts/kokkos and the plugin built for it (``bash scripts/kokkos/plugin.sh``).
 """
@@ -10,35 +10,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from e3d_lmp.model.engine import EngineModel, Evaluator
-from e3d_lmp.model.weights import contract_strings, extract_weights, write_weights
 from lammps_runs import Frame, Run, forces_of, run_lammps, script_of, start_lammps, write_data
-from random_allegro import build, draw_shape
+from random_allegro import build, draw_shape, write_native
 from random_models import random_allegro
 from systems import ELEMENTS, SYSTEMS, cluster
 from test_plugin_allegro import _check_against_nequip
 from test_plugin_kokkos import ONE_THREAD, TWO_THREADS, pytestmark  # noqa: F401
-from tolerances import LADDER, close
+from tolerances import close
 
 RELATIVE = 1e-12
 """float64 on the device against the host engine, of the largest energy or force."""
-
-
-def native(model: torch.nn.Module, path: Path) -> Path:
-    """A file of the native engine with the elements that the types are named after."""
-    facts, tensors, strings = extract_weights(model)
-    strings |= contract_strings(facts, facts.type_names) | {"decomposition": "rescaled"}
-    write_weights(tensors, strings, path)
-    return path
 
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Scales, shifts, ZBL and directed cutoffs, float64."""
     folder = tmp_path_factory.mktemp("native")
-    return native(random_allegro("everything", "float64"), folder / "everything.nequip.safetensors")
+    return write_native(random_allegro("everything", "float64"), folder / "everything.nequip.safetensors")
 
 
 def device_run(
@@ -97,7 +87,7 @@ def test_equals_nequip(
 ) -> None:
     """Edges first, then energies, forces, virials: nequip's own calculator on the unmodified model."""
     model = random_allegro(variant, dtype)
-    run = device_run(tmp_path, native(model, tmp_path / "m.nequip.safetensors"), kokkos, ranks, system)
+    run = device_run(tmp_path, write_native(model, tmp_path / "m.nequip.safetensors"), kokkos, ranks, system)
     assert "pair e3d/kk" in (tmp_path / "log.lammps").read_text()
     _check_against_nequip(run, model, dtype, SYSTEMS[system]())
 
@@ -106,7 +96,7 @@ def test_equals_nequip(
 def test_random_shapes_equal_the_host_engine(seed: int, tmp_path: Path) -> None:
     """Layers, depths, widths, l_max, parity, bases: any model that the host engine takes."""
     shape = draw_shape(seed)
-    model = native(build(shape, "float64"), tmp_path / "m.nequip.safetensors")
+    model = write_native(build(shape, "float64"), tmp_path / "m.nequip.safetensors")
     check_against_host(device_run(tmp_path, model, ONE_THREAD if seed % 2 else TWO_THREADS), model)
 
 
@@ -122,7 +112,7 @@ def test_open_cluster(everything: Path, tmp_path: Path) -> None:
 def test_little_fast_memory(
     scratch: int, everything: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing fits into the fast memory of a team, or only the centres with few edges: to the last bit the same."""
+    """No centre, or only those with few edges, fit into the fast memory of a team: to the last bit the same."""
     usual = device_run(tmp_path / "usual", everything)
     monkeypatch.setenv("E3D_KOKKOS_SCRATCH", str(scratch))
     little = device_run(tmp_path / "little", everything)
