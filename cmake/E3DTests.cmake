@@ -1,4 +1,4 @@
-# C++ unit tests: every tests/cpp/ROOM/test_*.cpp becomes one program and one ctest of that name. A test passes when it exits 0.
+# C++ unit tests: every tests/cpp/FOLDER/test_*.cpp becomes one program and one ctest of that name. A test passes when it exits 0.
 # They are the target e3d_unit_tests, which needs no torch to be built.
 
 enable_testing()
@@ -8,15 +8,16 @@ if(NOT _tests)
 endif()
 
 # A static archive: only the objects that a test names are linked, so that no test needs a LAMMPS or MPI library.
-add_library(e3d_core_archive STATIC $<TARGET_OBJECTS:e3d_core>)
-target_link_libraries(e3d_core_archive PUBLIC ${CMAKE_DL_LIBS})
+add_library(e3d_tested STATIC $<TARGET_OBJECTS:e3d_core> $<TARGET_OBJECTS:e3d_edge_kernel>)
+target_link_libraries(e3d_tested PUBLIC ${CMAKE_DL_LIBS})
 add_custom_target(e3d_unit_tests)
 foreach(_test IN LISTS _tests)
   get_filename_component(_name "${_test}" NAME_WE)
   add_executable(${_name} "${_test}")
   target_compile_options(${_name} PRIVATE -Wall -Wextra)
-  target_link_libraries(${_name} PRIVATE e3d_core_archive LAMMPS::headers E3D::mpi E3D::tables)
-  target_include_directories(${_name} PRIVATE "${E3D_PLUGIN_DIR}" "${PROJECT_SOURCE_DIR}/tests/cpp")
+  target_link_libraries(${_name} PRIVATE e3d_tested LAMMPS::headers E3D::mpi E3D::tables)
+  target_include_directories(${_name} PRIVATE "${E3D_PLUGIN_DIR}" "${PROJECT_SOURCE_DIR}/edge_kernel"
+                             "${PROJECT_SOURCE_DIR}/tests/cpp")
   target_compile_features(${_name} PRIVATE cxx_std_17)
   set_target_properties(${_name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
   add_dependencies(e3d_unit_tests ${_name})

@@ -1,6 +1,6 @@
 // Compiled core of the Python readers: numbers of a text dump, and the pairs of directed edges.
 //
-// A plain C interface, called by python/e3d_lmp/kernel.py through ctypes: nothing here knows Python, so one library
+// A plain C interface, called by python/e3d_lmp/edges/kernel.py through ctypes: nothing here knows Python, so one library
 // serves every version of it, and calls run without its lock. No function throws or keeps memory of its caller.
 #pragma once
 

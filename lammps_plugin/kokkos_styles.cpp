@@ -5,7 +5,7 @@
 
 #include "kokkos_styles.h"
 
-#include "kokkos_facts.h"
+#include "support/kokkos_facts.h"
 
 #include "comm.h"
 #include "error.h"

@@ -66,8 +66,10 @@ PairE3D *PairE3D::find(LAMMPS *lmp, const std::string &requested_by)
     if (auto *pair = dynamic_cast<PairE3D *>(lmp->force->pair ? lmp->force->pair_match(style, 1) : nullptr))
       found.insert(pair);
   if (found.size() != 1)
-    lmp->error->all(FLERR, "{} needs exactly one pair_style e3d: define it before, as in "
-                    "'pair_style e3d' and 'pair_coeff * * model.nequip.pt2 C H'", requested_by);
+    lmp->error->all(FLERR,
+                    "{} needs exactly one pair_style e3d: define it before, as in "
+                    "'pair_style e3d' and 'pair_coeff * * model.nequip.pt2 C H'",
+                    requested_by);
   return *found.begin();
 }
 

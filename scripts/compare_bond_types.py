@@ -18,7 +18,7 @@ from ase.data import chemical_symbols
 from ase.units import Bohr
 from rdkit import Chem
 
-from e3d_lmp.bonds import bond_orders, bond_types, bonded_pairs, gaff_orders, rdkit_orders
+from e3d_lmp.analysis.bonds.orders import bond_orders, bond_types, bonded_pairs, gaff_orders, rdkit_orders
 
 
 def types_of_smiles(smiles: str) -> Counter | None:

@@ -18,14 +18,14 @@ from ase.build import molecule
 from ase.io import write
 
 from e3d_lmp import cli
-from e3d_lmp.cutoffs import parse_cutoff
-from e3d_lmp.edge_analysis import EdgeAnalysis
+from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
+from e3d_lmp.edges.cutoffs import parse_cutoff
+from e3d_lmp.edges.frames import EdgeFrame
 from e3d_lmp.figures.maps import plot_maps
-from e3d_lmp.frames import EdgeFrame
+from e3d_lmp.runs.simulate import Simulation
 from e3d_lmp.scene.camera import View
 from e3d_lmp.scene.live import LiveScene
 from e3d_lmp.scene.pictures import Look
-from e3d_lmp.simulate import Simulation
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "inputs/models/organic-small.nequip.pth"

@@ -77,7 +77,7 @@ for package in inputs/models/organic-small.nequip.zip; do # what demo and tests 
   compiled=${package%.zip}.pt2
   # A compiled model holds code for this processor and this torch.
   model_hash=$({
-    sha256sum "$package" python/e3d_lmp/{contract,contraction,decomposition,edge_layers,export,extension,gate,model_file,operators}.py python/e3d_lmp/training/provenance.py
+    sha256sum "$package" python/e3d_lmp/model/*.py python/e3d_lmp/extension.py
     echo "$packages_hash"
     grep -m1 '^flags' /proc/cpuinfo || uname -a
   } | hash_of)

@@ -22,14 +22,21 @@ clang-format --dry-run -Werror "${cpp_files[@]}" || {
 echo "test: mypy"
 mypy || failed=1
 
-echo "test: C++ unit tests"
-cmake -G Ninja -S . -B build/ctest -DE3D_TESTS=ON -DPython_EXECUTABLE="$PWD/.venv/bin/python" >build/ctest.log
-cmake --build build/ctest --target e3d_unit_tests >>build/ctest.log || {
-  tail -n 40 build/ctest.log >&2
-  echo "test: error: the C++ tests do not build; the whole output is in build/ctest.log" >&2
-  exit 1
+# The C++ unit tests: compiled as the libraries are, then with sanitizers, which see what is read or written beyond its end.
+unit_tests() { # folder of the build, then options of cmake
+  local build=build/$1
+  cmake -G Ninja -S . -B "$build" -DE3D_TESTS=ON -DPython_EXECUTABLE="$PWD/.venv/bin/python" "${@:2}" >"$build.log"
+  cmake --build "$build" --target e3d_unit_tests >>"$build.log" || {
+    tail -n 40 "$build.log" >&2
+    echo "test: error: the C++ tests do not build; the whole output is in $build.log" >&2
+    exit 1
+  }
+  ctest --test-dir "$build" --output-on-failure --no-tests=error || failed=1
 }
-ctest --test-dir build/ctest --output-on-failure --no-tests=error || failed=1
+echo "test: C++ unit tests"
+unit_tests ctest
+echo "test: C++ unit tests with sanitizers"
+unit_tests sanitized -DE3D_SANITIZE=address,undefined
 
 # pytest comes last: its summary is the last line.
 echo "test: pytest"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from e3d_lmp.bond_files import write_bond_energies
-from e3d_lmp.frames import AtomRows, Box, EdgeFrame
-from e3d_lmp.maps import EnergyMap, LabelMap, label_map, write_map
-from e3d_lmp.references import ReferenceEnergy
-from e3d_lmp.statistics import BondEnergies, bond_energies
-from e3d_lmp.store_writer import StoreWriter
+from e3d_lmp.analysis.bonds.energies import BondEnergies, bond_energies
+from e3d_lmp.analysis.bonds.files import write_bond_energies
+from e3d_lmp.analysis.bonds.references import ReferenceEnergy
+from e3d_lmp.analysis.maps import EnergyMap, LabelMap, label_map, write_map
+from e3d_lmp.edges.frames import AtomRows, Box, EdgeFrame
+from e3d_lmp.edges.store.writer import StoreWriter
 
 CENTRES = {"C-H": -4.3, "C-C": -4.0, "O-H": -4.8}
 REFERENCES = {

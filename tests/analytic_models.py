@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from e3d_lmp.contract import COHESIVE, ModelMetadata
-from e3d_lmp.decomposition import EdgeModel, sum_over_edges
+from e3d_lmp.model.contract import COHESIVE, ModelMetadata
+from e3d_lmp.model.decomposition import EdgeModel, sum_over_edges
 
 TYPE_ROW = (
     "m",

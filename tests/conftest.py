@@ -31,19 +31,7 @@ def _code_hash() -> str:
 
     digest = hashlib.sha256(torch.__version__.encode())
     package = Path(e3d_lmp.__file__).parent
-    sources = [
-        package / f"{name}.py"
-        for name in (
-            "contract",
-            "contraction",
-            "decomposition",
-            "edge_layers",
-            "export",
-            "gate",
-            "model_file",
-            "operators",
-        )
-    ]
+    sources = sorted((package / "model").glob("*.py"))
     sources += [Path(__file__).with_name(f"{name}.py") for name in ("analytic_models", "random_models")]
     for source in sources:
         digest.update(source.read_bytes())
@@ -98,7 +86,7 @@ def _export(name: str, path: Path, dtype: str, contraction: bool) -> None:
         TERSOFF_SI,
         TERSOFF_SIC,
     )
-    from e3d_lmp.export import export_model, write_edge_model
+    from e3d_lmp.model.export import export_model, write_edge_model
     from random_models import random_allegro
 
     analytic = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from e3d_lmp.frames import AtomRows, BondFrame, Box, EdgeFrame
+from e3d_lmp.edges.frames import AtomRows, BondFrame, Box, EdgeFrame
 
 BOND_NAMES = ("tag1", "tag2", "type1", "type2", "dist", "dx", "dy", "dz", "e12", "e21", "D", "A")
 NAMES = ("tag1", "tag2", "type1", "type2", "dist", "dx", "dy", "dz", "eps")

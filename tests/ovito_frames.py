@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from e3d_lmp.frames import AtomRows, Box, EdgeFrame
-from e3d_lmp.store_writer import StoreWriter
+from e3d_lmp.edges.frames import AtomRows, Box, EdgeFrame
+from e3d_lmp.edges.store.writer import StoreWriter
 from edge_frames import dump_header, plain_pairs
 
 ELEMENTS = ("C", "H", "N", "O")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from e3d_lmp.frames import AtomRows, Box, EdgeFrame
-from e3d_lmp.store_writer import StoreWriter
+from e3d_lmp.edges.frames import AtomRows, Box, EdgeFrame
+from e3d_lmp.edges.store.writer import StoreWriter
 from edge_frames import random_cell
 
 ELEMENTS = ("C", "H", "O")

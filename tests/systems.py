@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.build import molecule
 from ase.neighborlist import neighbor_list
 
-from e3d_lmp.decomposition import EdgeModelWithForces, decompose
+from e3d_lmp.model.decomposition import EdgeModelWithForces, decompose
 from lammps_runs import Frame
 
 ELEMENTS = ("O", "H", "C")

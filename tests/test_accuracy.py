@@ -13,10 +13,10 @@ import pytest
 from ase.build import molecule
 
 from e3d_lmp import cli
-from e3d_lmp.bond_files import read_bond_energies
-from e3d_lmp.data.isolated_atoms import isolated_atom_energies
-from e3d_lmp.maps import read_map
-from e3d_lmp.store_writer import StoreWriter
+from e3d_lmp.analysis.bonds.files import read_bond_energies
+from e3d_lmp.analysis.maps import read_map
+from e3d_lmp.edges.isolated_atoms import isolated_atom_energies
+from e3d_lmp.edges.store.writer import StoreWriter
 from edge_frames import atom_rows, molecule_frame
 from lammps_runs import BIN
 
@@ -196,7 +196,7 @@ def test_bond_types_of_a_set_of_structures(tmp_path: Path) -> None:
 
 
 def test_no_rdkit_is_said(tmp_path: Path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr("e3d_lmp.bond_typing.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("e3d_lmp.analysis.bonds.types.importlib.util.find_spec", lambda name: None)
     store = write_store(tmp_path / "e.h5", reference_energy="formation_energy")
     assert analyze(store, tmp_path / "o") == 0
     assert "pip install 'e3d-lmp[bonds]'" in capsys.readouterr().err

@@ -15,15 +15,15 @@ import pytest
 from ase.build import molecule
 
 from e3d_lmp import __version__, cli
-from e3d_lmp.analysis_tables import AnalysisTables
-from e3d_lmp.bond_files import read_bond_energies
-from e3d_lmp.cutoffs import parse_cutoff
-from e3d_lmp.edge_analysis import EdgeAnalysis
-from e3d_lmp.edge_sources import model_types
+from e3d_lmp.analysis.analysis_tables import AnalysisTables
+from e3d_lmp.analysis.bonds.files import read_bond_energies
+from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
+from e3d_lmp.analysis.maps import read_map
+from e3d_lmp.analysis.pair_table import pair_columns, pair_table
+from e3d_lmp.edges.cutoffs import parse_cutoff
+from e3d_lmp.edges.frames import EdgeFrame
+from e3d_lmp.edges.sources import model_types
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import EdgeFrame
-from e3d_lmp.maps import read_map
-from e3d_lmp.pair_table import pair_columns, pair_table
 from e3d_lmp.tables import format_table
 from edge_frames import bonds_of, molecule_frame, plain_pairs, random_cell, random_frame, take, write_dump
 from lammps_runs import BIN
@@ -129,7 +129,7 @@ def test_merged_analyses_are_the_whole(frames):
 
 
 def test_model_cutoffs_make_one_sided_pairs_legal(tmp_path, monkeypatch, capsys):
-    from e3d_lmp import contract
+    from e3d_lmp.model import contract
 
     class Model:
         type_names = ("h", "o", "c")
@@ -156,7 +156,7 @@ def test_model_cutoffs_make_one_sided_pairs_legal(tmp_path, monkeypatch, capsys)
 
 
 def test_types_that_share_an_element_have_their_own_cutoffs(monkeypatch):
-    from e3d_lmp import contract
+    from e3d_lmp.model import contract
 
     class Model:
         type_names = ("Hw", "O", "Hc")
@@ -254,7 +254,7 @@ def test_command_table_imports_nothing_heavy():
 def test_reading_edges_imports_nothing_heavy():
     """Every rank of a run pays for it."""
     heavy = ("torch", "matplotlib", "rdkit", "pandas", "lammps", "ovito")
-    code = f"import sys, e3d_lmp.analyze; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, e3d_lmp.commands.analyze; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

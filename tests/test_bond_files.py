@@ -9,11 +9,11 @@ import math
 import numpy as np
 import pytest
 
-from e3d_lmp.bond_files import describe_error, read_bond_energies, write_bond_energies
-from e3d_lmp.edge_analysis import EnergySums
+from e3d_lmp.analysis.bonds.energies import BondEnergies, bond_energies, bond_energy_error
+from e3d_lmp.analysis.bonds.files import describe_error, read_bond_energies, write_bond_energies
+from e3d_lmp.analysis.bonds.references import ReferenceEnergy, reference_energies
+from e3d_lmp.analysis.edge_analysis import EnergySums
 from e3d_lmp.errors import E3DError
-from e3d_lmp.references import ReferenceEnergy, reference_energies
-from e3d_lmp.statistics import BondEnergies, bond_energies, bond_energy_error
 
 TYPES = ("C-H 1", "C-N", "N-N 2.5")
 

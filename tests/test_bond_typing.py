@@ -10,12 +10,12 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 
-from e3d_lmp.bond_typing import BondTyping, read_topology
-from e3d_lmp.bonds import rdkit_orders
-from e3d_lmp.cutoffs import parse_cutoff
+from e3d_lmp.analysis.bonds.orders import rdkit_orders
+from e3d_lmp.analysis.bonds.types import BondTyping, read_topology
+from e3d_lmp.edges.cutoffs import parse_cutoff
+from e3d_lmp.edges.frames import Box, EdgeFrame
+from e3d_lmp.edges.pairs import PairFrame, Pairing
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import Box, EdgeFrame
-from e3d_lmp.pairs import PairFrame, Pairing
 from edge_frames import molecule_frame
 
 pytest.importorskip("rdkit", reason="no RDKit; type: pip install 'e3d-lmp[bonds]'")

@@ -14,7 +14,14 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 
-from e3d_lmp.bonds import bond_orders, bond_type, bond_types, bonded_pairs, gaff_orders, rdkit_orders
+from e3d_lmp.analysis.bonds.orders import (
+    bond_orders,
+    bond_type,
+    bond_types,
+    bonded_pairs,
+    gaff_orders,
+    rdkit_orders,
+)
 from e3d_lmp.errors import E3DError
 
 PERCEPTIONS = {"rdkit": rdkit_orders, "gaff": gaff_orders}

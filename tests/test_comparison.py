@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from e3d_lmp.comparison import compare_labels, compare_maps
+from e3d_lmp.analysis.comparison import compare_labels, compare_maps
+from e3d_lmp.analysis.maps import EnergyMap, LabelMap, label_map
 from e3d_lmp.errors import E3DError
-from e3d_lmp.maps import EnergyMap, LabelMap, label_map
 
 
 def sample(rng: np.random.Generator, n: int, centre: float, like: bool) -> LabelMap:

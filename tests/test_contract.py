@@ -12,7 +12,8 @@ import torch
 
 from analytic_models import LENNARD_JONES, metadata_of
 from e3d_lmp.cli import main
-from e3d_lmp.contract import (
+from e3d_lmp.errors import E3DError
+from e3d_lmp.model.contract import (
     CONTRACT,
     INPUTS,
     OUTPUTS,
@@ -22,8 +23,7 @@ from e3d_lmp.contract import (
     read_metadata,
     read_strings,
 )
-from e3d_lmp.errors import E3DError
-from e3d_lmp.model_file import open_model_file
+from e3d_lmp.model.file import open_model_file
 
 METADATA = metadata_of(["C", "H"], [3.0, 2.5, 2.75, 2.0], "float32", shifts=[-1027.123456789012, 0.0])
 KEYS = [item.name for item in fields(ModelMetadata)]

@@ -14,8 +14,8 @@ from nequip.data import AtomicDataDict, compute_neighborlist_, from_dict
 from nequip.utils.dtype import torch_default_dtype
 from nequip.utils.global_state import set_global_state
 
-from e3d_lmp.contraction import CentreContracter, contract_centres
 from e3d_lmp.errors import E3DError
+from e3d_lmp.model.contraction import CentreContracter, contract_centres
 
 RELATIVE = {torch.float64: 1e-12, torch.float32: 2e-5}
 """Largest deviation allowed, relative to the largest value of the quantity."""

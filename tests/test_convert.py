@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from e3d_lmp.cli import main
-from e3d_lmp.dumps import AtomReader
-from e3d_lmp.frames import EdgeFrame
-from e3d_lmp.pairs import Pairing
-from e3d_lmp.store import StoreReader
+from e3d_lmp.edges.dumps.reader import AtomReader
+from e3d_lmp.edges.frames import EdgeFrame
+from e3d_lmp.edges.pairs import Pairing
+from e3d_lmp.edges.store.reader import StoreReader
 from edge_frames import assert_same_frame, bonds_of, random_cell, random_frame, take, write_dump
 
 CUTOFFS = np.full((2, 2), 2.5)
@@ -343,8 +343,8 @@ def test_a_killed_follower_goes_on(tmp_path: Path) -> None:
     words = [str(dump), "-o", str(tmp_path / "e.h5"), "--follow", "2"]
     code = (
         f"import sys; sys.path[:0] = {sys.path!r}\n"
-        "from e3d_lmp import store_writer\n"
-        "store_writer.CHUNK_ROWS, store_writer.COMMIT_ROWS = 64, 500\n"
+        "from e3d_lmp.edges.store import writer\n"
+        "writer.CHUNK_ROWS, writer.COMMIT_ROWS = 64, 500\n"
         f"from e3d_lmp.cli import main; sys.exit(main(['convert', *{words!r}]))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])

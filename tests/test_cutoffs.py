@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from e3d_lmp.cutoffs import BondCutoff, check_elements, covalent_radii, parse_cutoff
+from e3d_lmp.edges.cutoffs import BondCutoff, check_elements, covalent_radii, parse_cutoff
 from e3d_lmp.errors import E3DError
 
 

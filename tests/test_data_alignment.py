@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from ase.build import molecule as ase_molecule
 
-from e3d_lmp.data.alignment import Alignment, fit_alignment
-from e3d_lmp.data.records import Molecule
 from e3d_lmp.errors import E3DError
+from e3d_lmp.training.data.alignment import Alignment, fit_alignment
+from e3d_lmp.training.data.records import Molecule
 from training_sets import ORGANIC
 
 FACTOR = 0.93

@@ -6,8 +6,8 @@ import numpy as np
 from ase.build import molecule as ase_molecule
 from scipy.spatial.transform import Rotation
 
-from e3d_lmp.data.duplicates import TOLERANCE, without_duplicates
-from e3d_lmp.data.records import Dropped, Molecule
+from e3d_lmp.training.data.duplicates import TOLERANCE, without_duplicates
+from e3d_lmp.training.data.records import Dropped, Molecule
 
 
 def _molecule(numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray | None = None) -> Molecule:

@@ -12,11 +12,11 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from e3d_lmp.data.extxyz import read_extxyz
-from e3d_lmp.data.isolated_atoms import PBE_LEVEL, isolated_atom_energies
-from e3d_lmp.data.records import Dropped, Molecule
-from e3d_lmp.data.split import molecule_key
+from e3d_lmp.edges.isolated_atoms import PBE_LEVEL, isolated_atom_energies
 from e3d_lmp.errors import E3DError
+from e3d_lmp.training.data.extxyz import read_extxyz
+from e3d_lmp.training.data.records import Dropped, Molecule
+from e3d_lmp.training.data.split import molecule_key
 from training_sets import STRESS, labelled, wanted
 
 

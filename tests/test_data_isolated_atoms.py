@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase.data import chemical_symbols
 
-from e3d_lmp.data.isolated_atoms import (
+from e3d_lmp.edges.isolated_atoms import (
     PBE_LEVEL,
     SPICE_LEVEL,
     cohesive_energy,

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from e3d_lmp.data import matpes
-from e3d_lmp.data.isolated_atoms import PBE_LEVEL, isolated_atom_energies
-from e3d_lmp.data.records import Dropped, Molecule
+from e3d_lmp.edges.isolated_atoms import PBE_LEVEL, isolated_atom_energies
 from e3d_lmp.errors import E3DError
+from e3d_lmp.training.data import matpes
+from e3d_lmp.training.data.records import Dropped, Molecule
 from training_sets import wanted
 
 MATRIX = [[3.0, 0.0, 0.0], [0.5, 3.2, 0.0], [0.1, -0.3, 4.0]]

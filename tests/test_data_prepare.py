@@ -18,17 +18,17 @@ from ase.build import molecule as ase_molecule
 from ase.neighborlist import neighbor_list
 
 from e3d_lmp import cli
-from e3d_lmp.data.isolated_atoms import (
+from e3d_lmp.edges.isolated_atoms import (
     PBE_LEVEL,
     SPICE_LEVEL,
     isolated_atom_energies,
     isolated_atoms_sha256,
 )
-from e3d_lmp.data.prepare import prepare
-from e3d_lmp.data.recipe import parse_recipe
-from e3d_lmp.data.spice import read_spice
-from e3d_lmp.data.split import PARTS
 from e3d_lmp.errors import E3DError
+from e3d_lmp.training.data.prepare import prepare
+from e3d_lmp.training.data.recipe import parse_recipe
+from e3d_lmp.training.data.spice import read_spice
+from e3d_lmp.training.data.split import PARTS
 from training_sets import ORGANIC, RECIPE, STRESS, labelled, small_training_set, wanted, write_spice
 
 
@@ -82,7 +82,7 @@ def test_an_interrupted_rewrite_leaves_no_manifest(tmp_path: Path, monkeypatch: 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("e3d_lmp.data.prepare.write_database", stop)
+    monkeypatch.setattr("e3d_lmp.training.data.prepare.write_database", stop)
     with pytest.raises(KeyboardInterrupt):
         prepare(parse_recipe(RECIPE, tmp_path), tmp_path / "data")
     assert not (tmp_path / "data/manifest.json").exists()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from e3d_lmp.data.recipe import Share, parse_recipe, read_recipe, with_short_names
 from e3d_lmp.errors import E3DError
+from e3d_lmp.training.data.recipe import Share, parse_recipe, read_recipe, with_short_names
 
 RECIPE: dict[str, Any] = {
     "elements": ["H", "C"],
@@ -103,7 +103,7 @@ SOURCE = RECIPE["sources"][0]
         ({"sources": []}, "expected `sources` to be a list"),
         (
             {"sources": [SOURCE | {"layout": "sdf"}]},
-            "layout to be one of spice, transition1x, matpes, extxyz",
+            "layout to be one of spice, transition1x, matpes, ani, extxyz",
         ),
         ({"sources": [SOURCE | {"charges": "all"}]}, "charges to be `neutral`, `any` or a list"),
         ({"sources": [SOURCE | {"frames": {"x": 3}}]}, "expected `frames` as"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from e3d_lmp.data.records import Molecule
-from e3d_lmp.data.screening import closest_ratio, screened
+from e3d_lmp.training.data.records import Molecule
+from e3d_lmp.training.data.screening import closest_ratio, screened
 from training_sets import wanted
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from e3d_lmp.data.smiles import formal_charge
+from e3d_lmp.training.data.smiles import formal_charge
 
 
 @pytest.mark.parametrize(

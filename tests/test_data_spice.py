@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from e3d_lmp.data.records import Dropped, Molecule
-from e3d_lmp.data.spice import read_spice
 from e3d_lmp.errors import E3DError
+from e3d_lmp.training.data.records import Dropped, Molecule
+from e3d_lmp.training.data.spice import read_spice
 from training_sets import BOHR, CONSTANTS_RTOL, HARTREE, wanted, write_spice
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase.build import molecule as ase_molecule
 
-from e3d_lmp.data.split import crystal_key, linked_keys, molecule_key, split_by_molecule
+from e3d_lmp.training.data.split import crystal_key, linked_keys, molecule_key, split_by_molecule
 from training_sets import ORGANIC
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from ase.build import molecule as ase_molecule
 
-from e3d_lmp.data.isolated_atoms import isolated_atom_energies
-from e3d_lmp.data.records import Dropped, Molecule
-from e3d_lmp.data.transition1x import read_transition1x
+from e3d_lmp.edges.isolated_atoms import isolated_atom_energies
 from e3d_lmp.errors import E3DError
+from e3d_lmp.training.data.records import Dropped, Molecule
+from e3d_lmp.training.data.transition1x import read_transition1x
 from training_sets import wanted
 
 LEVEL = "wB97x/6-31G(d)"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from e3d_lmp import doctor, plugin
-from e3d_lmp.doctor import BROKEN, NOTE, OK, Finding
+from e3d_lmp import plugin
+from e3d_lmp.commands import doctor
+from e3d_lmp.commands.doctor import BROKEN, NOTE, OK, Finding
 
 ModelFiles = Callable[..., Path]
 
@@ -27,7 +28,7 @@ def installed() -> None:
 def test_a_sound_installation_is_well(
     installed: None, model_files: ModelFiles, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = doctor.run(argparse.Namespace(models=[model_files("lj")]))
+    code = doctor.run(argparse.Namespace(models=[model_files("lj")], lammps=None))
     output = capsys.readouterr().out
     assert code == 0, output
     assert output.rstrip().endswith("all is well")
@@ -119,7 +120,7 @@ def test_exit_code_counts_the_broken(
 ) -> None:
     findings = [Finding(OK, "a", "b"), Finding(BROKEN, "c", "d", "type this")]
     monkeypatch.setattr(doctor, "examine", lambda models: iter(findings))
-    assert doctor.run(argparse.Namespace(models=[])) == 1
+    assert doctor.run(argparse.Namespace(models=[], lammps=None)) == 1
     output = capsys.readouterr().out
     assert "-> type this" in output and "1 broken" in output
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from e3d_lmp import dump_shares
-from e3d_lmp.dump_shares import byte_ranges, take_census
-from e3d_lmp.dumps import DumpReader
+from e3d_lmp.edges.dumps import shares as dump_shares
+from e3d_lmp.edges.dumps.reader import DumpReader
+from e3d_lmp.edges.dumps.shares import byte_ranges, take_census
 from e3d_lmp.errors import E3DError
 from edge_frames import assert_same_frame, random_frame, write_dump
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from e3d_lmp import dump_text
-from e3d_lmp.dumps import DumpReader
+from e3d_lmp.edges.dumps import text as dump_text
+from e3d_lmp.edges.dumps.reader import DumpReader
+from e3d_lmp.edges.frames import Box, EdgeFrame
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import Box, EdgeFrame
 from edge_frames import (
     BOND_NAMES,
     NAMES,

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from ase.build import molecule
 
-from e3d_lmp import reducers
-from e3d_lmp.analysis_tables import AnalysisTables
-from e3d_lmp.bond_typing import BondTyping
-from e3d_lmp.bonds import rdkit_orders
-from e3d_lmp.cutoffs import parse_cutoff
-from e3d_lmp.edge_analysis import EdgeAnalysis
+from e3d_lmp.analysis import reducers
+from e3d_lmp.analysis.analysis_tables import AnalysisTables
+from e3d_lmp.analysis.bonds.orders import rdkit_orders
+from e3d_lmp.analysis.bonds.types import BondTyping
+from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
+from e3d_lmp.analysis.maps import label_map
+from e3d_lmp.analysis.sampling import bootstrap_interval, offset_spread
+from e3d_lmp.edges.cutoffs import parse_cutoff
+from e3d_lmp.edges.frames import EdgeFrame
+from e3d_lmp.edges.pairs import Pairing, is_like
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import EdgeFrame
-from e3d_lmp.maps import label_map
-from e3d_lmp.pairs import Pairing, is_like
-from e3d_lmp.sampling import bootstrap_interval, offset_spread
 from edge_frames import molecule_frame
 
 pytest.importorskip("rdkit", reason="no RDKit; type: pip install 'e3d-lmp[bonds]'")

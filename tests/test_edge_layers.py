@@ -16,9 +16,9 @@ from nequip.data import compute_neighborlist_, from_dict
 from nequip.utils.global_state import set_global_state
 
 from e3d_lmp import plugin
-from e3d_lmp.decomposition import EdgeModelWithForces, decompose
-from e3d_lmp.edge_layers import EdgeLayers, use_edge_operators
-from e3d_lmp.operators import LIBRARY, load_operators
+from e3d_lmp.model.decomposition import EdgeModelWithForces, decompose
+from e3d_lmp.model.layers import EdgeLayers, use_edge_operators
+from e3d_lmp.model.operators import LIBRARY, load_operators
 from random_models import R_MAX, TYPE_NAMES, random_allegro
 
 RELATIVE = {"float64": 1e-12, "float32": 5e-5}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from e3d_lmp.entropy import (
+from e3d_lmp.analysis.entropy import (
     ESTIMATORS,
     bits,
     chao_shen_nats,

@@ -19,12 +19,12 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.units import Bohr, Hartree
 
 from e3d_lmp.cli import main
-from e3d_lmp.cutoffs import parse_cutoff
+from e3d_lmp.edges.cutoffs import parse_cutoff
+from e3d_lmp.edges.evaluate import EdgeEvaluator, Evaluated, evaluate_structures
+from e3d_lmp.edges.frames import EdgeFrame
+from e3d_lmp.edges.store.reader import StoreReader
+from e3d_lmp.edges.structures import Selection, Structures
 from e3d_lmp.errors import E3DError
-from e3d_lmp.evaluate import EdgeEvaluator, Evaluated, evaluate_structures
-from e3d_lmp.frames import EdgeFrame
-from e3d_lmp.store import StoreReader
-from e3d_lmp.structures import Selection, Structures
 from lammps_runs import run_lammps, script_of, write_data
 from random_models import random_allegro
 from systems import ELEMENTS, SYSTEMS, box, cluster, nequip_calculator, thin, triclinic
@@ -440,8 +440,8 @@ def test_a_killed_run_goes_on(tmp_path: Path, model_files) -> None:
     words += ["--device", "cpu", "--batch", "20"]
     code = (
         f"import sys; sys.path[:0] = {sys.path!r}\n"
-        "from e3d_lmp import store_writer\n"
-        "store_writer.CHUNK_ROWS, store_writer.COMMIT_ROWS = 64, 200\n"
+        "from e3d_lmp.edges.store import writer\n"
+        "writer.CHUNK_ROWS, writer.COMMIT_ROWS = 64, 200\n"
         f"from e3d_lmp.cli import main; sys.exit(main({words!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])

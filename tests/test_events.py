@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from e3d_lmp import cli
+from e3d_lmp.analysis.events import event_table, read_events
 from e3d_lmp.errors import E3DError
-from e3d_lmp.events import event_table, read_events
 
 HEADER = """e3d-bonds/1
 criterion energy

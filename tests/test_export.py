@@ -12,14 +12,15 @@ import pytest
 import torch
 
 from analytic_models import LENNARD_JONES, TERSOFF_SI, TERSOFF_SIC
-from e3d_lmp import export, gate, model_file
 from e3d_lmp.cli import main
-from e3d_lmp.contract import read_metadata
-from e3d_lmp.decomposition import AllegroEdgeModel, EdgeModel, EdgeModelWithForces, as_double, decompose
 from e3d_lmp.errors import E3DError
-from e3d_lmp.export import export_model, verify_file, write_edge_model
 from e3d_lmp.extension import MODIFIER, register
-from e3d_lmp.model_file import check_compiler, open_model_file
+from e3d_lmp.model import export, gate
+from e3d_lmp.model import file as model_file
+from e3d_lmp.model.contract import read_metadata
+from e3d_lmp.model.decomposition import AllegroEdgeModel, EdgeModel, EdgeModelWithForces, as_double, decompose
+from e3d_lmp.model.export import export_model, verify_file, write_edge_model
+from e3d_lmp.model.file import check_compiler, open_model_file
 from random_models import R_MAX, TYPE_NAMES, random_allegro, random_nequip
 from tolerances import LADDER, close
 

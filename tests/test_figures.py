@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from e3d_lmp.analysis.events import Events
+from e3d_lmp.analysis.maps import EnergyMap, LabelMap, label_map
+from e3d_lmp.analysis.species import Species
 from e3d_lmp.errors import E3DError
-from e3d_lmp.events import Events
 from e3d_lmp.figures import (
     MAX_PANELS,
     plot_comparison,
@@ -18,8 +20,6 @@ from e3d_lmp.figures import (
     plot_species,
     save_figure,
 )
-from e3d_lmp.maps import EnergyMap, LabelMap, label_map
-from e3d_lmp.species import Species
 
 CENTRES = {"C-C": -4.0, "C-H": -4.6, "C-N": -3.5, "C-O": -4.1, "N-H": -4.9, "O-H": -5.2}
 

@@ -9,12 +9,12 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
 from analysis_folders import REFERENCES, reaction_store, some_bonds, some_map
+from e3d_lmp.analysis.bonds.energies import bond_energies, bond_energy_error
+from e3d_lmp.analysis.reaction_paths import read_path
+from e3d_lmp.edges.store.reader import StoreReader
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import Parity, plot_entropy_bars, plot_parity, plot_paths, plot_ridgelines
 from e3d_lmp.figures.ridgelines import OVERLAP, bin_width, pooled_errors, type_key
-from e3d_lmp.reaction_paths import read_path
-from e3d_lmp.statistics import bond_energies, bond_energy_error
-from e3d_lmp.store import StoreReader
 
 ORDER = ["C-C 1", "C-C 2", "C-H 1", "N-N 1.5"]
 

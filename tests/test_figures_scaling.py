@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from analysis_folders import REFERENCES, some_bonds, some_map
+from e3d_lmp.analysis.bonds.energies import BondEnergyError, bond_energy_error
+from e3d_lmp.analysis.folders import ModelErrors
+from e3d_lmp.analysis.sampling import entropy_change
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import plot_bond_scaling, plot_entropy_scaling, plot_error_scaling
-from e3d_lmp.figures.scaling import LEAST_SPAN, ModelErrors
-from e3d_lmp.sampling import entropy_change
-from e3d_lmp.statistics import BondEnergyError, bond_energy_error
+from e3d_lmp.figures.scaling import LEAST_SPAN
 
 N = (100, 1000, 10000)
 

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from analysis_folders import some_map, write_folder
+from e3d_lmp.analysis.folders import AnalysisFolder, is_series_word, parse_series, sample_names
 from e3d_lmp.errors import E3DError
-from e3d_lmp.folders import AnalysisFolder, is_series_word, parse_series, sample_names
 
 
 def test_series_words(tmp_path):
@@ -75,7 +75,7 @@ def test_what_is_missing_or_damaged(tmp_path):
 
 
 def test_the_map_of_a_run_is_taken_where_there_is_no_other(tmp_path):
-    from e3d_lmp.maps import write_map
+    from e3d_lmp.analysis.maps import write_map
 
     write_map(some_map(), tmp_path / "insitu.e3d")
     assert AnalysisFolder(tmp_path).map().samples == 20

@@ -7,9 +7,9 @@ import torch
 from ase.data import chemical_symbols
 
 from analytic_models import LENNARD_JONES
-from e3d_lmp import gate
-from e3d_lmp.decomposition import EdgeModelWithForces
 from e3d_lmp.errors import E3DError
+from e3d_lmp.model import gate
+from e3d_lmp.model.decomposition import EdgeModelWithForces
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from e3d_lmp import cli
+from e3d_lmp.analysis.heat.conversion import BOLTZMANN, METAL, REAL, heat_units, reduced_time, with_error
+from e3d_lmp.analysis.heat.current import HeatCurrent, chains, join_parts, read_current, read_runs
+from e3d_lmp.analysis.heat.green_kubo import autocorrelation, find_plateau, green_kubo
+from e3d_lmp.analysis.heat.hnemd import DrivenRuns, driven_runs, group_by_force, hnemd, parse_force
+from e3d_lmp.analysis.heat.spectrum import read_correlations, spectrum
 from e3d_lmp.errors import E3DError
-from e3d_lmp.heat.conversion import BOLTZMANN, METAL, REAL, heat_units, reduced_time, with_error
-from e3d_lmp.heat.current import HeatCurrent, chains, join_parts, read_current, read_runs
-from e3d_lmp.heat.green_kubo import autocorrelation, find_plateau, green_kubo
-from e3d_lmp.heat.hnemd import DrivenRuns, driven_runs, group_by_force, hnemd, parse_force
-from e3d_lmp.heat.spectrum import read_correlations, spectrum
 from tolerances import close
 
 WATT = 1602.176634
@@ -351,7 +351,7 @@ def test_error_of_the_spectrum_is_at_least_that_of_equilibrium(tmp_path: Path) -
 
 def test_spectrum_finds_a_frequency() -> None:
     """A correlation that oscillates with 12 THz and dies in 0.3 ps, with an odd part that must not matter."""
-    from e3d_lmp.heat.spectrum import Correlations
+    from e3d_lmp.analysis.heat.spectrum import Correlations
 
     lag = 0.01 * np.arange(-199, 200)
     values = np.zeros((1, 2, 399))

@@ -13,9 +13,9 @@ from nequip.data import AtomicDataDict
 from nequip.data import from_ase as from_ase
 from nequip.data.transforms import ChemicalSpeciesToAtomTypeMapper, NeighborListTransform
 
-from e3d_lmp.decomposition import EdgeModelWithForces, decompose
-from e3d_lmp.edge_layers import use_edge_operators
 from e3d_lmp.errors import E3DError
+from e3d_lmp.model.decomposition import EdgeModelWithForces, decompose
+from e3d_lmp.model.layers import use_edge_operators
 from e3d_lmp.training import heat_flux
 from e3d_lmp.training.heat_flux import (
     HeatFluxModule,

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from e3d_lmp import cli
-from e3d_lmp.export import write_edge_model
-from e3d_lmp.heat.current import read_current
+from e3d_lmp.analysis.heat.current import read_current
+from e3d_lmp.model.export import write_edge_model
 from lammps_runs import ROOT, run_lammps
 from tolerances import close
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from e3d_lmp.decomposition import EdgeModelWithForces
-from e3d_lmp.heat.current import read_current
-from e3d_lmp.training.evaluate import read_frames
+from e3d_lmp.analysis.heat.current import read_current
+from e3d_lmp.model.decomposition import EdgeModelWithForces
 from e3d_lmp.training.heat_flux import thermal_velocities, without_momentum
+from e3d_lmp.training.held_out_errors import read_frames
 from lammps_runs import ROOT
 from tolerances import close
 

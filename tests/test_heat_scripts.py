@@ -11,8 +11,8 @@ import torch
 from ase.neighborlist import neighbor_list
 
 from analytic_models import TERSOFF_SIC, TYPE_ROW, Tersoff, metadata_of
-from e3d_lmp.decomposition import EdgeModelWithForces
-from e3d_lmp.export import write_edge_model
+from e3d_lmp.model.decomposition import EdgeModelWithForces
+from e3d_lmp.model.export import write_edge_model
 from lammps_runs import ROOT, plugin_environment
 from test_heat import WATT, write_current
 from test_plugin_analytic import silicon as silicon_atoms

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from e3d_lmp import cli
+from e3d_lmp.analysis.events import read_events
+from e3d_lmp.analysis.maps import read_map
+from e3d_lmp.analysis.species import read_species
 from e3d_lmp.errors import E3DError
-from e3d_lmp.events import read_events
-from e3d_lmp.insitu import fix_commands
-from e3d_lmp.maps import read_map
-from e3d_lmp.species import read_species
+from e3d_lmp.runs.insitu import fix_commands
 from e3d_lmp.units import KCAL_MOL_PER_EV
 from test_simulate import CUTOFF, _e3d, run_folder  # noqa: F401, a fixture
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from e3d_lmp.analysis.maps import EnergyMap, label_map, read_map, write_map
 from e3d_lmp.cli import main
-from e3d_lmp.maps import EnergyMap, label_map, read_map, write_map
 
 LABELS = {"C-C": True, "C-H": False, "O-H": False}
 

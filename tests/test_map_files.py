@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from e3d_lmp import cli
-from e3d_lmp.maps import EnergyMap, LabelMap, label_map, read_map, write_map
+from e3d_lmp.analysis.maps import EnergyMap, LabelMap, label_map, read_map, write_map
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ from ovito.io import import_file
 from e3d_lmp.scene.live import LiveScene
 from e3d_lmp.scene.pictures import has_vulkan, Look
 from e3d_lmp.scene.reader import E3DReader
-from e3d_lmp.simulate import Simulation
+from e3d_lmp.runs.simulate import Simulation
 
 seen = []
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from e3d_lmp.edges.store.writer import StoreWriter
 from e3d_lmp.errors import E3DError
-from e3d_lmp.scene.colours import ColourScale, fitted_scale, table, tick_distance, widths
-from e3d_lmp.store_writer import StoreWriter
+from e3d_lmp.figures.colours import ColourScale, fitted_scale, table, tick_distance, widths
 from edge_frames import bonds_of, random_cell, write_dump
 from ovito_frames import ELEMENTS, Snapshot, assert_same_bonds, chain, snapshot, write_atoms, write_store
 

@@ -11,10 +11,10 @@ import h5py
 import numpy as np
 import pytest
 
+from e3d_lmp.edges.store.reader import StoreReader
+from e3d_lmp.edges.store.writer import StoreWriter
 from e3d_lmp.errors import E3DError
 from e3d_lmp.scene.bond_source import BondSource
-from e3d_lmp.store import StoreReader
-from e3d_lmp.store_writer import StoreWriter
 from edge_frames import bonds_of, random_cell, take, write_dump
 from ovito_frames import ELEMENTS, Snapshot, assert_same_bonds, chain, snapshot, write_atoms, write_store
 
@@ -208,7 +208,7 @@ def test_bond_orders(tmp_path: Path) -> None:
     pytest.importorskip("rdkit")
     from ase.build import molecule
 
-    from e3d_lmp.frames import AtomRows, EdgeFrame
+    from e3d_lmp.edges.frames import AtomRows, EdgeFrame
 
     atoms = molecule("C6H6")
     kinds = np.array([ELEMENTS.index(symbol) + 1 for symbol in atoms.get_chemical_symbols()], dtype=np.int32)

@@ -16,17 +16,18 @@ import h5py
 import numpy as np
 import pytest
 
-from e3d_lmp import bond_sample, cli
-from e3d_lmp.analyze import EdgeAnalysis
-from e3d_lmp.bond_sample import BondSample
-from e3d_lmp.cutoffs import covalent_radii, parse_cutoff
+from e3d_lmp import cli
+from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
+from e3d_lmp.analysis.maps import bin_codes
+from e3d_lmp.edges.cutoffs import covalent_radii, parse_cutoff
+from e3d_lmp.edges.frames import BondFrame
+from e3d_lmp.edges.pairs import PairFrame, Pairing, is_like
+from e3d_lmp.edges.store.reader import StoreReader
+from e3d_lmp.edges.store.writer import StoreWriter
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import BondFrame
-from e3d_lmp.maps import bin_codes
-from e3d_lmp.page import PageOptions, build_page, page_data, write_page
-from e3d_lmp.pairs import PairFrame, Pairing, is_like
-from e3d_lmp.store import StoreReader
-from e3d_lmp.store_writer import StoreWriter
+from e3d_lmp.web import bond_sample
+from e3d_lmp.web.bond_sample import BondSample
+from e3d_lmp.web.page import PageOptions, build_page, page_data, write_page
 from page_stores import ELEMENTS, write_liquid, write_molecules
 
 COVALENT = parse_cutoff("covalent")

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from e3d_lmp.cutoffs import parse_cutoff
-from e3d_lmp.page import PageOptions, write_page
-from e3d_lmp.pairs import Pairing
-from e3d_lmp.store import StoreReader
+from e3d_lmp.edges.cutoffs import parse_cutoff
+from e3d_lmp.edges.pairs import Pairing
+from e3d_lmp.edges.store.reader import StoreReader
+from e3d_lmp.web.page import PageOptions, write_page
 from page_stores import ELEMENTS, write_liquid, write_molecules, write_pairs
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from e3d_lmp.edges.frames import Box, EdgeFrame, join_frames
+from e3d_lmp.edges.pairs import PairFrame, Pairing, pair_label, parse_labels
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import Box, EdgeFrame, join_frames
-from e3d_lmp.pairs import PairFrame, Pairing, pair_label, parse_labels
 from edge_frames import bonds_of, plain_pairs, random_cell, random_frame, take
 
 ELEMENTS = ("H", "C", "O", "C")  # not in label order, and two types of one element

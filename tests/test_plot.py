@@ -8,7 +8,7 @@ import pytest
 
 from analysis_folders import reaction_store, write_folder
 from e3d_lmp.cli import main
-from e3d_lmp.plot import KINDS
+from e3d_lmp.commands.plot import KINDS
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +109,8 @@ def test_which_reaction_is_drawn_is_said(folders, tmp_path, monkeypatch, capsys)
 
 def test_the_reference_of_bars_is_no_panel(folders, monkeypatch):
     monkeypatch.chdir(folders)
-    from e3d_lmp.folders import parse_series, sample_names
-    from e3d_lmp.plot import bars_figure
+    from e3d_lmp.analysis.folders import parse_series, sample_names
+    from e3d_lmp.figures.of_folder import bars_figure
 
     names = sample_names(parse_series(["10=n10", "99=n99"]))
     figure = bars_figure(names, names["N = 99"])
@@ -119,8 +119,8 @@ def test_the_reference_of_bars_is_no_panel(folders, monkeypatch):
 
 
 def test_parity_has_what_the_folder_has(folders):
-    from e3d_lmp.folders import AnalysisFolder
-    from e3d_lmp.plot import parity_figure
+    from e3d_lmp.analysis.folders import AnalysisFolder
+    from e3d_lmp.figures.of_folder import parity_figure
 
     figure = parity_figure(AnalysisFolder(folders / "n10"))
     energy, barrier, reaction = figure.axes

@@ -12,8 +12,8 @@ import pytest
 import torch
 from ase import Atoms
 
-from e3d_lmp.decomposition import as_double
-from e3d_lmp.export import export_model, load_model
+from e3d_lmp.model.decomposition import as_double
+from e3d_lmp.model.export import export_model, load_model
 from lammps_runs import ROOT, Frame, Run, forces_of, run_lammps, script_of, virial_of, write_data
 from random_models import random_allegro
 from systems import ELEMENTS, SYSTEMS, cluster, molecules, nequip_calculator, reference_edges

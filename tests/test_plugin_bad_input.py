@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from e3d_lmp.contract import ModelMetadata
+from e3d_lmp.model.contract import ModelMetadata
 from lammps_runs import Run, run_lammps, run_python, start_lammps, write_data
 from test_plugin_computes import ELEMENTS, gas
 

@@ -9,8 +9,8 @@ import pytest
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
-from e3d_lmp.dumps import DumpReader
-from e3d_lmp.frames import EdgeFrame
+from e3d_lmp.edges.dumps.reader import DumpReader
+from e3d_lmp.edges.frames import EdgeFrame
 from lammps_runs import Frame, Run, read_dump, run_lammps, run_python, write_data
 from tolerances import REFERENCE_STYLE, SUM_RULE, close
 

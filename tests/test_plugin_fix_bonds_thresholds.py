@@ -26,8 +26,8 @@ from bond_runs import (
     script_of,
     water,
 )
-from e3d_lmp.export import write_edge_model
-from e3d_lmp.maps import EnergyMap, LabelMap, write_map
+from e3d_lmp.analysis.maps import EnergyMap, LabelMap, write_map
+from e3d_lmp.model.export import write_edge_model
 from lammps_runs import run_lammps, write_data
 from tolerances import close
 

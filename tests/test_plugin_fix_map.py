@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 from analytic_models import MORSE
-from e3d_lmp.analyze import EdgeAnalysis, model_types
-from e3d_lmp.cutoffs import parse_cutoff
-from e3d_lmp.dumps import DumpReader
-from e3d_lmp.export import write_edge_model
-from e3d_lmp.frames import EdgeFrame
-from e3d_lmp.maps import EnergyMap, read_map
+from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
+from e3d_lmp.analysis.maps import EnergyMap, read_map
+from e3d_lmp.edges.cutoffs import parse_cutoff
+from e3d_lmp.edges.dumps.reader import DumpReader
+from e3d_lmp.edges.frames import EdgeFrame
+from e3d_lmp.edges.sources import model_types
+from e3d_lmp.model.export import write_edge_model
 from edge_frames import take
 from lammps_runs import Run, plugin_environment, run_lammps, script_of, start_lammps, write_data
 from systems import ELEMENTS, SYSTEMS, cluster

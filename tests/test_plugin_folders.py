@@ -16,7 +16,7 @@ MAY_INCLUDE = {
     "bonds": {"model", "edges", "bonds"},
     "support": {"support"},
 }
-"""Folders whose headers a folder may include. At the top stand the styles, which may include all but torch."""
+"""Folders whose headers a folder may include. The styles, at the top, may include all but those of torch."""
 
 OF_LAMMPS = {"lmptype.h"}
 """The header of LAMMPS that folders may include."""

@@ -11,7 +11,7 @@ import torch
 from ase import Atoms
 
 from analytic_models import LENNARD_JONES, TERSOFF_SI
-from e3d_lmp.export import export_model, write_edge_model
+from e3d_lmp.model.export import export_model, write_edge_model
 from lammps_runs import ROOT, Run, forces_of, run_lammps, script_of, virial_of, write_data
 from random_models import random_allegro
 from systems import ELEMENTS, SYSTEMS

@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 from analytic_models import LENNARD_JONES, MORSE, TERSOFF_SIC
-from e3d_lmp.export import write_edge_model
+from e3d_lmp.model.export import write_edge_model
 from lammps_runs import ROOT, run_lammps, script_of, start_lammps, write_data
 from systems import ELEMENTS, box, cluster, thin, triclinic
 from tolerances import HEAT_FLUX, HEAT_FLUX_FLOAT32, SUM_RULE, close
@@ -158,7 +158,7 @@ def test_rows_are_sums_over_edges(cutoff: str, ranks: int, tmp_path: Path, model
 def shipped_float64(request: pytest.FixtureRequest) -> Path:
     """The shipped model, trained in float32, widened and exported; kept between runs as `model_files` are."""
     from conftest import _code_hash
-    from e3d_lmp.export import export_model, load_model
+    from e3d_lmp.model.export import export_model, load_model
 
     path = Path(request.config.cache.mkdir("e3d-models")) / _code_hash() / "organic-small-float64.nequip.pth"
     if not path.exists():

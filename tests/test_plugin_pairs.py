@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from e3d_lmp.decomposition import decompose
-from e3d_lmp.frames import Box, EdgeFrame
-from e3d_lmp.pairs import PairFrame, Pairing
+from e3d_lmp.edges.frames import Box, EdgeFrame
+from e3d_lmp.edges.pairs import PairFrame, Pairing
+from e3d_lmp.model.decomposition import decompose
 from lammps_runs import Frame, run_lammps, start_lammps, write_data
 from random_models import random_allegro
 from systems import ELEMENTS, SYSTEMS, cluster, reference_edges

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.ranks import _RANK_VARIABLES, Alone, gather_rows, patient, shared, together, world
+from e3d_lmp.mpi import (
+    _RANK_VARIABLES,
+    SerialComm,
+    abort_on_error,
+    gather_rows,
+    raise_on_all_ranks,
+    sleeping_barrier,
+    world,
+)
 
 
 class _TwoRanks:
@@ -45,7 +53,7 @@ class _TwoRanks:
 
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (3, 0), (0, 4), (2, 9)])
 def test_gather_rows_in_several_messages(monkeypatch: pytest.MonkeyPatch, first: int, second: int) -> None:
-    monkeypatch.setattr("e3d_lmp.ranks._ROWS_PER_MESSAGE", 4)
+    monkeypatch.setattr("e3d_lmp.mpi._ROWS_PER_MESSAGE", 4)
     ranks = _TwoRanks()
     mine, other = np.random.default_rng(1).random((first, 8)), np.random.default_rng(2).random((second, 8))
     assert gather_rows(other, ranks) is None
@@ -61,7 +69,7 @@ def test_no_room_on_rank_0_is_an_error_before_anything_is_sent(monkeypatch: pyte
     ranks = _TwoRanks()
     ranks.rank = 0
     ranks.counts = [2]
-    monkeypatch.setattr("e3d_lmp.ranks.np.empty", full)
+    monkeypatch.setattr("e3d_lmp.mpi.np.empty", full)
     with pytest.raises(E3DError, match="no memory for the edges"):
         gather_rows(np.zeros((3, 8)), ranks)
 
@@ -77,11 +85,11 @@ class _Others:
 
 
 def test_shared_ends_everywhere_or_nowhere() -> None:
-    with shared(_Others(None)):
+    with raise_on_all_ranks(_Others(None)):
         pass
-    with pytest.raises(E3DError, match="of the other"), shared(_Others("of the other")):
+    with pytest.raises(E3DError, match="of the other"), raise_on_all_ranks(_Others("of the other")):
         pass
-    with pytest.raises(E3DError, match="my own"), shared(_Others(None)):
+    with pytest.raises(E3DError, match="my own"), raise_on_all_ranks(_Others(None)):
         raise E3DError("my own")
 
 
@@ -89,15 +97,15 @@ def test_a_process_without_a_launcher_is_alone(monkeypatch: pytest.MonkeyPatch) 
     for name in _RANK_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     alone = world()
-    assert isinstance(alone, Alone) and (alone.Get_rank(), alone.Get_size()) == (0, 1)
+    assert isinstance(alone, SerialComm) and (alone.Get_rank(), alone.Get_size()) == (0, 1)
     assert alone.allgather(3) == alone.gather(3) == [3] and alone.reduce(3, op=max) == 3
     monkeypatch.setenv("PMI_SIZE", "1")
-    assert isinstance(world(), Alone)
+    assert isinstance(world(), SerialComm)
 
 
 def test_a_launcher_of_another_mpi_is_found() -> None:
     """Its processes would each take themselves for the only one, and write the same files."""
-    code = "from e3d_lmp.ranks import world; world()"
+    code = "from e3d_lmp.mpi import world; world()"
     environment = {**os.environ, "OMPI_COMM_WORLD_SIZE": "2"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert "started 2 processes, but mpi4py knows of 1" in done.stderr
@@ -121,18 +129,18 @@ class _Late(_Others):
 
 def test_a_patient_rank_waits_for_the_others_unless_it_crashed() -> None:
     late = _Late(None)
-    with patient(late):
+    with sleeping_barrier(late):
         pass
     assert late.looks == 3
     late = _Late(None)
-    with pytest.raises(E3DError, match="message"), patient(late):
+    with pytest.raises(E3DError, match="message"), sleeping_barrier(late):
         raise E3DError("message")
     assert late.looks == 3
     late = _Late(None)
-    with pytest.raises(ZeroDivisionError), patient(late):
+    with pytest.raises(ZeroDivisionError), sleeping_barrier(late):
         raise ZeroDivisionError
     assert late.looks == 0
-    with patient(Alone()):
+    with sleeping_barrier(SerialComm()):
         pass
 
 
@@ -148,10 +156,10 @@ class _Aborted(_Others):
 
 def test_an_error_of_one_rank_that_is_no_message_ends_all(capsys: pytest.CaptureFixture[str]) -> None:
     others = _Aborted(None)
-    with pytest.raises(ZeroDivisionError), together(others):
+    with pytest.raises(ZeroDivisionError), abort_on_error(others):
         raise ZeroDivisionError("bug")
     assert others.code == 1 and "bug" in capsys.readouterr().err
     others = _Aborted(None)
-    with pytest.raises(E3DError), together(others):
+    with pytest.raises(E3DError), abort_on_error(others):
         raise E3DError("message")
     assert others.code == 0

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from analysis_folders import reaction_store
+from e3d_lmp.analysis.reaction_paths import first_changing, path_frames, read_path
+from e3d_lmp.edges.store.reader import StoreReader
 from e3d_lmp.errors import E3DError
-from e3d_lmp.reaction_paths import first_changing, path_frames, read_path
-from e3d_lmp.store import StoreReader
 
 
 def test_bonds_that_form_and_break(tmp_path):

@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
+from e3d_lmp.analysis.maps import EnergyMap, label_map
+from e3d_lmp.analysis.reactions import reaction_errors, role_columns, role_table
 from e3d_lmp.errors import E3DError
-from e3d_lmp.maps import EnergyMap, label_map
-from e3d_lmp.reactions import reaction_errors, role_columns, role_table
 
 ENDS = ("reactant", "transition_state", "product")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from e3d_lmp import reducers
+from e3d_lmp.analysis import reducers
+from e3d_lmp.analysis.maps import EnergyMap, label_map
+from e3d_lmp.analysis.reducers import MapReducer
+from e3d_lmp.edges.pairs import PairFrame, Pairing
 from e3d_lmp.errors import E3DError
-from e3d_lmp.maps import EnergyMap, label_map
-from e3d_lmp.pairs import PairFrame, Pairing
-from e3d_lmp.reducers import MapReducer
 from edge_frames import random_cell, random_frame
 
 ELEMENTS = ("C", "H", "O")

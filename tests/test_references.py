@@ -8,8 +8,8 @@ from importlib import resources
 
 import pytest
 
+from e3d_lmp.analysis.bonds.references import KJ_PER_MOL, reference_energies
 from e3d_lmp.errors import E3DError
-from e3d_lmp.references import KJ_PER_MOL, reference_energies
 
 DATA = resources.files("e3d_lmp").joinpath("data")
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from e3d_lmp import cli
+from e3d_lmp.commands.render import parse_frames, parse_size
 from e3d_lmp.errors import E3DError
-from e3d_lmp.render import parse_frames, parse_size
+from e3d_lmp.figures.colours import ColourScale, table
 from e3d_lmp.scene.camera import BORDER, View
-from e3d_lmp.scene.colours import ColourScale, table
 from edge_frames import random_cell, write_dump
 from ovito_frames import Snapshot, chain, snapshot, write_atoms, write_store
 
@@ -258,7 +258,7 @@ def test_messages(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_without_vulkan_or_ovito(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from e3d_lmp.render import check_ovito
+    from e3d_lmp.commands.render import check_ovito
 
     monkeypatch.setattr(pictures, "has_vulkan", lambda: False)
     for name in ("standard", "tachyon"):

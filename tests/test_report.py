@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from analysis_folders import ABOUT, some_map, write_folder
+from e3d_lmp.analysis.folders import MADE_BY
+from e3d_lmp.analysis.maps import write_map
 from e3d_lmp.cli import main
-from e3d_lmp.folders import MADE_BY
-from e3d_lmp.html_page import Table
-from e3d_lmp.maps import write_map
-from e3d_lmp.report_sections import head, number
+from e3d_lmp.web.report_html import Table
+from e3d_lmp.web.report_sections import head, number
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 EVENTS = """e3d-bonds/1

@@ -7,10 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from e3d_lmp.entropy import ESTIMATORS, shannon_nats
-from e3d_lmp.errors import E3DError
-from e3d_lmp.maps import LabelMap, label_map
-from e3d_lmp.sampling import (
+from e3d_lmp.analysis.entropy import ESTIMATORS, shannon_nats
+from e3d_lmp.analysis.maps import LabelMap, label_map
+from e3d_lmp.analysis.sampling import (
     at_equal_size,
     bootstrap_interval,
     entropy_change,
@@ -18,6 +17,7 @@ from e3d_lmp.sampling import (
     offset_spread,
     pair_counts,
 )
+from e3d_lmp.errors import E3DError
 
 CORRECTED = ["miller-madow", "grassberger", "chao-shen"]
 

@@ -14,7 +14,7 @@ import pytest
 from ase import Atoms
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.simulate import Simulation, read_commands
+from e3d_lmp.runs.simulate import Simulation, read_commands
 from lammps_runs import BIN, plugin_environment, write_data
 
 ModelFiles = Callable[..., Path]
@@ -126,10 +126,10 @@ def test_run_equals_dump_and_analyze(run_folder: Path, ranks: int) -> None:
 
 def test_frames_carry_the_edges_of_the_dump(run_folder: Path) -> None:
     """Each sampled frame holds the very rows that LAMMPS dumps at that step."""
-    from e3d_lmp.dumps import DumpReader
+    from e3d_lmp.edges.dumps.reader import DumpReader
 
     script = f"""
-from e3d_lmp.simulate import Simulation
+from e3d_lmp.runs.simulate import Simulation
 frames = []
 options = dict(every=5, cutoff="{CUTOFF}", screen=False)
 with Simulation("in.lj", {{"model": "lj.nequip.pth"}}, **options) as simulation:
@@ -224,7 +224,7 @@ def _steps(folder: Path, script: str) -> list[int]:
     """Steps that are sampled in the 27 atoms with these commands at the end."""
     (folder / "in.steps").write_text(INPUT.split("run ${steps}")[0] + script)
     drive = f"""
-from e3d_lmp.simulate import Simulation
+from e3d_lmp.runs.simulate import Simulation
 options = dict(every=5, cutoff="{CUTOFF}", screen=False)
 with Simulation("in.steps", {{"model": "lj.nequip.pth"}}, **options) as simulation:
     simulation.run(lambda frame: print("step", frame.step, flush=True))
@@ -287,7 +287,7 @@ def test_dumps_of_units_real_say_so(run_folder: Path) -> None:
 @pytest.mark.parametrize("place", ["_frame", "_local_rows"])
 def test_a_rank_that_fails_in_a_sample_does_not_leave_the_others(run_folder: Path, place: str) -> None:
     drive = f"""
-from e3d_lmp.simulate import Simulation
+from e3d_lmp.runs.simulate import Simulation
 def fail(*words):
     raise FloatingPointError("of one rank")
 options = dict(every=5, cutoff="{CUTOFF}", screen=False)

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from e3d_lmp import cli
+from e3d_lmp.analysis.species import read_species, species_table
 from e3d_lmp.errors import E3DError
-from e3d_lmp.species import read_species, species_table
 
 TEXT = """e3d-species/1
 columns step molecules species formulas...

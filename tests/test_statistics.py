@@ -7,15 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from e3d_lmp.errors import E3DError
-from e3d_lmp.references import ReferenceEnergy
-from e3d_lmp.statistics import (
+from e3d_lmp.analysis.bonds.energies import (
     RESOLUTION,
     bond_energies,
     bond_energy_error,
     cohesive_share,
     type_rows,
 )
+from e3d_lmp.analysis.bonds.references import ReferenceEnergy
+from e3d_lmp.errors import E3DError
 
 TYPES = ("C-C 1", "C-N 2", "C-H 1", "O-O", "N-N 3")
 REFERENCES = {

@@ -16,13 +16,14 @@ import h5py
 import numpy as np
 import pytest
 
-from e3d_lmp import store, store_writer
-from e3d_lmp.analyze import EdgeAnalysis
+from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
+from e3d_lmp.edges.frames import AtomRows, BondFrame, Box, EdgeFrame
+from e3d_lmp.edges.store import reader as store
+from e3d_lmp.edges.store import writer as store_writer
+from e3d_lmp.edges.store.reader import StoreReader
+from e3d_lmp.edges.store.superblock import lookup3, revive
+from e3d_lmp.edges.store.writer import StoreWriter
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import AtomRows, BondFrame, Box, EdgeFrame
-from e3d_lmp.store import StoreReader
-from e3d_lmp.store_writer import StoreWriter
-from e3d_lmp.superblock import lookup3, revive
 from edge_frames import assert_same_frame, random_cell, random_frame, take
 
 CUTOFFS = np.full((2, 2), 2.5)
@@ -432,7 +433,7 @@ def test_revive_touches_nothing_but_marks(tmp_path: Path) -> None:
 _WRITER = """
 import sys
 sys.path[:0] = {paths!r}
-from e3d_lmp import store_writer
+from e3d_lmp.edges.store import writer as store_writer
 store_writer.CHUNK_ROWS, store_writer.COMMIT_ROWS, store_writer._FRAME_CHUNK = 64, 200, 4
 store_writer.COMMIT_SECONDS = 0.003
 from test_store import REQUEST, some_frames

@@ -15,14 +15,14 @@ import pytest
 import yaml
 from ase.build import molecule
 
+from e3d_lmp.analysis.folders import AnalysisFolder
 from e3d_lmp.cli import call
-from e3d_lmp.data.isolated_atoms import SPICE_LEVEL, isolated_atom_energies
+from e3d_lmp.edges.isolated_atoms import SPICE_LEVEL, isolated_atom_energies
 from e3d_lmp.errors import E3DError
-from e3d_lmp.folders import AnalysisFolder
+from e3d_lmp.files import locked
 from e3d_lmp.study.plan import SETS, read_plan, sha256_of
 from e3d_lmp.study.row import changed_inputs, clear
 from e3d_lmp.study.table import StudyTable
-from e3d_lmp.training.folder_lock import locked
 from e3d_lmp.training.run_config import differences
 from training_runs import FRAMES, TWO_EPOCHS, forked_trainings, kill_at, prepared_forty, trained_forty
 

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from e3d_lmp import kernel
-from e3d_lmp.errors import E3DError
-from e3d_lmp.tokens import (
+from e3d_lmp.edges import kernel
+from e3d_lmp.edges.dumps.rows import (
     DONE,
     END,
     HEADER,
@@ -26,6 +25,7 @@ from e3d_lmp.tokens import (
     WORD,
     RowReader,
 )
+from e3d_lmp.errors import E3DError
 
 NAMES = ("id", "type", "x", "spare", "y", "z")
 SLOTS = ((("id",), ID), (("type",), TYPE), (("x",), REAL), (("y", "z"), REAL))

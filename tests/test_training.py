@@ -17,16 +17,16 @@ import yaml
 from ase.build import molecule
 
 from e3d_lmp.cli import call
-from e3d_lmp.contract import COHESIVE, read_metadata
 from e3d_lmp.errors import E3DError
-from e3d_lmp.export import load_model
+from e3d_lmp.files import is_locked, locked
+from e3d_lmp.model.contract import COHESIVE, read_metadata
+from e3d_lmp.model.export import load_model
+from e3d_lmp.model.provenance import provenance_of_config, training_provenance
 from e3d_lmp.training.budget import BudgetSchedule
 from e3d_lmp.training.card import card
-from e3d_lmp.training.folder_lock import is_locked, locked
 from e3d_lmp.training.loader import ResumableLoader, SeededBatches
 from e3d_lmp.training.model import BUILDER, E3DAllegroModel, allegro_config, check_protocol
 from e3d_lmp.training.paths import with_names
-from e3d_lmp.training.provenance import provenance_of_config, training_provenance
 from e3d_lmp.training.run import Interrupted, describe, read_progress, train
 from e3d_lmp.training.run_config import Options, compose, read_data
 from e3d_lmp.training.start import weights_of

@@ -14,9 +14,9 @@ import torch
 from ase import Atoms
 from ase.build import molecule
 
-from e3d_lmp.data.database import entry, write_database
-from e3d_lmp.training.evaluate import CONTACTS, evaluate, evaluated_sets, read_frames
+from e3d_lmp.training.data.database import entry, write_database
 from e3d_lmp.training.finish import _evaluation
+from e3d_lmp.training.held_out_errors import CONTACTS, evaluate, evaluated_sets, read_frames
 from e3d_lmp.training.run_config import PreparedData
 from random_models import R_MAX, TYPE_NAMES, random_allegro
 from systems import box, reference_edges
@@ -102,8 +102,8 @@ def test_errors_that_are_known_are_kept_while_the_files_are_the_same(
         done.append(evaluated_sets(data))
         return {"of": done[-1]}
 
-    monkeypatch.setattr("e3d_lmp.training.evaluate.evaluate", count)
-    monkeypatch.setattr("e3d_lmp.export.load_model", lambda _: None)
+    monkeypatch.setattr("e3d_lmp.training.held_out_errors.evaluate", count)
+    monkeypatch.setattr("e3d_lmp.model.export.load_model", lambda _: None)
     (tmp_path / "manifest.json").write_text((folder / "manifest.json").read_text())
     data = PreparedData(tmp_path, {}, "")
     out = tmp_path / "test.json"

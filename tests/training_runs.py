@@ -21,10 +21,10 @@ import pytest
 import torch
 import yaml
 
-from e3d_lmp.data.isolated_atoms import SPICE_LEVEL
-from e3d_lmp.data.prepare import prepare
-from e3d_lmp.data.recipe import parse_recipe
+from e3d_lmp.edges.isolated_atoms import SPICE_LEVEL
 from e3d_lmp.training import launch
+from e3d_lmp.training.data.prepare import prepare
+from e3d_lmp.training.data.recipe import parse_recipe
 from e3d_lmp.training.finish import package_and_export
 from e3d_lmp.training.run import train
 from e3d_lmp.training.run_config import Options, compose, read_data

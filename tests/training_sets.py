@@ -13,11 +13,11 @@ from ase.build import molecule as ase_molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import atomic_numbers
 
-from e3d_lmp.data.contacts import make_contacts
-from e3d_lmp.data.isolated_atoms import SPICE_LEVEL, isolated_atom_energies
-from e3d_lmp.data.prepare import prepare
-from e3d_lmp.data.recipe import parse_recipe
-from e3d_lmp.data.records import Wanted
+from e3d_lmp.edges.isolated_atoms import SPICE_LEVEL, isolated_atom_energies
+from e3d_lmp.training.data.contacts import make_contacts
+from e3d_lmp.training.data.prepare import prepare
+from e3d_lmp.training.data.recipe import parse_recipe
+from e3d_lmp.training.data.records import Wanted
 
 BOHR, HARTREE = 0.529177210903, 27.211386245988  # CODATA 2018, angstrom and eV
 CONSTANTS_RTOL = 1e-7
@@ -108,3 +108,45 @@ def repulsion(atomic_numbers: np.ndarray, positions: np.ndarray) -> tuple[float,
     terms = 100.0 * np.exp(-3.0 * distance)
     forces = (3.0 * terms / distance)[:, :, None] * vectors
     return 0.5 * float(terms.sum()), forces.sum(axis=1)
+
+
+def write_ani(
+    path: Path,
+    groups: Sequence[tuple[str, Atoms, np.ndarray, np.ndarray]],
+    forces: Sequence[str] = (),
+    level: str = "wB97x/6-31G(d)",
+    **fields: np.ndarray,
+) -> None:
+    """A small file in the ANI layout: angstrom, hartree, hartree/bohr, and no word of units.
+
+    Parameters
+    ----------
+    groups : name, atoms, positions (F, N, 3) in angstrom and cohesive energies (F,) in eV
+    forces : names of the groups that have forces, which are 0.1 eV/angstrom times the positions
+    fields : further fields of each group
+    """
+    atoms = isolated_atom_energies(level)
+    with h5py.File(path, "w") as file:
+        for name, template, positions, cohesive in groups:
+            group = file.create_group(name)
+            total = cohesive + sum(atoms[int(z)] for z in template.numbers)
+            group["coordinates"], group["energies"] = positions, total / HARTREE
+            group["species"] = np.array(template.get_chemical_symbols(), dtype="S1")
+            if name in forces:
+                group["forces"] = 0.1 * positions * BOHR / HARTREE
+            for field, values in fields.items():
+                group[field] = values
+
+
+def stretched(name: str, carbon: int, lengths: Sequence[float]) -> tuple[Atoms, np.ndarray]:
+    """A molecule of ASE whose bond of the carbons `carbon` and `carbon` + 1 has these lengths, angstrom."""
+    atoms = ase_molecule(name)
+    carbons = [k for k, z in enumerate(atoms.numbers) if z == 6]
+    carbons.sort(key=lambda k: atoms.positions[k] @ np.array([0.3, 1.0, 0.1]))
+    one, other = carbons[carbon], carbons[carbon + 1]
+    axis = atoms.positions[other] - atoms.positions[one]
+    rest = np.linalg.norm(axis)
+    axis = axis / rest
+    beyond = (atoms.positions - 0.5 * (atoms.positions[one] + atoms.positions[other])) @ axis > 0
+    frames = [atoms.positions + (length - rest) * axis * beyond[:, None] for length in lengths]
+    return atoms, np.array(frames)

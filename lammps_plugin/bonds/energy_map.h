@@ -48,7 +48,7 @@ class SparseBins {
   void grow();
 };
 
-/* D-A map of one pair label: histogram and moments, as LabelMap of python/e3d_lmp/maps.py.
+/* D-A map of one pair label: histogram and moments, as LabelMap of python/e3d_lmp/analysis/maps.py.
 
    A bin is floor(D / w), floor(A / w) in double precision. A pair of unlike elements weighs 1, a pair
    of like elements, which have no order, 1/2 at +A and 1/2 at -A, and its sum of A is 0. */

@@ -1,7 +1,8 @@
 """The ``e3d`` command: a table of sub-commands, each imported only when it is asked for.
 
-A sub-command's module offers ``add_arguments(parser)`` and ``run(args) -> int`` (the exit code). Nothing
-heavy is imported here, so ``e3d --help`` answers at once and a broken torch does not stop ``e3d analyze``.
+``e3d VERB`` is the module ``commands/VERB.py``, which offers ``add_arguments(parser)`` and ``run(args) ->
+int`` (the exit code). Nothing heavy is imported here, so ``e3d --help`` answers at once and a broken torch
+does not stop ``e3d analyze``.
 """
 
 from __future__ import annotations
@@ -12,38 +13,37 @@ import os
 import sys
 from collections.abc import Sequence
 
-from e3d_lmp import __version__
-from e3d_lmp.errors import E3DError
+from e3d_lmp.errors import EXIT_USER_ERROR, E3DError
+from e3d_lmp.version import __version__
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "export": ("e3d_lmp.export", "make a LAMMPS-ready model file from a nequip checkpoint or package"),
-    "inspect": ("e3d_lmp.contract", "print what a model file says about itself"),
-    "doctor": ("e3d_lmp.doctor", "check the installation and say what to do where something is missing"),
-    "run": ("e3d_lmp.simulate", "run a LAMMPS input and analyse its bond energies, with no dump in between"),
-    "convert": ("e3d_lmp.convert", "turn dumped edge energies into a compact edge store (HDF5)"),
-    "train": ("e3d_lmp.training.train", "train a model under the E3D protocol; goes on where it stopped"),
-    "study": ("e3d_lmp.study.command", "train and evaluate models of many sizes and make one table of them"),
-    "evaluate": ("e3d_lmp.evaluate", "make an edge store from structures and a model, with no MD"),
-    "analyze": ("e3d_lmp.analyze", "turn edge energies into tables, maps, errors and figures"),
-    "page": ("e3d_lmp.page", "make a web page that links D-A maps to structures, in one file"),
-    "map": ("e3d_lmp.map_files", "show, add, subtract and compare D-A maps"),
-    "plot": ("e3d_lmp.plot", "draw a figure: ridgelines, scaling, grids of maps, bars, parity, reactions"),
-    "report": ("e3d_lmp.report", "write one HTML page of all that a folder of results holds"),
-    "events": ("e3d_lmp.events", "count the bonds that formed and broke in a run with fix e3d/bonds"),
-    "species": ("e3d_lmp.species", "tabulate and draw a run's molecules by formula against time"),
-    "heat": ("e3d_lmp.heat.command", "thermal conductivity: Green-Kubo, HNEMD, spectrum"),
-    "data": ("e3d_lmp.data.command", "make training sets from public data: filters, split, alignment"),
-    "render": ("e3d_lmp.render", "draw bonds coloured by their energy: pictures and movies (OVITO)"),
+COMMANDS: dict[str, str] = {
+    "export": "make a LAMMPS-ready model file from a nequip checkpoint or package",
+    "inspect": "print what a model file says about itself",
+    "doctor": "check the installation and say what to do where something is missing",
+    "run": "run a LAMMPS input and analyse its bond energies, with no dump in between",
+    "convert": "turn dumped edge energies into a compact edge store (HDF5)",
+    "train": "train a model under the E3D protocol; goes on where it stopped",
+    "study": "train and evaluate models of many sizes and make one table of them",
+    "evaluate": "make an edge store from structures and a model, with no MD",
+    "analyze": "turn edge energies into tables, maps, errors and figures",
+    "page": "make a web page that links D-A maps to structures, in one file",
+    "map": "show, add, subtract and compare D-A maps",
+    "plot": "draw a figure: ridgelines, scaling, grids of maps, bars, parity, reactions",
+    "report": "write one HTML page of all that a folder of results holds",
+    "events": "count the bonds that formed and broke in a run with fix e3d/bonds",
+    "species": "tabulate and draw a run's molecules by formula against time",
+    "heat": "thermal conductivity: Green-Kubo, HNEMD, spectrum",
+    "data": "make training sets from public data: filters, split, alignment",
+    "render": "draw bonds coloured by their energy: pictures and movies (OVITO)",
 }
-"""Sub-command -> (module, one line of help), in the order in which ``e3d --help`` lists them."""
+"""Sub-command -> one line of help, in the order in which ``e3d --help`` lists them."""
 
-EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
 
 def _main_parser() -> argparse.ArgumentParser:
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
     parser = argparse.ArgumentParser(
         prog="e3d",
         description="Bond energies from a machine-learned potential (E3D), with LAMMPS.",
@@ -57,8 +57,8 @@ def _main_parser() -> argparse.ArgumentParser:
 
 def call(name: str, words: Sequence[str]) -> int:
     """Run one sub-command in this process; raises `E3DError` where ``e3d`` would print it."""
-    module = importlib.import_module(COMMANDS[name][0])
-    parser = argparse.ArgumentParser(prog=f"e3d {name}", description=f"e3d {name}: {COMMANDS[name][1]}.")
+    module = importlib.import_module(f"e3d_lmp.commands.{name}")
+    parser = argparse.ArgumentParser(prog=f"e3d {name}", description=f"e3d {name}: {COMMANDS[name]}.")
     module.add_arguments(parser)
     return int(module.run(parser.parse_args(words)) or 0)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+EXIT_USER_ERROR = 2
+"""Exit code of the command line after an `E3DError`."""
+
 
 class E3DError(Exception):
     """A problem with the input, said in full.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -11,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from e3d_lmp.atomic import atomic_path
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import atomic_path, write_json
 
 Row = Mapping[str, Any]
 
@@ -65,12 +64,11 @@ def write_csv(columns: Sequence[Column], rows: Sequence[Row], path: str | os.Pat
         )
 
 
-def write_json(about: Row, key: str, rows: Sequence[Row], path: str | os.PathLike) -> None:
+def write_json_rows(about: Row, key: str, rows: Sequence[Row], path: str | os.PathLike) -> None:
     """Write `about` and, under `key`, the rows of a table as JSON, whole or not at all; nan is null."""
     whole = dict(about)
     whole[key] = [{name: None if _is_nan(x) else x for name, x in row.items()} for row in rows]
-    with atomic_path(path) as partial:
-        partial.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+    write_json(path, whole, indent=2)
 
 
 def write_table(
@@ -81,7 +79,7 @@ def write_table(
     if ending == ".csv":
         write_csv(columns, rows, path)
     elif ending == ".json":
-        write_json(about, key, rows, path)
+        write_json_rows(about, key, rows, path)
     else:
         raise E3DError(f"{path}: a table is written to a file that ends in .csv or .json, not '{ending}'")
 

@@ -122,12 +122,12 @@ def rows_alone(dump: Path, path: Path) -> None:
 
 def e3d_job(what: str, path: str) -> Callable[[], Any]:
     """``rows``, ``pairs`` or ``maps`` of a dump or a store."""
-    from e3d_lmp.cutoffs import parse_cutoff
-    from e3d_lmp.dumps import DumpReader
-    from e3d_lmp.frames import EdgeFrame
-    from e3d_lmp.pairs import Pairing
-    from e3d_lmp.reducers import MapReducer
-    from e3d_lmp.store import StoreReader, is_store
+    from e3d_lmp.analysis.reducers import MapReducer
+    from e3d_lmp.edges.cutoffs import parse_cutoff
+    from e3d_lmp.edges.dumps.reader import DumpReader
+    from e3d_lmp.edges.frames import EdgeFrame
+    from e3d_lmp.edges.pairs import Pairing
+    from e3d_lmp.edges.store.reader import StoreReader, is_store
 
     cutoff = parse_cutoff([CUTOFF])
 
@@ -152,7 +152,7 @@ def raw_job(path: str) -> Callable[[], int]:
     """The bare columns of a store."""
     import h5py
 
-    from e3d_lmp.store import BLOCK_ROWS
+    from e3d_lmp.edges.store.reader import BLOCK_ROWS
 
     def call() -> int:
         with h5py.File(path) as file:

@@ -50,7 +50,7 @@ def run_row(job: dict[str, Any]) -> dict[str, Any]:
     """One system on the ranks of this process: seconds of each variant, bytes, bins. On every rank."""
     from mpi4py import MPI
 
-    from e3d_lmp.maps import read_map
+    from e3d_lmp.analysis.maps import read_map
 
     runs = begin(job, VARIANTS, steps=job["steps"])
     row: dict[str, Any] = {"seconds": time_blocks(job, runs)}

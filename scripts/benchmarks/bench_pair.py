@@ -231,7 +231,7 @@ def compile_models(args: argparse.Namespace) -> dict[str, Path]:
 
 def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     """All rows, in the order of the table."""
-    from e3d_lmp.contract import read_metadata
+    from e3d_lmp.model.contract import read_metadata
 
     files = compile_models(args)
     metadata = read_metadata(files["e3d"])

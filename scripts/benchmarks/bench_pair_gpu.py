@@ -10,7 +10,7 @@ is a process of its own:
 - ``e3d``: a step of pair_style e3d inside LAMMPS, with edge list, copies and sums on the processor;
 - ``e3d, N ranks``: the same on N ranks that share the GPU, and among them what the processor does;
 - ``e3d, no graphs``: the same with ``E3D_CUDA_GRAPHS=0``;
-- ``e3d gather``: the contraction by another kernel of `e3d_lmp.contraction`, maybe a better one on a GPU;
+- ``e3d gather``: the contraction by another kernel of `model.contraction`, maybe a better one on a GPU;
 - ``stock``: nequip's target ``pair_allegro`` by AOTInductor, called whole with its inputs on the GPU, in its
   favour;
 - ``stock Triton``: the same with nequip-allegro's own kernel (``--modifiers enable_TritonContracter``).
@@ -43,8 +43,9 @@ TOO_SLOW = "out of time"
 
 GATHER = """
 import sys
-from e3d_lmp import cli, export
-from e3d_lmp.contraction import contract_centres
+from e3d_lmp import cli
+from e3d_lmp.model import export
+from e3d_lmp.model.contraction import contract_centres
 export._contract = lambda model, operators: contract_centres(model, padded=False)
 sys.exit(cli.main(sys.argv[1:]))
 """
@@ -139,7 +140,7 @@ def compile_models(package: Path, folder: Path, device: str) -> dict[str, Path]:
 
 def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     """All rows; sizes in the outer loop, so that a benchmark that is cut off has compared what it has."""
-    from e3d_lmp.contract import read_metadata
+    from e3d_lmp.model.contract import read_metadata
 
     rows: list[dict[str, Any]] = json.loads(args.output.read_text()) if args.output.is_file() else []
     files = compile_models(args.package, args.work, args.device)

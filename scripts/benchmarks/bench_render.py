@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from ase.build import molecule
 
-from e3d_lmp.frames import AtomRows, Box, EdgeFrame
-from e3d_lmp.render import check_ovito
-from e3d_lmp.store_writer import StoreWriter
+from e3d_lmp.commands.render import check_ovito
+from e3d_lmp.edges.frames import AtomRows, Box, EdgeFrame
+from e3d_lmp.edges.store.writer import StoreWriter
 
 ELEMENTS = ("C", "H", "O")
 SPACING = 5.0
@@ -126,7 +126,7 @@ def main() -> None:
     import ovito
     from ovito.vis import StandardRenderer
 
-    from e3d_lmp.render import parse_size
+    from e3d_lmp.commands.render import parse_size
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

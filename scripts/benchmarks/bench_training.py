@@ -17,8 +17,8 @@ from nequip.data import AtomicDataDict
 from nequip.data.dataset import NequIPLMDBDataset
 from nequip.utils.global_state import set_global_state
 
-from e3d_lmp.contraction import contract_centres
-from e3d_lmp.edge_layers import use_edge_operators
+from e3d_lmp.model.contraction import contract_centres
+from e3d_lmp.model.layers import use_edge_operators
 from e3d_lmp.training.model import allegro_config
 
 FRAMES, BATCH, REPEATS = 60, 5, 3

@@ -24,9 +24,9 @@ import torch
 import yaml
 from runs import keep_settings, print_result, run_lammps, write_vectorised
 
-from e3d_lmp.atomic import make_folder
-from e3d_lmp.decomposition import EdgeModel, sum_over_edges
-from e3d_lmp.heat.conversion import METAL, heat_units
+from e3d_lmp.analysis.heat.conversion import METAL, heat_units
+from e3d_lmp.files import make_folder
+from e3d_lmp.model.decomposition import EdgeModel, sum_over_edges
 
 EPSILON, SIGMA, MASS = 0.0104, 3.40, 39.948  # eV, angstrom, g/mol
 CUTOFF, TEMPERATURE = 2.0 * SIGMA, 162.93
@@ -92,8 +92,8 @@ def label_frames(folder: Path, sizes: dict[str, int]) -> None:
     from ase.calculators.singlepoint import SinglePointCalculator
     from ase.io import read, write
 
-    from e3d_lmp.data.prepare import prepare
-    from e3d_lmp.data.recipe import parse_recipe
+    from e3d_lmp.training.data.prepare import prepare
+    from e3d_lmp.training.data.recipe import parse_recipe
 
     frames = []
     for temperature in (0.8 * TEMPERATURE, TEMPERATURE, 1.25 * TEMPERATURE):
@@ -125,7 +125,7 @@ def run_trajectory(folder: Path, sizes: dict[str, int]) -> None:
 def train(name: str, folder: Path, sizes: dict[str, int]) -> None:
     """Training and export of a model."""
     from e3d_lmp import cli
-    from e3d_lmp.export import export_model
+    from e3d_lmp.model.export import export_model
 
     module: dict[str, Any] = {"_target_": "e3d_lmp.training.heat_flux.HeatFluxModule"}
     module |= {"temperature": TEMPERATURE, "heat_flux": 0.0, "asymmetry": 0.0} | TERMS[name]
@@ -180,9 +180,9 @@ def on_frames(edge_model: EdgeModel, data: Path) -> tuple[np.ndarray, float]:
 
     The mean over velocities at zero momentum is that over the tensors M_j of J = sum_j M_j v_j.
     """
-    from e3d_lmp.decomposition import EdgeModelWithForces
-    from e3d_lmp.training.evaluate import read_frames
+    from e3d_lmp.model.decomposition import EdgeModelWithForces
     from e3d_lmp.training.heat_flux import EV_PER_AMU, asymmetries
+    from e3d_lmp.training.held_out_errors import read_frames
 
     model = EdgeModelWithForces(edge_model)
     sizes, powers = [], []
@@ -199,11 +199,11 @@ def on_frames(edge_model: EdgeModel, data: Path) -> tuple[np.ndarray, float]:
 
 def result(folder: Path) -> dict[str, Any]:
     """Numbers of all that is done: J in eV angstrom/ps by root of the atoms, kappa in k_B/(sigma tau)."""
-    from e3d_lmp.decomposition import decompose
-    from e3d_lmp.export import load_model
-    from e3d_lmp.heat.current import read_current
-    from e3d_lmp.heat.green_kubo import green_kubo
-    from e3d_lmp.heat.hnemd import driven_runs
+    from e3d_lmp.analysis.heat.current import read_current
+    from e3d_lmp.analysis.heat.green_kubo import green_kubo
+    from e3d_lmp.analysis.heat.hnemd import driven_runs
+    from e3d_lmp.model.decomposition import decompose
+    from e3d_lmp.model.export import load_model
 
     reduced = heat_units("lj", (EPSILON, SIGMA, MASS)).watt
     settings = {"sizes": json.loads((folder / "sizes.json").read_text()), "terms": TERMS}
@@ -253,8 +253,8 @@ def draw(folder: Path, rows: dict[str, dict[str, float]], path: Path) -> None:
     """Spectrum of J along the trajectory, and the conductivities."""
     from scipy.signal import welch
 
+    from e3d_lmp.analysis.heat.current import read_current
     from e3d_lmp.figures.style import colours, new_figure, open_axes, save_figure
-    from e3d_lmp.heat.current import read_current
 
     figure = new_figure(7.0, 3.2)
     left, right = figure.subplots(1, 2)

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from e3d_lmp.atomic import atomic_path
+from e3d_lmp.files import atomic_path
 
 if TYPE_CHECKING:
-    from e3d_lmp.contract import ModelMetadata
-    from e3d_lmp.decomposition import EdgeModel
+    from e3d_lmp.model.contract import ModelMetadata
+    from e3d_lmp.model.decomposition import EdgeModel
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))  # analytic_models
@@ -58,7 +58,7 @@ def write_vectorised(model: EdgeModel, metadata: ModelMetadata, path: Path) -> N
     import torch
     import torch._inductor.config as inductor
 
-    from e3d_lmp.export import write_edge_model
+    from e3d_lmp.model.export import write_edge_model
 
     torch.set_num_threads(1)
     with inductor.patch(realize_opcount_threshold=3, realize_reads_threshold=2):

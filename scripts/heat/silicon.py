@@ -22,7 +22,7 @@ from runs import keep_settings, print_result, run_lammps, write_vectorised  # fi
 from torch.nn.functional import pad
 
 from analytic_models import TERSOFF_SIC, TYPE_ROW, Tersoff, metadata_of  # isort: skip
-from e3d_lmp.decomposition import sum_over_edges
+from e3d_lmp.model.decomposition import sum_over_edges
 
 CORRELATION = 0.5
 """Longest correlation time, ns, if a block has four times as much."""
@@ -87,11 +87,11 @@ def run(folder: Path, seed: int, parts: int, settings: dict[str, Any]) -> None:
 
 def result(folder: Path) -> dict[str, Any]:
     """Conductivity of the parts that have ended, of the integral of the spectrum, and across the force."""
-    from e3d_lmp.heat.conversion import METAL
-    from e3d_lmp.heat.current import join_parts, read_current
-    from e3d_lmp.heat.green_kubo import green_kubo
-    from e3d_lmp.heat.hnemd import group_by_force, hnemd
-    from e3d_lmp.heat.spectrum import read_correlations, spectrum
+    from e3d_lmp.analysis.heat.conversion import METAL
+    from e3d_lmp.analysis.heat.current import join_parts, read_current
+    from e3d_lmp.analysis.heat.green_kubo import green_kubo
+    from e3d_lmp.analysis.heat.hnemd import group_by_force, hnemd
+    from e3d_lmp.analysis.heat.spectrum import read_correlations, spectrum
 
     runs, correlations = [], []
     for seed in sorted(folder.glob("seed.*")):

@@ -13,7 +13,7 @@ bin=${E3D_BIN:-$here/../../.venv/bin}
 [[ -f $run/data/manifest.json ]] || "$bin/e3d" data prepare "$here/organic_small_data.yaml" --source "$data" -o "$run/data"
 for part in train:5000 test:300; do # pairs of molecules in close contact; needs `pip install tblite`
   [[ -f $run/data/contacts_${part%:*}.json ]] ||
-    "$bin/python" -m e3d_lmp.data.contacts "$run/data" --part "${part%:*}" --count "${part#*:}"
+    "$bin/e3d" data contacts "$run/data" --part "${part%:*}" --count "${part#*:}"
 done
 "$bin/e3d" train "$here/organic_small.yaml" "$run/data" -o "$run" --minutes "$minutes" --name organic-small \
   --card "$here/organic_small_card.md"

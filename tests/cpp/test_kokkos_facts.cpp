@@ -2,7 +2,7 @@
 
 #include "check.h"
 
-#include "kokkos_facts.h"
+#include "support/kokkos_facts.h"
 
 using namespace E3D;
 

@@ -4,7 +4,7 @@
 ------------------------------------------------------------------------- */
 
 // The kernels of layer_kernels.h as torch operators e3d::*, which exported models call on a CPU.
-// python/e3d_lmp/operators.py gives them shapes and derivatives.
+// python/e3d_lmp/model/operators.py gives them shapes and derivatives.
 
 #include "model/torch/layer_kernels.h"
 

@@ -14,7 +14,7 @@
 
 namespace E3D {
 
-/* The metadata that every model file has: ModelMetadata in python/e3d_lmp/contract.py. */
+/* The metadata that every model file has: ModelMetadata in python/e3d_lmp/model/contract.py. */
 
 inline constexpr std::array<const char *, 16> METADATA_KEYS = {
     "contract",       "type_names",

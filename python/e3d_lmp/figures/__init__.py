@@ -1,4 +1,4 @@
-"""Figures with matplotlib: one function each, which returns the figure; `save_figure` writes it.
+r"""Figures with matplotlib: one function each, which returns the figure; `save_figure` writes it.
 
 ================  ==========================================================================================
 `maps`            D-A maps, their grid over several models, and what one map has more than another
@@ -9,6 +9,8 @@
 `path`            energy, and D of the bonds that form and break, along a reaction
 `history`         molecules and bonds against time
 `heat`            thermal conductivities: correlations, responses to a force, spectra
+`of_folder`       the figures of a folder of results
+`colours`         colours of bonds by D or \|A\|
 `style`           what all of them share: colours, fonts, axes, files
 ================  ==========================================================================================
 

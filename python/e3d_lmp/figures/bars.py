@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from e3d_lmp.analysis.maps import EnergyMap, LabelMap
+from e3d_lmp.analysis.sampling import entropy_change
+from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.maps import MAX_PANELS, chosen_labels
 from e3d_lmp.figures.style import COLOURS, new_figure, open_axes, styled
-from e3d_lmp.maps import EnergyMap, LabelMap
-from e3d_lmp.pairs import is_like
-from e3d_lmp.sampling import entropy_change
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,7 @@ def plot_entropy_bars(
 
     The height of a bar is the plug-in H_2D of the sample's map of that state less that of the reference's map
     of it. A short black line is the same with Grassberger's correction at an equal number of pairs
-    (`e3d_lmp.sampling.entropy_change`): where it is far from the bar, the sample is too small for the bar.
+    (`analysis.sampling.entropy_change`): where it is far from the bar, the sample is too small for the bar.
 
     Parameters
     ----------

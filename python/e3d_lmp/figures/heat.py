@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from e3d_lmp.analysis.heat.conversion import with_error
 from e3d_lmp.figures.style import COLOURS, GUIDE, MARKERS, colours, letter, new_figure, open_axes, styled
-from e3d_lmp.heat.conversion import with_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from e3d_lmp.heat.conversion import HeatUnits
-    from e3d_lmp.heat.green_kubo import GreenKubo
-    from e3d_lmp.heat.hnemd import Hnemd
-    from e3d_lmp.heat.spectrum import Spectrum
+    from e3d_lmp.analysis.heat.conversion import HeatUnits
+    from e3d_lmp.analysis.heat.green_kubo import GreenKubo
+    from e3d_lmp.analysis.heat.hnemd import Hnemd
+    from e3d_lmp.analysis.heat.spectrum import Spectrum
 
 
 @styled

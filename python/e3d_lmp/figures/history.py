@@ -13,8 +13,8 @@ from e3d_lmp.figures.style import COLOURS, colours, new_figure, open_axes, style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from e3d_lmp.events import Events
-    from e3d_lmp.species import Species
+    from e3d_lmp.analysis.events import Events
+    from e3d_lmp.analysis.species import Species
 
 MAX_LINES = 8
 """Lines that a figure shows unless told how many."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from e3d_lmp.comparison import compare_labels
+from e3d_lmp.analysis.comparison import compare_labels
+from e3d_lmp.analysis.maps import EnergyMap, LabelMap
+from e3d_lmp.edges.pairs import is_like, pair_label
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.style import GUIDE, colours, new_figure, new_panels, styled
-from e3d_lmp.maps import EnergyMap, LabelMap
-from e3d_lmp.pairs import is_like, pair_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from e3d_lmp.analysis.reaction_paths import ReactionPath
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.style import COLOURS, GUIDE, MARKERS, new_figure, open_axes, styled
-from e3d_lmp.reaction_paths import ReactionPath
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

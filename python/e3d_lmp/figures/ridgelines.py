@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from e3d_lmp.analysis.bonds.energies import BondEnergies, BondEnergyError, bond_energy_error
+from e3d_lmp.analysis.bonds.references import ReferenceEnergy
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.style import COLOURS, colours, minus, new_figure, open_axes, styled
-from e3d_lmp.references import ReferenceEnergy
-from e3d_lmp.statistics import BondEnergies, BondEnergyError, bond_energy_error
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ def plot_ridgelines(
     highest bin at the same height in every row; a tick is the mean, a star the reference energy with a bar
     from its lowest to its highest table value; the number of bonds is at the right. The panel at the right
     has the distribution of -D - reference over all bonds of types with a reference, and Delta_BDE and
-    sigma_BDE as `e3d_lmp.statistics` defines them.
+    sigma_BDE as `e3d_lmp.analysis.bonds.energies` defines them.
 
     Parameters
     ----------

@@ -5,18 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from e3d_lmp.analysis.bonds.energies import BondEnergyError
+from e3d_lmp.analysis.folders import ModelErrors
+from e3d_lmp.analysis.maps import EnergyMap, LabelMap
+from e3d_lmp.analysis.sampling import EntropyChange, entropy_change
+from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.maps import chosen_labels
 from e3d_lmp.figures.style import COLOURS, GUIDE, LINES, MARKERS, letter, new_figure, open_axes, styled
-from e3d_lmp.maps import EnergyMap, LabelMap
-from e3d_lmp.pairs import is_like
-from e3d_lmp.sampling import EntropyChange, entropy_change
-from e3d_lmp.statistics import BondEnergyError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,24 +39,6 @@ _SEED = 2025
 T = TypeVar("T")
 Series = Mapping[str, Mapping[int, T]]
 """For each series, what each of its models has, by number of training structures."""
-
-
-@dataclass(frozen=True)
-class ModelErrors:
-    """Mean absolute errors of one model; nan where not known.
-
-    Attributes
-    ----------
-    energy            eV per atom
-    force             eV/angstrom
-    barrier           eV
-    reaction_energy   eV
-    """
-
-    energy: float = math.nan
-    force: float = math.nan
-    barrier: float = math.nan
-    reaction_energy: float = math.nan
 
 
 _ERROR_PANELS = (
@@ -143,7 +125,7 @@ def plot_entropy_scaling(
     """Figure of H_2D less that of a reference against the number of training structures, a curve per pair.
 
     Panels: the plug-in entropy of all pairs, as in the paper; and Grassberger's corrected entropy at an equal
-    number of pairs (`e3d_lmp.sampling.entropy_change`), with the standard deviation of its draws. Colour
+    number of pairs (`analysis.sampling.entropy_change`), with the standard deviation of its draws. Colour
     is the pair, marker and line the series.
 
     Parameters

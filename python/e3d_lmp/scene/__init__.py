@@ -3,7 +3,6 @@
 ==================  ====================================================================================
 `bond_source`       the pairs of any frame of an edge store or a local dump
 `contents`          atoms and bonds as OVITO's data objects
-`colours`           D or \\|A\\| as colour and width
 `reader`            `E3DReader`, which opens edge stores by itself
 `modifier`          `E3DBonds`, which adds, filters and colours bonds in any pipeline
 `live`              `LiveScene`, the bonds of a LAMMPS that runs in this process

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from e3d_lmp.cutoffs import BondCutoff, check_elements, parse_cutoff, unknown_elements
+from e3d_lmp.edges.cutoffs import BondCutoff, check_elements, parse_cutoff, unknown_elements
+from e3d_lmp.edges.frames import AtomRows, BondFrame, Box, EdgeFrame
+from e3d_lmp.edges.pairs import PairFrame, Pairing
+from e3d_lmp.edges.store.reader import StoreReader, is_store
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import AtomRows, BondFrame, Box, EdgeFrame
-from e3d_lmp.pairs import PairFrame, Pairing
-from e3d_lmp.store import StoreReader, is_store
 
 
 class BondSource:
@@ -30,7 +30,7 @@ class BondSource:
         Edge store, or text of a ``dump local`` of compute e3d/edge/local or e3d/pair/local (plain, .gz, .zst;
         a name or a glob pattern).
     cutoff
-        Bond cutoff in the words of `e3d_lmp.cutoffs`.
+        Bond cutoff in the words of `e3d_lmp.edges.cutoffs`.
     elements
         Chemical symbol of each LAMMPS type, where the file does not say them.
     atoms
@@ -156,9 +156,9 @@ def _store_of_dump(
     units: str | None,
 ) -> StoreReader:
     """The frames of a dump in a temporary store that goes with its owner."""
-    from e3d_lmp.convert import convert
-    from e3d_lmp.dumps import AtomReader, DumpReader
-    from e3d_lmp.store_writer import StoreWriter
+    from e3d_lmp.edges.convert import convert
+    from e3d_lmp.edges.dumps.reader import AtomReader, DumpReader
+    from e3d_lmp.edges.store.writer import StoreWriter
 
     reader = DumpReader(os.fspath(path), allow_truncated=True, units=units)
     atom_reader = AtomReader(os.fspath(atoms), allow_truncated=True) if atoms else None

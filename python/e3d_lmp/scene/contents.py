@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from e3d_lmp.edges.frames import AtomRows, Box
+from e3d_lmp.edges.pairs import PairFrame
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import AtomRows, Box
-from e3d_lmp.pairs import PairFrame
 
 ATOM_RADIUS = 0.36
 """Radius of the atoms over OVITO's own, so that bonds are seen."""
@@ -169,7 +169,7 @@ def _images(
 
 def _orders(particles: Any, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(B,) float64, bond orders by RDKit, 0 where none was found."""
-    from e3d_lmp.bonds import bond_orders
+    from e3d_lmp.analysis.bonds.orders import bond_orders
 
     kinds = particles.particle_types
     if kinds is None:

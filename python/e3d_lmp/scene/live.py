@@ -3,7 +3,7 @@
 In a notebook::
 
     from e3d_lmp.scene.live import LiveScene
-    from e3d_lmp.simulate import Simulation
+    from e3d_lmp.runs.simulate import Simulation
 
     with Simulation("inputs/in.e3d", {"steps": "200"}, every=20, screen=False) as simulation:
         scene = LiveScene(simulation)
@@ -24,15 +24,15 @@ import traits.api
 from ovito.data import DataCollection
 from ovito.pipeline import Pipeline, PipelineSourceInterface, PythonSource
 
-from e3d_lmp.cutoffs import parse_cutoff
+from e3d_lmp.edges.cutoffs import parse_cutoff
+from e3d_lmp.edges.frames import AtomRows, Box, EdgeFrame
+from e3d_lmp.edges.pairs import PairFrame, Pairing
 from e3d_lmp.errors import E3DError
-from e3d_lmp.frames import AtomRows, Box, EdgeFrame
-from e3d_lmp.pairs import PairFrame, Pairing
+from e3d_lmp.runs.simulate import Simulation
 from e3d_lmp.scene.camera import View
 from e3d_lmp.scene.contents import set_atoms, set_bonds, set_box
 from e3d_lmp.scene.modifier import E3DBonds
 from e3d_lmp.scene.pictures import Look, Stage
-from e3d_lmp.simulate import Simulation
 
 
 class _NewestStep(PipelineSourceInterface):
@@ -66,7 +66,7 @@ class LiveScene:
     simulation
         Of one rank: the atoms of others are not here.
     cutoff
-        Bond cutoff in the words of `e3d_lmp.cutoffs`; the simulation's own `cutoff` limits it.
+        Bond cutoff in the words of `e3d_lmp.edges.cutoffs`; the simulation's own `cutoff` limits it.
     on_step
         Called with this scene after every sampled step, to draw it, say.
 

@@ -25,11 +25,10 @@ from ovito.pipeline import ModifierInterface
 from ovito.traits import FilePath, OvitoObject
 from ovito.vis import BondsVis, ColorLegendOverlay
 
-from e3d_lmp.cutoffs import unknown_elements
+from e3d_lmp.edges.cutoffs import unknown_elements
+from e3d_lmp.edges.pairs import parse_labels
 from e3d_lmp.errors import E3DError
-from e3d_lmp.pairs import parse_labels
-from e3d_lmp.scene.bond_source import BondSource
-from e3d_lmp.scene.colours import (
+from e3d_lmp.figures.colours import (
     CAPTIONS,
     QUANTITIES,
     ColourScale,
@@ -39,6 +38,7 @@ from e3d_lmp.scene.colours import (
     tick_distance,
     widths,
 )
+from e3d_lmp.scene.bond_source import BondSource
 from e3d_lmp.scene.contents import BOND_WIDTH, filter_bonds, set_bonds
 
 NONE = "none"
@@ -53,7 +53,7 @@ class E3DBonds(ModifierInterface):
     ----------
     source : edge store or local dump; empty where the bonds are there already, read by `E3DReader`
     types : element of each LAMMPS type, blanks between; empty: from the file or the names of particle types
-    cutoff : bond cutoff in the words of `e3d_lmp.cutoffs`, for bonds of the source
+    cutoff : bond cutoff in the words of `e3d_lmp.edges.cutoffs`, for bonds of the source
     bond_orders : whether RDKit perceives the orders of bonds of the source
     pairs : pair labels that are kept, blanks between, e.g. ``C-H C-C``; empty: all
     d_min, d_max : eV, bonds with D outside are deleted

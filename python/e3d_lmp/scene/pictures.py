@@ -17,10 +17,10 @@ from ovito.pipeline import Pipeline
 from ovito.qt_compat import QtCore, QtGui
 from ovito.vis import ParticlesVis, StandardRenderer, TachyonRenderer, TextLabelOverlay, Viewport
 
-from e3d_lmp.atomic import atomic_path
 from e3d_lmp.errors import E3DError
+from e3d_lmp.figures.colours import bond_values, fitted_scale
+from e3d_lmp.files import atomic_path
 from e3d_lmp.scene.camera import View, drawn_points
-from e3d_lmp.scene.colours import bond_values, fitted_scale
 from e3d_lmp.scene.modifier import E3DBonds
 
 PICTURES = (".png", ".jpg", ".tiff")

@@ -20,10 +20,10 @@ import traits.api
 from ovito.data import DataCollection
 from ovito.io import FileReaderInterface
 
+from e3d_lmp.edges.store.reader import FORMAT, StoreReader, is_store
 from e3d_lmp.errors import E3DError
 from e3d_lmp.scene.bond_source import BondSource
 from e3d_lmp.scene.contents import set_atoms, set_bonds, set_box
-from e3d_lmp.store import FORMAT, StoreReader, is_store
 
 
 class E3DReader(FileReaderInterface):
@@ -31,7 +31,7 @@ class E3DReader(FileReaderInterface):
 
     Attributes
     ----------
-    cutoff : bond cutoff in the words of `e3d_lmp.cutoffs`
+    cutoff : bond cutoff in the words of `e3d_lmp.edges.cutoffs`
     types : element of each LAMMPS type, blanks between, where the file does not say them
     atoms : dump of the atoms, for a local dump
     bond_orders : whether RDKit perceives the orders of bonds

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from e3d_lmp.atomic import atomic_path
+from e3d_lmp.files import atomic_path
 from e3d_lmp.training.run_config import PreparedData
 
 
 def write_held_out(data: PreparedData, path: Path) -> None:
-    """Write ``test.lmdb`` as extxyz, whole or not at all: energy is E_coh (eV), forces in eV/angstrom."""
+    """Write ``test.lmdb`` as extxyz, whole or not at all: energy is E_coh (eV), forces in eV/angstrom, nan
+    where a frame has none."""
     import ase.io
     from ase import Atoms
     from ase.calculators.singlepoint import SinglePointCalculator
 
-    from e3d_lmp.training.evaluate import read_frames
+    from e3d_lmp.training.held_out_errors import read_frames
 
     structures = []
     for frame in read_frames(data.folder / "test.lmdb"):

@@ -27,20 +27,22 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from e3d_lmp import file_hash
-from e3d_lmp.cutoffs import parse_cutoff
+from e3d_lmp import files
+from e3d_lmp.analysis.bonds.types import PERCEPTIONS
+from e3d_lmp.edges.cutoffs import parse_cutoff
+from e3d_lmp.edges.structures import PARTS
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.run_config import Options, PreparedData, compose, portable, read_data
 
 SETS = ("molecules", "reactions")
-sha256_of = functools.cache(file_hash.sha256_of)
+sha256_of = functools.cache(files.sha256_of)
 """Data sets are large: each file is read once in a process."""
 
 _EVALUATE = ("energy", "part", "every", "limit", "skip_unknown", "batch")
@@ -204,12 +206,29 @@ def _integers(path: Path, tree: Mapping[str, Any], key: str) -> list[int]:
     return sorted(values)
 
 
+_EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(
+        ("every", "limit", "batch", "equal_size"),
+        ("a whole number above 0", lambda value: type(value) is int and value > 0),
+    ),
+    "bin": ("a number of eV above 0", lambda value: type(value) in (int, float) and value > 0),
+    "skip_unknown": ("true or false", lambda value: isinstance(value, bool)),
+    "part": (f"one of {', '.join(PARTS)}", lambda value: value in PARTS),
+    "bond_orders": (f"one of {', '.join(PERCEPTIONS)}", lambda value: value in PERCEPTIONS),
+}
+"""What the value of an option has to be, and a test of it."""
+
+
 def _known(path: Path, tree: Any, keys: tuple[str, ...], where: str) -> dict[str, Any]:
+    """The options, if their names and values are such as the analysis can have after hours of training."""
     if not isinstance(tree, dict):
         raise E3DError(f"{path}: {where}: expected keys and values, got {tree}")
     unknown = sorted(set(tree) - set(keys))
     if unknown:
         raise E3DError(f"{path}: {where}.{unknown[0]} is not known; known are {', '.join(keys)}")
+    for key, (expected, is_fine) in _EXPECTED.items():
+        if tree.get(key) is not None and not is_fine(tree[key]):
+            raise E3DError(f"{path}: {where}.{key}: expected {expected}, got {tree[key]!r}")
     return tree
 
 
@@ -231,14 +250,14 @@ def _files(options: Mapping[str, Any]) -> dict[str, list[str]]:
     """Options of e3d analyze that are files: references, isolated atoms unless they are a level, and the
     table of bond cutoffs."""
     atoms, references = options.get("isolated_atoms"), options.get("references")
-    files = {"references": references if isinstance(references, list) else [references]} if references else {}
+    found = {"references": references if isinstance(references, list) else [references]} if references else {}
     if str(atoms).endswith(".json"):
-        files["isolated_atoms"] = [atoms]
+        found["isolated_atoms"] = [atoms]
     cutoff = options.get("cutoff")
     words = cutoff if isinstance(cutoff, list) else str(cutoff).split(maxsplit=1)
     if len(words) == 2 and words[0] == "file":
-        files["cutoff"] = [words[1]]
-    return {key: [str(one) for one in found] for key, found in files.items()}
+        found["cutoff"] = [words[1]]
+    return {key: [str(one) for one in names] for key, names in found.items()}
 
 
 def _with_files(options: Mapping[str, Any], files: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -252,11 +271,11 @@ def _with_files(options: Mapping[str, Any], files: Mapping[str, list[str]]) -> d
 def _found(path: Path, options: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The options, with the whole paths of their files."""
     whole = {key: [_path(path, one) for one in found] for key, found in _files(options).items()}
-    for key, files in whole.items():
-        missing = [file for file in files if not file.is_file()]
+    for key, paths in whole.items():
+        missing = [file for file in paths if not file.is_file()]
         if missing:
             raise E3DError(f"{path}: {where}.{key}: no such file {missing[0]}")
-    return _with_files(options, {key: [str(file) for file in files] for key, files in whole.items()})
+    return _with_files(options, {key: list(map(str, paths)) for key, paths in whole.items()})
 
 
 def _hashed(options: Mapping[str, Any]) -> dict[str, Any]:

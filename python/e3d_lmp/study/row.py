@@ -7,7 +7,6 @@ last). A row that has its ``row.json`` is never computed again.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import sys
@@ -15,11 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from e3d_lmp.atomic import atomic_path, make_folder
-from e3d_lmp.cli import call
+from e3d_lmp.analysis.folders import AnalysisFolder
 from e3d_lmp.errors import E3DError
-from e3d_lmp.folders import AnalysisFolder
-from e3d_lmp.study.plan import Plan, Row, TestSet
+from e3d_lmp.files import make_folder, read_json, write_json
+from e3d_lmp.study.plan import Plan, Row
 from e3d_lmp.training.paths import TRAINED
 from e3d_lmp.training.run_config import differences
 
@@ -69,6 +67,7 @@ def compute_row(plan: Plan, row: Row, study: Path, device: str, devices: int) ->
     Interrupted
         The training was stopped.
     """
+    from e3d_lmp.study.evaluation import evaluate_test_set
     from e3d_lmp.training.finish import package_and_export
     from e3d_lmp.training.run import train
     from e3d_lmp.training.ship import epochs
@@ -76,61 +75,19 @@ def compute_row(plan: Plan, row: Row, study: Path, device: str, devices: int) ->
     folder = row_folder(study, row)
     make_folder(folder)
     inputs = plan.inputs(row)
-    _write(folder / "inputs.json", inputs)
+    write_json(folder / "inputs.json", inputs)
     run = folder / "train"
     train(plan.training(row, run, device, devices), run, row.name)
     files = package_and_export(run, plan.data, MODEL)
     numbers: dict[str, Any] = {"format": FORMAT, "name": row.name, **asdict(row)}
     numbers["training"] = {**_read(run / TRAINED), "epochs": epochs(run, plan.data)}
-    for name, one in plan.sets.items():
+    for name in plan.sets:
         print(f"{row.name}: evaluating {name}", file=sys.stderr, flush=True)
-        _analyse(plan, one, name, files.model, folder, study)
+        evaluate_test_set(plan, name, files.model, folder, study)
         numbers[name] = _numbers(AnalysisFolder(folder / name))
     numbers["inputs"] = inputs
-    _write(folder / "row.json", numbers)
+    write_json(folder / "row.json", numbers)
     return numbers
-
-
-def _analyse(plan: Plan, one: TestSet, name: str, model: Path, folder: Path, study: Path) -> None:
-    """Edge energies of a set of structures, and their analysis; the edges are not kept."""
-    out, store = folder / name, folder / f"{name}.h5"
-    if (out / "done").exists():
-        return
-    evaluate, analyze = dict(one.evaluate), {**plan.analysis, **one.analyze}
-    source = one.file
-    if source is None:
-        source = held_out(plan, study)
-        analyze.setdefault("isolated_atoms", "none")  # they are cohesive energies
-    with open(folder / "analysis.log", "a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
-        with contextlib.redirect_stderr(log):
-            call("evaluate", [str(model), str(source), "-o", str(store), "--forces", *_words(evaluate)])
-            call("analyze", [str(store), "-o", str(out), *_words(analyze)])
-    (out / "done").touch()
-    store.unlink()
-
-
-def _words(options: dict[str, Any]) -> list[str]:
-    """Options of a command from their names and values."""
-    words = []
-    for key, value in options.items():
-        option = f"--{key.replace('_', '-')}"
-        if value is True:
-            words.append(option)
-        elif value is not False and value is not None:
-            # names of energies and levels may hold spaces
-            one = [value] if key in ("energy", "isolated_atoms") else str(value).split()
-            words += [option, *map(str, value if isinstance(value, list) else one)]
-    return words
-
-
-def held_out(plan: Plan, study: Path) -> Path:
-    """The held-out set of the data as a file of structures with cohesive energies and forces."""
-    path = study / f"heldout-{plan.data.sha256[:8]}.extxyz"
-    if not path.exists():
-        from e3d_lmp.study.held_out import write_held_out
-
-        write_held_out(plan.data, path)
-    return path
 
 
 def _numbers(folder: AnalysisFolder) -> dict[str, Any]:
@@ -155,11 +112,6 @@ def _numbers(folder: AnalysisFolder) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (OSError, ValueError) as error:
         raise E3DError(f"{path}: {error}; remove {path.parent} to compute it again") from None
-
-
-def _write(path: Path, value: dict[str, Any]) -> None:
-    with atomic_path(path) as partial:
-        partial.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")

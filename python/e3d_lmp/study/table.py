@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from e3d_lmp.analysis.folders import AnalysisFolder, ModelErrors
 from e3d_lmp.errors import E3DError
-from e3d_lmp.folders import AnalysisFolder
+from e3d_lmp.figures import plot_bond_scaling, plot_entropy_scaling, plot_error_scaling, save_figure
 from e3d_lmp.study.plan import Plan, Row
 from e3d_lmp.study.row import changed_inputs, read_row, row_folder
-from e3d_lmp.tables import Column, format_table, write_csv, write_json
+from e3d_lmp.tables import Column, format_table, write_csv, write_json_rows
+from e3d_lmp.web.report import write_series_report
 
 FORMAT = "e3d-scaling/1"
 
@@ -119,7 +121,7 @@ class StudyTable:
             "sets": {name: self.plan.sha256(name) for name in self.plan.sets},
             "details": list(self.done.values()),
         }
-        write_json(about, "rows", rows, paths[1])
+        write_json_rows(about, "rows", rows, paths[1])
         return paths
 
     def is_drawn(self) -> bool:
@@ -131,9 +133,6 @@ class StudyTable:
     def draw(self) -> list[Path]:
         """Write the figures of `e3d plot` and the pages of `e3d report`; those that cannot be drawn are left
         out."""
-        from e3d_lmp.figures import plot_bond_scaling, plot_entropy_scaling, plot_error_scaling, save_figure
-        from e3d_lmp.report import write_series_report
-
         paths = []
         drawings: list[tuple[str, Any]] = [("errors", lambda: plot_error_scaling(self._errors()))]
         for name in self.plan.sets:
@@ -166,8 +165,6 @@ class StudyTable:
 
     def _errors(self) -> dict[str, Any]:
         """Errors of energy and force of the molecules, of barriers and reaction energies of the reactions."""
-        from e3d_lmp.figures.scaling import ModelErrors
-
         both: dict[str, Any] = {}
         reactions = self.series("reactions") if "reactions" in self.plan.sets else {}
         for key, models in self.series("molecules").items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -13,7 +12,7 @@ from typing import Any
 import lightning
 import torch
 
-from e3d_lmp.atomic import atomic_path
+from e3d_lmp.files import write_json
 from e3d_lmp.training.paths import CHECKPOINT, TRAINED
 
 PROVENANCE_KEY = "e3d_lmp"
@@ -107,8 +106,7 @@ def write_if_finished(checkpoint: Path) -> bool:
 
 
 def _write_end(path: Path, steps: int, seconds: float) -> None:
-    with atomic_path(path) as partial:
-        partial.write_text(json.dumps({"steps": steps, "minutes": seconds / 60.0}) + "\n", encoding="utf-8")
+    write_json(path, {"steps": steps, "minutes": seconds / 60.0}, indent=None)
 
 
 class BudgetCheckpoints(lightning.Callback):

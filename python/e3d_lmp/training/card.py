@@ -79,7 +79,7 @@ def card(facts: dict[str, Any], template: str, package: str = "model.nequip.zip"
         "seed": str(training["seed"]),
         "start": f", from the weights of the model with the sha256 `{start}`" if start else "",
         "energy": f"{total['energy_mae']:.1f}",
-        "forces": f"{total['forces_mae']:.0f}",
+        "forces": _number(total["forces_mae"]),
         "sha256": facts["model"]["sha256"],
     }
     return _filled(template, {word: values[word] for word in WORDS})
@@ -115,9 +115,14 @@ def _errors(subsets: dict[str, Any]) -> str:
     for name, row in subsets.items():
         rows.append(
             f"| {name} | {row['frames']} | {row['energy_mae']:.1f} | {row['energy_rmse']:.1f} "
-            f"| {row['forces_mae']:.0f} | {row['forces_rmse']:.0f} |"
+            f"| {_number(row['forces_mae'])} | {_number(row['forces_rmse'])} |"
         )
     return "\n".join(rows)
+
+
+def _number(value: float | None) -> str:
+    """A whole number, or a dash where no held-out frame has forces."""
+    return "–" if value is None else f"{value:.0f}"
 
 
 def _bonds(bonds: dict[str, Any]) -> str:

@@ -5,13 +5,12 @@ Each file is written whole, and what is there is kept, so that an interrupted en
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from e3d_lmp.atomic import atomic_path
+from e3d_lmp.files import read_json, write_json, write_text
 from e3d_lmp.training.run_config import PreparedData
 
 
@@ -46,7 +45,7 @@ def package_and_export(run: Path, data: PreparedData, name: str) -> ModelFiles:
     E3DError
         The gate refuses the model.
     """
-    from e3d_lmp.export import export_model
+    from e3d_lmp.model.export import export_model
     from e3d_lmp.training.ship import package
 
     files = model_files(run, name)
@@ -69,20 +68,18 @@ def evaluate_and_describe(run: Path, data: PreparedData, files: ModelFiles, temp
 
     evaluation = _evaluation(run / "test.json", data, files.package)
     write_facts(run, data, files.package, evaluation, files.facts)
-    filled = card(json.loads(files.facts.read_text(encoding="utf-8")), template, files.package.name)
-    with atomic_path(files.card) as partial:
-        partial.write_text(filled, encoding="utf-8")
+    filled = card(read_json(files.facts), template, files.package.name)
+    write_text(files.card, filled)
     return evaluation
 
 
 def _evaluation(path: Path, data: PreparedData, package: Path) -> dict[str, Any]:
     """What is in the file, if it is of the sets that there are now."""
-    from e3d_lmp.export import load_model
-    from e3d_lmp.training.evaluate import evaluate, evaluated_sets
+    from e3d_lmp.model.export import load_model
+    from e3d_lmp.training.held_out_errors import evaluate, evaluated_sets
 
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = read_json(path) if path.exists() else {}
     if known.get("of") != evaluated_sets(data.folder):
         known = evaluate(load_model(package), data.folder)
-        with atomic_path(path) as partial:
-            partial.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        write_json(path, known)
     return known

@@ -73,7 +73,7 @@ def asymmetries(output: AtomicDataDict.Type, edge_scales: torch.Tensor) -> torch
     Parameters
     ----------
     edge_scales : (ntypes,1)
-        Factor from the model's edge energies to eps, by the type of the centre (`e3d_lmp.decomposition`).
+        Factor from the model's edge energies to eps, by the type of the centre (`decomposition`).
     """
     index = output[AtomicDataDict.EDGE_INDEX_KEY]
     types = output[AtomicDataDict.ATOM_TYPE_KEY].reshape(-1)
@@ -130,7 +130,7 @@ class HeatFluxModule(EMALightningModule):
         super().__init__(**kwargs)
         from ase.data import atomic_masses, atomic_numbers
 
-        from e3d_lmp.decomposition import decompose
+        from e3d_lmp.model.decomposition import decompose
 
         if min(heat_flux, asymmetry) < 0.0 or temperature <= 0.0:
             raise E3DError(

@@ -2,7 +2,7 @@
 
     python -m e3d_lmp.training.launch -cp CONFIG_DIR -cn CONFIG_NAME [overrides] [++ckpt_path=FILE]
 
-On a CPU they are those of `e3d_lmp.edge_layers`, elsewhere the contraction with the centre as a graph. Both
+On a CPU they are those of `e3d_lmp.model.layers`, elsewhere the contraction with the centre as a graph. Both
 give the same numbers as nequip-allegro's layers, to which the checkpoint belongs: it can be opened without
 this package. Use nequip's own `nequip-train` to train without them.
 """
@@ -22,9 +22,9 @@ import yaml
 from nequip.scripts.train import main as nequip_train
 from nequip.train import NequIPLightningModule
 
-from e3d_lmp.contraction import contract_centres
-from e3d_lmp.edge_layers import use_edge_operators
-from e3d_lmp.export import load_model
+from e3d_lmp.model.contraction import contract_centres
+from e3d_lmp.model.export import load_model
+from e3d_lmp.model.layers import use_edge_operators
 from e3d_lmp.training.budget import write_if_finished
 from e3d_lmp.training.run import PARENT
 from e3d_lmp.training.start import weights_of

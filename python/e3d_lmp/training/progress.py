@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import lightning
 
-from e3d_lmp.atomic import atomic_path
+from e3d_lmp.files import write_json
 from e3d_lmp.training.budget import schedule_of
 
 EVERY = 2.0
@@ -81,6 +80,5 @@ class ProgressFile(lightning.Callback):
                 if name.startswith("val")
             },
         }
-        with atomic_path(self.path) as partial:
-            partial.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+        write_json(self.path, state)
         self._clock, self._loss, self._batches = time.monotonic(), 0.0, 0

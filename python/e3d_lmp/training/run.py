@@ -6,7 +6,6 @@ how far it is, and passes on what stops it.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -16,9 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from e3d_lmp.atomic import make_folder
 from e3d_lmp.errors import E3DError
-from e3d_lmp.training.folder_lock import locked
+from e3d_lmp.files import locked, make_folder, read_json
 from e3d_lmp.training.paths import CHECKPOINT, TRAINED
 from e3d_lmp.training.run_config import changes_of, write_config
 
@@ -116,7 +114,7 @@ def _forget_first_attempt(config: dict[str, Any], folder: Path, label: str) -> N
 def read_progress(folder: Path) -> dict[str, Any]:
     """What the training in a folder last said of itself; {} if nothing yet."""
     try:
-        return json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+        return read_json(folder / PROGRESS)
     except (OSError, ValueError):
         return {}
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
-from e3d_lmp.atomic import atomic_path
 from e3d_lmp.errors import E3DError
-from e3d_lmp.file_hash import sha256_of
+from e3d_lmp.files import atomic_path, sha256_of
+from e3d_lmp.training.missing_forces import ignore_missing_forces, without_idle_terms
 from e3d_lmp.training.model import resolve_model
 from e3d_lmp.training.paths import with_names
 
@@ -51,6 +51,13 @@ class PreparedData:
     def frames(self) -> int:
         """Frames of the training set."""
         return int(self.manifest["sets"]["train"]["frames"])
+
+    @property
+    def lacks_forces(self) -> bool:
+        """Whether frames that are trained on or validated with have no forces."""
+        sets = self.manifest["sets"]
+        # older manifests do not say: all frames had forces
+        return any(sets[part].get("frames_without_forces", 0) for part in ("train", "val"))
 
     @property
     def elements(self) -> list[str]:
@@ -183,6 +190,9 @@ def compose(config: str, data: PreparedData, run: Path, options: Options) -> dic
     _choose_frames(resolved, data, frames, contacts)
     _choose_device(resolved, options)
     _choose_start(resolved)
+    without_idle_terms(resolved["training_module"])
+    if data.lacks_forces:
+        ignore_missing_forces(resolved["training_module"])
     resolved["training_module"]["model"] = resolve_model(resolved["training_module"]["model"])
     resolved["data_sha256"] = data.sha256
     return resolved

@@ -6,7 +6,6 @@ Paths of the run and of its data become relative. The package keeps one training
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -16,11 +15,10 @@ from typing import Any
 import torch
 import yaml
 
-from e3d_lmp.atomic import atomic_path
-from e3d_lmp.data.recipe import with_short_names
-from e3d_lmp.file_hash import sha256_of
+from e3d_lmp.files import read_json, sha256_of, write_json
+from e3d_lmp.model.provenance import training_provenance
+from e3d_lmp.training.data.recipe import with_short_names
 from e3d_lmp.training.paths import CHECKPOINT, TRAINED, with_names
-from e3d_lmp.training.provenance import training_provenance
 from e3d_lmp.training.run_config import PreparedData
 
 FORMAT = "e3d-model-facts/1"
@@ -46,14 +44,13 @@ def package(run: Path, data: PreparedData, out: Path) -> None:
 def write_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[str, Any], out: Path) -> None:
     """Write what the model card tells: the file, its training, its sets, its errors."""
     facts = model_facts(run, data, packaged, evaluation)
-    with atomic_path(out) as partial:
-        partial.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    write_json(out, facts)
 
 
 def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[str, Any]) -> dict[str, Any]:
     """The facts of a model: file, training, sets, errors on held-out molecules."""
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    trained = json.loads((run / TRAINED).read_text(encoding="utf-8"))
+    trained = read_json(run / TRAINED)
     manifest = data.manifest
     sets = {
         part: {key: value for key, value in about.items() if key != "entries"}
@@ -61,7 +58,7 @@ def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
     }
     for path in sorted(data.folder.glob("contacts_*.json")):
         if config.get("contacts") or path.stem != "contacts_train":
-            sets[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+            sets[path.stem] = read_json(path)
     sets["train"]["used"] = config.get("frames") or data.frames
     return {
         "format": FORMAT,
@@ -96,10 +93,10 @@ def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
 def epochs(run: Path, data: PreparedData) -> float:
     """How often a finished run has seen each of its frames, contacts among them."""
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    trained = json.loads((run / TRAINED).read_text(encoding="utf-8"))
+    trained = read_json(run / TRAINED)
     frames = config.get("frames") or data.frames
     if config.get("contacts"):
-        frames += json.loads((data.folder / "contacts_train.json").read_text(encoding="utf-8"))["frames"]
+        frames += read_json(data.folder / "contacts_train.json")["frames"]
     return trained["steps"] * _batch(config) / frames
 
 

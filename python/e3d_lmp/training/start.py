@@ -12,7 +12,7 @@ def weights_of(start: torch.nn.Module, like: torch.nn.Module, name: str) -> dict
 
     Parameters
     ----------
-    start : of `e3d_lmp.export.load_model`
+    start : of `e3d_lmp.model.export.load_model`
     like : the model that is to have them
     name : of the first one, for messages
 

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string FOLDER = "test_whole_file";
+const std::string FOLDER = "test_whole_file.folder";    // beside the program of that name
 const std::string PATH = FOLDER + "/map.txt";
 const std::string TEMPORARY = FOLDER + "/.map.txt." + std::to_string(getpid());
 

@@ -1,0 +1,24 @@
+"""Numbers from edges and pairs: maps, entropies, bond energies, reactions, errors, conductivities.
+
+====================  ======================================================================================
+`analyse`             a whole source: frames in, tables and errors out
+`edge_analysis`       the same as a reducer, for edges from anywhere
+`reducers`            what it is made of
+`maps`                D-A maps, with H_2D, and their files
+`map_analysis`        tables from map files
+`entropy`             estimators of entropies
+`sampling`            intervals, corrections and changes of H_2D
+`comparison`          how much two maps differ
+`pair_table`          tables of pair labels
+`bonds`               bond orders, bond types, their energies, Delta_BDE, reference energies
+`reactions`           barriers, and entropies by state
+`reaction_paths`      bonds along a reaction
+`events`              bonds that form and break in a run
+`species`             molecules of a run by formula
+`growing_file`        text files that a run appends to
+`accuracy`            errors of energies and forces
+`analysis_tables`     all tables of an analysis, as text and as files
+`folders`             folders of results, and series of them
+`heat`                thermal conductivity
+====================  ======================================================================================
+"""

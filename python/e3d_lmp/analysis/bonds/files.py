@@ -1,0 +1,196 @@
+"""Files of bond energies by type: ``bonds.csv``, and ``bonds.json`` (``e3d-bond-types/1``) to go on with.
+
+The JSON file holds the whole sample: of each type the count, the mean, the sum of squares and the histogram
+of D, beside the reference energy and the quantiles. So files of parts add up to that of the whole, and
+ridgelines can be drawn from it. Energies are in eV; ``error`` holds the fields of
+`e3d_lmp.analysis.bonds.energies.BondEnergyError`; what is not known is null.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e3d_lmp.analysis.bonds.energies import (
+    QUANTILES,
+    RESOLUTION,
+    BondEnergies,
+    BondEnergyError,
+    bond_energy_error,
+    from_histograms,
+    type_rows,
+)
+from e3d_lmp.analysis.bonds.references import ReferenceEnergy
+from e3d_lmp.analysis.edge_analysis import EnergySums
+from e3d_lmp.errors import E3DError
+from e3d_lmp.files import atomic_path, read_json, write_text
+from e3d_lmp.tables import Column
+
+FORMAT = "e3d-bond-types/1"
+
+
+@dataclass(frozen=True)
+class BondEnergyFile:
+    """What a file of bond energies holds.
+
+    Attributes
+    ----------
+    energies     D by type
+    references   reference energy of each type that has one
+    provenance   where the numbers come from, one line of text per key
+    error        Delta_BDE and sigma_BDE
+    sums         sums of energies; None where the file has none
+    """
+
+    energies: BondEnergies
+    references: dict[str, ReferenceEnergy]
+    provenance: dict[str, str]
+    error: BondEnergyError
+    sums: EnergySums | None = None
+
+
+def bond_columns() -> tuple[Column, ...]:
+    """Columns of the table of bond types."""
+    return (
+        Column("type", "bond type"),
+        Column("count", "count"),
+        Column("mean_D_eV", "mean D", "eV", ".4f"),
+        Column("std_D_eV", "std D", "eV", ".4f"),
+        *(Column(f"q{share * 100:02.0f}_D_eV", f"{share:.0%}", "eV", ".3f") for share in QUANTILES),
+        Column("reference_eV", "reference", "eV", ".3f"),
+        Column("error_eV", "error", "eV", ".3f"),
+    )
+
+
+def bond_table(energies: BondEnergies, references: Mapping[str, ReferenceEnergy]) -> list[dict[str, Any]]:
+    """One row per type, with the columns of `bond_columns`."""
+    names = [column.name for column in bond_columns()]
+    return [
+        dict(
+            zip(
+                names,
+                (row.type, row.count, row.mean_D, row.std_D, *row.quantiles, row.reference, row.error),
+                strict=True,
+            )
+        )
+        for row in type_rows(energies, references)
+    ]
+
+
+def write_bond_energies(
+    energies: BondEnergies,
+    references: Mapping[str, ReferenceEnergy],
+    provenance: Mapping[str, str],
+    path: str | os.PathLike,
+    sums: EnergySums | None = None,
+) -> None:
+    """Write bond energies by type, whole or not at all: as a table where `path` ends in .csv, else the
+    whole sample as JSON.
+    """
+    rows = bond_table(energies, references)
+    if Path(path).suffix == ".csv":
+        with atomic_path(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([column.name for column in bond_columns()])
+            writer.writerows(["" if _is_nan(x) else x for x in row.values()] for row in rows)
+        return
+    about = {
+        "format": FORMAT,
+        "resolution_eV": RESOLUTION,
+        "provenance": dict(provenance),
+        "error": asdict(bond_energy_error(energies, references)),
+        "sums": None if sums is None else asdict(sums),
+    }
+    lines = []
+    for k, row in enumerate(rows):
+        bins, weights = energies.bins(k)
+        reference = references.get(row["type"])
+        more = {
+            "squares_eV2": float(energies.squares[k]),
+            "reference": None if reference is None else asdict(reference),
+            "bins": bins.tolist(),
+            "weights": weights.tolist(),
+        }
+        lines.append(json.dumps(_plain(row | more)))
+    # One type per line: the histograms are long.
+    head = json.dumps(_plain(about), indent=2)[:-2]
+    text = head + ',\n  "types": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}\n"
+    write_text(path, text)
+
+
+def read_bond_energies(path: str | os.PathLike) -> BondEnergyFile:
+    """The bond energies in an ``e3d-bond-types/1`` file.
+
+    Raises
+    ------
+    E3DError
+        If the file is missing, of another format or version, or does not add up.
+    """
+    expected = f"expected the bonds.json of 'e3d analyze' ({FORMAT})"
+    try:
+        whole = read_json(path)
+    except (OSError, ValueError) as problem:
+        raise E3DError(f"{path}: {problem}; {expected}") from None
+    found = whole.get("format") if isinstance(whole, dict) else None
+    if found != FORMAT:
+        raise E3DError(f"{path}: {expected}, got the format '{found}'")
+    try:
+        if whole["resolution_eV"] != RESOLUTION:
+            raise ValueError(f"bins of {whole['resolution_eV']} eV instead of {RESOLUTION}")
+        rows = whole["types"]
+        energies = from_histograms(
+            [row["type"] for row in rows],
+            np.array([row["count"] for row in rows], dtype=np.int64),
+            np.array([row["mean_D_eV"] or 0.0 for row in rows], dtype=np.float64),
+            np.array([row["squares_eV2"] for row in rows], dtype=np.float64),
+            [(row["bins"], row["weights"]) for row in rows],
+        )
+        references = {
+            row["type"]: ReferenceEnergy(**_with_nan(row["reference"])) for row in rows if row["reference"]
+        }
+        error = BondEnergyError(**_with_nan(whole["error"]))
+        sums = None if whole["sums"] is None else EnergySums(**whole["sums"])
+        return BondEnergyFile(energies, references, whole["provenance"], error, sums)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise E3DError(f"{path}: damaged ({problem!r}); {expected}") from None
+
+
+def describe_error(error: BondEnergyError) -> str:
+    """Delta_BDE and sigma_BDE in some lines of text."""
+    left = ", ".join(f"{name} ({count})" for name, count in error.left_out.items())
+    missing = [f"without a reference, left out: {left}"] if left else []
+    if not error.types:
+        return "\n".join(["no bond type has a reference energy", *missing])
+    pooled, within = error.sigma_pooled, error.sigma_within
+    return "\n".join(
+        [
+            f"Delta_BDE over {error.types} types: {error.mean_over_types:.3f} eV; pooled over {error.bonds} "
+            f"bonds: {error.pooled_signed:+.3f} eV signed, {error.pooled_absolute:.3f} eV absolute",
+            f"sigma_BDE, 1 sigma: {pooled:.3f} eV pooled, {within:.3f} eV within types; "
+            f"3 sigma as in the paper's figure: {3 * pooled:.3f} and {3 * within:.3f} eV",
+            *missing,
+        ]
+    )
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _plain(value: Any) -> Any:
+    """The same with None for nan, which JSON has not."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return None if _is_nan(value) else value
+
+
+def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: math.nan if value is None else value for key, value in row.items()}

@@ -1,0 +1,432 @@
+"""D-A maps: histograms and moments of D and A per pair label, and the text file ``e3d-map/1``.
+
+The file format
+---------------
+Lines of words; everything from ``#`` on is a comment; blank lines count nothing. In this order::
+
+    e3d-map/1
+    bin 0.1                          width w of the bins in D and A
+    cutoff covalent                  bond cutoff, the rest of the line
+    samples 21                       time steps that were added
+    steps 0 10000                    first and last of them; left out when samples is 0; after a subtraction
+                                     those of the map that was subtracted from
+    provenance types C H N O         any number of lines: a key and the rest of the line; the key energy_unit
+                                     (eV or kcal/mol) is the unit of all energies here, eV where it is absent
+    label C-H 4200 SD SDD SA SAA SaA 37
+    -48 3 12                         37 lines: bin of D, bin of A, weight
+    ...
+    label C-C ...
+    end
+
+``label`` has the pair label, the number of pairs, the sums of D, D^2, A, A^2, |A| (eV or eV^2) and the
+number of its bins. A bin is floor(D / w), floor(A / w) in double precision, D = e12 + e21, A = e12 - e21;
+its line stands for [k w, (k + 1) w). A pair of unlike elements weighs 1. A pair of like elements, which
+have no order, weighs 1/2 at +A and 1/2 at -A, and its sum of A is 0; weights are printed as whole numbers
+or with .5. The weights of a label add up to its number of pairs. Bins are in ascending order, first by D,
+then by A; labels in any order, each once. Real numbers have as many digits as it takes to read back the
+same double. The line ``end`` tells a whole file from one that was cut off.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from e3d_lmp.analysis.entropy import bits, shannon_nats
+from e3d_lmp.edges.pairs import is_like
+from e3d_lmp.errors import E3DError
+from e3d_lmp.files import atomic_path
+
+FORMAT = "e3d-map/1"
+DEFAULT_BIN = 0.1
+"""Width of the bins in D and A, eV."""
+
+BIN_LIMIT = 2**31
+"""Bins are numbered from -2^31 to 2^31 - 1."""
+
+_SHIFT = np.int64(32)
+_LOW = np.int64(0xFFFFFFFF)
+
+
+def bin_codes(d: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """(K,) int64, one number per bin (d, a), ascending first by d, then by a."""
+    return (np.asarray(d, dtype=np.int64) << _SHIFT) + (np.asarray(a, dtype=np.int64) + BIN_LIMIT)
+
+
+def split_codes(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The bins (d, a), (K,) int64 each, of `bin_codes`."""
+    return codes >> _SHIFT, (codes & _LOW) - BIN_LIMIT
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """Histogram and moments of one pair label.
+
+    Attributes
+    ----------
+    count     number of pairs
+    sum_D, sum_D2, sum_A, sum_A2, sum_absA
+              sums over pairs, eV and eV^2; sum_A is 0 for like elements
+    codes     (K,) int64, non-empty bins as `bin_codes` numbers them, ascending
+    halves    (K,) int64, weight of each bin in halves of a pair, so that counts stay whole numbers
+    """
+
+    count: int = 0
+    sum_D: float = 0.0
+    sum_D2: float = 0.0
+    sum_A: float = 0.0
+    sum_A2: float = 0.0
+    sum_absA: float = 0.0
+    codes: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    halves: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @property
+    def bins(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Bin of D (K,) int64, bin of A (K,) int64 and weight (K,) float64 in pairs."""
+        return (*split_codes(self.codes), self.halves / 2.0)
+
+    @property
+    def mean_D(self) -> float:
+        """Mean of D, eV; 0 for an empty label."""
+        return self.sum_D / self.count if self.count else 0.0
+
+    @property
+    def std_D(self) -> float:
+        """Population standard deviation of D, eV; 0 for an empty label."""
+        return _std(self.count, self.sum_D, self.sum_D2)
+
+    @property
+    def mean_A(self) -> float:
+        """Mean of A, eV; 0 for like elements and for an empty label."""
+        return self.sum_A / self.count if self.count else 0.0
+
+    @property
+    def std_A(self) -> float:
+        """Population standard deviation of A, eV; 0 for an empty label."""
+        return _std(self.count, self.sum_A, self.sum_A2)
+
+    @property
+    def mean_absA(self) -> float:
+        """Mean of |A|, eV; 0 for an empty label."""
+        return self.sum_absA / self.count if self.count else 0.0
+
+    @property
+    def entropy_nats(self) -> float:
+        """H_2D = -sum p ln p over the bins, nats."""
+        return shannon_nats(self.halves)
+
+    @property
+    def entropy_bits(self) -> float:
+        """H_2D in bits."""
+        return bits(self.entropy_nats)
+
+    def merge(self, *others: LabelMap) -> LabelMap:
+        """The map of all samples together; counts and bins add exactly."""
+        parts = (self, *others)
+        codes, halves = _add_bins(parts)
+        return LabelMap(
+            sum(one.count for one in parts),
+            math.fsum(one.sum_D for one in parts),
+            math.fsum(one.sum_D2 for one in parts),
+            math.fsum(one.sum_A for one in parts),
+            math.fsum(one.sum_A2 for one in parts),
+            math.fsum(one.sum_absA for one in parts),
+            codes,
+            halves,
+        )
+
+    def subtract(self, part: LabelMap, where: str) -> LabelMap:
+        """The map of the samples that are not in `part`; counts and bins are exact, sums to rounding.
+
+        Raises
+        ------
+        E3DError
+            If a bin, or the number of pairs, of `part` holds more than this map; `where` is in the message.
+        """
+        codes, halves = _add_bins([self, replace(part, halves=-part.halves)])
+        if np.any(halves < 0):
+            k_d, k_a = (int(k[halves < 0][0]) for k in split_codes(codes))
+            raise E3DError(
+                f"{where}: bin {k_d} {k_a} of the map to subtract holds more pairs than the same bin of the "
+                "other; only a part that was added before can be subtracted"
+            )
+        if part.count == self.count:
+            return LabelMap()
+        return LabelMap(
+            self.count - part.count,
+            self.sum_D - part.sum_D,
+            self.sum_D2 - part.sum_D2,
+            self.sum_A - part.sum_A,
+            self.sum_A2 - part.sum_A2,
+            self.sum_absA - part.sum_absA,
+            codes[halves > 0],
+            halves[halves > 0],
+        )
+
+
+def label_map(D: np.ndarray, A: np.ndarray, width: float, like: bool, where: str) -> LabelMap:
+    """Map of the pairs of one label.
+
+    Parameters
+    ----------
+    D, A
+        (P,) float64, eV.
+    width
+        Width of the bins, eV.
+    like
+        Whether the pair is of two like elements, which enter with half weight at +A and at -A.
+    where
+        What an error message calls these pairs.
+
+    Raises
+    ------
+    E3DError
+        If an energy is not finite, or beyond 2^31 bins.
+    """
+    if D.size == 0:
+        return LabelMap()
+    k_d, k_a = np.floor(D / width), np.floor(A / width)
+    size = np.maximum(np.abs(k_d).max(), np.abs(k_a).max())
+    if not size < BIN_LIMIT - 1:  # so that nan is caught too
+        raise E3DError(
+            f"{where}: an energy that is not finite, or too large for bins of {width} eV; "
+            "has the simulation blown up, or is the dump damaged?"
+        )
+    if like:
+        k_d, k_a = np.concatenate([k_d, k_d]), np.concatenate([k_a, np.floor(-A / width)])
+    k_d, k_a = k_d.astype(np.int64), k_a.astype(np.int64)
+    codes, halves = np.unique(bin_codes(k_d, k_a), return_counts=True)
+    return LabelMap(
+        count=D.size,
+        sum_D=float(D.sum()),
+        sum_D2=float(D @ D),
+        sum_A=0.0 if like else float(A.sum()),
+        sum_A2=float(A @ A),
+        sum_absA=float(np.abs(A).sum()),
+        codes=codes,
+        halves=halves * (1 if like else 2),
+    )
+
+
+def _std(count: int, total: float, total_of_squares: float) -> float:
+    if count == 0:
+        return 0.0
+    mean = total / count
+    return math.sqrt(max(0.0, total_of_squares / count - mean * mean))
+
+
+def _add_bins(parts: Sequence[LabelMap]) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending different codes of several sparse histograms, and the sum of the weights of each."""
+    codes = np.concatenate([one.codes for one in parts])
+    halves = np.concatenate([one.halves for one in parts])
+    if codes.size == 0:
+        return codes, halves
+    order = np.argsort(codes, kind="stable")
+    codes = codes[order]
+    start = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
+    return codes[start], np.add.reduceat(halves[order], start)
+
+
+@dataclass(frozen=True)
+class EnergyMap:
+    """D-A maps of all pair labels of a sample.
+
+    Attributes
+    ----------
+    width        width of the bins in D and A, eV
+    cutoff       bond cutoff, in the words of `e3d_lmp.edges.cutoffs`
+    samples      number of time steps (or structures) added
+    steps        first and last time step, None without samples
+    labels       map of each label that was looked for, empty ones included
+    provenance   where the numbers come from, one line of text per key
+    """
+
+    width: float
+    cutoff: str
+    samples: int = 0
+    steps: tuple[int, int] | None = None
+    labels: dict[str, LabelMap] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    def by_count(self) -> list[str]:
+        """Labels that occur, the commonest first."""
+        found = [name for name, one in self.labels.items() if one.count]
+        return sorted(found, key=lambda name: (-self.labels[name].count, name))
+
+    @property
+    def unit(self) -> str:
+        """Unit of D, A and the bins: what the provenance says as ``energy_unit``, else ``eV``."""
+        return self.provenance.get("energy_unit", "eV")
+
+    def check_comparable(self, other: EnergyMap, verb: str) -> None:
+        """Raise `E3DError`, the maps cannot be `verb`, unless bins, unit and bond cutoff are the same."""
+        if (self.width, self.unit) != (other.width, other.unit):
+            mine, theirs = (f"{one.width!r} {one.unit}" for one in (self, other))
+            raise E3DError(
+                f"maps with bins of {mine} and {theirs} cannot be {verb}; make one of them again with the "
+                "other's 'bin' and units"
+            )
+        if self.cutoff != other.cutoff:
+            raise E3DError(
+                f"maps with the bond cutoffs '{self.cutoff}' and '{other.cutoff}' cannot be {verb}; make one "
+                "of them again with the other's 'cutoff'"
+            )
+
+    def merge(self, other: EnergyMap) -> EnergyMap:
+        """The map of both samples together; provenance that differs is joined by `` | ``.
+
+        Raises
+        ------
+        E3DError
+            If bin widths, units or bond cutoffs differ.
+        """
+        self.check_comparable(other, "added")
+        ends = [end for steps in (self.steps, other.steps) if steps for end in steps]
+        labels = dict(self.labels)
+        for name, one in other.labels.items():
+            labels[name] = labels[name].merge(one) if name in labels else one
+        provenance = dict(self.provenance)
+        for key, text in other.provenance.items():
+            parts = provenance[key].split(" | ") if key in provenance else []
+            provenance[key] = " | ".join(dict.fromkeys([*parts, *text.split(" | ")]))
+        return replace(
+            self,
+            samples=self.samples + other.samples,
+            steps=(min(ends), max(ends)) if ends else None,
+            labels=labels,
+            provenance=provenance,
+        )
+
+    def subtract(self, part: EnergyMap) -> EnergyMap:
+        """The map of the samples that are not in `part`, a map that was added before.
+
+        Counts, bins and entropies are exact; means and standard deviations to rounding. Provenance stays, and
+        so do first and last step, because a map does not say which steps lie between them.
+
+        Raises
+        ------
+        E3DError
+            If bin widths, units or bond cutoffs differ, or `part` holds samples or pairs that this map lacks.
+        """
+        self.check_comparable(part, "subtracted")
+        samples = self.samples - part.samples
+        if samples < 0:
+            raise E3DError(
+                f"a map of {part.samples} samples cannot be subtracted from one of {self.samples}; only a "
+                "part that was added before can be subtracted"
+            )
+        labels = dict(self.labels)
+        for name, one in part.labels.items():
+            labels[name] = labels.get(name, LabelMap()).subtract(one, f"pair {name}")
+        left = [name for name, one in labels.items() if one.count]
+        if samples == 0 and left:
+            raise E3DError(
+                f"subtracting all {part.samples} samples leaves pairs of {', '.join(left)}; only a part that "
+                "was added before can be subtracted"
+            )
+        return replace(self, samples=samples, steps=self.steps if samples else None, labels=labels)
+
+
+def write_map(result: EnergyMap, path: str | os.PathLike) -> None:
+    """Write the ``e3d-map/1`` file of a map, whole or not at all."""
+    with atomic_path(path) as partial, open(partial, "w", encoding="utf-8") as out:
+        out.writelines(line + "\n" for line in _lines(result))
+
+
+def _lines(result: EnergyMap) -> Iterator[str]:
+    yield FORMAT
+    yield f"bin {result.width!r}"
+    yield f"cutoff {_one_line(result.cutoff)}"
+    yield f"samples {result.samples}"
+    if result.steps is not None:
+        yield f"steps {result.steps[0]} {result.steps[1]}"
+    for key, text in result.provenance.items():
+        yield f"provenance {'_'.join(key.split())} {_one_line(text)}"
+    for name, one in result.labels.items():
+        sums = " ".join(repr(float(x)) for x in (one.sum_D, one.sum_D2, one.sum_A, one.sum_A2, one.sum_absA))
+        yield f"label {name} {one.count} {sums} {one.codes.size}"
+        d, a = split_codes(one.codes)
+        for k_d, k_a, n in zip(d.tolist(), a.tolist(), one.halves.tolist(), strict=True):
+            yield f"{k_d} {k_a} {n // 2}" + (".5" if n % 2 else "")
+    yield "end"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(str(text).replace("#", " ").split())
+
+
+def read_map(path: str | os.PathLike) -> EnergyMap:
+    """The map in an ``e3d-map/1`` file.
+
+    Raises
+    ------
+    E3DError
+        If the file is missing, of another format or version, cut off, or does not add up.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise E3DError(f"{path}: {error}; expected a map file ({FORMAT})") from None
+    numbered = ((number, line.split("#")[0].split()) for number, line in enumerate(text.splitlines(), 1))
+    rows = [(number, words) for number, words in numbered if words]
+    found = rows[0][1][0] if rows else "nothing"
+    if found != FORMAT:
+        raise E3DError(
+            f"{path}: expected a map of the format {FORMAT}, got '{found[:40]}'"
+            + ("; this version of e3d cannot read it" if found.startswith("e3d-map/") else "")
+        )
+    if rows[-1][1] != ["end"]:
+        raise E3DError(f"{path}: the map is cut off (its last line is not 'end'); make it again")
+    number = 0
+    header: dict[str, list[str]] = {}
+    provenance: dict[str, str] = {}
+    labels: dict[str, LabelMap] = {}
+    at = 1
+    try:
+        while at < len(rows) - 1:
+            number, words = rows[at]
+            at += 1
+            if words[0] == "label":
+                if words[1] in labels:
+                    raise ValueError("this label occurs twice")
+                size = int(words[8])
+                labels[words[1]] = _read_label(words, [row[1] for row in rows[at : at + size]])
+                at += size
+            elif words[0] == "provenance":
+                provenance[words[1]] = " ".join(words[2:])
+            elif words[0] in ("bin", "cutoff", "samples", "steps") and words[0] not in header:
+                header[words[0]] = words[1:]
+            else:
+                raise ValueError(f"'{words[0]}' is not expected here")
+        number = 1
+        width = float(header["bin"][0])
+        if not (math.isfinite(width) and width > 0.0):
+            raise ValueError(f"a bin width of {width}")
+        steps = (int(header["steps"][0]), int(header["steps"][1])) if "steps" in header else None
+        samples = int(header["samples"][0])
+        return EnergyMap(width, " ".join(header["cutoff"]), samples, steps, labels, provenance)
+    except (ValueError, IndexError, KeyError) as error:
+        what = f"no line {error}" if isinstance(error, KeyError) else str(error)
+        raise E3DError(f"{path}, line {number}: not a line of {FORMAT}: {what}") from None
+
+
+def _read_label(words: list[str], rows: list[list[str]]) -> LabelMap:
+    name, count = words[1], int(words[2])
+    is_like(name)  # raises ValueError unless the label is two elements
+    sum_D, sum_D2, sum_A, sum_A2, sum_absA = (float(word) for word in words[3:8])
+    table = np.array([[float(word) for word in row] for row in rows], dtype=np.float64).reshape(-1, 3)
+    if len(rows) != int(words[8]) or len(words) != 9:
+        raise ValueError("wrong number of words or bins")
+    bins = table[:, :2].astype(np.int64)
+    halves = (table[:, 2] * 2.0).astype(np.int64)
+    codes = bin_codes(bins[:, 0], bins[:, 1])
+    if not np.array_equal(bins, table[:, :2]) or not np.array_equal(halves, table[:, 2] * 2.0):
+        raise ValueError(f"{name}: bins must be whole numbers and weights multiples of 1/2")
+    if np.any(np.diff(codes) <= 0) or np.any(halves <= 0) or int(halves.sum()) != 2 * count:
+        raise ValueError(f"{name}: bins must ascend, and their weights be positive and add up to {count}")
+    return LabelMap(count, sum_D, sum_D2, sum_A, sum_A2, sum_absA, codes, halves)

@@ -1,0 +1,146 @@
+"""How many molecules of each formula a run has, from the species file of fix e3d/bonds.
+
+The file format
+---------------
+Text, appended to while the simulation runs::
+
+    e3d-species/1
+    columns step molecules species formulas...
+    0 15 2 C2H6O:12 H2O:3
+    ...
+
+Written with the keyword ``species F``, one row per sample: time step, number of molecules (single atoms
+included), number of different formulas, and each formula with its number of molecules, the commonest first.
+Formulas are in Hill order: C, then H, then the other elements by the alphabet; without C all by the alphabet.
+A last line without newline was cut off while it was written and does not count.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from e3d_lmp.analysis.growing_file import check_step, numbered_words, read_appended
+from e3d_lmp.errors import E3DError
+from e3d_lmp.tables import Column
+
+FORMAT = "e3d-species/1"
+COLUMNS = ("step", "molecules", "species", "formulas...")
+DEFAULT_SHOWN = 8
+"""Formulas in the table on the screen and in the picture."""
+
+
+@dataclass(frozen=True)
+class Species:
+    """Molecules by formula against time.
+
+    Attributes
+    ----------
+    step         (S,) int64, time step of each sample, never descending
+    molecules    (S,) int64, number of molecules
+    species      (S,) int64, number of different formulas
+    formulas     formula -> (S,) int64, number of its molecules; in the order in which they first occur
+    is_cut_off   whether a last line that was cut off is left out
+    """
+
+    step: np.ndarray
+    molecules: np.ndarray
+    species: np.ndarray
+    formulas: dict[str, np.ndarray]
+    is_cut_off: bool = False
+
+    def commonest(self, n: int | None = None) -> list[str]:
+        """The n formulas (all by default) with the most molecules at any one sample, the most first; of equal
+        ones that with the higher mean, then by name."""
+        order = sorted(self.formulas, key=lambda f: (-self.formulas[f].max(), -self.formulas[f].mean(), f))
+        return order[:n]
+
+
+def read_species(path: str | os.PathLike) -> Species:
+    """The molecules in a species file of fix e3d/bonds.
+
+    Raises
+    ------
+    E3DError
+        If the file is missing, of another format or version, or holds a line that is none of the format or
+        whose numbers do not add up; the message has the line's number.
+    """
+    lines, is_cut_off = read_appended(path, FORMAT, "fix e3d/bonds ... species")
+    rows: list[tuple[int, int, int]] = []
+    counts: list[dict[str, int]] = []
+    has_columns = False
+    number = 1
+    try:
+        for number, words in numbered_words(lines):  # noqa: B007, the message has it
+            if has_columns:
+                step, molecules, species = map(int, words[:3])
+                check_step(step, rows[-1][0] if rows else None)
+                found = _read_formulas(words[3:])
+                if sum(found.values()) != molecules or len(found) != species:
+                    raise ValueError(
+                        f"{molecules} molecules of {species} species, but its formulas are {len(found)} with "
+                        f"{sum(found.values())} molecules"
+                    )
+                rows.append((step, molecules, species))
+                counts.append(found)
+            elif tuple(words) == ("columns", *COLUMNS):
+                has_columns = True
+            else:
+                raise ValueError(f"expected 'columns {' '.join(COLUMNS)}'")
+        if not has_columns:
+            raise ValueError("the header ends without its line 'columns'")
+    except ValueError as error:
+        raise E3DError(f"{path}, line {number}: not a line of {FORMAT}: {error}") from None
+    table = np.array(rows, dtype=np.int64).reshape(-1, 3)
+    formulas: dict[str, np.ndarray] = {}
+    for k, found in enumerate(counts):
+        for formula, n in found.items():
+            formulas.setdefault(formula, np.zeros(len(counts), dtype=np.int64))[k] = n
+    return Species(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), formulas, is_cut_off)
+
+
+def _read_formulas(words: list[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for word in words:
+        formula, colon, count = word.partition(":")
+        if not (formula and colon) or formula in found or int(count) < 1:
+            raise ValueError(f"'{word}' is no formula with its number of molecules, or the second one of it")
+        found[formula] = int(count)
+    return found
+
+
+SUMMARY = (
+    Column("formula", "formula"),
+    Column("first", "first"),
+    Column("last", "last"),
+    Column("mean", "mean", "", ".2f"),
+    Column("most", "most"),
+    Column("first_step", "first seen"),
+    Column("last_step", "last seen"),
+)
+"""Columns of the table of ``e3d species``."""
+
+
+def species_table(species: Species, n: int | None = None) -> list[dict[str, Any]]:
+    """One row per formula, the commonest n first, with the columns of `SUMMARY`: molecules in the first and
+    the last sample, their mean and largest number, and the first and last step at which there was one."""
+    rows = []
+    for formula in species.commonest(n):
+        count = species.formulas[formula]
+        seen = species.step[count > 0]
+        ends = (int(count[0]), int(count[-1]), float(count.mean()), int(count.max()))
+        values = (formula, *ends, int(seen[0]), int(seen[-1]))
+        rows.append(dict(zip([column.name for column in SUMMARY], values, strict=True)))
+    return rows
+
+
+def species_series(species: Species) -> tuple[tuple[Column, ...], list[dict[str, Any]]]:
+    """Columns and rows of all numbers against time: step, molecules, species, and each formula."""
+    names = species.commonest()
+    arrays = [species.step, species.molecules, species.species, *(species.formulas[name] for name in names)]
+    columns = tuple(Column(name, name) for name in (*COLUMNS[:3], *names))
+    keys = [column.name for column in columns]
+    return columns, [dict(zip(keys, map(int, row), strict=True)) for row in zip(*arrays, strict=True)]

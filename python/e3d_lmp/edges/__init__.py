@@ -1,0 +1,17 @@
+"""Directed edges and pairs: where their energies come from, and how they are kept.
+
+==================  ========================================================================================
+`frames`            the edges, pairs and atoms of one time step
+`pairs`             edges to pairs with D and A, pair labels
+`cutoffs`           what a bond is
+`kernel`            the compiled part of reading and pairing
+`dumps`             readers of LAMMPS dumps
+`store`             edge stores, HDF5
+`sources`           either of them, by one interface
+`convert`           dumps to stores
+`structures`        readers of structures to evaluate
+`evaluate`          structures and a model to edges
+`field_units`       units of fields of public data
+`isolated_atoms`    energies of isolated atoms
+==================  ========================================================================================
+"""

@@ -1,0 +1,242 @@
+"""Where directed edges come from: dumps of one run, or an edge store; all frames, or one rank's share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e3d_lmp.edges.cutoffs import check_elements
+from e3d_lmp.edges.dumps.reader import DumpReader
+from e3d_lmp.edges.frames import BondFrame, EdgeFrame
+from e3d_lmp.edges.store.reader import EDGES, PARTIAL, StoreReader, is_store
+from e3d_lmp.edges.structures import ENDS, TRANSITION_STATE
+from e3d_lmp.errors import E3DError
+
+NOT_PASSED_ON = ("request", "e3d", "cutoff", "every")
+"""Provenance of a store that is not that of what is made from it."""
+
+
+class EdgeSource:
+    """Frames of one run, or of a set of structures, with what is known about them.
+
+    Parameters
+    ----------
+    paths
+        Dumps, or one edge store.
+    types
+        Element, or with `model` name, of each LAMMPS type; a store may know better.
+    model
+        Model file of the run, for cutoffs that differ for the two directions.
+    every
+        Take one frame out of so many.
+    share
+        (rank, ranks): take the part of this rank.
+    columns, allow_truncated, units
+        As those of `DumpReader`; for dumps only.
+
+    Attributes
+    ----------
+    reader : DumpReader or StoreReader
+    elements : tuple of str, chemical symbol of each type
+    model_cutoffs : (n, n) angstrom, or None
+    provenance : dict of str
+    is_set : whether the frames are different structures, not those of one run
+    holds_all_edges : whether all edges of the model are there; None where that is not known
+    has_reactions : whether the structures are reactants, transition states and products
+
+    Raises
+    ------
+    E3DError
+        As the readers do; several stores; elements missing; options of the other kind of source.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        types: Sequence[str] | None = None,
+        model: str | Path | None = None,
+        every: int = 1,
+        share: tuple[int, int] = (0, 1),
+        columns: Sequence[str] | None = None,
+        allow_truncated: bool = False,
+        units: str | None = None,
+    ):
+        self._share = share
+        self._numbers: range | None = None
+        self._done = 0
+        self.reader: DumpReader | StoreReader
+        self.is_set = self.has_reactions = False
+        self.holds_all_edges: bool | None = None
+        self._names: np.ndarray | None = None
+        if any(is_store(path) or _is_unfinished_store(path) for path in paths):
+            if len(paths) > 1:
+                raise E3DError(
+                    f"expected dumps or one edge store, got {len(paths)} files, edge stores among them"
+                )
+            if columns or units:
+                raise E3DError(f"{paths[0]} is an edge store: leave --columns and --units out")
+            self._open_store(Path(paths[0]), every)
+        else:
+            if not types:
+                raise E3DError("--types: name the element of each LAMMPS type in order, e.g. --types C H N O")
+            self.reader = DumpReader(paths, columns, every, allow_truncated, units=units, share=share)
+            self.provenance = {"dumps": " ".join(map(str, self.reader.files)), "every": str(every)}
+        self._set_types(tuple(types) if types else self._store_elements(), model)
+        self.provenance["energy_unit"] = "eV"
+
+    def __iter__(self) -> Iterator[tuple[int, EdgeFrame | BondFrame, str]]:
+        """Number of each frame in the source (counted from 0, after `every`), the frame, and its role."""
+        if isinstance(self.reader, DumpReader):
+            for frame in self.reader:
+                yield self.reader.number, frame, ""
+            return
+        assert self._numbers is not None
+        numbers = self._numbers
+        part = self.reader[numbers.start : numbers.stop]
+        for self._done, (number, frame) in enumerate(zip(numbers, part, strict=True), 1):
+            yield number, frame, self.role(number)
+
+    def role(self, number: int) -> str:
+        """``reactant``, ``transition_state``, ``product``, or nothing."""
+        if not self.has_reactions or self._names is None:
+            return ""
+        end = str(self._names[number]).rsplit("/", 1)[-1]
+        return end if end in ENDS else ""
+
+    def split(self, communicator: Any) -> None:
+        """Give each rank its own bytes of plain dumps; called by all of them together."""
+        if isinstance(self.reader, DumpReader):
+            self.reader.split(communicator)
+
+    def remarks(self, communicator: Any) -> list[str]:
+        """What the user must know about the frames that were left out by all ranks; called by all."""
+        if isinstance(self.reader, DumpReader):
+            self.reader.gather_counts(communicator)
+        return self.reader.remarks()
+
+    def first(self) -> EdgeFrame | BondFrame | None:
+        """The first frame of the whole source; None where no frame is complete."""
+        if isinstance(self.reader, StoreReader):
+            if not len(self.reader):
+                raise E3DError(f"{self.reader.path}: the edge store has no frame")
+            return self.reader[0]
+        reader = self.reader
+        again = DumpReader(reader.paths, reader.columns, 1, reader.allow_truncated, units=reader.units)
+        return next(iter(again), None)
+
+    @property
+    def counts_frames(self) -> bool:
+        """Whether `done` and `size` are frames, not bytes."""
+        return self._numbers is not None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the dumps, or frames of this share of a store."""
+        return self.reader.bytes_total if self._numbers is None else len(self._numbers)
+
+    @property
+    def done(self) -> int:
+        """How much of `size` was read."""
+        return min(self.reader.bytes_read, self.size) if self._numbers is None else self._done
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of the frames of this share of a store."""
+        assert self._numbers is not None
+        return self._numbers
+
+    def _open_store(self, path: Path, every: int) -> None:
+        store = StoreReader(path, every)
+        rank, ranks = self._share
+        n = len(store)
+        self.reader = store
+        self._numbers = range(n * rank // ranks, n * (rank + 1) // ranks)
+        kept = {key: text for key, text in store.provenance.items() if key not in NOT_PASSED_ON}
+        self.provenance = {**kept, "store": str(path), "every": str(every)}
+        self.is_set = store.has("name")
+        if self.is_set:
+            self._names = store.values("name")
+            self.has_reactions = bool(np.char.endswith(self._names, "/" + TRANSITION_STATE).any())
+            self.holds_all_edges = store.kind == EDGES and store.provenance.get("cutoff") == "model"
+
+    def _store_elements(self) -> tuple[str, ...]:
+        """Elements of the types as the store, or its atoms, say them."""
+        store = self.reader
+        assert isinstance(store, StoreReader)
+        if store.elements:
+            return store.elements
+        found: dict[int, str] = {}
+        if len(store):
+            atoms = store.atoms(0)
+            found = dict(zip(atoms.type.tolist(), atoms.element.tolist(), strict=True))
+        known = [found.get(k, "") for k in range(1, max(found, default=0) + 1)]
+        if not known or not all(known):
+            raise E3DError(f"{store.path}: it does not name the elements; add --types, e.g. --types C H N O")
+        return tuple(known)
+
+    def _set_types(self, words: tuple[str, ...], model: str | Path | None) -> None:
+        self.model_cutoffs: np.ndarray | None = None
+        if model:
+            self.elements, self.model_cutoffs = model_types(model, words)
+        else:
+            self.elements = check_elements(words)
+        store = self.reader
+        if isinstance(store, StoreReader) and store.elements and store.elements != self.elements:
+            raise E3DError(
+                f"{store.path}: the elements of its types are {' '.join(store.elements)}, not "
+                f"{' '.join(self.elements)}; leave --types out"
+            )
+
+
+def _is_unfinished_store(path: str | Path) -> bool:
+    """Whether the file is not there, but the store that is to become it is; its reader says what to do."""
+    return not Path(path).exists() and Path(f"{path}{PARTIAL}").is_file()
+
+
+def model_types(path: str | Path, words: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Elements and cutoffs of the LAMMPS types of a run, from its model file.
+
+    Parameters
+    ----------
+    words
+        One for each LAMMPS type: its name in the model, as in ``pair_coeff``, or its element.
+
+    Returns
+    -------
+    elements
+        Chemical symbol of each LAMMPS type.
+    cutoffs
+        (n, n) float64, angstrom, directed cutoffs by LAMMPS type, row: centre.
+
+    Raises
+    ------
+    E3DError
+        A word is neither, or an element is that of several types of the model whose cutoffs differ.
+    """
+    from e3d_lmp.model.contract import read_metadata
+
+    model = read_metadata(path)
+    n_types = len(model.type_names)
+    cutoffs = np.array(model.cutoffs).reshape(n_types, n_types)
+    kinds = model.type_names if set(words) <= set(model.type_names) else model.type_elements
+    fitting = [np.flatnonzero(np.array(kinds) == word) for word in words]
+    missing = [word for word, types in zip(words, fitting, strict=True) if types.size == 0]
+    if missing:
+        names = " ".join(dict.fromkeys((*model.type_elements, *model.type_names)))
+        raise E3DError(
+            f"{path}: the model has no type or element {', '.join(missing)}, it has {names}; check --types"
+        )
+    for first in fitting:
+        for second in fitting:
+            if np.ptp(cutoffs[np.ix_(first, second)]) > 0.0:
+                several = first if first.size > 1 else second
+                names = " ".join(model.type_names[k] for k in several)
+                raise E3DError(
+                    f"{path}: {model.type_elements[several[0]]} is the element of its types {names}, whose "
+                    f"cutoffs differ; name the types as in pair_coeff, --types {' '.join(model.type_names)}"
+                )
+    at = [types[0] for types in fitting]
+    return tuple(model.type_elements[k] for k in at), cutoffs[np.ix_(at, at)]

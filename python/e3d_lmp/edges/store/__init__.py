@@ -1,0 +1,8 @@
+"""Edge stores, ``e3d-edges/1`` in HDF5, defined in docs/edge_store.md.
+
+==============  ============================================================================================
+`reader`        frames of a store
+`writer`        writes one, frame by frame
+`superblock`    mends the mark of a file whose writer was killed
+==============  ============================================================================================
+"""

@@ -1,0 +1,1 @@
+"""Training data: public layouts, alignment of levels, screening, sets for nequip."""

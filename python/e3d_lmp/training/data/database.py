@@ -1,0 +1,90 @@
+"""LMDB files for `nequip-train`: frames with their atom types and neighbour lists, nothing left to
+compute."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e3d_lmp.files import atomic_path
+
+MAP_SIZE = 64 * 1024**3
+"""Largest size of a file in bytes while it is written."""
+
+
+def entry(
+    atomic_numbers: np.ndarray,
+    positions: np.ndarray,
+    energy: float,
+    forces: np.ndarray,
+    *,
+    elements: Sequence[str],
+    r_max: float,
+    cell: np.ndarray | None = None,
+    pbc: np.ndarray | None = None,
+    stress: np.ndarray | None = None,
+    with_cell: bool = False,
+    with_stress: bool = False,
+) -> dict[str, Any]:
+    """A frame as nequip's AtomicDataDict, in float64.
+
+    Parameters
+    ----------
+    atomic_numbers, positions, energy, forces : (N,), (N, 3) angstrom, eV, (N, 3) eV/angstrom
+    elements : symbols in the order of the model's types
+    r_max : of the neighbour list, angstrom
+    cell, pbc, stress : (3, 3) angstrom, (3,) bool, (3, 3) eV/angstrom^3 of a crystal
+    with_cell, with_stress : write these fields for a molecule too (a cell of zeros, a stress of nan), because
+        nequip puts only frames with the same fields into one batch
+    """
+    from ase.data import atomic_numbers as z_of
+    from nequip.data import compute_neighborlist_, from_dict
+
+    type_of = {z_of[element]: index for index, element in enumerate(elements)}
+    fields: dict[str, Any] = {
+        "pos": positions,
+        "atomic_numbers": atomic_numbers,
+        "atom_types": np.array([type_of[int(z)] for z in atomic_numbers]),
+        "total_energy": energy,
+        "forces": forces,
+    }
+    if with_cell:
+        fields["cell"] = np.zeros((3, 3)) if cell is None else cell
+        fields["pbc"] = np.zeros(3, dtype=bool) if cell is None else pbc
+    if with_stress:
+        fields["stress"] = (np.full((3, 3), np.nan) if stress is None else stress)[None]
+    data = compute_neighborlist_(from_dict(fields), r_max=r_max)
+    if not with_cell:
+        data.pop("edge_cell_shift", None)
+        data.pop("pbc", None)
+    return data
+
+
+def write_database(path: Path, entries: Iterable[dict[str, Any]]) -> None:
+    """Write the entries to an LMDB file, whole or not at all."""
+    from nequip.data.dataset import NequIPLMDBDataset
+    from nequip.utils.global_state import set_global_state
+
+    set_global_state()  # nequip keeps data in its default type, float64 from here on
+    with atomic_path(path) as partial:
+        lock = Path(f"{partial}-lock")
+        for leftover in (partial, lock):
+            leftover.unlink(missing_ok=True)
+        try:
+            NequIPLMDBDataset.save_from_iterator(str(partial), entries, map_size=MAP_SIZE)
+            os.truncate(partial, _used_bytes(partial))
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _used_bytes(path: Path) -> int:
+    """Length of an LMDB file up to its last page; a file just written is as long as its map, full of holes
+    that most ways of copying fill."""
+    import lmdb
+
+    with lmdb.open(str(path), subdir=False, readonly=True, lock=False) as database:
+        return (database.info()["last_pgno"] + 1) * database.stat()["psize"]
