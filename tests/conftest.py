@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pytest
 
 # One thread each: tests run LAMMPS on several ranks, and small models gain nothing from more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).parent))
 
 # torch's own trace would fill every failure report.
 logging.getLogger("torch.__trace").propagate = False
@@ -32,7 +30,7 @@ def _code_hash() -> str:
     digest = hashlib.sha256(torch.__version__.encode())
     package = Path(e3d_lmp.__file__).parent
     sources = sorted((package / "model").glob("*.py"))
-    sources += [Path(__file__).with_name(f"{name}.py") for name in ("analytic_models", "random_models")]
+    sources += [Path(__file__).parent / f"support/{name}.py" for name in ("analytic_models", "random_models")]
     for source in sources:
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]

@@ -21,7 +21,7 @@ from e3d_lmp import cli
 PACKAGE = Path(__file__).resolve().parents[1] / "python/e3d_lmp"
 
 ROOMS = (
-    ("errors", "units", "version", "plugin", "files", "mpi", "tables"),  # the ground
+    ("errors", "units", "version", "plugin", "files", "mpi", "tables", "templates"),  # the ground
     ("model",),
     ("edges",),
     ("analysis",),

@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/gpu/environment.sh
 export PATH=$venv/bin:$PATH OMP_NUM_THREADS=1
 python -c 'import torch; raise SystemExit(not torch.cuda.is_available())' || say "torch sees no CUDA device: everything will be skipped"
-limited "${E3D_TEST_SECONDS:-200}" python -m pytest -q -rs --durations=10 tests/test_plugin_gpu.py 2>&1 |
+limited "${E3D_TEST_SECONDS:-200}" python -m pytest -q -rs --durations=10 tests/plugin/test_gpu.py 2>&1 |
   tee "$out/test.log"
 code=${PIPESTATUS[0]}
 say "tests ended with $code"

@@ -69,10 +69,11 @@ def run(folder: Path, seeds: int, only: str) -> None:
 
 def result(folder: Path) -> dict[str, Any]:
     """Conductivities of all runs that have ended, W/m/K and (liquid) reduced, with standard errors."""
-    from e3d_lmp.analysis.heat.conversion import BOLTZMANN, METAL, reduced_time
+    from e3d_lmp.analysis.heat.conversion import METAL, reduced_time
     from e3d_lmp.analysis.heat.current import read_current
     from e3d_lmp.analysis.heat.green_kubo import green_kubo
     from e3d_lmp.analysis.heat.hnemd import group_by_force, hnemd
+    from e3d_lmp.units import BOLTZMANN
 
     reduced = BOLTZMANN / (SIGMA * 1e-10 * reduced_time(EPSILON, SIGMA, MASS) * 1e-12)
     rows: dict[str, Any] = {}

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from runs import keep_settings, print_result, run_lammps, write_vectorised
 
 from e3d_lmp.analysis.heat.conversion import METAL, heat_units
 from e3d_lmp.files import make_folder
 from e3d_lmp.model.decomposition import EdgeModel, sum_over_edges
+from runs import keep_settings, print_result, run_lammps, write_vectorised
 
 EPSILON, SIGMA, MASS = 0.0104, 3.40, 39.948  # eV, angstrom, g/mol
 CUTOFF, TEMPERATURE = 2.0 * SIGMA, 162.93
@@ -181,8 +181,9 @@ def on_frames(edge_model: EdgeModel, data: Path) -> tuple[np.ndarray, float]:
     The mean over velocities at zero momentum is that over the tensors M_j of J = sum_j M_j v_j.
     """
     from e3d_lmp.model.decomposition import EdgeModelWithForces
-    from e3d_lmp.training.heat_flux import EV_PER_AMU, asymmetries
+    from e3d_lmp.training.heat_flux import asymmetries
     from e3d_lmp.training.held_out_errors import read_frames
+    from e3d_lmp.units import LAMMPS_EV_PER_AMU
 
     model = EdgeModelWithForces(edge_model)
     sizes, powers = [], []
@@ -193,7 +194,7 @@ def on_frames(edge_model: EdgeModel, data: Path) -> tuple[np.ndarray, float]:
         own = energy.reshape(-1, 1, 1) * torch.eye(3, dtype=torch.float64)
         tensors = own.index_add(0, index[1], -vectors.unsqueeze(2) * g.unsqueeze(1))
         powers.append(float((tensors - tensors.mean(0)).square().sum()) / len(types))
-    speed = METAL.boltzmann * TEMPERATURE / (EV_PER_AMU * MASS)
+    speed = METAL.boltzmann * TEMPERATURE / (LAMMPS_EV_PER_AMU * MASS)
     return torch.cat(sizes).numpy(), speed * float(np.mean(powers))
 
 

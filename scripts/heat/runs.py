@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from e3d_lmp.model.decomposition import EdgeModel
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))  # analytic_models
+sys.path.insert(0, str(ROOT / "tests/support"))  # analytic_models
 
 
 def run_lammps(folder: Path, script: str, name: str, variables: Mapping[str, object]) -> None:

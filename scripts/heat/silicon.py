@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from runs import keep_settings, print_result, run_lammps, write_vectorised  # first: finds analytic_models
 from torch.nn.functional import pad
+
+from runs import keep_settings, print_result, run_lammps, write_vectorised  # first: finds analytic_models
 
 from analytic_models import TERSOFF_SIC, TYPE_ROW, Tersoff, metadata_of  # isort: skip
 from e3d_lmp.model.decomposition import sum_over_edges

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from runs import ROOT, print_result, run_lammps
 from silicon import write_model
 

@@ -73,5 +73,5 @@ class MapAnalysis(EdgeAnalysis):
         return None
 
     def roles(self) -> dict:
-        """None."""
+        """None: maps do not say which of their structures are reactants or products."""
         return {}

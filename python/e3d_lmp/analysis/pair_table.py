@@ -6,11 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from e3d_lmp.analysis.maps import EnergyMap, LabelMap
 from e3d_lmp.analysis.reducers import OffsetReducer
-from e3d_lmp.analysis.sampling import at_equal_size, bootstrap_interval, entropy_nats, spread_over_offsets
+from e3d_lmp.analysis.sampling import (
+    at_equal_size,
+    bootstrap_interval,
+    entropy_nats,
+    generator_of,
+    spread_over_offsets,
+)
 from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.tables import Column, name_ending
 
@@ -109,7 +113,7 @@ def entropy_table(
     rows = []
     for label in result.by_count():
         one, like = result.labels[label], is_like(label)
-        rng = np.random.default_rng(list(label.encode()))
+        rng = generator_of(label)
         parts = [block.labels[label] for block in blocks if label in block.labels]
         parts = [part for part in parts if part.count]
         interval = bootstrap_interval(

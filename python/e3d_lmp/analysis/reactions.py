@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from e3d_lmp.analysis.maps import EnergyMap, LabelMap
-from e3d_lmp.analysis.sampling import entropy_change
+from e3d_lmp.analysis.sampling import entropy_change, generator_of
 from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.edges.structures import ENDS
 from e3d_lmp.errors import E3DError
@@ -154,7 +154,7 @@ def role_table(maps: Mapping[str, EnergyMap]) -> list[dict[str, Any]]:
     }
     rows = []
     for label in sorted((name for name in count if count[name]), key=lambda name: (-count[name], name)):
-        rng = np.random.default_rng(list(label.encode()))
+        rng = generator_of(label)
         parts = {
             short: maps[role].labels.get(label, LabelMap()) if role in maps else LabelMap()
             for role, short in SHORT.items()

@@ -26,8 +26,16 @@ from e3d_lmp.analysis.entropy import estimator, shannon_nats
 from e3d_lmp.analysis.maps import LabelMap, bin_codes, label_map, split_codes
 from e3d_lmp.errors import E3DError
 
+FIGURE_SEED = 2025
+"""Of the draws behind a figure, so that the same numbers can be had again."""
+
 _DRAW_LIMIT = 10**9
 """numpy draws without replacement from fewer things than this."""
+
+
+def generator_of(label: str) -> np.random.Generator:
+    """The random numbers of a pair label: the same in every table, whatever other labels there are."""
+    return np.random.default_rng(list(label.encode()))
 
 
 def pair_counts(one: LabelMap, like: bool) -> np.ndarray:

@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "unless OMP_NUM_THREADS says more")  # fmt: skip
     parser.add_argument("--devices", type=int, default=1, metavar="K", help="GPUs (default 1)")
     parser.add_argument("--name", default=DEFAULT_NAME, help=f"of the model's files (default {DEFAULT_NAME})")
-    parser.add_argument("--card", type=Path, metavar="TEMPLATE", help="text of the model card, with $words")
+    parser.add_argument(
+        "--card", type=Path, metavar="TEMPLATE", help="text of the model card, with {{ words }}"
+    )
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="KEY=VALUE", help="other keys of the configuration"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from e3d_lmp.analysis.maps import EnergyMap, LabelMap
-from e3d_lmp.analysis.sampling import entropy_change
+from e3d_lmp.analysis.sampling import FIGURE_SEED, entropy_change
 from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.maps import MAX_PANELS, chosen_labels
@@ -22,9 +22,6 @@ STATES = ("reactant", "transition state", "product")
 
 HATCHES = ("", "////", "....", "xxxx")
 """Patterns of bars, so that they are known without their colours."""
-
-_SEED = 2025
-
 
 @styled
 def plot_entropy_bars(
@@ -67,7 +64,7 @@ def plot_entropy_bars(
     order = sorted(found, key=lambda name: (-found[name], name))
     shown = chosen_labels(labels, order, references[states[0]].cutoff, MAX_PANELS)
     look = {state: k for k, state in enumerate(dict.fromkeys([*STATES, *states]))}
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(FIGURE_SEED)
     width = 0.8 / len(states)
     figure = new_figure(1.6 + 0.62 * max(len(shown), 5) + 0.8, 0.9 + 1.9 * len(samples))
     axes = list(figure.subplots(len(samples), 1, sharex=True, sharey=True, squeeze=False)[:, 0])

@@ -12,7 +12,7 @@ import numpy as np
 from e3d_lmp.analysis.bonds.energies import BondEnergyError
 from e3d_lmp.analysis.folders import ModelErrors
 from e3d_lmp.analysis.maps import EnergyMap, LabelMap
-from e3d_lmp.analysis.sampling import EntropyChange, entropy_change
+from e3d_lmp.analysis.sampling import FIGURE_SEED, EntropyChange, entropy_change
 from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.maps import chosen_labels
@@ -32,9 +32,6 @@ LEAST_SPAN = 2.5
 
 CORRECTED = "grassberger"
 """Entropy estimator of the panel of corrected entropies."""
-
-_SEED = 2025
-"""Of the draws of equal sample sizes, so that a figure can be had again."""
 
 T = TypeVar("T")
 Series = Mapping[str, Mapping[int, T]]
@@ -148,7 +145,7 @@ def plot_entropy_scaling(
     first = next(iter(bases.values()))
     shown = chosen_labels(labels, first.by_count(), first.cutoff, ENTROPY_CURVES)
     figure, axes = _panels(2, height=3.6, width=3.2)
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(FIGURE_SEED)
     for k, (name, base) in enumerate(bases.items()):
         for at, label in enumerate(shown):
             plain, corrected = {}, {}

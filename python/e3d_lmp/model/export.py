@@ -331,7 +331,8 @@ def _check_decomposition(
 
 
 def _example(metadata: ModelMetadata) -> list[torch.Tensor]:
-    """Inputs to trace with: 23 centres with 13 edges each, in the layout of the pair style."""
+    """Inputs to trace with, in the layout of the pair style. Their values do not matter, their numbers do:
+    tracing would take equal ones, and 0 and 1, for constants of the model."""
     generator = torch.Generator().manual_seed(1)
     n_centres, per_centre, n_types = 23, 13, len(metadata.type_names)
     n_edges = n_centres * per_centre

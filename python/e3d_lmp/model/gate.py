@@ -9,6 +9,7 @@ energies, edge energies and forces.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -34,6 +35,12 @@ FORCE_FLOOR = 1e-3
 """eV/angstrom, likewise."""
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 """U itself is a float64 near mu: it cannot be compared more closely than to its last digits."""
+SEED = 20240611
+"""Of the random structures: a number like any other, kept so that a refusal can be had again."""
+SMALL_CLUSTERS = (5, 14, 24)
+"""Atoms of the random clusters, the last one of each alone."""
+SMALL_CHUNKS = (1, 7, 3, 10**6, 2, 5, 4)
+"""Centres of a chunk, one structure after the other: single centres, some, and all at once."""
 LARGE_EDGES = 3000
 """Edges of the gate's large graph, at least: a chunk of LAMMPS has thousands of them."""
 _SUM_ROUNDING = {"float32": 2.0**-24, "float64": 2.0**-53}
@@ -97,7 +104,7 @@ class Energies:
 Reference = Callable[[Graph], Energies]
 
 
-def gate_structures(type_elements: Sequence[str], r_max: float, seed: int = 20240611) -> list[Graph]:
+def gate_structures(type_elements: Sequence[str], r_max: float, seed: int = SEED) -> list[Graph]:
     """Random clusters and real molecules and crystals in the elements of a model.
 
     Elements that the model lacks are replaced in turn by those it has, and lengths follow the covalent radii.
@@ -107,7 +114,7 @@ def gate_structures(type_elements: Sequence[str], r_max: float, seed: int = 2024
     rng = np.random.default_rng(seed)
     radii = np.array([covalent_radii[atomic_numbers[element]] for element in type_elements])
     graphs = []
-    for index, size in enumerate((5, 14, 24)):
+    for index, size in enumerate(SMALL_CLUSTERS):
         types = rng.integers(len(type_elements), size=size)
         types[: min(size, len(type_elements))] = np.arange(len(type_elements))[:size]
         positions = _random_positions(rng, radii[types])
@@ -310,6 +317,15 @@ class Check:
         return self.error <= self.tolerance
 
 
+@dataclass(frozen=True)
+class Tolerances:
+    """What a comparison allows, in units of its scales; `sum_rounding` is of one term of nequip's sum."""
+
+    energy: float
+    force: float
+    sum_rounding: float
+
+
 @dataclass
 class GateReport:
     """All comparisons of one model or file."""
@@ -352,8 +368,8 @@ def check_parts(
 ) -> GateReport:
     """Gate of the decomposition, in the arithmetic of the model itself."""
     evaluate = edge_reference(model)
-    tolerances = PARTS_TOLERANCE[dtype], FILE_TOLERANCE[dtype], _SUM_ROUNDING[dtype]
-    return _compare(subject, evaluate, reference, None, shifts, graphs, *tolerances)
+    tolerances = Tolerances(PARTS_TOLERANCE[dtype], FILE_TOLERANCE[dtype], _SUM_ROUNDING[dtype])
+    return _compare(subject, evaluate, reference, None, shifts, graphs, tolerances)
 
 
 def check_file(
@@ -373,7 +389,7 @@ def check_file(
     rest.
     """
     padding = Check("padding edges", 1e-14)
-    chunks = iter([1, 7, 3, 10**6, 2, 5, 4] * len(graphs))
+    chunks = itertools.cycle(SMALL_CHUNKS)
 
     def evaluate(graph: Graph) -> Energies:
         is_large = graph.edge_index.shape[1] >= LARGE_EDGES
@@ -382,8 +398,8 @@ def check_file(
         padding.take(torch.tensor([pads]), torch.ones(1), graph.name)
         return energies
 
-    tolerances = FILE_TOLERANCE[dtype], FILE_TOLERANCE[dtype], _SUM_ROUNDING[dtype]
-    report = _compare(subject, evaluate, reference, edges, shifts, graphs, *tolerances)
+    tolerances = Tolerances(FILE_TOLERANCE[dtype], FILE_TOLERANCE[dtype], _SUM_ROUNDING[dtype])
+    report = _compare(subject, evaluate, reference, edges, shifts, graphs, tolerances)
     report.checks.append(padding)
     return report
 
@@ -395,14 +411,12 @@ def _compare(
     edges: Reference | None,
     shifts: Sequence[float],
     graphs: Sequence[Graph],
-    tolerance: float,
-    force_tolerance: float,
-    sum_rounding: float,
+    allowed: Tolerances,
 ) -> GateReport:
     """Energies per atom and in total, edge energies where known, and forces, over all graphs."""
-    atoms, total = Check("energy per atom", tolerance), Check("total energy", tolerance)
-    own, forces = Check("sum of edges", tolerance), Check("forces", force_tolerance)
-    per_edge = Check("edge energies", tolerance)
+    atoms, total = Check("energy per atom", allowed.energy), Check("total energy", allowed.energy)
+    own, forces = Check("sum of edges", allowed.energy), Check("forces", allowed.force)
+    per_edge = Check("edge energies", allowed.energy)
     report = GateReport(subject, [atoms, total, own, forces])
     if edges is not None:
         report.checks.append(per_edge)
@@ -416,7 +430,7 @@ def _compare(
         scale = zeros.index_add(0, centre, got.edge.abs()) + ENERGY_FLOOR
         # the last digits that U itself has lost: next to mu, and in nequip's own sum
         n_terms = torch.bincount(centre, minlength=len(zeros)).double()
-        slack = _ROUNDING * mu.abs() + sum_rounding * n_terms.sqrt() * scale
+        slack = _ROUNDING * mu.abs() + allowed.sum_rounding * n_terms.sqrt() * scale
         atoms.take(sums + mu - want.atomic, scale, graph.name, slack)
         own.take(got.atomic - sums - mu, scale, graph.name, slack)
         total.take(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,40 @@ from e3d_lmp.web.report import write_series_report
 
 FORMAT = "e3d-scaling/1"
 
-_NUMBERS: tuple[tuple[str, str, str, str, tuple[str, ...], float], ...] = (
-    ("E_mae_meV_per_atom", "E", "meV/atom", ".2f", ("energy", "mae_eV_per_atom"), 1000.0),
-    ("F_mae_meV_per_A", "F", "meV/A", ".1f", ("force", "mae_eV_per_A"), 1000.0),
-    ("barrier_mae_eV", "E_a", "eV", ".4f", ("reactions", "barrier", "mae_eV"), 1.0),
-    ("reaction_energy_mae_eV", "dE", "eV", ".4f", ("reactions", "reaction_energy", "mae_eV"), 1.0),
-    ("Delta_BDE_eV", "Delta_BDE", "eV", ".3f", ("bonds", "mean_over_types"), 1.0),
-    ("mean_BDE_error_eV", "mean", "eV", ".3f", ("bonds", "pooled_signed"), 1.0),
-    ("sigma_BDE_eV", "sigma_BDE", "eV", ".3f", ("bonds", "sigma_pooled"), 1.0),
-    ("sigma_BDE_within_eV", "within", "eV", ".3f", ("bonds", "sigma_within"), 1.0),
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A column of the table that every set of structures has.
+
+    Attributes
+    ----------
+    key      end of the column's name
+    head     what stands above it
+    unit     of the column
+    format   of its cells in text
+    place    where a row's numbers of a set have it
+    factor   from there to the unit
+    """
+
+    key: str
+    head: str
+    unit: str
+    format: str
+    place: tuple[str, ...]
+    factor: float = 1.0
+
+
+_NUMBERS = (
+    _Number("E_mae_meV_per_atom", "E", "meV/atom", ".2f", ("energy", "mae_eV_per_atom"), 1000.0),
+    _Number("F_mae_meV_per_A", "F", "meV/A", ".1f", ("force", "mae_eV_per_A"), 1000.0),
+    _Number("barrier_mae_eV", "E_a", "eV", ".4f", ("reactions", "barrier", "mae_eV")),
+    _Number("reaction_energy_mae_eV", "dE", "eV", ".4f", ("reactions", "reaction_energy", "mae_eV")),
+    _Number("Delta_BDE_eV", "Delta_BDE", "eV", ".3f", ("bonds", "mean_over_types")),
+    _Number("mean_BDE_error_eV", "mean", "eV", ".3f", ("bonds", "pooled_signed")),
+    _Number("sigma_BDE_eV", "sigma_BDE", "eV", ".3f", ("bonds", "sigma_pooled")),
+    _Number("sigma_BDE_within_eV", "within", "eV", ".3f", ("bonds", "sigma_within")),
 )
-"""Column, head, unit, format, place in a row's numbers of a set, factor."""
 
 _OF = {
     "molecules": {"E_mae_meV_per_atom", "F_mae_meV_per_A"},
@@ -67,9 +91,11 @@ class StudyTable:
         columns += [Column("seed", "seed"), Column("steps", "steps", "", ",d")]
         columns += [Column("epochs", "epochs", "", ".1f"), Column("minutes", "time", "min", ".1f")]
         for name in self.plan.sets:
-            for key, head, unit, form, _, _ in _NUMBERS:
-                if self._is_shown(name, key):
-                    columns.append(Column(f"{name}_{key}", head, unit, form))
+            columns += [
+                Column(f"{name}_{one.key}", one.head, one.unit, one.format)
+                for one in _NUMBERS
+                if self._is_shown(name, one.key)
+            ]
             columns += [
                 Column(f"{name}_H_2D_{label}_nats", f"H {label}", "nats", ".3f")
                 for label in self._labels(name)
@@ -95,9 +121,9 @@ class StudyTable:
             values |= {"seed": row.seed, "steps": training["steps"], "epochs": training["epochs"]}
             values["minutes"] = training["minutes"]
             for name in self.plan.sets:
-                for key, _, _, _, place, factor in _NUMBERS:
-                    if self._is_shown(name, key):
-                        values[f"{name}_{key}"] = factor * _number(numbers[name], place)
+                for one in _NUMBERS:
+                    if self._is_shown(name, one.key):
+                        values[f"{name}_{one.key}"] = one.factor * _number(numbers[name], one.place)
                 for label in self._labels(name):
                     values[f"{name}_H_2D_{label}_nats"] = _number(numbers[name], ("H_2D_nats", label))
             rows.append(values)

@@ -1,18 +1,19 @@
 """Model card: a text with the measured numbers of a model put in.
 
-The facts are those of `e3d_lmp.training.ship`. In the template, ``$sets``, ``$errors`` and ``$bonds`` stand
-for tables, ``$architecture``, ``$training_data`` and ``$name`` for text; ``$frames``, ``$steps``,
-``$epochs``, ``$batch``, ``$learning_rate``, ``$seed``, ``$energy``, ``$forces`` and ``$sha256`` for numbers;
-``$start`` says with which weights the training began, where these are not random.
+The facts are those of `e3d_lmp.training.ship`. In the template, ``{{ sets }}``, ``{{ errors }}`` and
+``{{ bonds }}`` stand for tables; `architecture`, `training_data` and `name` for text; `frames`, `steps`,
+`epochs`, `batch`, `learning_rate`, `seed`, `energy`, `forces` and `sha256` for numbers; `start` says with
+which weights the training began, where these are not random.
 """
 
 from __future__ import annotations
 
-import string
+import re
 from pathlib import Path
 from typing import Any
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.templates import fill
 
 TEMPLATE = Path(__file__).parent / "card.md"
 WORDS = (
@@ -39,13 +40,13 @@ def read_template(path: Path | None = None) -> str:
 
 
 def _filled(template: str, words: dict[str, str]) -> str:
+    old = [word for word in words if re.search(rf"\$\{{?{word}\b", template)]
+    if old:
+        raise E3DError(f"the template has ${old[0]}; write {{{{ {old[0]} }}}}, and $ for a dollar sign")
     try:
-        return string.Template(template).substitute(words)
-    except (KeyError, ValueError) as error:
-        raise E3DError(
-            f"expected the words {', '.join(words)} after $ in the template, and $$ for a dollar sign, got "
-            f"{error}"
-        ) from error
+        return fill(template, words)
+    except E3DError as error:
+        raise E3DError(f"expected the words {', '.join(words)} as {{{{ word }}}}, got {error}") from None
 
 
 def card(facts: dict[str, Any], template: str, package: str = "model.nequip.zip") -> str:

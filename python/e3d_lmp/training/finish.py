@@ -74,7 +74,7 @@ def evaluate_and_describe(run: Path, data: PreparedData, files: ModelFiles, temp
 
 
 def _evaluation(path: Path, data: PreparedData, package: Path) -> dict[str, Any]:
-    """What is in the file, if it is of the sets that there are now."""
+    """The evaluation in a file, made anew where the held-out sets have changed since it was written."""
     from e3d_lmp.model.export import load_model
     from e3d_lmp.training.held_out_errors import evaluate, evaluated_sets
 

@@ -29,11 +29,9 @@ from nequip.data import AtomicDataDict
 from nequip.train import EMALightningModule
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.units import LAMMPS_BOLTZMANN, LAMMPS_EV_PER_AMU
 
 VELOCITIES = "velocities"
-EV_PER_AMU = 1.0364269e-4
-"""eV per (g/mol) (angstrom/ps)^2, as LAMMPS counts it."""
-BOLTZMANN = 8.617343e-5
 
 
 def potential_heat_current(output: AtomicDataDict.Type, velocities: torch.Tensor) -> torch.Tensor:
@@ -93,7 +91,7 @@ def asymmetries(output: AtomicDataDict.Type, edge_scales: torch.Tensor) -> torch
 
 def thermal_velocities(masses: torch.Tensor, temperature: float) -> torch.Tensor:
     """(atoms,3) angstrom/ps, drawn from the Maxwell-Boltzmann distribution of masses (g/mol) and K."""
-    spread = (BOLTZMANN * temperature / (EV_PER_AMU * masses)).sqrt()
+    spread = (LAMMPS_BOLTZMANN["metal"] * temperature / (LAMMPS_EV_PER_AMU * masses)).sqrt()
     return spread.unsqueeze(1) * torch.randn(len(masses), 3, dtype=masses.dtype, device=masses.device)
 
 

@@ -29,7 +29,7 @@ class SampledBonds:
     frame     (K,) int64, number of the frame, as it was given to `BondSample.add`
     label     (K,) int64, index into the frame's labels
     code      (K,) int64, bin of D and A as `bin_codes` numbers it; abs(A) of like elements
-    lot       (K,) uint64, the random number
+    priority  (K,) uint64, the random number by which bonds are chosen
     rank      (K,) int64, 0 for the lowest number of a bin, 1 for the next, ...
     i, j      (K,) int64, ids of the first and second atom
     vec       (K, 3) float64, angstrom, r_j - r_i, image included
@@ -39,7 +39,7 @@ class SampledBonds:
     frame: np.ndarray
     label: np.ndarray
     code: np.ndarray
-    lot: np.ndarray
+    priority: np.ndarray
     rank: np.ndarray
     i: np.ndarray
     j: np.ndarray
@@ -61,7 +61,7 @@ class SampledBonds:
 
 
 class BondSample:
-    """The lowest `per_bin` lots of each bin of each pair label.
+    """The `per_bin` bonds of lowest random number of each bin of each pair label.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class BondSample:
             frame=np.full(rows.size, number, dtype=np.int64),
             label=frame.label.astype(np.int64),
             code=code,
-            lot=_lots(frame.step, rows.size),
+            priority=_priorities(frame.step, rows.size),
             rank=np.zeros(rows.size, dtype=np.int64),
             **{name: getattr(frame, name) for name in ("i", "j", "vec", "e12", "e21")},
         )
@@ -102,7 +102,7 @@ class BondSample:
         return self._lowest(SampledBonds.join(self._parts))
 
     def _lowest(self, bonds: SampledBonds) -> SampledBonds:
-        order = np.lexsort((bonds.lot, bonds.code, bonds.label))
+        order = np.lexsort((bonds.priority, bonds.code, bonds.label))
         label, code = bonds.label[order], bonds.code[order]
         is_first = np.ones(order.size, dtype=bool)
         is_first[1:] = (label[1:] != label[:-1]) | (code[1:] != code[:-1])
@@ -119,7 +119,7 @@ def bonds_per_bin(bonds: SampledBonds) -> Mapping[tuple[int, int], int]:
     return {(int(label), int(code)): int(n) for (label, code), n in zip(keys, counts, strict=True)}
 
 
-def _lots(step: int, n: int) -> np.ndarray:
+def _priorities(step: int, n: int) -> np.ndarray:
     """(n,) uint64 that look random: splitmix64 of step and row (Steele, Lea and Flood, OOPSLA 2014)."""
     with np.errstate(over="ignore"):
         x = (np.uint64(step & (2**32 - 1)) << np.uint64(32)) + np.arange(n, dtype=np.uint64)

@@ -182,7 +182,7 @@ class _Gathered:
 def _order(sample: SampledBonds, labels: Sequence[str], shown: Sequence[str]) -> SampledBonds:
     """The bonds of the shown labels: first one of every bin, then the second ones, and so on."""
     sample = sample.take(np.flatnonzero(np.isin(sample.label, [labels.index(name) for name in shown])))
-    return sample.take(np.lexsort((sample.lot, sample.rank)))
+    return sample.take(np.lexsort((sample.priority, sample.rank)))
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ def _with_structures(
         kinds = (atoms.type - 1).astype(np.uint8)
         where = f"{store.path}, step {frame.step}"
         for row in rows:
-            bond = surroundings.piece(int(sample.i[row]), int(sample.j[row]), sample.vec[row], where)
+            bond = surroundings.fragment(int(sample.i[row]), int(sample.j[row]), sample.vec[row], where)
             first[row], second[row] = bond.first, bond.second
             if int(key[row]) not in found:
                 ends, D = sticks(bond, atoms.id, pairs)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
 import re
 from importlib import resources
 from typing import Any
 
+from e3d_lmp.templates import fill
 from e3d_lmp.version import __version__
 
 
@@ -20,7 +20,7 @@ def build_page(data: dict[str, Any]) -> str:
         "/*!\n3Dmol.js 2.5.5, https://3dmol.org\n" + _asset("3Dmol-LICENSE.txt").replace("*/", "* /") + "*/\n"
     )
     parts = {
-        "title": html.escape(data["title"]),
+        "title": data["title"],
         "generator": f"e3d-lmp {__version__}",
         "style": _asset("page.css"),
         "data": json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
@@ -32,7 +32,7 @@ def build_page(data: dict[str, Any]) -> str:
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("page.html"))
+    return fill(_asset("page.html"), parts, is_html=True)
 
 
 def _asset(name: str) -> str:

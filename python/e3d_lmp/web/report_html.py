@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from e3d_lmp.figures import picture_bytes
 from e3d_lmp.files import write_text
+from e3d_lmp.templates import fill
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,17 +96,10 @@ def write_page(
     E3DError
         If the file cannot be written.
     """
-    import jinja2
-
     text = resources.files("e3d_lmp").joinpath("data").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     shown = [section for section in sections if not section.is_empty]
-    page = environment.from_string(text).render(
-        title=title, summary=summary, sections=shown, warnings=list(warnings)
-    )
-    write_text(path, page)
+    values = {"title": title, "summary": summary, "sections": shown, "warnings": list(warnings)}
+    write_text(path, fill(text, values, is_html=True).rstrip("\n"))
 
 
 def _is_number(cell: str) -> bool:

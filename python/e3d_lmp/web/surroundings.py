@@ -20,7 +20,7 @@ MISFIT = 0.05
 
 
 @dataclass(frozen=True)
-class Piece:
+class Fragment:
     """Atoms to be shown together.
 
     Attributes
@@ -42,7 +42,7 @@ def fits_whole(n_atoms: int, box: Box) -> bool:
 
 
 class Surroundings:
-    """The pieces of one frame.
+    """The fragments of one frame.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Surroundings:
         self._scaled = np.ascontiguousarray((self._position @ self._inverse).T)  # (3, N)
         self._heights = 1.0 / np.linalg.norm(self._inverse, axis=0)
 
-    def piece(self, i: int, j: int, vec: np.ndarray, where: str) -> Piece:
+    def fragment(self, i: int, j: int, vec: np.ndarray, where: str) -> Fragment:
         """The whole frame, or the sphere around the bond of atoms i and j (ids); vec (3,) = r_j - r_i.
 
         Raises
@@ -82,7 +82,7 @@ class Surroundings:
         if self.is_whole:
             end = self._position[first] + vec
             self._check(end, self._position[second], i, j, where)
-            return Piece(np.arange(self._id.size), self._position, int(first), int(second))
+            return Fragment(np.arange(self._id.size), self._position, int(first), int(second))
         half = np.asarray(vec, dtype=np.float64) / 2.0
         row, position = self._sphere(
             self._position[first] + half, max(self._radius, 2.0 * MISFIT + _norm(half))
@@ -90,7 +90,7 @@ class Surroundings:
         ends = [self._nearest(row, position, k, at) for k, at in ((first, -half), (second, half))]
         for end, at in zip(ends, (-half, half), strict=True):
             self._check(at, position[end] if end >= 0 else np.full(3, np.inf), i, j, where)
-        return Piece(row, position, *ends)
+        return Fragment(row, position, *ends)
 
     def _sphere(self, centre: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
         """Rows (M,) and positions (M, 3) from the centre of all atoms and images within a radius."""
@@ -135,12 +135,12 @@ class Surroundings:
             )
 
 
-def sticks(piece: Piece, ids: np.ndarray, pairs: PairFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs that join two atoms of a piece, image by image, and their energies.
+def sticks(fragment: Fragment, ids: np.ndarray, pairs: PairFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs that join two atoms of a fragment, image by image, and their energies.
 
     Parameters
     ----------
-    piece
+    fragment
         Atoms of the frame.
     ids
         (N,) int64, ids of the frame's atoms, ascending.
@@ -149,22 +149,22 @@ def sticks(piece: Piece, ids: np.ndarray, pairs: PairFrame) -> tuple[np.ndarray,
 
     Returns
     -------
-    ends : (S, 2) int64, indices into the piece's atoms
+    ends : (S, 2) int64, indices into the fragment's atoms
     D : (S,) float64, eV
     """
     from scipy.spatial import cKDTree
 
     rows = np.stack([np.searchsorted(ids, pairs.i), np.searchsorted(ids, pairs.j)])
     order = np.argsort(rows[0], kind="stable")
-    start, end = (np.searchsorted(rows[0][order], piece.row, side) for side in ("left", "right"))
-    atom = np.repeat(np.arange(piece.row.size), end - start)
+    start, end = (np.searchsorted(rows[0][order], fragment.row, side) for side in ("left", "right"))
+    atom = np.repeat(np.arange(fragment.row.size), end - start)
     place = np.arange(atom.size) - np.repeat(np.cumsum(end - start) - (end - start), end - start)
     pair = order[start[atom] + place]
-    far, other = cKDTree(piece.position).query(
-        piece.position[atom] + pairs.vec[pair], distance_upper_bound=MISFIT
+    far, other = cKDTree(fragment.position).query(
+        fragment.position[atom] + pairs.vec[pair], distance_upper_bound=MISFIT
     )
     there = np.flatnonzero(np.isfinite(far))
-    there = there[piece.row[other[there]] == rows[1][pair[there]]]
+    there = there[fragment.row[other[there]] == rows[1][pair[there]]]
     return np.stack([atom[there], other[there]], axis=1), pairs.D[pair[there]]
 
 

@@ -26,9 +26,7 @@ from pathlib import Path
 from e3d_lmp.analysis.bonds.orders import bond_type
 from e3d_lmp.edges.cutoffs import unknown_elements
 from e3d_lmp.errors import E3DError
-
-KJ_PER_MOL = 0.010364269656262174
-"""1 kJ/mol in eV: 1000 / (e N_A) by the exact SI values of 2019."""
+from e3d_lmp.units import KJ_PER_MOL
 
 NEEDED = ("pair", "order", "kJ_per_mol")
 OPTIONAL = ("low", "high", "kind", "source", "checked", "note")

