@@ -3,9 +3,7 @@
 #include "errors.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <exception>
-#include <new>
 #include <sstream>
 
 namespace e3d::engine {
@@ -18,49 +16,61 @@ std::int64_t end_of_batch(const std::int64_t *first, std::int64_t begin, std::in
   return c;
 }
 
-void Evaluator::Scratch::Free::operator()(void *p) const { std::free(p); }
-
-void *Evaluator::Scratch::reserve(std::size_t wanted)
-{
-  if (wanted > bytes) {
-    memory.reset();
-    bytes = 0;
-    const std::size_t rounded = (wanted + 4095) / 4096 * 4096;
-    memory.reset(std::aligned_alloc(4096, rounded));
-    if (!memory) throw std::bad_alloc();
-    bytes = rounded;
-  }
-  return memory.get();
-}
-
 Evaluator::Evaluator(std::shared_ptr<const Model> model, int threads) :
     model_(std::move(model)), pool_(std::max(1, threads)), scratch_(static_cast<std::size_t>(std::max(1, threads)))
 {
 }
 
 template <typename Real>
-KernelReport Evaluator::run_batch(const Pack<Real> &pack, const CentreBatch &centres, std::int64_t begin, std::int64_t end,
-                                  Scratch &scratch)
+KernelScratch Evaluator::reserve(const Pack<Real> &pack, std::int64_t edges, Scratch &scratch) const
 {
-  CentreBatch batch = centres;
-  batch.centres = end - begin;
-  batch.first += begin;
-  batch.centre_type += begin;
-  batch.energy += begin;
-  const std::int64_t edges = batch.first[batch.centres] - batch.first[0];
-  if (edges > scratch.edges || scratch.bytes == 0) scratch.edges = std::max(batch_edges, edges + edges / 4);
-  const Kernel<Real> &kernel = kernel_of<Real>(model_->kernels());
-  const auto numbers = kernel.scratch_size(pack.model(), scratch.edges, std::max(batch_centres, batch.centres));
-  void *memory = scratch.reserve(static_cast<std::size_t>(numbers) * sizeof(Real));
-  return kernel.run(pack.model(), batch, static_cast<Real *>(memory), scratch.edges, timed_ ? scratch.ticks.data() : nullptr);
+  if (edges > scratch.edges || !scratch.memory.get()) {
+    edges = std::max(batch_edges, edges + edges / 4);
+    scratch.memory = Memory();    // gives back first
+    scratch.memory =
+        Memory(static_cast<std::size_t>(kernel_of<Real>(model_->kernels()).scratch_size(pack.model(), edges, batch_centres)));
+    scratch.edges = edges;
+  }
+  return {static_cast<unsigned char *>(scratch.memory.get()), scratch.edges, batch_centres};
 }
 
-KernelReport Evaluator::run_batch(const CentreBatch &centres, std::int64_t begin, std::int64_t end, Scratch &scratch)
+// Centres begin to end - 1 on one thread, batch by batch; the edges of the next batch are looked at before one is run.
+template <typename Real>
+KernelReport Evaluator::run(const Pack<Real> &pack, const CentreBatch &centres, std::int64_t begin, std::int64_t end,
+                            Scratch &scratch)
 {
-  KernelReport report = model_->single_pack() ? run_batch(*model_->single_pack(), centres, begin, end, scratch)
-                                              : run_batch(*model_->double_pack(), centres, begin, end, scratch);
-  report.centre += begin;
+  const Kernel<Real> &kernel = kernel_of<Real>(model_->kernels());
+  std::uint64_t *ticks = timed_ ? scratch.ticks.data() : nullptr;
+  std::int64_t most = 0;
+  for (std::int64_t c = begin; c < end; c = end_of_batch(centres.first, c, end))
+    most = std::max(most, centres.first[end_of_batch(centres.first, c, end)] - centres.first[c]);
+  const KernelScratch memory = reserve(pack, most, scratch);
+
+  CentreBatch batch[2];
+  const auto select = [&](std::int64_t from, int slot) {
+    CentreBatch &b = batch[slot] = centres;
+    b.centres = end_of_batch(centres.first, from, end) - from;
+    b.first += from;
+    b.centre_type += from;
+    b.energy += from;
+    KernelReport report = kernel.select(pack.model(), b, memory, slot, ticks);
+    report.centre += from;
+    return report;
+  };
+  KernelReport report = select(begin, 0);
+  int slot = 0;
+  for (std::int64_t c = begin; c < end && report.fault == EdgeFault::none; slot = 1 - slot) {
+    c += batch[slot].centres;
+    if (c < end) report = select(c, 1 - slot);
+    if (report.fault == EdgeFault::none) kernel.run(pack.model(), batch[slot], memory, slot, c < end, ticks);
+  }
   return report;
+}
+
+KernelReport Evaluator::run(const CentreBatch &centres, std::int64_t begin, std::int64_t end, Scratch &scratch)
+{
+  return model_->single_pack() ? run(*model_->single_pack(), centres, begin, end, scratch)
+                               : run(*model_->double_pack(), centres, begin, end, scratch);
 }
 
 void Evaluator::evaluate(const CentreBatch &centres)
@@ -77,12 +87,8 @@ void Evaluator::evaluate(const CentreBatch &centres)
       while (!failed) {
         const std::int64_t begin = next.fetch_add(share), end = std::min(begin + share, centres.centres);
         if (begin >= centres.centres) break;
-        for (std::int64_t c = begin; c < end && !failed;) {
-          const std::int64_t stop = end_of_batch(centres.first, c, end);
-          reports[thread] = run_batch(centres, c, stop, scratch_[thread]);
-          if (reports[thread].fault != EdgeFault::none) failed = true;
-          c = stop;
-        }
+        reports[thread] = run(centres, begin, end, scratch_[thread]);
+        if (reports[thread].fault != EdgeFault::none) failed = true;
       }
     } catch (...) {
       errors[thread] = std::current_exception();
@@ -125,7 +131,7 @@ void Evaluator::fail(const CentreBatch &centres, const KernelReport &report) con
 std::size_t Evaluator::bytes() const
 {
   std::size_t sum = 0;
-  for (const Scratch &scratch : scratch_) sum += scratch.bytes;
+  for (const Scratch &scratch : scratch_) sum += scratch.memory.bytes();
   return sum;
 }
 

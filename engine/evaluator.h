@@ -3,6 +3,7 @@
 #define E3D_ENGINE_EVALUATOR_H
 
 #include "kernels/kernel.h"
+#include "memory.h"
 #include "model.h"
 #include "thread_pool.h"
 
@@ -38,15 +39,9 @@ class Evaluator {
 
  private:
   struct Scratch {
-    struct Free {
-      void operator()(void *p) const;
-    };
-    std::unique_ptr<void, Free> memory;
-    std::size_t bytes = 0;
-    std::int64_t edges = 0;
+    Memory memory;
+    std::int64_t edges = 0;    // that it was made for
     std::array<std::uint64_t, section_count> ticks{};
-
-    void *reserve(std::size_t wanted);
   };
 
   std::shared_ptr<const Model> model_;
@@ -54,9 +49,10 @@ class Evaluator {
   std::vector<Scratch> scratch_;
   bool timed_ = false;
 
+  KernelReport run(const CentreBatch &centres, std::int64_t begin, std::int64_t end, Scratch &scratch);
   template <typename Real>
-  KernelReport run_batch(const Pack<Real> &pack, const CentreBatch &centres, std::int64_t begin, std::int64_t end, Scratch &scratch);
-  KernelReport run_batch(const CentreBatch &centres, std::int64_t begin, std::int64_t end, Scratch &scratch);
+  KernelReport run(const Pack<Real> &pack, const CentreBatch &centres, std::int64_t begin, std::int64_t end, Scratch &scratch);
+  template <typename Real> KernelScratch reserve(const Pack<Real> &pack, std::int64_t edges, Scratch &scratch) const;
   [[noreturn]] void fail(const CentreBatch &centres, const KernelReport &report) const;
 };
 

@@ -21,12 +21,10 @@ void Model::prepare(const std::vector<int> &types)
     if (type < 0 || type >= folded_.types)
       throw Error("expected model types from 0 to " + std::to_string(folded_.types - 1) + ", got " + std::to_string(type));
   const std::lock_guard<std::mutex> lock(preparing_);
-  for (int centre : types)
-    for (int neighbour : types)
-      if (single_)
-        single_->prepare_pair(centre, neighbour);
-      else
-        double_->prepare_pair(centre, neighbour);
+  if (single_)
+    single_->prepare(types);
+  else
+    double_->prepare(types);
 }
 
 std::size_t Model::bytes() const { return single_ ? single_->bytes() : double_->bytes(); }

@@ -5,28 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <map>
-#include <new>
 #include <numeric>
-#include <tuple>
 #include <utility>
 
 namespace e3d::engine {
-
-void Arena::Free::operator()(void *p) const { std::free(p); }
-
-void *Arena::take_bytes(std::size_t bytes)
-{
-  const std::size_t rounded = (bytes + 63) / 64 * 64 + 64;
-  void *p = std::aligned_alloc(64, rounded);
-  if (!p) throw std::bad_alloc();
-  pieces_.emplace_back(p);
-  std::memset(p, 0, rounded);
-  bytes_ += rounded;
-  return p;
-}
 
 namespace {
 
@@ -199,19 +182,27 @@ template <typename Real> void Pack<Real>::pack_pairs(bool tables)
   packed_.table_intervals = table_intervals;
 }
 
-template <typename Real> void Pack<Real>::prepare_pair(int centre, int neighbour)
+template <typename Real> void Pack<Real>::prepare(const std::vector<int> &types)
 {
-  const Real *&place = pair_numbers_[static_cast<std::size_t>(centre) * folded_.types + neighbour];
-  if (place) return;
-  const Matrix weight = folded_.two_body.pair_weight(centre, neighbour);
+  std::vector<std::pair<int, int>> missing;
+  for (int centre : types)
+    for (int neighbour : types)
+      if (!pair_numbers_[static_cast<std::size_t>(centre) * folded_.types + neighbour]) missing.emplace_back(centre, neighbour);
+  std::sort(missing.begin(), missing.end());
+  missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
+  if (missing.empty()) return;
   const bool tables = packed_.table != nullptr;
-  const Matrix source = tables ? table_of_pair(folded_.two_body, weight, folded_.cutoff(centre, neighbour)) : weight;
-  const int row = tables ? packed_.columns : packed_.radial_width;
-  Real *out = arena_.template take<Real>(static_cast<std::size_t>(source.rows) * row);
-  for (int i = 0; i < source.rows; i++)
-    for (int j = 0; j < source.columns; j++)
-      out[static_cast<std::size_t>(i) * row + (tables ? place_[j] : j)] = rounded(source(i, j));
-  place = out;
+  const std::size_t rows = tables ? table_intervals * table_coefficients : packed_.basis;
+  const std::size_t row = tables ? packed_.columns : packed_.radial_width;
+  Real *out = arena_.template take<Real>(missing.size() * rows * row);    // in one piece, for large pages
+  for (const auto &[centre, neighbour] : missing) {
+    const Matrix weight = folded_.two_body.pair_weight(centre, neighbour);
+    const Matrix source = tables ? table_of_pair(folded_.two_body, weight, folded_.cutoff(centre, neighbour)) : weight;
+    for (int i = 0; i < source.rows; i++)
+      for (int j = 0; j < source.columns; j++) out[i * row + (tables ? place_[j] : j)] = rounded(source(i, j));
+    pair_numbers_[static_cast<std::size_t>(centre) * folded_.types + neighbour] = out;
+    out += rows * row;
+  }
 }
 
 template <typename Real>
@@ -265,49 +256,63 @@ template <typename Real> PackedProduct<Real> Pack<Real>::tensor_product(const Te
   PackedProduct<Real> out;
   out.in = product.in;
   out.out = product.out;
-  std::map<std::pair<int, int>, int> slot_number;               // (path, j)
-  std::map<std::tuple<bool, int, int>, int> entry_number;       // (k != 0, i, k)
+  std::map<std::pair<int, int>, int> slot_number, entry_number;    // of (path, j) and of (i, k)
   for (const ProductTerm &term : product.terms) {
     slot_number.emplace(std::make_pair(term.path, term.j), 0);
-    entry_number.emplace(std::make_tuple(term.k != 0, term.i, term.k), 0);
+    entry_number.emplace(std::make_pair(term.i, term.k), 0);
   }
   std::vector<ProductSlot> slots;
   for (auto &item : slot_number) {
     item.second = static_cast<int>(slots.size());
     slots.push_back({item.first.first, item.first.second});
   }
-  std::vector<ProductEntry> entries;
+  std::vector<std::int32_t> first_entry(static_cast<std::size_t>(product.in) + 1), entry_out, scalar_entry, scalar_in;
   for (auto &item : entry_number) {
-    item.second = static_cast<int>(entries.size());
-    entries.push_back({std::get<1>(item.first), std::get<2>(item.first)});
-    out.scalars += !std::get<0>(item.first);
-  }
-  std::vector<std::vector<ProductFactor<Real>>> by_entry(entries.size()), by_slot(slots.size());
-  for (const ProductTerm &term : product.terms) {
-    const int slot = slot_number[{term.path, term.j}], entry = entry_number[{term.k != 0, term.i, term.k}];
-    by_entry[entry].push_back({slot, rounded(term.value)});
-    by_slot[slot].push_back({entry, rounded(term.value)});
-  }
-  const auto flat = [&](const auto &lists, const std::int32_t *&first, const ProductFactor<Real> *&factor) {
-    std::vector<std::int32_t> begin = {0};
-    std::vector<ProductFactor<Real>> all;
-    for (const auto &list : lists) {
-      all.insert(all.end(), list.begin(), list.end());
-      begin.push_back(static_cast<std::int32_t>(all.size()));
+    const auto [i, k] = item.first;
+    item.second = static_cast<int>(entry_out.size());
+    if (k == 0) {
+      scalar_entry.push_back(item.second);
+      scalar_in.push_back(i);
     }
-    first = copied(begin);
-    factor = copied(all);
-  };
-  flat(by_entry, out.first_slot, out.slot_factor);
-  flat(by_slot, out.first_entry, out.entry_factor);
+    entry_out.push_back(k);
+    first_entry[static_cast<std::size_t>(i) + 1]++;
+  }
+  std::partial_sum(first_entry.begin(), first_entry.end(), first_entry.begin());
+  std::vector<SparseFactor<Real>> by_entry, by_slot;
+  for (const ProductTerm &term : product.terms) {
+    const int slot = slot_number[{term.path, term.j}], entry = entry_number[{term.i, term.k}];
+    by_entry.push_back({entry, slot, rounded(term.value)});
+    by_slot.push_back({slot, entry, rounded(term.value)});
+  }
+  out.entries_of_slots = sparse(by_entry);
+  out.slots_of_entries = sparse(by_slot);
   out.slots = static_cast<int>(slots.size());
-  out.entries = static_cast<int>(entries.size());
+  out.entries = static_cast<int>(entry_out.size());
+  out.scalars = static_cast<int>(scalar_entry.size());
   out.slot = copied(slots);
-  out.entry = copied(entries);
+  out.first_entry = copied(first_entry);
+  out.entry_out = copied(entry_out);
+  out.scalar_entry = copied(scalar_entry);
+  out.scalar_in = copied(scalar_in);
   Real *weight = arena_.template take<Real>(static_cast<std::size_t>(product.path_weight.rows) * packed_.channels);
   for (int p = 0; p < product.path_weight.rows; p++)
     for (int u = 0; u < folded_.channels; u++) weight[p * packed_.channels + u] = rounded(product.path_weight(p, u));
   out.path_weight = weight;
+  return out;
+}
+
+// Every row has a factor.
+template <typename Real> SparseMatrix<Real> Pack<Real>::sparse(std::vector<SparseFactor<Real>> factors)
+{
+  const auto by_row = [](const auto &a, const auto &b) { return a.row < b.row; };
+  std::stable_sort(factors.begin(), factors.end(), by_row);
+  std::vector<SparseFactor<Real>> first, other;
+  for (const auto &factor : factors) (first.empty() || first.back().row != factor.row ? first : other).push_back(factor);
+  SparseMatrix<Real> out;
+  out.rows = static_cast<int>(first.size());
+  out.more = static_cast<int>(other.size());
+  out.first = copied(first);
+  out.other = copied(other);
   return out;
 }
 

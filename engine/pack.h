@@ -4,28 +4,29 @@
 
 #include "folded_model.h"
 #include "kernels/kernel.h"
+#include "memory.h"
 #include "radial_basis.h"
 
 #include <cstddef>
-#include <memory>
 #include <vector>
 
 namespace e3d::engine {
 
-// Memory on cache lines for the numbers of a model; freed together.
+// The memory of a model; freed together.
 class Arena {
  public:
-  template <typename T> T *take(std::size_t count) { return static_cast<T *>(take_bytes(count * sizeof(T))); }
+  // Zeroed, on cache lines.
+  template <typename T> T *take(std::size_t count)
+  {
+    pieces_.emplace_back(count * sizeof(T));
+    bytes_ += pieces_.back().bytes();
+    return static_cast<T *>(pieces_.back().get());
+  }
   std::size_t bytes() const { return bytes_; }
 
  private:
-  struct Free {
-    void operator()(void *p) const;
-  };
-  std::vector<std::unique_ptr<void, Free>> pieces_;
+  std::vector<Memory> pieces_;
   std::size_t bytes_ = 0;
-
-  void *take_bytes(std::size_t bytes);    // zeroed
 };
 
 template <typename Real> class Pack {
@@ -36,8 +37,8 @@ template <typename Real> class Pack {
   const PackedModel<Real> &model() const { return packed_; }
   std::size_t bytes() const { return arena_.bytes(); }
 
-  // Makes what an ordered pair of types needs, if it is not there: a table, or a matrix.
-  void prepare_pair(int centre, int neighbour);
+  // Makes what all ordered pairs of these types need, where it is not there: a table, or a matrix.
+  void prepare(const std::vector<int> &types);
 
  private:
   const FoldedModel &folded_;
@@ -63,6 +64,7 @@ template <typename Real> class Pack {
   PackedMatrix<Real> plain(const Matrix &a, int rows, int columns);    // padded at the end of rows and columns
   PackedHidden<Real> hidden(const HiddenLayers &layers);
   PackedProduct<Real> tensor_product(const TensorProduct &product);
+  SparseMatrix<Real> sparse(std::vector<SparseFactor<Real>> factors);
   const Real *numbers(const std::vector<double> &values, int count, double factor = 1.0);
   template <typename T> const T *copied(const std::vector<T> &values);
 };

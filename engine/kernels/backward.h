@@ -27,9 +27,9 @@ static void hidden_back(const Pass<Real> &pass, int n, long first, long last, co
     Real *out = k == 0 ? w.Z + layer.column + first * w.cotangents : to;
     const Scale<Real> scale{derivative, derivative_row, out, k == 0 ? w.cotangents : w.network_width};
     if (k == shape.matrices)
-      product(rows, vectors, factors, count, scale);
+      product(pass.prefetch, rows, vectors, factors, count, scale);
     else
-      product(rows, vectors, Factor<Real>(from, w.network_width, layer.hidden.backward[k]), scale);
+      product(pass.prefetch, rows, vectors, Factor<Real>(from, w.network_width, layer.hidden.backward[k]), scale);
     Real *const swap = from;
     from = to;
     to = swap;
@@ -43,17 +43,28 @@ static void contract_back(const Pass<Real> &pass, const CentreArrays<Real> &cent
   const PackedModel<Real> &m = pass.m;
   const Workspace<Real> &w = pass.w;
   const PackedProduct<Real> &p = m.layer[n].product;
+  const bool last = n + 1 == m.layers;    // the first to give cotangents to M
   int at = 0;
-  for (int k = 0; k < n; k++, at = 1 - at)
-    apply_back(m.layer[k].product, m.channels, centre.M[k], centre.chain[n][k + 1], w.cotangent[at], centre.d_M[k],
-               w.cotangent[1 - at]);
-  scalar_column_back(p, m.channels, w.cotangent[at], centre.d_M[n]);
-  combine(p.slots, m.channels, p.first_entry, p.entry_factor, centre.d_M[n], w.slots);
+  for (int k = 0; k < n; k++, at = 1 - at) {
+    const PackedProduct<Real> &before = m.layer[k].product;
+    const Real *M = centre.M[k], *v = centre.chain[n][k + 1];
+    if (last)
+      apply_back<false>(before, m.channels, M, v, w.cotangent[at], centre.d_M[k], w.cotangent[1 - at]);
+    else
+      apply_back<true>(before, m.channels, M, v, w.cotangent[at], centre.d_M[k], w.cotangent[1 - at]);
+  }
+  if (last)
+    scalar_column_back<false>(p, m.channels, w.cotangent[at], centre.d_M[n]);
+  else
+    scalar_column_back<true>(p, m.channels, w.cotangent[at], centre.d_M[n]);
+  multiply(p.slots_of_entries, m.channels, centre.d_M[n], w.slots);
   weigh_environment_back(p, components_of(m.l_max), m.channels, w.slots, norm, d_environment);
 }
 
-// From the cotangent of the environment of layer n to those of the activations and harmonics that it was made of.
-template <int l_max, typename Real> static void environment_back(const Pass<Real> &pass, int n, const EdgeRange<Real> &range)
+// From the cotangent of the environment of layer n to those of the activations that it was made of; d_B is kept for those of
+// the harmonics.
+template <int l_max, typename Real>
+static void environment_back(const Pass<Real> &pass, int n, const EdgeRange<Real> &range, Real *d_B)
 {
   constexpr int W = lanes<Real>, J = (l_max + 1) * (l_max + 1);
   const PackedModel<Real> &m = pass.m;
@@ -61,18 +72,11 @@ template <int l_max, typename Real> static void environment_back(const Pass<Real
   const PackedLayer<Real> &before = m.layer[n - 1];
   const int width = before.hidden.shape.width;
   for (int l = 0; l <= l_max; l++)
-    product(2 * l + 1, width / W, Factor<Real>(w.environment + l * l * m.channels, m.channels, before.environment_back[l]),
-            Store<Real>{nullptr, 0, w.dB + l * l * width, width});
-  for (int h = 0; h < width; h++)
-    for (int j = 0; j < w.harmonics; j++) w.dB_rows[h * w.harmonics + j] = j < J ? w.dB[j * width + h] : Real(0);
-  const long rows = range.last - range.first;
-  Real *dY = w.dY_rows + range.first * w.harmonics;
-  product(rows, w.harmonics / W,
-          Factor<Real>(w.a + range.first * m.activations + before.activation, m.activations, 1, width, w.dB_rows, w.harmonics),
-          Store<Real>{n + 1 == m.layers ? nullptr : dY, w.harmonics, dY, w.harmonics});
+    product(pass.prefetch, 2 * l + 1, width / W, Factor<Real>(w.environment + l * l * m.channels, m.channels, before.environment_back[l]),
+            Store<Real>{d_B + l * l * width, width});
   const Factor<Real> factors[2] = {
       Factor<Real>(w.Z + range.first * w.cotangents + before.later, w.cotangents, before.from_later),
-      Factor<Real>(w.Y + range.first, 1, w.stride, J, w.dB, width)};
+      Factor<Real>(w.Y + range.first, 1, w.stride, J, d_B, width)};
   hidden_back(pass, n - 1, range.first, range.last, factors, 2);
 }
 
@@ -90,8 +94,8 @@ template <int l_max, typename Real> static void layers_back(const Pass<Real> &pa
     const PackedLayer<Real> &layer = m.layer[n];
     Real *d_t = w.d_t + n * channels;
     const long d_t_row = static_cast<long>(m.layers) * channels;
-    product(pass.edges, channels / W, Factor<Real>(w.Z + layer.column, w.cotangents, layer.to_tensor),
-            Store<Real>{nullptr, 0, d_t, d_t_row});
+    product(pass.prefetch, pass.edges, channels / W, Factor<Real>(w.Z + layer.column, w.cotangents, layer.to_tensor),
+            Store<Real>{d_t, d_t_row});
     clock(section_projection_back);
     for (long c = 0; c < pass.in.centres; c++) {
       const EdgeRange<Real> range = pass.range(c);
@@ -102,7 +106,7 @@ template <int l_max, typename Real> static void layers_back(const Pass<Real> &pa
       contract_back(pass, centre, n, pass.norm(c), n == 0 ? centre.d_environment : w.environment);
       clock(section_product_back);
       if (n == 0) continue;
-      environment_back<l_max>(pass, n, range);
+      environment_back<l_max>(pass, n, range, centre.d_B[n - 1]);
       clock(section_hidden_back);
     }
   }
@@ -117,13 +121,14 @@ template <int l_max, typename Real> static void weights_back(const Pass<Real> &p
   const bool tables = m.table != nullptr;
   for (long c = 0; c < pass.in.centres; c++) {
     const CentreArrays<Real> centre = w.centre(m, c);
-    const Real *q[max_layers];
-    for (int n = 0; n < m.layers; n++) q[n] = centre.chain[n][0];
+    WeightBackward<Real> in{m.channels, m.layers, {}, centre.d_environment};
+    for (int n = 0; n < m.layers; n++)
+      in.layer[n] = {centre.chain[n][0], centre.d_B[n], m.layer[n].activation, m.layer[n].hidden.shape.width};
     for (long e = w.begin[c]; e < w.begin[c + 1]; e++) {
       const Real *f = w.f + e * m.columns, *df = w.df + e * m.columns;
       Real *Z = w.Z + e * w.cotangents;
-      const WeightBackward<Real> in{m.channels, m.layers, f + m.tensor_column, f + m.environment_column,
-                                    w.d_t + e * m.layers * m.channels, q, centre.d_environment};
+      const WeightRow<Real> row{f + m.tensor_column, f + m.environment_column, w.d_t + e * m.layers * m.channels,
+                                w.a + e * m.activations, w.Y + e, w.stride};
       Vector<Real> sums[J] = {};    // of dY_1 to dY_J-1, and of dr
       Vector<Real> dr{}, dr2{};
       const auto sink = [&](int column, Vector<Real> d_tensor, Vector<Real> d_environment) E3D_LAMBDA {
@@ -135,11 +140,10 @@ template <int l_max, typename Real> static void weights_back(const Pass<Real> &p
           store(Z + m.environment_column + column, d_environment);
         }
       };
-      const Real *Y = w.Y + e;
-      weights_backward<0, false>(in, Y, w.stride, sums, sink);
-      if constexpr (l_max >= 1) weights_backward<1, true>(in, Y, w.stride, sums, sink);
-      if constexpr (l_max >= 2) weights_backward<2, true>(in, Y, w.stride, sums + 3, sink);
-      if constexpr (l_max >= 3) weights_backward<3, true>(in, Y, w.stride, sums + 8, sink);
+      weights_backward<0>(in, row, sums, sink);
+      if constexpr (l_max >= 1) weights_backward<1>(in, row, sums, sink);
+      if constexpr (l_max >= 2) weights_backward<2>(in, row, sums + 3, sink);
+      if constexpr (l_max >= 3) weights_backward<3>(in, row, sums + 8, sink);
       if (tables)
         for (int k = 0; k < m.environment_column; k += W) dr = fma(load(Z + k), load(df + k), dr);
       sums[J - 1] = dr + dr2;
@@ -152,8 +156,7 @@ template <int l_max, typename Real> static void weights_back(const Pass<Real> &p
         else
           store(total + k, sums_of_lanes<Real, rest>(sums + k));
       }
-      const Real *dY = w.dY_rows + e * w.harmonics;
-      for (int j = 1; j < J; j++) w.dY[j * w.stride + e] = total[j - 1] + (m.layers > 1 ? dY[j] : Real(0));
+      for (int j = 1; j < J; j++) w.dY[j * w.stride + e] = total[j - 1];
       w.dr[e] = total[J - 1];
     }
   }

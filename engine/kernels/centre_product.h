@@ -20,75 +20,90 @@ E3D_INLINE void weigh_environment(const PackedProduct<Real> &p, int channels, co
   }
 }
 
-// out[row] = sum over the factors of a row of value in[index]
-template <typename Real>
-E3D_INLINE void combine(int rows, int channels, const std::int32_t *first, const ProductFactor<Real> *factor, const Real *in,
-                        Real *out)
+// out = matrix in
+template <typename Real> E3D_INLINE void multiply(const SparseMatrix<Real> &matrix, int channels, const Real *in, Real *out)
 {
-  constexpr int W = lanes<Real>;
-  blocks(channels / W, [&](int z, auto width) E3D_LAMBDA {
-    constexpr int Z = decltype(width)::value;
-    for (int row = 0; row < rows; row++) {
-      Vector<Real> sum[Z] = {};
-      for (std::int32_t f = first[row]; f < first[row + 1]; f++) {
-        const Vector<Real> value = broadcast(factor[f].value);
-        const Real *x = in + factor[f].index * channels + z * W;
-#pragma GCC unroll 4
-        for (int k = 0; k < Z; k++) sum[k] = fma(value, load(x + k * W), sum[k]);
-      }
-#pragma GCC unroll 4
-      for (int k = 0; k < Z; k++) store(out + row * channels + (z + k) * W, sum[k]);
-    }
-  });
+  for (int row = 0; row < matrix.rows; row++) {
+    const SparseFactor<Real> &f = matrix.first[row];
+    const Vector<Real> value = broadcast(f.value);
+    for (int c = 0; c < channels; c += lanes<Real>)
+      store(out + row * channels + c, value * load(in + f.index * channels + c));
+  }
+  for (int k = 0; k < matrix.more; k++) {
+    const SparseFactor<Real> &f = matrix.other[k];
+    const Vector<Real> value = broadcast(f.value);
+    Real *to = out + f.row * channels;
+    for (int c = 0; c < channels; c += lanes<Real>) store(to + c, fma(value, load(in + f.index * channels + c), load(to + c)));
+  }
 }
 
 // Column of scalars: v[i] = M(i, 0), zero where there is no such entry.
 template <typename Real>
 E3D_INLINE void scalar_column(const PackedProduct<Real> &p, int channels, const Real *M, Real *v)
 {
-  for (int c = 0; c < p.in * channels; c += lanes<Real>) store(v + c, Vector<Real>{});
+  if (p.scalars < p.in)
+    for (int c = 0; c < p.in * channels; c += lanes<Real>) store(v + c, Vector<Real>{});
   for (int t = 0; t < p.scalars; t++)
     for (int c = 0; c < channels; c += lanes<Real>)
-      store(v + p.entry[t].in * channels + c, load(M + t * channels + c));
+      store(v + p.scalar_in[t] * channels + c, load(M + p.scalar_entry[t] * channels + c));
 }
 
 // out[i] = sum_k M(i, k) v[k]
 template <typename Real>
 E3D_INLINE void apply(const PackedProduct<Real> &p, int channels, const Real *M, const Real *v, Real *out)
 {
-  for (int c = 0; c < p.in * channels; c += lanes<Real>) store(out + c, Vector<Real>{});
-  for (int t = 0; t < p.entries; t++) {
-    const Real *x = v + p.entry[t].out * channels;
-    Real *y = out + p.entry[t].in * channels;
-    for (int c = 0; c < channels; c += lanes<Real>) store(y + c, fma(load(M + t * channels + c), load(x + c), load(y + c)));
-  }
+  constexpr int W = lanes<Real>;
+  blocks(channels / W, [&](int z, auto width) E3D_LAMBDA {
+    constexpr int Z = decltype(width)::value;
+    for (int i = 0; i < p.in; i++) {
+      Vector<Real> sum[Z] = {};
+      for (std::int32_t t = p.first_entry[i]; t < p.first_entry[i + 1]; t++) {
+        const Real *m = M + t * channels + z * W, *x = v + p.entry_out[t] * channels + z * W;
+#pragma GCC unroll 4
+        for (int k = 0; k < Z; k++) sum[k] = fma(load(m + k * W), load(x + k * W), sum[k]);
+      }
+#pragma GCC unroll 4
+      for (int k = 0; k < Z; k++) store(out + i * channels + (z + k) * W, sum[k]);
+    }
+  });
 }
 
-// Cotangents through out = M v: adds d_out[i] v[k] to d_M(i, k), and sets d_v[k] = sum_i M(i, k) d_out[i].
-template <typename Real>
+// Cotangents through out = M v: those of M(i, k) are d_out[i] v[k], set or added; d_v[k] is set to sum_i M(i, k) d_out[i].
+template <bool add, typename Real>
 E3D_INLINE void apply_back(const PackedProduct<Real> &p, int channels, const Real *M, const Real *v, const Real *d_out,
                            Real *d_M, Real *d_v)
 {
-  for (int c = 0; c < p.out * channels; c += lanes<Real>) store(d_v + c, Vector<Real>{});
-  for (int t = 0; t < p.entries; t++) {
-    const Real *dy = d_out + p.entry[t].in * channels, *x = v + p.entry[t].out * channels;
-    Real *dx = d_v + p.entry[t].out * channels, *dm = d_M + t * channels;
-    const Real *m = M + t * channels;
-    for (int c = 0; c < channels; c += lanes<Real>) {
-      const Vector<Real> d = load(dy + c);
-      store(dm + c, fma(d, load(x + c), load(dm + c)));
-      store(dx + c, fma(d, load(m + c), load(dx + c)));
+  constexpr int W = lanes<Real>;
+  for (int c = 0; c < p.out * channels; c += W) store(d_v + c, Vector<Real>{});
+  blocks(channels / W, [&](int z, auto width) E3D_LAMBDA {
+    constexpr int Z = decltype(width)::value;
+    for (int i = 0; i < p.in; i++) {
+      Vector<Real> d[Z];
+#pragma GCC unroll 4
+      for (int k = 0; k < Z; k++) d[k] = load(d_out + i * channels + (z + k) * W);
+      for (std::int32_t t = p.first_entry[i]; t < p.first_entry[i + 1]; t++) {
+        const long entry = static_cast<long>(t) * channels + z * W, out = static_cast<long>(p.entry_out[t]) * channels + z * W;
+#pragma GCC unroll 4
+        for (int k = 0; k < Z; k++) {
+          const Vector<Real> x = load(v + out + k * W);
+          store(d_M + entry + k * W, add ? fma(d[k], x, load(d_M + entry + k * W)) : d[k] * x);
+          store(d_v + out + k * W, fma(d[k], load(M + entry + k * W), load(d_v + out + k * W)));
+        }
+      }
     }
-  }
+  });
 }
 
-// Adds d_v[i] to the cotangents of the column of scalars.
-template <typename Real>
+// The cotangents of the column of scalars, set or added to those of M.
+template <bool add, typename Real>
 E3D_INLINE void scalar_column_back(const PackedProduct<Real> &p, int channels, const Real *d_v, Real *d_M)
 {
   for (int t = 0; t < p.scalars; t++)
-    for (int c = 0; c < channels; c += lanes<Real>)
-      store(d_M + t * channels + c, load(d_M + t * channels + c) + load(d_v + p.entry[t].in * channels + c));
+    for (int c = 0; c < channels; c += lanes<Real>) {
+      const Vector<Real> d = load(d_v + p.scalar_in[t] * channels + c);
+      Real *to = d_M + p.scalar_entry[t] * channels + c;
+      store(to, add ? load(to) + d : d);
+    }
 }
 
 // d_environment[j] = norm sum over the slots of j of path_weight d_slot

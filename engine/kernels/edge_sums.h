@@ -4,6 +4,7 @@
 #ifndef E3D_ENGINE_EDGE_SUMS_H
 #define E3D_ENGINE_EDGE_SUMS_H
 
+#include "packed_model.h"
 #include "products.h"
 
 namespace e3d::engine::E3D_ISA {
@@ -88,44 +89,67 @@ E3D_INLINE void project(const EdgeRange<Real> &edges, int channels, const Real *
 // The end of the backward pass of an edge, for irrep l: with the cotangents of x_0, c[j,u] = sum_n dt_n[u] q_n[j,u], and of
 // the environment of layer 0, those of the weights,
 //   d_tensor[l,u] = sum_j Y_j c[j,u],   d_environment[l,u] = sum_j Y_j d_env[j,u],
-// and of the harmonics, dY[j] = sum_u (tensor[l,u] c[j,u] + environment[l,u] d_env[j,u]), still to be summed over lanes.
+// and those of the harmonics, still to be summed over lanes,
+//   dY[j] = sum_u (tensor[l,u] c[j,u] + environment[l,u] d_env[j,u]) + sum_nh a_n[h] d_B_n[j,h].
 template <typename Real> struct WeightBackward {
+  struct Layer {
+    const Real *q;          // (components, channels)
+    const Real *d_B;        // (components, width); null in the last layer
+    int activation, width;
+  };
   int channels, layers;
-  const Real *tensor, *environment;          // (l, channels) of the edge
-  const Real *d_scalars;                     // (layers, channels) of the edge: dt_n
-  const Real *const *q;                      // (layers) of (components, channels)
-  const Real *d_environment;                 // (components, channels)
+  Layer layer[max_layers];
+  const Real *d_environment;    // (components, channels)
 };
 
-template <int l, bool with_harmonics, typename Real, typename Sink>
-E3D_INLINE void weights_backward(const WeightBackward<Real> &in, const Real *Y, long stride, Vector<Real> *dY, const Sink &sink)
+// Of one edge.
+template <typename Real> struct WeightRow {
+  const Real *tensor, *environment;    // (l, channels)
+  const Real *d_scalars;               // (layers, channels): dt_n
+  const Real *activations;
+  const Real *Y;
+  long stride;                         // of Y
+};
+
+template <int l, typename Real, typename Sink>
+E3D_INLINE void weights_backward(const WeightBackward<Real> &in, const WeightRow<Real> &row, Vector<Real> *dY, const Sink &sink)
 {
-  constexpr int W = lanes<Real>, m = 2 * l + 1;
+  constexpr int W = lanes<Real>, m = 2 * l + 1, first = l * l;
   Vector<Real> d[m] = {};
+  if constexpr (l > 0)    // Y_0 is a constant
+    for (int n = 0; n + 1 < in.layers; n++) {
+      const auto &layer = in.layer[n];
+      for (int h = 0; h < layer.width; h += W) {
+        const Vector<Real> a = load(row.activations + layer.activation + h);
+#pragma GCC unroll 7
+        for (int j = 0; j < m; j++) d[j] = fma(a, load(layer.d_B + (first + j) * layer.width + h), d[j]);
+      }
+    }
   for (int u = 0; u < in.channels; u += W) {
     Vector<Real> c[m];
+    const Vector<Real> t0 = load(row.d_scalars + u);
 #pragma GCC unroll 7
-    for (int j = 0; j < m; j++) c[j] = load(in.d_scalars + u) * load(in.q[0] + (l * l + j) * in.channels + u);
+    for (int j = 0; j < m; j++) c[j] = t0 * load(in.layer[0].q + (first + j) * in.channels + u);
     for (int n = 1; n < in.layers; n++) {
-      const Vector<Real> t = load(in.d_scalars + n * in.channels + u);
+      const Vector<Real> t = load(row.d_scalars + n * in.channels + u);
 #pragma GCC unroll 7
-      for (int j = 0; j < m; j++) c[j] = fma(t, load(in.q[n] + (l * l + j) * in.channels + u), c[j]);
+      for (int j = 0; j < m; j++) c[j] = fma(t, load(in.layer[n].q + (first + j) * in.channels + u), c[j]);
     }
-    const Vector<Real> tensor = load(in.tensor + l * in.channels + u), environment = load(in.environment + l * in.channels + u);
+    const Vector<Real> tensor = load(row.tensor + l * in.channels + u), environment = load(row.environment + l * in.channels + u);
     Vector<Real> d_tensor{}, d_environment{};
 #pragma GCC unroll 7
     for (int j = 0; j < m; j++) {
-      const Vector<Real> y = broadcast(Y[(l * l + j) * stride]), env = load(in.d_environment + (l * l + j) * in.channels + u);
+      const Vector<Real> y = broadcast(row.Y[(first + j) * row.stride]), env = load(in.d_environment + (first + j) * in.channels + u);
       d_tensor = fma(y, c[j], d_tensor);
       d_environment = fma(y, env, d_environment);
-      if constexpr (with_harmonics) {
+      if constexpr (l > 0) {
         d[j] = fma(tensor, c[j], d[j]);
         d[j] = fma(environment, env, d[j]);
       }
     }
     sink(l * in.channels + u, d_tensor, d_environment);
   }
-  if constexpr (with_harmonics) {
+  if constexpr (l > 0) {
 #pragma GCC unroll 7
     for (int j = 0; j < m; j++) dY[j] = d[j];
   }

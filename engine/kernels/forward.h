@@ -45,7 +45,8 @@ template <typename Real> struct Pass {
   const PackedModel<Real> &m;
   const CentreBatch &in;
   const Workspace<Real> &w;
-  long edges = 0;    // within their cutoff
+  Prefetch &prefetch;
+  const long edges;    // within their cutoff
 
   E3D_LAMBDA EdgeRange<Real> range(long c) const { return {w.begin[c], w.begin[c + 1], w.Y, w.stride}; }
   E3D_LAMBDA Real norm(long c) const { return m.layer_norm[in.centre_type[c]]; }
@@ -53,11 +54,10 @@ template <typename Real> struct Pass {
 };
 
 // Keeps the edges within their cutoffs, at the front of the arrays; the others have no energy and no force.
-template <typename Real> static KernelReport select_edges(Pass<Real> &pass)
+template <typename Real>
+static KernelReport select_edges(const PackedModel<Real> &m, const CentreBatch &in, const EdgeArrays<Real> &w)
 {
-  const PackedModel<Real> &m = pass.m;
-  const CentreBatch &in = pass.in;
-  const Workspace<Real> &w = pass.w;
+  *w.count = 0;
   const std::int64_t first = in.first[0];
   long n = 0;
   for (long c = 0; c < in.centres; c++) {
@@ -87,16 +87,16 @@ template <typename Real> static KernelReport select_edges(Pass<Real> &pass)
     }
   }
   w.begin[in.centres] = static_cast<std::int32_t>(n);
-  pass.edges = n;
+  *w.count = n;
   return {};
 }
 
-template <int l_max, typename Real> static void geometry(const Pass<Real> &pass)
+template <int l_max, typename Real>
+static void geometry(const PackedModel<Real> &m, const CentreBatch &in, const EdgeArrays<Real> &w, long stride)
 {
-  const PackedModel<Real> &m = pass.m;
-  const Workspace<Real> &w = pass.w;
-  const double *vector = pass.in.vector + 3 * pass.in.first[0];
-  for (long e = 0; e < pass.edges; e++) {
+  const long edges = static_cast<long>(*w.count);
+  const double *vector = in.vector + 3 * in.first[0];
+  for (long e = 0; e < edges; e++) {
     const double inverse = 1.0 / w.r[e], *v = vector + 3 * static_cast<long>(w.source[e]);
     w.x[e] = static_cast<Real>(v[0] * inverse);
     w.y[e] = static_cast<Real>(v[1] * inverse);
@@ -104,7 +104,7 @@ template <int l_max, typename Real> static void geometry(const Pass<Real> &pass)
     w.inverse_r[e] = static_cast<Real>(inverse);
   }
   if (m.table)
-    for (long e = 0; e < pass.edges; e++) {
+    for (long e = 0; e < edges; e++) {
       // u = r / (r + a); only the place in an interval is rounded to Real
       const double per_u = m.table_per_u[w.pair[e]], inverse = 1.0 / (w.r[e] + m.table_length);
       const double place = w.r[e] * inverse * per_u;
@@ -114,9 +114,9 @@ template <int l_max, typename Real> static void geometry(const Pass<Real> &pass)
       w.dt_dr[e] = static_cast<Real>(m.table_length * inverse * inverse * per_u);
       w.interval[e] += interval * 6 * m.columns;
     }
-  harmonics<l_max>(pass.edges, w.stride, w.x, w.y, w.z, w.Y);
+  harmonics<l_max>(edges, stride, w.x, w.y, w.z, w.Y);
   if (m.zbl_charge)
-    for (long e = 0; e < pass.edges; e++) {
+    for (long e = 0; e < edges; e++) {
       const int pair = w.pair[e];
       evaluate_zbl(m.zbl_charge[pair / m.types], m.zbl_charge[pair % m.types], m.zbl_prefactor, m.zbl_cutoff_power,
                    m.cutoff[pair], w.r[e], w.zbl[e], w.d_zbl[e]);
@@ -130,8 +130,7 @@ template <typename Real> static void contract(const Pass<Real> &pass, const Cent
   const PackedProduct<Real> &p = m.layer[n].product;
   const int channels = m.channels;
   weigh_environment(p, channels, pass.w.environment, norm, pass.w.slots);
-  combine(p.entries, channels, p.first_slot, p.slot_factor, pass.w.slots, centre.M[n]);
-  for (long c = 0; c < static_cast<long>(p.entries) * channels; c += lanes<Real>) store(centre.d_M[n] + c, Vector<Real>{});
+  multiply(p.entries_of_slots, channels, pass.w.slots, centre.M[n]);
   scalar_column(p, channels, centre.M[n], centre.chain[n][n]);
   for (int k = n - 1; k >= 0; k--)
     apply(m.layer[k].product, channels, centre.M[k], centre.chain[n][k + 1], centre.chain[n][k]);
@@ -151,9 +150,9 @@ static void network_forward(const Pass<Real> &pass, const PackedHidden<Real> &ne
     Activate<Real> activate{k == 0 ? start : nullptr, pass.m.columns, last ? out : to, last ? out_row : w.network_width,
                             last ? derivative : deep, last ? derivative_row : w.deep_columns, shape.linear};
     if (k == 0)
-      product(pass.edges, vectors, factors, count, activate);
+      product(pass.prefetch, pass.edges, vectors, factors, count, activate);
     else
-      product(pass.edges, vectors, Factor<Real>(from, w.network_width, network.forward[k - 1]), activate);
+      product(pass.prefetch, pass.edges, vectors, Factor<Real>(from, w.network_width, network.forward[k - 1]), activate);
     if (!last) deep += shape.width;
     Real *const swap = from;
     from = to;
@@ -191,10 +190,10 @@ template <int l_max, typename Real> static void forward(const Pass<Real> &pass, 
       const EdgeRange<Real> range = pass.range(c);
       const Factor<Real> edges(w.Y + range.first, w.stride, 1, static_cast<int>(range.last - range.first),
                                a + range.first * m.activations, m.activations);
-      product(J, width / W, edges, Store<Real>{nullptr, 0, w.B, width});
+      product(pass.prefetch, J, width / W, edges, Store<Real>{w.B, width});
       for (int l = 0; l <= l_max; l++)
-        product(2 * l + 1, channels / W, Factor<Real>(w.B + l * l * width, width, layer.environment[l]),
-                Store<Real>{nullptr, 0, w.environment + l * l * channels, channels});
+        product(pass.prefetch, 2 * l + 1, channels / W, Factor<Real>(w.B + l * l * width, width, layer.environment[l]),
+                Store<Real>{w.environment + l * l * channels, channels});
       clock(section_environment);
       contract(pass, w.centre(m, c), n + 1, pass.norm(c));
       clock(section_product);
@@ -236,7 +235,7 @@ template <typename Real> static void readout(const Pass<Real> &pass)
     const Factor<Real> factor = k == shape.matrices - 1 ? Factor<Real>(Z, w.cotangents, m.readout.backward[k])
                                                         : Factor<Real>(from, w.network_width, m.readout.backward[k]);
     // Rows of Z are read and written tile by tile: the last product goes through a row of its own.
-    product(pass.edges, shape.width / W, factor,
+    product(pass.prefetch, pass.edges, shape.width / W, factor,
             Scale<Real>{deep, w.deep_columns, to, w.network_width});
     Real *const swap = from;
     from = to;

@@ -5,22 +5,38 @@ namespace e3d::engine::E3D_ISA {
 
 namespace {
 
-template <int l_max, typename Real>
-KernelReport run_with(const PackedModel<Real> &m, const CentreBatch &batch, Real *scratch, std::int64_t capacity,
-                      std::uint64_t *ticks)
+template <typename Real> Workspace<Real> workspace(const PackedModel<Real> &m, const KernelScratch &scratch, int slot)
 {
   Workspace<Real> w;
-  lay_out(m, capacity, batch.centres, reinterpret_cast<unsigned char *>(scratch), w);
-  Pass<Real> pass{m, batch, w};
+  lay_out(m, scratch.edges, scratch.centres, slot, scratch.memory, w);
+  return w;
+}
+
+template <int l_max, typename Real>
+KernelReport select_with(const PackedModel<Real> &m, const CentreBatch &batch, const KernelScratch &scratch, int slot,
+                         std::uint64_t *ticks)
+{
+  const Workspace<Real> w = workspace(m, scratch, slot);
   Clock clock(ticks);
-  const KernelReport report = select_edges(pass);
-  if (report.fault != EdgeFault::none) return report;
-  geometry<l_max>(pass);
+  const KernelReport report = select_edges<Real>(m, batch, w);
+  if (report.fault == EdgeFault::none) geometry<l_max, Real>(m, batch, w, w.stride);
   clock(section_geometry);
+  return report;
+}
+
+template <int l_max, typename Real>
+void run_with(const PackedModel<Real> &m, const CentreBatch &batch, const KernelScratch &scratch, int slot, bool has_next,
+              std::uint64_t *ticks)
+{
+  const Workspace<Real> w = workspace(m, scratch, slot);
+  Prefetch prefetch(reinterpret_cast<const void *const *>(w.next.interval), m.table && has_next ? static_cast<long>(*w.next.count) : 0,
+                    6 * m.columns * static_cast<long>(sizeof(Real)));
+  const Pass<Real> pass{m, batch, w, prefetch, static_cast<long>(*w.count)};
+  Clock clock(ticks);
   if (m.table)
     interpolate(m, w, pass.edges);
   else
-    evaluate_exactly(m, w, pass.edges);
+    evaluate_exactly(m, w, pass.edges, prefetch);
   clock(section_two_body);
   forward<l_max>(pass, clock);
   readout(pass);
@@ -28,34 +44,47 @@ KernelReport run_with(const PackedModel<Real> &m, const CentreBatch &batch, Real
   if (batch.edge_force) {
     layers_back<l_max>(pass, clock);
     weights_back<l_max>(pass);
-    clock(section_two_body_back);
-    if (!m.table) derive_exactly(m, w, pass.edges);
+    if (!m.table) derive_exactly(m, w, pass.edges, prefetch);
     clock(section_two_body_back);
   }
   hand_out<l_max>(pass);
   clock(section_forces);
-  return report;
 }
 
 template <typename Real>
-KernelReport run(const PackedModel<Real> &m, const CentreBatch &batch, Real *scratch, std::int64_t capacity, std::uint64_t *ticks)
+KernelReport select(const PackedModel<Real> &m, const CentreBatch &batch, const KernelScratch &scratch, int slot,
+                    std::uint64_t *ticks)
 {
   switch (m.l_max) {
-    case 0: return run_with<0>(m, batch, scratch, capacity, ticks);
-    case 1: return run_with<1>(m, batch, scratch, capacity, ticks);
-    case 2: return run_with<2>(m, batch, scratch, capacity, ticks);
-    default: return run_with<3>(m, batch, scratch, capacity, ticks);
+    case 0: return select_with<0>(m, batch, scratch, slot, ticks);
+    case 1: return select_with<1>(m, batch, scratch, slot, ticks);
+    case 2: return select_with<2>(m, batch, scratch, slot, ticks);
+    default: return select_with<3>(m, batch, scratch, slot, ticks);
+  }
+}
+
+template <typename Real>
+void run(const PackedModel<Real> &m, const CentreBatch &batch, const KernelScratch &scratch, int slot, bool has_next,
+         std::uint64_t *ticks)
+{
+  switch (m.l_max) {
+    case 0: return run_with<0>(m, batch, scratch, slot, has_next, ticks);
+    case 1: return run_with<1>(m, batch, scratch, slot, has_next, ticks);
+    case 2: return run_with<2>(m, batch, scratch, slot, has_next, ticks);
+    default: return run_with<3>(m, batch, scratch, slot, has_next, ticks);
   }
 }
 
 template <typename Real> std::int64_t scratch_size(const PackedModel<Real> &m, std::int64_t edges, std::int64_t centres)
 {
   Workspace<Real> w;
-  return (lay_out(m, edges, centres, nullptr, w) + static_cast<std::int64_t>(sizeof(Real)) - 1) /
-      static_cast<std::int64_t>(sizeof(Real));
+  return lay_out(m, edges, centres, 0, nullptr, w);
 }
 
-template <typename Real> constexpr Kernel<Real> kernel() { return {lanes<Real>, tile_vectors, scratch_size<Real>, run<Real>}; }
+template <typename Real> constexpr Kernel<Real> kernel()
+{
+  return {lanes<Real>, tile_vectors, scratch_size<Real>, select<Real>, run<Real>};
+}
 
 }    // namespace
 

@@ -27,6 +27,12 @@ struct KernelReport {
   std::int64_t edge = 0, centre = 0;    // where, in the numbers of the batch
 };
 
+// Memory for batches of at most so many edges and centres.
+struct KernelScratch {
+  unsigned char *memory = nullptr;
+  std::int64_t edges = 0, centres = 0;
+};
+
 // Cycles of the sections of a kernel, for the profile of the benchmark.
 enum Section : int {
   section_geometry, section_two_body, section_environment, section_product, section_projection, section_hidden,
@@ -37,12 +43,17 @@ enum Section : int {
 template <typename Real> struct Kernel {
   int lanes = 1, panel = 1;    // of `Real`; vectors in a panel of a matrix
 
-  // Numbers of `Real` that `run` needs as scratch for so many edges and centres.
+  // Bytes of scratch for batches of so many edges and centres at most.
   std::int64_t (*scratch_size)(const PackedModel<Real> &, std::int64_t edges, std::int64_t centres);
 
-  // `capacity`: edges that the scratch was made for. `ticks` (section_count) may be null.
-  KernelReport (*run)(const PackedModel<Real> &, const CentreBatch &, Real *scratch, std::int64_t capacity,
-                      std::uint64_t *ticks);
+  // Checks the edges of a batch and keeps what is within the cutoffs, in one of two slots of the scratch: that of the next
+  // batch, while the other one still waits for run().
+  KernelReport (*select)(const PackedModel<Real> &, const CentreBatch &, const KernelScratch &, int slot, std::uint64_t *ticks);
+
+  // Energies and forces of the batch in a slot. `has_next`: the other slot holds the next batch, whose tables are called into
+  // the cache on the way. `ticks` (section_count) may be null.
+  void (*run)(const PackedModel<Real> &, const CentreBatch &, const KernelScratch &, int slot, bool has_next,
+              std::uint64_t *ticks);
 };
 
 // One of these in every instruction set.

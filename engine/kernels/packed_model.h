@@ -31,28 +31,33 @@ template <typename Real> struct PackedHidden {
   const PackedMatrix<Real> *forward = nullptr, *backward = nullptr;    // (shape.matrices)
 };
 
-// M[pair] = sum of value * slot; slots are path_weight[path] * environment[component].
+// A sparse matrix times rows of channels: out[row] = sum of value * in[index]. Most rows of a tensor product have one factor,
+// so that the first of each row is kept apart from the others.
+template <typename Real> struct SparseFactor {
+  std::int32_t row, index;
+  Real value;
+};
+template <typename Real> struct SparseMatrix {
+  int rows = 0, more = 0;
+  const SparseFactor<Real> *first = nullptr;    // (rows), in order
+  const SparseFactor<Real> *other = nullptr;    // (more)
+};
+
+// Slots are path_weight[path] * environment[component]; M[entry] is a sum of values times slots.
 struct ProductSlot {
   std::int32_t path, component;
 };
-struct ProductEntry {
-  std::int32_t in, out;    // components i, k of an entry of M
-};
-template <typename Real> struct ProductFactor {
-  std::int32_t index;    // of the slot, or of the entry
-  Real value;
-};
 
 template <typename Real> struct PackedProduct {
-  int in = 0, out = 0;
-  int slots = 0, entries = 0, scalars = 0;             // the first `scalars` entries are those with k = 0
+  int in = 0, out = 0;                          // components i, k
+  int slots = 0, entries = 0, scalars = 0;
   const ProductSlot *slot = nullptr;
-  const ProductEntry *entry = nullptr;                 // ordered by (k != 0, i, k)
-  const std::int32_t *first_slot = nullptr;            // (entries + 1) into slot_factor
-  const ProductFactor<Real> *slot_factor = nullptr;    // by entry
-  const std::int32_t *first_entry = nullptr;           // (slots + 1) into entry_factor
-  const ProductFactor<Real> *entry_factor = nullptr;   // by slot
-  const Real *path_weight = nullptr;                   // (paths, channels)
+  const std::int32_t *first_entry = nullptr;    // (in + 1) entries of each i, in the order of k
+  const std::int32_t *entry_out = nullptr;      // (entries) k
+  const std::int32_t *scalar_entry = nullptr;   // (scalars) entries with k = 0
+  const std::int32_t *scalar_in = nullptr;      // (scalars) their i
+  SparseMatrix<Real> entries_of_slots, slots_of_entries;
+  const Real *path_weight = nullptr;            // (paths, channels)
 };
 
 template <typename Real> struct PackedLayer {

@@ -99,11 +99,16 @@ E3D_INLINE Vector<float> reciprocal(Vector<float> x)
 E3D_INLINE Vector<float> exp_minus(Vector<float> x)
 {
   using V = Vector<float>;
-  const V low = broadcast(-125.0f), high = broadcast(125.0f), magic = broadcast(12582912.0f);    // 1.5 2^23
+  const V high = broadcast(125.0f);
   V y = x * broadcast(-1.44269504088896f);
-  y = y < low ? low : y;
   y = y > high ? high : y;
+#if defined(__AVX512F__)
+  const V n = _mm512_maskz_roundscale_ps(0xffff, y, 0), f = y - n;
+#else
+  const V low = broadcast(-125.0f), magic = broadcast(12582912.0f);    // 1.5 2^23
+  y = y < low ? low : y;
   const V shifted = y + magic, f = y - (shifted - magic);
+#endif
   V p = broadcast(1.5403530e-4f);
   p = fma(p, f, broadcast(1.3333558e-3f));
   p = fma(p, f, broadcast(9.6181291e-3f));
@@ -111,7 +116,11 @@ E3D_INLINE Vector<float> exp_minus(Vector<float> x)
   p = fma(p, f, broadcast(2.4022651e-1f));
   p = fma(p, f, broadcast(6.9314718e-1f));
   p = fma(p, f, broadcast(1.0f));
+#if defined(__AVX512F__)
+  return _mm512_maskz_scalef_ps(0xffff, p, n);
+#else
   return (V) ((Integers<float>) p + ((Integers<float>) shifted << 23));
+#endif
 }
 
 E3D_INLINE Vector<double> exp_minus(Vector<double> x)

@@ -21,10 +21,17 @@ template <typename Real> E3D_INLINE void interpolate(const PackedModel<Real> &m,
   constexpr int W = lanes<Real>;
   const long n = m.columns;
   for (long e = 0; e < edges; e++) {
-    const Real *c = w.interval[e], *next = w.interval[e + 1 < edges ? e + 1 : e];
+    // Tables are larger than the caches: the rows of the next edge are called into the first cache, those of the one after
+    // the next into the second.
+    const Real *c = w.interval[e], *next = w.interval[e + 1 < edges ? e + 1 : e], *later = w.interval[e + 3 < edges ? e + 3 : e];
     Real *f = w.f + e * n, *df = w.df + e * n;
     const Vector<Real> t = broadcast(w.t[e]), dt = broadcast(w.dt_dr[e]);
     for (long k = 0; k < n; k += W) {
+#pragma GCC unroll 6
+      for (int q = 0; q < 6; q++) {
+        __builtin_prefetch(later + 6 * k + q * W, 0, 2);
+        __builtin_prefetch(next + 6 * k + q * W, 0, 3);
+      }
       Vector<Real> p = load(c + 5 * n + k), d = p;
       p = fma(p, t, load(c + 4 * n + k));
 #pragma GCC unroll 4
@@ -34,8 +41,6 @@ template <typename Real> E3D_INLINE void interpolate(const PackedModel<Real> &m,
       }
       store(f + k, p);
       store(df + k, d * dt);
-#pragma GCC unroll 6
-      for (int q = 0; q < 6; q++) __builtin_prefetch(next + q * n + k);
     }
   }
 }
@@ -43,7 +48,7 @@ template <typename Real> E3D_INLINE void interpolate(const PackedModel<Real> &m,
 // ---- exact
 
 // f = outputs(...(basis pair_weight)...); the derivatives of the hidden layers are kept.
-template <typename Real> E3D_INLINE void evaluate_exactly(const PackedModel<Real> &m, const Workspace<Real> &w, long edges)
+template <typename Real> E3D_INLINE void evaluate_exactly(const PackedModel<Real> &m, const Workspace<Real> &w, long edges, Prefetch &prefetch)
 {
   constexpr int W = lanes<Real>;
   for (long e = 0; e < edges; e++) {
@@ -64,16 +69,16 @@ template <typename Real> E3D_INLINE void evaluate_exactly(const PackedModel<Real
   for (int k = 0; k < m.two_body_layers; k++) {
     Real *out = w.hidden + column;
     const Activate<Real> activate{nullptr, 0, out, m.two_body_width_sum, w.d_hidden + column, m.two_body_width_sum, false};
-    product(edges, m.two_body[k].vectors, Factor<Real>(in, in_row, m.two_body[k]), activate);
+    product(prefetch, edges, m.two_body[k].vectors, Factor<Real>(in, in_row, m.two_body[k]), activate);
     in = out;
     in_row = m.two_body_width_sum;
     column += m.two_body_width[k];
   }
-  product(edges, m.outputs.vectors, Factor<Real>(in, in_row, m.outputs), Store<Real>{nullptr, 0, w.f, m.columns});
+  product(prefetch, edges, m.outputs.vectors, Factor<Real>(in, in_row, m.outputs), Store<Real>{w.f, m.columns});
 }
 
 // dr[e] = sum over the functions of Z df/dr
-template <typename Real> E3D_INLINE void derive_exactly(const PackedModel<Real> &m, const Workspace<Real> &w, long edges)
+template <typename Real> E3D_INLINE void derive_exactly(const PackedModel<Real> &m, const Workspace<Real> &w, long edges, Prefetch &prefetch)
 {
   constexpr int W = lanes<Real>;
   Real *d_embedding = w.embedding;
@@ -83,10 +88,10 @@ template <typename Real> E3D_INLINE void derive_exactly(const PackedModel<Real> 
     column -= m.two_body_width[k];
     // The activations themselves are not needed any more: their place takes the cotangents.
     const Scale<Real> scale{w.d_hidden + column, m.two_body_width_sum, w.hidden + column, m.two_body_width_sum};
-    product(edges, m.two_body_width[k] / W, factor, scale);
+    product(prefetch, edges, m.two_body_width[k] / W, factor, scale);
     factor = Factor<Real>(w.hidden + column, m.two_body_width_sum, m.two_body_back[k]);
   }
-  product(edges, m.radial_width / W, factor, Store<Real>{nullptr, 0, d_embedding, m.radial_width});
+  product(prefetch, edges, m.radial_width / W, factor, Store<Real>{d_embedding, m.radial_width});
   for (long e = 0; e < edges; e++) {
     const Real *weight = m.pair_weight[w.pair[e]], *d = d_embedding + e * m.radial_width, *db = w.d_basis + e * m.basis;
     Vector<Real> total{};

@@ -13,21 +13,28 @@ template <typename Real> struct CentreArrays {
   Real *d_M[max_layers];
   Real *chain[max_layers][max_layers];          // [n][m]: M_m ... M_n-1 m_n; [n][0] is q_n
   Real *d_environment;                          // (components) of layer 0
+  Real *d_B[max_layers];                        // (components, hidden width) [n]: of the sum over a_n in the next environment
 };
 
-template <typename Real> struct Workspace {
-  long stride = 0;                  // of arrays (component, edge)
-  int cotangents = 0;               // columns of Z
-  int harmonics = 0;                // components, padded
-  int network_width = 0;            // widest hidden layer behind a first one
-
+// The edges of a batch within their cutoffs; there are two of these, so that the next batch is known while one is worked on.
+template <typename Real> struct EdgeArrays {
+  std::int64_t *count = nullptr;                                               // (1) number of edges
   double *r = nullptr, *zbl = nullptr, *d_zbl = nullptr;                       // (edges)
   std::int32_t *source = nullptr, *pair = nullptr;                             // (edges) place in the batch; pair of types
-  std::int32_t *begin = nullptr;                                               // (centres + 1) of the edges within the cutoff
+  std::int32_t *begin = nullptr;                                               // (centres + 1) first edge of each centre
   Real *x = nullptr, *y = nullptr, *z = nullptr, *inverse_r = nullptr;         // (edges)
   Real *t = nullptr, *dt_dr = nullptr;                                         // (edges) place in an interval of the table
   const Real **interval = nullptr;                                             // (edges)
-  Real *Y = nullptr, *dY = nullptr;                                            // (components, edges)
+  Real *Y = nullptr;                                                           // (components, edges)
+};
+
+template <typename Real> struct Workspace : EdgeArrays<Real> {
+  EdgeArrays<Real> next;
+  long stride = 0;                  // of arrays (component, edge)
+  int cotangents = 0;               // columns of Z
+  int network_width = 0;            // widest hidden layer behind a first one
+
+  Real *dY = nullptr;                                                          // (components, edges)
   Real *dr = nullptr, *energy = nullptr;                                       // (edges)
 
   Real *f = nullptr, *df = nullptr;           // (edges, columns) two-body functions, derivatives (tables only)
@@ -38,14 +45,13 @@ template <typename Real> struct Workspace {
   Real *first = nullptr, *second = nullptr;   // (edges, network_width) hidden layers on their way
   Real *deep = nullptr;                       // (edges, ...) derivatives of hidden layers before the last
   int deep_columns = 0;
-  Real *dY_rows = nullptr;                    // (edges, harmonics) cotangents of Y from environments of later layers
 
   Real *basis = nullptr, *d_basis = nullptr;  // exact: (edges, basis) values, derivatives with respect to r
   int basis_columns = 0;
   Real *embedding = nullptr;                  // exact: (edges, radial_width)
   Real *hidden = nullptr, *d_hidden = nullptr;    // exact: (edges, two_body_width_sum)
 
-  Real *environment = nullptr, *slots = nullptr, *B = nullptr, *dB = nullptr, *dB_rows = nullptr;    // one centre at a time
+  Real *environment = nullptr, *slots = nullptr, *B = nullptr;    // one centre at a time
   Real *cotangent[2] = {nullptr, nullptr};    // (largest number of components, channels)
   Real *centres = nullptr;                    // (centres, centre_size)
   long centre_size = 0;
@@ -74,38 +80,39 @@ template <typename Real> static long size_of_centre(const PackedModel<Real> &m)
     rows += 2 * m.layer[n].product.entries;
     for (int k = 0; k <= n; k++) rows += m.layer[k].product.in;
   }
-  return rows * m.channels;
+  long size = rows * m.channels;
+  for (int n = 0; n + 1 < m.layers; n++) size += static_cast<long>(components_of(m.l_max)) * m.layer[n].hidden.shape.width;
+  return size;
 }
 
 template <typename Real> CentreArrays<Real> Workspace<Real>::centre(const PackedModel<Real> &m, long c) const
 {
   CentreArrays<Real> out;
   Real *at = centres + c * centre_size;
-  const auto take = [&](long rows) {
+  const auto take = [&](long rows, long columns) {
     Real *piece = at;
-    at += rows * m.channels;
+    at += rows * columns;
     return piece;
   };
-  out.d_environment = take(components_of(m.l_max));
+  out.d_environment = take(components_of(m.l_max), m.channels);
   for (int n = 0; n < m.layers; n++) {
-    out.M[n] = take(m.layer[n].product.entries);
-    out.d_M[n] = take(m.layer[n].product.entries);
-    for (int k = 0; k <= n; k++) out.chain[n][k] = take(m.layer[k].product.in);
+    out.M[n] = take(m.layer[n].product.entries, m.channels);
+    out.d_M[n] = take(m.layer[n].product.entries, m.channels);
+    for (int k = 0; k <= n; k++) out.chain[n][k] = take(m.layer[k].product.in, m.channels);
+    out.d_B[n] = n + 1 < m.layers ? take(components_of(m.l_max), m.layer[n].hidden.shape.width) : nullptr;
   }
   return out;
 }
 
-// Bytes that are used; `base` may be null.
+// Bytes that are used; `base` may be null. `slot`, 0 or 1: which of the two sets of edges is worked on.
 template <typename Real>
-static std::int64_t lay_out(const PackedModel<Real> &m, std::int64_t edges, std::int64_t centres, unsigned char *base,
+static std::int64_t lay_out(const PackedModel<Real> &m, std::int64_t edges, std::int64_t centres, int slot, unsigned char *base,
                             Workspace<Real> &w)
 {
-  constexpr int W = lanes<Real>;
   const int J = components_of(m.l_max);
   const bool tables = m.table != nullptr;
   // Not a multiple of a page: rows of (component, edge) arrays would share their places in the first cache.
   w.stride = (edges + 15) / 16 * 16 + 16;
-  w.harmonics = (J + W - 1) / W * W;
   w.cotangents = tables ? m.environment_column : m.columns;
   w.centre_size = size_of_centre(m);
   w.network_width = 0;
@@ -128,19 +135,23 @@ static std::int64_t lay_out(const PackedModel<Real> &m, std::int64_t edges, std:
 
   Pieces pieces{base};
   const std::int64_t n = w.stride;
-  pieces.take(w.r, n);
-  if (m.zbl_charge) {
-    pieces.take(w.zbl, n);
-    pieces.take(w.d_zbl, n);
+  for (int k = 0; k < 2; k++) {
+    EdgeArrays<Real> &e = k == slot ? static_cast<EdgeArrays<Real> &>(w) : w.next;
+    pieces.take(e.count, 1);
+    pieces.take(e.r, n);
+    pieces.take(e.zbl, m.zbl_charge ? n : 0);
+    pieces.take(e.d_zbl, m.zbl_charge ? n : 0);
+    pieces.take(e.source, n);
+    pieces.take(e.pair, n);
+    pieces.take(e.begin, centres + 1);
+    Real **const per_edge[] = {&e.x, &e.y, &e.z, &e.inverse_r, &e.t, &e.dt_dr};
+    for (Real **p : per_edge) pieces.take(*p, n);
+    pieces.take(e.interval, n);
+    pieces.take(e.Y, J * n);
   }
-  pieces.take(w.source, n);
-  pieces.take(w.pair, n);
-  pieces.take(w.begin, centres + 1);
-  Real **const per_edge[] = {&w.x, &w.y, &w.z, &w.inverse_r, &w.t, &w.dt_dr, &w.dr, &w.energy};
-  for (Real **p : per_edge) pieces.take(*p, n);
-  pieces.take(w.interval, n);
-  pieces.take(w.Y, J * n);
   pieces.take(w.dY, J * n);
+  pieces.take(w.dr, n);
+  pieces.take(w.energy, n);
   pieces.take(w.f, n * m.columns);
   if (tables) pieces.take(w.df, n * m.columns);
   pieces.take(w.Z, n * w.cotangents);
@@ -151,7 +162,6 @@ static std::int64_t lay_out(const PackedModel<Real> &m, std::int64_t edges, std:
   pieces.take(w.first, n * w.network_width);
   pieces.take(w.second, n * w.network_width);
   pieces.take(w.deep, n * w.deep_columns);
-  pieces.take(w.dY_rows, n * w.harmonics);
   if (!tables) {
     w.basis_columns = m.basis;
     pieces.take(w.basis, n * m.basis);
@@ -163,8 +173,6 @@ static std::int64_t lay_out(const PackedModel<Real> &m, std::int64_t edges, std:
   pieces.take(w.environment, J * m.channels);
   pieces.take(w.slots, static_cast<std::int64_t>(most_slots) * m.channels);
   pieces.take(w.B, J * widest);
-  pieces.take(w.dB, J * widest);
-  pieces.take(w.dB_rows, static_cast<std::int64_t>(widest) * w.harmonics);
   for (Real *&p : w.cotangent) pieces.take(p, static_cast<std::int64_t>(most_components) * m.channels);
   pieces.take(w.centres, centres * w.centre_size);
   return pieces.used;
