@@ -71,7 +71,7 @@ add_library(e3d_kk SHARED ${_sources})
 target_compile_features(e3d_kk PRIVATE cxx_std_20)
 target_compile_options(e3d_kk PRIVATE -Wall -Wextra $<$<BOOL:${E3D_HAS_PREFIX_MAP}>:${E3D_PREFIX_MAP}>)
 target_include_directories(e3d_kk PRIVATE "${PROJECT_SOURCE_DIR}/lammps_plugin" "${PROJECT_SOURCE_DIR}/lammps_plugin/kokkos"
-                           "${PROJECT_SOURCE_DIR}/engine")
+                           "${PROJECT_SOURCE_DIR}")
 target_include_directories(e3d_kk SYSTEM PRIVATE "${PROJECT_SOURCE_DIR}/third_party")
 get_target_property(_headers LAMMPS::headers INTERFACE_INCLUDE_DIRECTORIES)
 target_include_directories(e3d_kk SYSTEM PRIVATE "${_headers}/KOKKOS")

@@ -5,7 +5,7 @@
 
 #include "device_model.h"
 
-#include "tables.h"
+#include "engine/tables.h"
 
 #include "kokkos_type.h"
 

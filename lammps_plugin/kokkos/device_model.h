@@ -6,7 +6,7 @@
 #ifndef E3D_DEVICE_MODEL_H
 #define E3D_DEVICE_MODEL_H
 
-#include "folded_model.h"
+#include "engine/folded_model.h"
 
 #include <Kokkos_Core.hpp>
 

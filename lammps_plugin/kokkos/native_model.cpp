@@ -5,8 +5,8 @@
 
 #include "native_model.h"
 
-#include "model_file.h"
-#include "safetensors.h"
+#include "engine/model_file.h"
+#include "engine/safetensors.h"
 
 #include <stdexcept>
 

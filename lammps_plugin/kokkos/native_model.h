@@ -6,7 +6,7 @@
 #ifndef E3D_NATIVE_MODEL_H
 #define E3D_NATIVE_MODEL_H
 
-#include "folded_model.h"
+#include "engine/folded_model.h"
 #include "model/edge_model.h"
 
 namespace E3D {

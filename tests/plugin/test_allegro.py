@@ -4,7 +4,6 @@ the model makes of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,29 +13,13 @@ from ase import Atoms
 
 from e3d_lmp.model.decomposition import as_double
 from e3d_lmp.model.export import export_model, load_model
-from edge_checks import check_edges
-from lammps_runs import ROOT, Run, forces_of, run_lammps, script_of, virial_of, write_data
+from edge_checks import check_against_nequip
+from lammps_runs import ROOT, forces_of, run_lammps, script_of, write_data
 from random_models import random_allegro
-from systems import ELEMENTS, SYSTEMS, cluster, molecules, nequip_calculator, reference_edges
+from systems import ELEMENTS, SYSTEMS, cluster, molecules
 from tolerances import LADDER, close
 
 SHIPPED = "inputs/models/organic-small.nequip"
-def _check_against_nequip(
-    run: Run, model: torch.nn.Module, dtype: str, atoms: Atoms, elements: Sequence[str] = ELEMENTS
-) -> None:
-    """LAMMPS against the eager, unmodified `model`."""
-    ladder = LADDER[dtype]
-    check_edges(run.edges(), reference_edges(model, atoms, elements), ladder)
-    atoms = atoms.copy()
-    atoms.calc = nequip_calculator(model)
-    final = run.dump("atoms.dump")[-1]
-    close("atomic energies", final["c_pea"], atoms.get_potential_energies(), ladder.atomic_energy)
-    close("energy", run.json()["pe"], atoms.get_potential_energy(), ladder.total_energy)
-    close("forces", forces_of(final), atoms.get_forces(), ladder.force)
-    assert np.abs(atoms.get_forces()).max() > 0.01, "nothing moves: the comparison is empty"
-    if all(atoms.pbc):
-        xx, yy, zz, yz, xz, xy = -atoms.get_stress() * atoms.get_volume()
-        close("virial", virial_of(run.json()), [xx, yy, zz, xy, xz, yz], ladder.virial)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +40,7 @@ def test_equals_nequip(
     atoms = SYSTEMS[system]()
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
     run = run_lammps(script_of(model_files(f"allegro-{variant}", ending, dtype), ELEMENTS), tmp_path)
-    _check_against_nequip(run, random_allegro(variant, dtype), dtype, atoms)
+    check_against_nequip(run, random_allegro(variant, dtype), dtype, atoms)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +62,7 @@ def test_shipped_model_equals_nequip(
     assert set(atoms.get_chemical_symbols()) == set(elements)
     write_data(tmp_path / "data.lmp", atoms, elements)
     run = run_lammps(script_of(file, elements), tmp_path, ranks=2)
-    _check_against_nequip(run, model, dtype, atoms, elements)
+    check_against_nequip(run, model, dtype, atoms, elements)
 
 
 def test_open_cluster_equals_nequip(tmp_path: Path, model_files) -> None:
@@ -88,7 +71,7 @@ def test_open_cluster_equals_nequip(tmp_path: Path, model_files) -> None:
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
     model = model_files("allegro-everything", "pth", "float64")
     run = run_lammps(script_of(model, ELEMENTS, boundary="f f f"), tmp_path)
-    _check_against_nequip(run, random_allegro("everything", "float64"), "float64", atoms)
+    check_against_nequip(run, random_allegro("everything", "float64"), "float64", atoms)
 
 
 def test_directed_cutoffs_leave_reverse_edges_out(tmp_path: Path, model_files) -> None:
@@ -134,4 +117,4 @@ def test_a_single_edge(options: str, tmp_path: Path, model_files) -> None:
     script = script_of(model, ELEMENTS, boundary="f f f", pair_options=options, skin=0.1)
     run = run_lammps(script, tmp_path)
     assert len(run.edges()) == 1
-    _check_against_nequip(run, random_allegro("everything", "float64"), "float64", atoms)
+    check_against_nequip(run, random_allegro("everything", "float64"), "float64", atoms)

@@ -20,6 +20,7 @@ from refusals import refused, with_model
 
 ModelFiles = Callable[..., Path]
 
+
 def test_good_input(tmp_path: Path, morse: Path) -> None:
     """What follows differs from this in one point only."""
     write_data(tmp_path / "data.lmp", gas(8), ELEMENTS)

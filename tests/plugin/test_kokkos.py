@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kokkos_runs import KOKKOS_OFF, ONE_THREAD, needs_kokkos
 from lammps_runs import (
     ROOT,
     Run,
@@ -28,19 +29,7 @@ from systems import ELEMENTS, SYSTEMS, triclinic
 from tolerances import FLOAT64, close
 
 STEPS = 12
-KOKKOS_OFF, ONE_THREAD, TWO_THREADS = "", "1", "2"
-
-
-def _is_built() -> bool:
-    lmp = ["bash", str(ROOT / "scripts/kokkos/in_root.sh"), "lmp", "-h"]
-    return (ROOT / "build/kokkos/lib/libe3d_kk.so").is_file() and not subprocess.run(
-        lmp, capture_output=True, check=False
-    ).returncode
-
-
-pytestmark = pytest.mark.skipif(
-    not _is_built(), reason="there is no Kokkos LAMMPS with the plugin: bash scripts/kokkos/plugin.sh"
-)
+pytestmark = needs_kokkos
 
 HOST_STYLES = f"""
 compute pairs all e3d/pair/local tag1 tag2 D A cutoff model

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-from e3d_lmp.decomposition import AllegroEdgeModel, Decomposition, decompose, kind
 from e3d_lmp.errors import E3DError
+from e3d_lmp.model.decomposition import AllegroEdgeModel, Decomposition, decompose, kind
 
 FORMAT = "e3d-weights/1"
 ARCHITECTURE = "allegro/1"

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from e3d_lmp.model.engine import EngineModel, Evaluator
+from edge_checks import check_against_nequip
+from kokkos_runs import ONE_THREAD, TWO_THREADS, needs_kokkos
 from lammps_runs import Frame, Run, forces_of, run_lammps, script_of, start_lammps, write_data
 from random_allegro import build, draw_shape, write_native
 from random_models import random_allegro
 from systems import ELEMENTS, SYSTEMS, cluster
-from test_plugin_allegro import _check_against_nequip
-from test_plugin_kokkos import ONE_THREAD, TWO_THREADS, pytestmark  # noqa: F401
 from tolerances import close
+
+pytestmark = needs_kokkos
 
 RELATIVE = 1e-12
 """float64 on the device against the host engine, of the largest energy or force."""
@@ -89,7 +91,7 @@ def test_equals_nequip(
     model = random_allegro(variant, dtype)
     run = device_run(tmp_path, write_native(model, tmp_path / "m.nequip.safetensors"), kokkos, ranks, system)
     assert "pair e3d/kk" in (tmp_path / "log.lammps").read_text()
-    _check_against_nequip(run, model, dtype, SYSTEMS[system]())
+    check_against_nequip(run, model, dtype, SYSTEMS[system]())
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -105,14 +107,14 @@ def test_open_cluster(everything: Path, tmp_path: Path) -> None:
     atoms = cluster()
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
     run = run_lammps(script_of(everything, ELEMENTS, boundary="f f f"), tmp_path, 4, kokkos=ONE_THREAD)
-    _check_against_nequip(run, random_allegro("everything", "float64"), "float64", atoms)
+    check_against_nequip(run, random_allegro("everything", "float64"), "float64", atoms)
 
 
 @pytest.mark.parametrize("scratch", [0, 12000])
 def test_little_fast_memory(
     scratch: int, everything: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No centre, or only those with few edges, fit into the fast memory of a team: to the last bit the same."""
+    """No centre, or only those with few edges, fit into the fast memory of a team: no bit changes."""
     usual = device_run(tmp_path / "usual", everything)
     monkeypatch.setenv("E3D_KOKKOS_SCRATCH", str(scratch))
     little = device_run(tmp_path / "little", everything)

@@ -9,10 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from e3d_lmp.decomposition import EdgeModelWithForces, as_double, decompose  # noqa: E402
 from e3d_lmp.errors import E3DError  # noqa: E402
-from e3d_lmp.export import load_model  # noqa: E402
+from e3d_lmp.model.decomposition import EdgeModelWithForces, as_double, decompose  # noqa: E402
 from e3d_lmp.model.engine import EdgeEnergies, EngineModel, Evaluator, instruction_sets  # noqa: E402
+from e3d_lmp.model.export import load_model  # noqa: E402
 from e3d_lmp.model.weights import contract_strings, extract_weights, write_weights  # noqa: E402
 from random_allegro import Shape, build, draw_shape  # noqa: E402
 
