@@ -25,6 +25,8 @@ from lammps_runs import (
     start_lammps,
     write_data,
 )
+from random_allegro import write_native
+from random_models import random_allegro
 from systems import ELEMENTS, SYSTEMS, triclinic
 from tolerances import FLOAT64, close
 
@@ -89,24 +91,32 @@ def test_host_styles_beside_kokkos_styles(ranks: int, morse_cho: Path, tmp_path:
         close(name, a, b, 1e-8 * max(1.0, np.abs(b).max()))
 
 
+@pytest.fixture(scope="module")
+def native(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Allegro model for the device."""
+    folder = tmp_path_factory.mktemp("native")
+    return write_native(random_allegro("plain", "float64"), folder / "plain.nequip.safetensors")
+
+
 @pytest.mark.parametrize("style", ["e3d", "e3d/kk", "e3d/kk/device", "e3d/kk/host"])
 @pytest.mark.parametrize("hybrid", [False, True])
-def test_found_by_any_name(style: str, hybrid: bool, morse_cho: Path, tmp_path: Path) -> None:
+def test_found_by_any_name(style: str, hybrid: bool, morse_cho: Path, native: Path, tmp_path: Path) -> None:
     """Computes find the pair style under each of its names, also as a part of a hybrid one."""
     write_data(tmp_path / "data.lmp", triclinic(), ELEMENTS)
-    words = f"{morse_cho} {' '.join(ELEMENTS)}"
+    model = morse_cho if style == "e3d" else native
+    words = f"{model} {' '.join(ELEMENTS)}"
     pair = f"pair_style {style}\npair_coeff * * {words}"
     if hybrid:
         pair = f"pair_style hybrid/overlay/kk {style} zero 5.0\npair_coeff * * {style} {words}"
         pair += "\npair_coeff * * zero"
     pair = f"suffix off\n{pair}\nsuffix on"
-    run = run_lammps(script_of(morse_cho, ELEMENTS, pair=pair), tmp_path, kokkos=ONE_THREAD)
+    run = run_lammps(script_of(model, ELEMENTS, pair=pair), tmp_path, kokkos=ONE_THREAD)
     assert len(run.edges()) > 0
 
 
-def test_newton_off_says_what_to_type(morse_cho: Path, tmp_path: Path) -> None:
+def test_newton_off_says_what_to_type(native: Path, tmp_path: Path) -> None:
     write_data(tmp_path / "data.lmp", triclinic(), ELEMENTS)
-    script = script_of(morse_cho, ELEMENTS).replace("newton on\n", "")
+    script = script_of(native, ELEMENTS).replace("newton on\n", "")
     run = start_lammps(script, tmp_path, arguments=["-pk", "kokkos", "newton", "off"], kokkos=ONE_THREAD)
     assert run.code != 0
     assert "-pk kokkos newton on neigh half" in " ".join(run.output.split())
@@ -126,7 +136,7 @@ def test_runs_without_kokkos_on(morse_cho: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "/kk" not in done.stdout and "KOKKOS is on" not in done.stdout
+    assert "e3d/kk" not in done.stdout and "KOKKOS is on" not in done.stdout
 
 
 def test_missing_library_is_told(morse_cho: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
