@@ -52,15 +52,30 @@ Precision precision_of(std::int32_t wanted, const ModelFile &file)
   }
 }
 
-const char *const section_names[section_count] = {
-    "geometry", "two-body functions", "environments", "tensor products", "scalars", "hidden layers", "readout",
-    "hidden layers, back", "scalars, back", "tensor products, back", "two-body functions, back", "forces"};
+const char *const section_names[section_count] = {"geometry",
+                                                  "two-body functions",
+                                                  "environments",
+                                                  "tensor products",
+                                                  "scalars",
+                                                  "hidden layers",
+                                                  "readout",
+                                                  "hidden layers, back",
+                                                  "scalars, back",
+                                                  "tensor products, back",
+                                                  "two-body functions, back",
+                                                  "forces"};
 
 }    // namespace
 
-int32_t e3d_engine_version(void) { return E3D_ENGINE_VERSION; }
+int32_t e3d_engine_version(void)
+{
+  return E3D_ENGINE_VERSION;
+}
 
-const char *e3d_engine_error(void) { return last_error.c_str(); }
+const char *e3d_engine_error(void)
+{
+  return last_error.c_str();
+}
 
 const char *e3d_engine_instruction_sets(void)
 {
@@ -77,12 +92,16 @@ e3d_engine_model *e3d_engine_open(const char *path, int32_t precision, const cha
   return guarded<e3d_engine_model *>(nullptr, [&] {
     ModelFile file = read_model_file(read_safetensors(path));
     const Precision chosen = precision_of(precision, file);
-    auto model = std::make_shared<Model>(std::move(file), chosen, choose_kernels(instruction_set ? instruction_set : ""));
+    auto model = std::make_shared<Model>(std::move(file), chosen,
+                                         choose_kernels(instruction_set ? instruction_set : ""));
     return new e3d_engine_model{std::move(model)};
   });
 }
 
-void e3d_engine_close(e3d_engine_model *model) { delete model; }
+void e3d_engine_close(e3d_engine_model *model)
+{
+  delete model;
+}
 
 void e3d_engine_describe(const e3d_engine_model *model, e3d_engine_info *info)
 {
@@ -142,14 +161,19 @@ int32_t e3d_engine_prepare(e3d_engine_model *model, int32_t count, const int32_t
 e3d_engine_evaluator *e3d_engine_evaluator_new(const e3d_engine_model *model, int32_t threads)
 {
   return guarded<e3d_engine_evaluator *>(nullptr, [&] {
-    if (threads < 1 || threads > 4096) throw Error("expected 1 to 4096 threads, got " + std::to_string(threads));
+    if (threads < 1 || threads > 4096)
+      throw Error("expected 1 to 4096 threads, got " + std::to_string(threads));
     return new e3d_engine_evaluator{std::make_unique<Evaluator>(model->model, threads)};
   });
 }
 
-void e3d_engine_evaluator_free(e3d_engine_evaluator *evaluator) { delete evaluator; }
+void e3d_engine_evaluator_free(e3d_engine_evaluator *evaluator)
+{
+  delete evaluator;
+}
 
-int32_t e3d_engine_evaluate(e3d_engine_evaluator *evaluator, const e3d_engine_edges *edges, const e3d_engine_energies *energies)
+int32_t e3d_engine_evaluate(e3d_engine_evaluator *evaluator, const e3d_engine_edges *edges,
+                            const e3d_engine_energies *energies)
 {
   return guarded<int32_t>(1, [&] {
     CentreBatch centres;
@@ -171,7 +195,10 @@ int64_t e3d_engine_evaluator_bytes(const e3d_engine_evaluator *evaluator)
   return static_cast<int64_t>(evaluator->evaluator->bytes());
 }
 
-const char *e3d_engine_section(int32_t index) { return index < 0 || index >= section_count ? nullptr : section_names[index]; }
+const char *e3d_engine_section(int32_t index)
+{
+  return index < 0 || index >= section_count ? nullptr : section_names[index];
+}
 
 void e3d_engine_take_cycles(e3d_engine_evaluator *evaluator, uint64_t *cycles)
 {

@@ -9,29 +9,30 @@ namespace e3d::engine {
 
 #if defined(E3D_ENGINE_HAS_avx512)
 namespace avx512 {
-extern const KernelSet kernels;
+  extern const KernelSet kernels;
 }
 #endif
 #if defined(E3D_ENGINE_HAS_avx2)
 namespace avx2 {
-extern const KernelSet kernels;
+  extern const KernelSet kernels;
 }
 #endif
 #if defined(E3D_ENGINE_HAS_neon)
 namespace neon {
-extern const KernelSet kernels;
+  extern const KernelSet kernels;
 }
 #endif
 namespace baseline {
-extern const KernelSet kernels;
+  extern const KernelSet kernels;
 }
 
 std::vector<const KernelSet *> usable_kernels()
 {
   std::vector<const KernelSet *> out;
 #if defined(E3D_ENGINE_HAS_avx512)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("fma"))
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("fma"))
     out.push_back(&avx512::kernels);
 #endif
 #if defined(E3D_ENGINE_HAS_avx2)
@@ -55,10 +56,17 @@ const KernelSet &choose_kernels(const std::string &name)
     if (wanted == set->name) return *set;
     list += std::string(list.empty() ? "" : ", ") + set->name;
   }
-  throw Error("the instruction set '" + wanted + "' does not run here (E3D_ENGINE_ISA); this processor and library have " + list);
+  throw Error("the instruction set '" + wanted +
+              "' does not run here (E3D_ENGINE_ISA); this processor and library have " + list);
 }
 
-template <> const Kernel<float> &kernel_of<float>(const KernelSet &set) { return set.single_precision; }
-template <> const Kernel<double> &kernel_of<double>(const KernelSet &set) { return set.double_precision; }
+template <> const Kernel<float> &kernel_of<float>(const KernelSet &set)
+{
+  return set.single_precision;
+}
+template <> const Kernel<double> &kernel_of<double>(const KernelSet &set)
+{
+  return set.double_precision;
+}
 
 }    // namespace e3d::engine

@@ -17,7 +17,8 @@ std::int64_t end_of_batch(const std::int64_t *first, std::int64_t begin, std::in
 }
 
 Evaluator::Evaluator(std::shared_ptr<const Model> model, int threads) :
-    model_(std::move(model)), pool_(std::max(1, threads)), scratch_(static_cast<std::size_t>(std::max(1, threads)))
+    model_(std::move(model)), pool_(std::max(1, threads)),
+    scratch_(static_cast<std::size_t>(std::max(1, threads)))
 {
 }
 
@@ -27,8 +28,8 @@ KernelScratch Evaluator::reserve(const Pack<Real> &pack, std::int64_t edges, Scr
   if (edges > scratch.edges || !scratch.memory.get()) {
     edges = std::max(batch_edges, edges + edges / 4);
     scratch.memory = Memory();    // gives back first
-    scratch.memory =
-        Memory(static_cast<std::size_t>(kernel_of<Real>(model_->kernels()).scratch_size(pack.model(), edges, batch_centres)));
+    scratch.memory = Memory(static_cast<std::size_t>(
+        kernel_of<Real>(model_->kernels()).scratch_size(pack.model(), edges, batch_centres)));
     scratch.edges = edges;
   }
   return {static_cast<unsigned char *>(scratch.memory.get()), scratch.edges, batch_centres};
@@ -36,8 +37,8 @@ KernelScratch Evaluator::reserve(const Pack<Real> &pack, std::int64_t edges, Scr
 
 // Centres begin to end - 1 on one thread, batch by batch; the edges of the next batch are looked at before one is run.
 template <typename Real>
-KernelReport Evaluator::run(const Pack<Real> &pack, const CentreBatch &centres, std::int64_t begin, std::int64_t end,
-                            Scratch &scratch)
+KernelReport Evaluator::run(const Pack<Real> &pack, const CentreBatch &centres, std::int64_t begin,
+                            std::int64_t end, Scratch &scratch)
 {
   const Kernel<Real> &kernel = kernel_of<Real>(model_->kernels());
   std::uint64_t *ticks = timed_ ? scratch.ticks.data() : nullptr;
@@ -67,7 +68,8 @@ KernelReport Evaluator::run(const Pack<Real> &pack, const CentreBatch &centres, 
   return report;
 }
 
-KernelReport Evaluator::run(const CentreBatch &centres, std::int64_t begin, std::int64_t end, Scratch &scratch)
+KernelReport Evaluator::run(const CentreBatch &centres, std::int64_t begin, std::int64_t end,
+                            Scratch &scratch)
 {
   return model_->single_pack() ? run(*model_->single_pack(), centres, begin, end, scratch)
                                : run(*model_->double_pack(), centres, begin, end, scratch);
@@ -77,7 +79,8 @@ void Evaluator::evaluate(const CentreBatch &centres)
 {
   if (centres.centres <= 0) return;
   // A thread takes a run of centres at a time; which one takes which does not matter for the numbers.
-  const std::int64_t share = std::max<std::int64_t>(1, std::min<std::int64_t>(64, centres.centres / (8 * threads())));
+  const std::int64_t share =
+      std::max<std::int64_t>(1, std::min<std::int64_t>(64, centres.centres / (8 * threads())));
   std::atomic<std::int64_t> next{0};
   std::atomic<bool> failed{false};
   std::vector<KernelReport> reports(scratch_.size());
@@ -108,7 +111,8 @@ void Evaluator::fail(const CentreBatch &centres, const KernelReport &report) con
   const std::int64_t e = report.edge, c = report.centre;
   std::ostringstream out;
   if (report.fault == EdgeFault::centre_type) {
-    out << "centre " << c << " has the model type " << centres.centre_type[c] << ", expected 0 to " << types - 1;
+    out << "centre " << c << " has the model type " << centres.centre_type[c] << ", expected 0 to "
+        << types - 1;
     throw Error(out.str());
   }
   const int centre_type = centres.centre_type[c], neighbour_type = centres.neighbour_type[e];

@@ -51,8 +51,10 @@ class Evaluator {
 
   KernelReport run(const CentreBatch &centres, std::int64_t begin, std::int64_t end, Scratch &scratch);
   template <typename Real>
-  KernelReport run(const Pack<Real> &pack, const CentreBatch &centres, std::int64_t begin, std::int64_t end, Scratch &scratch);
-  template <typename Real> KernelScratch reserve(const Pack<Real> &pack, std::int64_t edges, Scratch &scratch) const;
+  KernelReport run(const Pack<Real> &pack, const CentreBatch &centres, std::int64_t begin, std::int64_t end,
+                   Scratch &scratch);
+  template <typename Real>
+  KernelScratch reserve(const Pack<Real> &pack, std::int64_t edges, Scratch &scratch) const;
   [[noreturn]] void fail(const CentreBatch &centres, const KernelReport &report) const;
 };
 

@@ -7,53 +7,54 @@ namespace e3d::engine {
 
 namespace {
 
-// A network as its first matrix, what follows it, and the matrix behind the last hidden layer.
-struct SplitNetwork {
-  Matrix first;
-  HiddenLayers hidden;
-  Matrix last;
-};
+  // A network as its first matrix, what follows it, and the matrix behind the last hidden layer.
+  struct SplitNetwork {
+    Matrix first;
+    HiddenLayers hidden;
+    Matrix last;
+  };
 
-SplitNetwork split(const Network &network)
-{
-  SplitNetwork out;
-  out.hidden.linear = network.linear || network.matrices.size() == 1;
-  if (out.hidden.linear) {
-    out.first = network.matrices[0];
-    for (std::size_t k = 1; k < network.matrices.size(); k++) out.first = product(out.first, network.matrices[k]);
-    out.last = identity(out.first.columns);
-  } else {
-    out.first = network.matrices.front();
-    out.last = network.matrices.back();
-    out.hidden.deeper.assign(network.matrices.begin() + 1, network.matrices.end() - 1);
+  SplitNetwork split(const Network &network)
+  {
+    SplitNetwork out;
+    out.hidden.linear = network.linear || network.matrices.size() == 1;
+    if (out.hidden.linear) {
+      out.first = network.matrices[0];
+      for (std::size_t k = 1; k < network.matrices.size(); k++)
+        out.first = product(out.first, network.matrices[k]);
+      out.last = identity(out.first.columns);
+    } else {
+      out.first = network.matrices.front();
+      out.last = network.matrices.back();
+      out.hidden.deeper.assign(network.matrices.begin() + 1, network.matrices.end() - 1);
+    }
+    out.hidden.width = out.first.columns;
+    return out;
   }
-  out.hidden.width = out.first.columns;
-  return out;
-}
 
-// Columns (u, l) in the order (l, u), so that channels lie side by side.
-Matrix channels_last(const Matrix &a, int channels, int irreps)
-{
-  Matrix out(a.rows, a.columns);
-  for (int i = 0; i < a.rows; i++)
-    for (int u = 0; u < channels; u++)
-      for (int l = 0; l < irreps; l++) out(i, l * channels + u) = a(i, u * irreps + l);
-  return out;
-}
-
-Matrix beside(const std::vector<Matrix> &parts)
-{
-  int columns = 0;
-  for (const Matrix &part : parts) columns += part.columns;
-  Matrix out(parts[0].rows, columns);
-  int first = 0;
-  for (const Matrix &part : parts) {
-    for (int i = 0; i < part.rows; i++)
-      for (int j = 0; j < part.columns; j++) out(i, first + j) = part(i, j);
-    first += part.columns;
+  // Columns (u, l) in the order (l, u), so that channels lie side by side.
+  Matrix channels_last(const Matrix &a, int channels, int irreps)
+  {
+    Matrix out(a.rows, a.columns);
+    for (int i = 0; i < a.rows; i++)
+      for (int u = 0; u < channels; u++)
+        for (int l = 0; l < irreps; l++) out(i, l * channels + u) = a(i, u * irreps + l);
+    return out;
   }
-  return out;
-}
+
+  Matrix beside(const std::vector<Matrix> &parts)
+  {
+    int columns = 0;
+    for (const Matrix &part : parts) columns += part.columns;
+    Matrix out(parts[0].rows, columns);
+    int first = 0;
+    for (const Matrix &part : parts) {
+      for (int i = 0; i < part.rows; i++)
+        for (int j = 0; j < part.columns; j++) out(i, first + j) = part(i, j);
+      first += part.columns;
+    }
+    return out;
+  }
 
 }    // namespace
 
@@ -62,7 +63,10 @@ int TwoBody::basis_functions() const
   return radial.basis == RadialBasis::bessel ? static_cast<int>(radial.roots.size()) : radial.splines;
 }
 
-int TwoBody::width() const { return hidden.empty() ? outputs.rows : hidden[0].rows; }
+int TwoBody::width() const
+{
+  return hidden.empty() ? outputs.rows : hidden[0].rows;
+}
 
 Matrix TwoBody::pair_weight(int centre, int neighbour) const
 {
@@ -111,9 +115,11 @@ FoldedModel fold(const ModelFile &file)
     columns.push_back(std::move(part));
     return first;
   };
-  for (const SplitNetwork &latent : latents) at.hidden.push_back(add(product(s0, row_range(latent.first, 0, scalars))));
+  for (const SplitNetwork &latent : latents)
+    at.hidden.push_back(add(product(s0, row_range(latent.first, 0, scalars))));
   at.readout = add(product(s0, row_range(readout.first, 0, scalars)));
-  at.environment = add(channels_last(column_range(file.projection, scalars, channels * irreps), channels, irreps));
+  at.environment =
+      add(channels_last(column_range(file.projection, scalars, channels * irreps), channels, irreps));
   at.tensor = add(channels_last(file.tensor_weight, channels, irreps));
 
   const SplitNetwork scalar_network = split(file.scalar_network);
@@ -135,19 +141,22 @@ FoldedModel fold(const ModelFile &file)
     layer.hidden = latent.hidden;
     layer.product = file.products[n];
     for (int m = 0; m < n; m++)
-      layer.from_hidden.push_back(product(to_scalars[m], row_range(latent.first, scalars * (m + 1), scalars)));
+      layer.from_hidden.push_back(
+          product(to_scalars[m], row_range(latent.first, scalars * (m + 1), scalars)));
     layer.from_tensor = row_range(latent.first, scalars * (n + 1), channels);
     to_scalars.push_back(column_range(latent.last, 0, scalars));
     if (n + 1 < file.layers) {
       const Matrix weights =
           channels_last(column_range(latent.last, scalars, channels * irreps), channels, irreps);
-      for (int l = 0; l < irreps; l++) layer.environment.push_back(column_range(weights, l * channels, channels));
+      for (int l = 0; l < irreps; l++)
+        layer.environment.push_back(column_range(weights, l * channels, channels));
     }
     out.layers.push_back(std::move(layer));
   }
   out.readout = readout.hidden;
   for (int m = 0; m < file.layers; m++)
-    out.readout_from_hidden.push_back(product(to_scalars[m], row_range(readout.first, scalars * (m + 1), scalars)));
+    out.readout_from_hidden.push_back(
+        product(to_scalars[m], row_range(readout.first, scalars * (m + 1), scalars)));
   out.readout_weight = readout.last.numbers;    // one column
   return out;
 }

@@ -16,9 +16,9 @@ namespace e3d::engine {
 
 // A network behind its first matrix: activation, then for each further matrix a product and an activation.
 struct HiddenLayers {
-  bool linear = false;            // no activation: a = h
-  int width = 0;                  // of the first hidden layer
-  std::vector<Matrix> deeper;     // (width, width), (width, width), ...
+  bool linear = false;           // no activation: a = h
+  int width = 0;                 // of the first hidden layer
+  std::vector<Matrix> deeper;    // (width, width), (width, width), ...
 
   int last_width() const { return deeper.empty() ? width : deeper.back().columns; }
 };
@@ -40,8 +40,8 @@ struct TwoBody {
   TwoBodyColumns columns;
 
   int basis_functions() const;
-  int width() const;                                          // of y
-  Matrix pair_weight(int centre, int neighbour) const;        // (basis_functions, width)
+  int width() const;                                      // of y
+  Matrix pair_weight(int centre, int neighbour) const;    // (basis_functions, width)
 };
 
 struct FoldedLayer {
@@ -49,7 +49,8 @@ struct FoldedLayer {
   std::vector<Matrix> from_hidden;    // (layers before n)
   Matrix from_tensor;                 // (channels, hidden.width)
   TensorProduct product;
-  std::vector<Matrix> environment;    // (l) (last hidden width, channels): environment of layer n+1; none in the last layer
+  std::vector<Matrix>
+      environment;    // (l) (last hidden width, channels): environment of layer n+1; none in the last layer
 };
 
 struct FoldedModel {
@@ -67,7 +68,10 @@ struct FoldedModel {
   Zbl zbl;
 
   int components() const { return (l_max + 1) * (l_max + 1); }
-  double cutoff(int centre, int neighbour) const { return cutoffs[static_cast<std::size_t>(centre) * types + neighbour]; }
+  double cutoff(int centre, int neighbour) const
+  {
+    return cutoffs[static_cast<std::size_t>(centre) * types + neighbour];
+  }
 };
 
 FoldedModel fold(const ModelFile &file);

@@ -10,25 +10,26 @@ namespace e3d::engine {
 
 namespace {
 
-// The whole word as a number, by the rules of C's strtod in the C locale; false if it is none.
-bool to_real(const std::string &word, double &value)
-{
-  std::istringstream stream(word);
-  stream.imbue(std::locale::classic());
-  stream >> value;
-  return !stream.fail() && stream.peek() == std::istringstream::traits_type::eof() && std::isfinite(value);
-}
+  // The whole word as a number, by the rules of C's strtod in the C locale; false if it is none.
+  bool to_real(const std::string &word, double &value)
+  {
+    std::istringstream stream(word);
+    stream.imbue(std::locale::classic());
+    stream >> value;
+    return !stream.fail() && stream.peek() == std::istringstream::traits_type::eof() && std::isfinite(value);
+  }
 
-bool to_integer(const std::string &word, int low, int high, int &value)
-{
-  std::istringstream stream(word);
-  stream.imbue(std::locale::classic());
-  long long wide = 0;
-  stream >> wide;
-  if (stream.fail() || stream.peek() != std::istringstream::traits_type::eof() || wide < low || wide > high) return false;
-  value = static_cast<int>(wide);
-  return true;
-}
+  bool to_integer(const std::string &word, int low, int high, int &value)
+  {
+    std::istringstream stream(word);
+    stream.imbue(std::locale::classic());
+    long long wide = 0;
+    stream >> wide;
+    if (stream.fail() || stream.peek() != std::istringstream::traits_type::eof() || wide < low || wide > high)
+      return false;
+    value = static_cast<int>(wide);
+    return true;
+  }
 
 }    // namespace
 
@@ -71,11 +72,15 @@ std::vector<double> Metadata::reals(const std::string &key, std::size_t count) c
          std::to_string(list.size()));
   std::vector<double> out(count);
   for (std::size_t k = 0; k < count; k++)
-    if (!to_real(list[k], out[k])) fail("the metadata key '" + key + "' holds '" + list[k] + "', which is no number");
+    if (!to_real(list[k], out[k]))
+      fail("the metadata key '" + key + "' holds '" + list[k] + "', which is no number");
   return out;
 }
 
-double Metadata::real(const std::string &key) const { return reals(key, 1)[0]; }
+double Metadata::real(const std::string &key) const
+{
+  return reals(key, 1)[0];
+}
 
 std::vector<int> Metadata::integers(const std::string &key, std::size_t count, int low, int high) const
 {
@@ -91,6 +96,9 @@ std::vector<int> Metadata::integers(const std::string &key, std::size_t count, i
   return out;
 }
 
-int Metadata::integer(const std::string &key, int low, int high) const { return integers(key, 1, low, high)[0]; }
+int Metadata::integer(const std::string &key, int low, int high) const
+{
+  return integers(key, 1, low, high)[0];
+}
 
 }    // namespace e3d::engine

@@ -18,9 +18,9 @@ class Metadata {
   const std::string &text(const std::string &key) const;
   std::string choice(const std::string &key, const std::vector<std::string> &allowed) const;
   std::vector<std::string> words(const std::string &key) const;
-  double real(const std::string &key) const;                          // finite
+  double real(const std::string &key) const;    // finite
   std::vector<double> reals(const std::string &key, std::size_t count) const;
-  int integer(const std::string &key, int low, int high) const;       // within [low, high]
+  int integer(const std::string &key, int low, int high) const;    // within [low, high]
   std::vector<int> integers(const std::string &key, std::size_t count, int low, int high) const;
 
   [[noreturn]] void fail(const std::string &what) const;

@@ -24,12 +24,12 @@ enum class RadialBasis { bessel, spline };
 // From the length of an edge and its two types to the input of the scalar network.
 struct RadialEmbedding {
   RadialBasis basis = RadialBasis::bessel;
-  std::vector<double> roots;       // bessel: n of sin(n pi x) / (pi x)
-  double cutoff_power = 6;         // bessel: p of the polynomial cutoff
-  int splines = 0, span = 0;       // spline
-  Matrix basis_weight;             // bessel: (functions, width)
-  Matrix centre, neighbour;        // bessel: (types, width / 2), the halves of the factor of a pair of types
-  Matrix spline_weight;            // spline: (types * types * width, functions)
+  std::vector<double> roots;    // bessel: n of sin(n pi x) / (pi x)
+  double cutoff_power = 6;      // bessel: p of the polynomial cutoff
+  int splines = 0, span = 0;    // spline
+  Matrix basis_weight;          // bessel: (functions, width)
+  Matrix centre, neighbour;     // bessel: (types, width / 2), the halves of the factor of a pair of types
+  Matrix spline_weight;         // spline: (types * types * width, functions)
 };
 
 // out[k] = sum over paths p and terms of p: weight[u, p] value x[u, i] environment[u, j]
@@ -56,19 +56,19 @@ struct ModelFile {
 
   std::vector<std::string> type_names, type_elements;
   double r_max = 0;
-  std::vector<double> cutoffs;              // (types * types) angstrom, row: centre
-  std::vector<double> shifts, scales;       // (types) eV; 1
+  std::vector<double> cutoffs;           // (types * types) angstrom, row: centre
+  std::vector<double> shifts, scales;    // (types) eV; 1
   std::string decomposition, model_dtype;
 
   int l_max = 0, layers = 0, scalars = 0, channels = 0;
   RadialEmbedding radial;
-  Network scalar_network;                   // radial.width -> scalars
-  Matrix projection;                        // (scalars, scalars + channels * (l_max + 1)), columns (u, l) behind the scalars
-  Matrix tensor_weight;                     // (scalars, channels * (l_max + 1)), columns (u, l)
-  std::vector<double> layer_norm;           // (types) 1 / sqrt(average number of neighbours)
-  std::vector<double> edge_scale;           // (types) eV, energy of an edge per unit of the readout
-  std::vector<TensorProduct> products;      // (layers)
-  std::vector<Network> latents;             // (layers)
+  Network scalar_network;    // radial.width -> scalars
+  Matrix projection;         // (scalars, scalars + channels * (l_max + 1)), columns (u, l) behind the scalars
+  Matrix tensor_weight;      // (scalars, channels * (l_max + 1)), columns (u, l)
+  std::vector<double> layer_norm;         // (types) 1 / sqrt(average number of neighbours)
+  std::vector<double> edge_scale;         // (types) eV, energy of an edge per unit of the readout
+  std::vector<TensorProduct> products;    // (layers)
+  std::vector<Network> latents;           // (layers)
   Network readout;
   bool has_zbl = false;
   Zbl zbl;

@@ -13,12 +13,12 @@ namespace e3d::engine {
 
 namespace {
 
-std::vector<int> counted(int count, int first = 0)
-{
-  std::vector<int> out(count);
-  std::iota(out.begin(), out.end(), first);
-  return out;
-}
+  std::vector<int> counted(int count, int first = 0)
+  {
+    std::vector<int> out(count);
+    std::iota(out.begin(), out.end(), first);
+    return out;
+  }
 
 }    // namespace
 
@@ -26,7 +26,8 @@ template <typename Real>
 Pack<Real>::Pack(const FoldedModel &model, const Kernel<Real> &kernel, bool tables) :
     folded_(model), lanes_(kernel.lanes), panel_(kernel.panel), radial_(model.two_body.radial)
 {
-  if (static_cast<int>(model.layers.size()) > max_layers) throw Error("the model has too many layers for this engine");
+  if (static_cast<int>(model.layers.size()) > max_layers)
+    throw Error("the model has too many layers for this engine");
   packed_.l_max = model.l_max;
   packed_.types = model.types;
   packed_.layers = static_cast<int>(model.layers.size());
@@ -49,7 +50,8 @@ Pack<Real>::Pack(const FoldedModel &model, const Kernel<Real> &kernel, bool tabl
 template <typename Real> Real Pack<Real>::rounded(double x) const
 {
   const Real y = static_cast<Real>(x);
-  if (!std::isfinite(y)) throw Error("a weight of the model is too large for this precision; run it in float64");
+  if (!std::isfinite(y))
+    throw Error("a weight of the model is too large for this precision; run it in float64");
   return y;
 }
 
@@ -148,7 +150,8 @@ template <typename Real> void Pack<Real>::pack_two_body()
   packed_.basis = functions.basis_functions();
   packed_.radial_width = padded(functions.width());
   packed_.two_body_layers = count;
-  auto *forward = arena_.template take<PackedMatrix<Real>>(count), *back = arena_.template take<PackedMatrix<Real>>(count);
+  auto *forward = arena_.template take<PackedMatrix<Real>>(count),
+       *back = arena_.template take<PackedMatrix<Real>>(count);
   int *width = arena_.take<int>(count);
   for (int k = 0; k < count; k++) {
     const Matrix &weight = functions.hidden[k];
@@ -160,8 +163,8 @@ template <typename Real> void Pack<Real>::pack_two_body()
   packed_.two_body = forward;
   packed_.two_body_back = back;
   packed_.two_body_width = width;
-  const Matrix outputs =
-      spread(functions.outputs, counted(functions.outputs.rows), functions.outputs.rows, place_, packed_.columns);
+  const Matrix outputs = spread(functions.outputs, counted(functions.outputs.rows), functions.outputs.rows,
+                                place_, packed_.columns);
   packed_.outputs = panels(outputs);
   packed_.outputs_back = plain(transposed(outputs), packed_.columns, padded(functions.outputs.rows));
 }
@@ -187,7 +190,8 @@ template <typename Real> void Pack<Real>::prepare(const std::vector<int> &types)
   std::vector<std::pair<int, int>> missing;
   for (int centre : types)
     for (int neighbour : types)
-      if (!pair_numbers_[static_cast<std::size_t>(centre) * folded_.types + neighbour]) missing.emplace_back(centre, neighbour);
+      if (!pair_numbers_[static_cast<std::size_t>(centre) * folded_.types + neighbour])
+        missing.emplace_back(centre, neighbour);
   std::sort(missing.begin(), missing.end());
   missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
   if (missing.empty()) return;
@@ -197,17 +201,19 @@ template <typename Real> void Pack<Real>::prepare(const std::vector<int> &types)
   Real *out = arena_.template take<Real>(missing.size() * rows * row);    // in one piece, for large pages
   for (const auto &[centre, neighbour] : missing) {
     const Matrix weight = folded_.two_body.pair_weight(centre, neighbour);
-    const Matrix source = tables ? table_of_pair(folded_.two_body, weight, folded_.cutoff(centre, neighbour)) : weight;
+    const Matrix source =
+        tables ? table_of_pair(folded_.two_body, weight, folded_.cutoff(centre, neighbour)) : weight;
     for (int i = 0; i < source.rows; i++)
-      for (int j = 0; j < source.columns; j++) out[i * row + (tables ? place_[j] : j)] = rounded(source(i, j));
+      for (int j = 0; j < source.columns; j++)
+        out[i * row + (tables ? place_[j] : j)] = rounded(source(i, j));
     pair_numbers_[static_cast<std::size_t>(centre) * folded_.types + neighbour] = out;
     out += rows * row;
   }
 }
 
 template <typename Real>
-Matrix Pack<Real>::spread(const Matrix &a, const std::vector<int> &rows, int row_count, const std::vector<int> &columns,
-                          int column_count) const
+Matrix Pack<Real>::spread(const Matrix &a, const std::vector<int> &rows, int row_count,
+                          const std::vector<int> &columns, int column_count) const
 {
   Matrix out(row_count, column_count);
   for (int i = 0; i < a.rows; i++)
@@ -266,7 +272,8 @@ template <typename Real> PackedProduct<Real> Pack<Real>::tensor_product(const Te
     item.second = static_cast<int>(slots.size());
     slots.push_back({item.first.first, item.first.second});
   }
-  std::vector<std::int32_t> first_entry(static_cast<std::size_t>(product.in) + 1), entry_out, scalar_entry, scalar_in;
+  std::vector<std::int32_t> first_entry(static_cast<std::size_t>(product.in) + 1), entry_out, scalar_entry,
+      scalar_in;
   for (auto &item : entry_number) {
     const auto [i, k] = item.first;
     item.second = static_cast<int>(entry_out.size());
@@ -294,9 +301,11 @@ template <typename Real> PackedProduct<Real> Pack<Real>::tensor_product(const Te
   out.entry_out = copied(entry_out);
   out.scalar_entry = copied(scalar_entry);
   out.scalar_in = copied(scalar_in);
-  Real *weight = arena_.template take<Real>(static_cast<std::size_t>(product.path_weight.rows) * packed_.channels);
+  Real *weight =
+      arena_.template take<Real>(static_cast<std::size_t>(product.path_weight.rows) * packed_.channels);
   for (int p = 0; p < product.path_weight.rows; p++)
-    for (int u = 0; u < folded_.channels; u++) weight[p * packed_.channels + u] = rounded(product.path_weight(p, u));
+    for (int u = 0; u < folded_.channels; u++)
+      weight[p * packed_.channels + u] = rounded(product.path_weight(p, u));
   out.path_weight = weight;
   return out;
 }
@@ -307,7 +316,8 @@ template <typename Real> SparseMatrix<Real> Pack<Real>::sparse(std::vector<Spars
   const auto by_row = [](const auto &a, const auto &b) { return a.row < b.row; };
   std::stable_sort(factors.begin(), factors.end(), by_row);
   std::vector<SparseFactor<Real>> first, other;
-  for (const auto &factor : factors) (first.empty() || first.back().row != factor.row ? first : other).push_back(factor);
+  for (const auto &factor : factors)
+    (first.empty() || first.back().row != factor.row ? first : other).push_back(factor);
   SparseMatrix<Real> out;
   out.rows = static_cast<int>(first.size());
   out.more = static_cast<int>(other.size());
@@ -316,7 +326,8 @@ template <typename Real> SparseMatrix<Real> Pack<Real>::sparse(std::vector<Spars
   return out;
 }
 
-template <typename Real> const Real *Pack<Real>::numbers(const std::vector<double> &values, int count, double factor)
+template <typename Real>
+const Real *Pack<Real>::numbers(const std::vector<double> &values, int count, double factor)
 {
   Real *out = arena_.template take<Real>(count);
   for (std::size_t k = 0; k < values.size(); k++) out[k] = rounded(values[k] * factor);

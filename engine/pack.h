@@ -61,7 +61,8 @@ template <typename Real> class Pack {
   Matrix spread(const Matrix &a, const std::vector<int> &rows, int row_count, const std::vector<int> &columns,
                 int column_count) const;
   PackedMatrix<Real> panels(const Matrix &padded_matrix);
-  PackedMatrix<Real> plain(const Matrix &a, int rows, int columns);    // padded at the end of rows and columns
+  PackedMatrix<Real> plain(const Matrix &a, int rows,
+                           int columns);    // padded at the end of rows and columns
   PackedHidden<Real> hidden(const HiddenLayers &layers);
   PackedProduct<Real> tensor_product(const TensorProduct &product);
   SparseMatrix<Real> sparse(std::vector<SparseFactor<Real>> factors);

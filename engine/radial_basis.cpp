@@ -7,37 +7,37 @@ namespace e3d::engine {
 
 namespace {
 
-constexpr double pi = 3.14159265358979323846;
+  constexpr double pi = 3.14159265358979323846;
 
-// sin(z) / z and its first two derivatives by their series, for |z| <= 1, where the closed forms lose digits.
-void sinc_series(double z, double &value, double &first, double &second)
-{
-  const double z2 = z * z;
-  value = first = second = 0.0;
-  double term = 1.0;    // (-1)^k z^(2k) / (2k+1)!, and the same divided by z^2
-  double over_z2 = 0.0;
-  for (int k = 0; k <= 10; k++) {
-    if (k > 0) {
-      over_z2 = -term / ((2 * k) * (2 * k + 1));
-      term = over_z2 * z2;
+  // sin(z) / z and its first two derivatives by their series, for |z| <= 1, where the closed forms lose digits.
+  void sinc_series(double z, double &value, double &first, double &second)
+  {
+    const double z2 = z * z;
+    value = first = second = 0.0;
+    double term = 1.0;    // (-1)^k z^(2k) / (2k+1)!, and the same divided by z^2
+    double over_z2 = 0.0;
+    for (int k = 0; k <= 10; k++) {
+      if (k > 0) {
+        over_z2 = -term / ((2 * k) * (2 * k + 1));
+        term = over_z2 * z2;
+      }
+      value += term;
+      first += 2 * k * over_z2 * z;
+      second += 2 * k * (2 * k - 1) * over_z2;
     }
-    value += term;
-    first += 2 * k * over_z2 * z;
-    second += 2 * k * (2 * k - 1) * over_z2;
   }
-}
 
-double power(double x, double p)
-{
-  const int whole = static_cast<int>(p);
-  if (whole != p) return std::pow(x, p);
-  double out = 1.0, square = x;
-  for (int k = whole; k; k >>= 1) {
-    if (k & 1) out *= square;
-    square *= square;
+  double power(double x, double p)
+  {
+    const int whole = static_cast<int>(p);
+    if (whole != p) return std::pow(x, p);
+    double out = 1.0, square = x;
+    for (int k = whole; k; k >>= 1) {
+      if (k & 1) out *= square;
+      square *= square;
+    }
+    return out;
   }
-  return out;
-}
 
 }    // namespace
 
@@ -71,7 +71,8 @@ void RadialFunctions::evaluate(double x, double *value, double *first, double *s
     spline(x, value, first, second);
 }
 
-void evaluate_radial(const RadialFunctions &radial, double r, double cutoff, double *value, double *derivative)
+void evaluate_radial(const RadialFunctions &radial, double r, double cutoff, double *value,
+                     double *derivative)
 {
   const double inverse = 1.0 / cutoff;
   radial.evaluate(r / cutoff, value, derivative, nullptr);

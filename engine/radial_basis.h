@@ -34,7 +34,8 @@ class RadialFunctions {
 };
 
 // Values and derivatives with respect to r, angstrom; as the kernels want it.
-void evaluate_radial(const RadialFunctions &radial, double r, double cutoff, double *value, double *derivative);
+void evaluate_radial(const RadialFunctions &radial, double r, double cutoff, double *value,
+                     double *derivative);
 
 // c(x) = 1 - (p+1)(p+2)/2 x^p + p(p+2) x^(p+1) - p(p+1)/2 x^(p+2) and its first two derivatives; 0 for x >= 1.
 void polynomial_cutoff(double x, double p, double &value, double &first, double &second);

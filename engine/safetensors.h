@@ -20,14 +20,14 @@ struct Tensor {
   std::int64_t count = 1;             // product of the shape
   std::size_t begin = 0, end = 0;     // bytes in `Safetensors::data`
 
-  std::string shape_text() const;     // "(64, 352)"
+  std::string shape_text() const;    // "(64, 352)"
 };
 
 struct Safetensors {
-  std::string origin;                            // name of the file, for messages
+  std::string origin;    // name of the file, for messages
   std::map<std::string, std::string> metadata;
   std::map<std::string, Tensor> tensors;
-  std::vector<unsigned char> data;               // what follows the header
+  std::vector<unsigned char> data;    // what follows the header
 
   // Numbers of a tensor of any real dtype, widened to double; throws Error for other dtypes, NaN and infinity.
   std::vector<double> reals(const std::string &name) const;

@@ -4,21 +4,21 @@ namespace e3d::engine {
 
 namespace {
 
-// Coefficients of t^0 to t^5 on [-1/2, 1/2] from value and derivatives with respect to t at both ends.
-void quintic(const double left[3], const double right[3], double c[table_coefficients])
-{
-  double even[3], odd[3];
-  for (int d = 0; d < 3; d++) {
-    even[d] = 0.5 * (right[d] + left[d]);
-    odd[d] = 0.5 * (right[d] - left[d]);
+  // Coefficients of t^0 to t^5 on [-1/2, 1/2] from value and derivatives with respect to t at both ends.
+  void quintic(const double left[3], const double right[3], double c[table_coefficients])
+  {
+    double even[3], odd[3];
+    for (int d = 0; d < 3; d++) {
+      even[d] = 0.5 * (right[d] + left[d]);
+      odd[d] = 0.5 * (right[d] - left[d]);
+    }
+    c[4] = 0.5 * even[2] - odd[1];
+    c[2] = 1.5 * odd[1] - 0.25 * even[2];
+    c[0] = even[0] - 0.25 * c[2] - 0.0625 * c[4];
+    c[5] = odd[2] - 6.0 * (even[1] - 2.0 * odd[0]);
+    c[3] = (odd[2] - 2.5 * c[5]) / 3.0;
+    c[1] = 2.0 * odd[0] - 0.25 * c[3] - 0.0625 * c[5];
   }
-  c[4] = 0.5 * even[2] - odd[1];
-  c[2] = 1.5 * odd[1] - 0.25 * even[2];
-  c[0] = even[0] - 0.25 * c[2] - 0.0625 * c[4];
-  c[5] = odd[2] - 6.0 * (even[1] - 2.0 * odd[0]);
-  c[3] = (odd[2] - 2.5 * c[5]) / 3.0;
-  c[1] = 2.0 * odd[0] - 0.25 * c[3] - 0.0625 * c[5];
-}
 
 }    // namespace
 

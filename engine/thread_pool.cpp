@@ -4,17 +4,17 @@ namespace e3d::engine {
 
 namespace {
 
-// A worker looks for the next call this often before it sleeps: calls of one time step follow each other closely.
-constexpr int patience = 2000;
+  // A worker looks for the next call this often before it sleeps: calls of one time step follow each other closely.
+  constexpr int patience = 2000;
 
-inline void pause()
-{
+  inline void pause()
+  {
 #if defined(__x86_64__)
-  __builtin_ia32_pause();
+    __builtin_ia32_pause();
 #elif defined(__aarch64__)
-  asm volatile("yield");
+    asm volatile("yield");
 #endif
-}
+  }
 
 }    // namespace
 

@@ -8,23 +8,23 @@ namespace e3d::engine {
 
 namespace {
 
-// x -> SiLU(x) with two derivatives along a line.
-void activate(TwoBodyValues &h)
-{
-  for (std::size_t k = 0; k < h.value.numbers.size(); k++) {
-    double &f = h.value.numbers[k], &f1 = h.first.numbers[k], &f2 = h.second.numbers[k];
-    const double s = 1.0 / (1.0 + std::exp(-f)), ds = s * (1.0 - s);    // logistic function
-    const double a1 = s + f * ds, a2 = ds * (2.0 + f * (1.0 - 2.0 * s));
-    f2 = a2 * f1 * f1 + a1 * f2;
-    f1 = a1 * f1;
-    f = f * s;
+  // x -> SiLU(x) with two derivatives along a line.
+  void activate(TwoBodyValues &h)
+  {
+    for (std::size_t k = 0; k < h.value.numbers.size(); k++) {
+      double &f = h.value.numbers[k], &f1 = h.first.numbers[k], &f2 = h.second.numbers[k];
+      const double s = 1.0 / (1.0 + std::exp(-f)), ds = s * (1.0 - s);    // logistic function
+      const double a1 = s + f * ds, a2 = ds * (2.0 + f * (1.0 - 2.0 * s));
+      f2 = a2 * f1 * f1 + a1 * f2;
+      f1 = a1 * f1;
+      f = f * s;
+    }
   }
-}
 
-TwoBodyValues times(const TwoBodyValues &a, const Matrix &b)
-{
-  return {product(a.value, b), product(a.first, b), product(a.second, b)};
-}
+  TwoBodyValues times(const TwoBodyValues &a, const Matrix &b)
+  {
+    return {product(a.value, b), product(a.first, b), product(a.second, b)};
+  }
 
 }    // namespace
 

@@ -6,8 +6,8 @@
 
 namespace e3d::engine {
 
-void evaluate_zbl(double charge_i, double charge_j, double prefactor, double cutoff_power, double cutoff, double r,
-                  double &energy, double &derivative)
+void evaluate_zbl(double charge_i, double charge_j, double prefactor, double cutoff_power, double cutoff,
+                  double r, double &energy, double &derivative)
 {
   constexpr double exponent = 0.23, length = 0.46850;
   constexpr double weight[4] = {0.02817, 0.28022, 0.50986, 0.18175};

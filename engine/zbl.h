@@ -7,8 +7,8 @@ namespace e3d::engine {
 
 // Energy of one of the two directed edges of a pair at r angstrom, eV, and its derivative, eV/angstrom. `prefactor` is half
 // of e^2 / (4 pi eps_0), eV angstrom.
-void evaluate_zbl(double charge_i, double charge_j, double prefactor, double cutoff_power, double cutoff, double r,
-                  double &energy, double &derivative);
+void evaluate_zbl(double charge_i, double charge_j, double prefactor, double cutoff_power, double cutoff,
+                  double r, double &energy, double &derivative);
 
 }    // namespace e3d::engine
 

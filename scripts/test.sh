@@ -14,7 +14,7 @@ failed=0
 echo "test: ruff"
 ruff check python tests scripts || failed=1
 echo "test: clang-format"
-mapfile -d '' cpp_files < <(find lammps_plugin edge_kernel tests/cpp \( -name '*.cpp' -o -name '*.h' \) -print0)
+mapfile -d '' cpp_files < <(find lammps_plugin edge_kernel engine tests/cpp \( -name '*.cpp' -o -name '*.h' \) -print0)
 clang-format --dry-run -Werror "${cpp_files[@]}" || {
   echo "test: error: give these files to: .venv/bin/clang-format -i FILE..." >&2
   failed=1

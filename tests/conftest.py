@@ -85,6 +85,7 @@ def _export(name: str, path: Path, dtype: str, contraction: bool) -> None:
         TERSOFF_SIC,
     )
     from e3d_lmp.model.export import export_model, write_edge_model
+    from random_allegro import write_native
     from random_models import random_allegro
 
     analytic = {
@@ -100,8 +101,6 @@ def _export(name: str, path: Path, dtype: str, contraction: bool) -> None:
     else:
         model = random_allegro(name.removeprefix("allegro-"), dtype)
         if path.suffix == ".safetensors":
-            from random_allegro import write_native
-
             write_native(model, path)
-            return
-        export_model(model, path, contraction=contraction)
+        else:
+            export_model(model, path, contraction=contraction)

@@ -199,11 +199,38 @@ def test_every_verb_is_a_file() -> None:
     assert files == set(cli.COMMANDS)
 
 
-def _loaded_by(code: str) -> set[str]:
-    """Modules of ours, by their names within the package, that are loaded after some lines of Python."""
-    code += "\nimport sys; print(*(name for name in sys.modules if name.startswith('e3d_lmp.')))"
+def _modules_of(code: str) -> set[str]:
+    """Modules that a fresh Python loads for some lines, beyond those that it always has."""
+    code = (
+        f"import sys\nbefore = {{*sys.modules}}\ntry:\n    {code}\nexcept SystemExit:\n    pass\n"
+        "print('loaded:', *({*sys.modules} - before))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return {name.removeprefix("e3d_lmp.") for name in done.stdout.split()}
+    return set(done.stdout.rpartition("loaded:")[2].split())
+
+
+def _loaded_by(code: str) -> set[str]:
+    """Those of ours, by their names within the package."""
+    return {name.removeprefix("e3d_lmp.") for name in _modules_of(code) if name.startswith("e3d_lmp.")}
+
+
+@pytest.mark.parametrize(
+    ("words", "packages", "most"),
+    [
+        (["--help"], set(), 55),
+        (["inspect", "--help"], set(), 95),
+        (["events", "--help"], {"numpy"}, 225),
+        (["analyze", "--help"], {"numpy", "h5py"}, 350),
+        (["report", "--help"], {"numpy", "h5py"}, 350),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_help_loads_little(words: list[str], packages: set[str], most: int) -> None:
+    """A user waits for what is loaded. The number of modules says it on any machine, a time does not."""
+    loaded = _modules_of(f"from e3d_lmp.cli import main; main({words})")
+    others = {name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names) - {"e3d_lmp"}
+    assert {name for name in others if "cython" not in name} == packages
+    assert "e3d_lmp.cli" in loaded and len(loaded) < most
 
 
 @pytest.mark.parametrize("module", ["edges.evaluate", "model.export", "analysis.analyse"])

@@ -9,7 +9,8 @@ namespace e3d::engine::E3D_ISA {
 
 // Cotangents of the first hidden layer of layer n, for the edges first to last - 1; `factors` sum up those of its activations.
 template <typename Real>
-static void hidden_back(const Pass<Real> &pass, int n, long first, long last, const Factor<Real> *factors, int count)
+static void hidden_back(const Pass<Real> &pass, int n, long first, long last, const Factor<Real> *factors,
+                        int count)
 {
   const PackedModel<Real> &m = pass.m;
   const Workspace<Real> &w = pass.w;
@@ -29,7 +30,8 @@ static void hidden_back(const Pass<Real> &pass, int n, long first, long last, co
     if (k == shape.matrices)
       product(pass.prefetch, rows, vectors, factors, count, scale);
     else
-      product(pass.prefetch, rows, vectors, Factor<Real>(from, w.network_width, layer.hidden.backward[k]), scale);
+      product(pass.prefetch, rows, vectors, Factor<Real>(from, w.network_width, layer.hidden.backward[k]),
+              scale);
     Real *const swap = from;
     from = to;
     to = swap;
@@ -38,7 +40,8 @@ static void hidden_back(const Pass<Real> &pass, int n, long first, long last, co
 
 // From the cotangent of q_n to that of the environment of layer n.
 template <typename Real>
-static void contract_back(const Pass<Real> &pass, const CentreArrays<Real> &centre, int n, Real norm, Real *d_environment)
+static void contract_back(const Pass<Real> &pass, const CentreArrays<Real> &centre, int n, Real norm,
+                          Real *d_environment)
 {
   const PackedModel<Real> &m = pass.m;
   const Workspace<Real> &w = pass.w;
@@ -72,7 +75,8 @@ static void environment_back(const Pass<Real> &pass, int n, const EdgeRange<Real
   const PackedLayer<Real> &before = m.layer[n - 1];
   const int width = before.hidden.shape.width;
   for (int l = 0; l <= l_max; l++)
-    product(pass.prefetch, 2 * l + 1, width / W, Factor<Real>(w.environment + l * l * m.channels, m.channels, before.environment_back[l]),
+    product(pass.prefetch, 2 * l + 1, width / W,
+            Factor<Real>(w.environment + l * l * m.channels, m.channels, before.environment_back[l]),
             Store<Real>{d_B + l * l * width, width});
   const Factor<Real> factors[2] = {
       Factor<Real>(w.Z + range.first * w.cotangents + before.later, w.cotangents, before.from_later),
@@ -94,14 +98,14 @@ template <int l_max, typename Real> static void layers_back(const Pass<Real> &pa
     const PackedLayer<Real> &layer = m.layer[n];
     Real *d_t = w.d_t + n * channels;
     const long d_t_row = static_cast<long>(m.layers) * channels;
-    product(pass.prefetch, pass.edges, channels / W, Factor<Real>(w.Z + layer.column, w.cotangents, layer.to_tensor),
-            Store<Real>{d_t, d_t_row});
+    product(pass.prefetch, pass.edges, channels / W,
+            Factor<Real>(w.Z + layer.column, w.cotangents, layer.to_tensor), Store<Real>{d_t, d_t_row});
     clock(section_projection_back);
     for (long c = 0; c < pass.in.centres; c++) {
       const EdgeRange<Real> range = pass.range(c);
       const CentreArrays<Real> centre = w.centre(m, c);
-      sum_over_edges<l_max, true>(range, channels, w.f + m.tensor_column, m.columns, static_cast<const Real *>(d_t), d_t_row,
-                                  w.cotangent[0]);
+      sum_over_edges<l_max, true>(range, channels, w.f + m.tensor_column, m.columns,
+                                  static_cast<const Real *>(d_t), d_t_row, w.cotangent[0]);
       clock(section_projection_back);
       contract_back(pass, centre, n, pass.norm(c), n == 0 ? centre.d_environment : w.environment);
       clock(section_product_back);
@@ -127,8 +131,12 @@ template <int l_max, typename Real> static void weights_back(const Pass<Real> &p
     for (long e = w.begin[c]; e < w.begin[c + 1]; e++) {
       const Real *f = w.f + e * m.columns, *df = w.df + e * m.columns;
       Real *Z = w.Z + e * w.cotangents;
-      const WeightRow<Real> row{f + m.tensor_column, f + m.environment_column, w.d_t + e * m.layers * m.channels,
-                                w.a + e * m.activations, w.Y + e, w.stride};
+      const WeightRow<Real> row{f + m.tensor_column,
+                                f + m.environment_column,
+                                w.d_t + e * m.layers * m.channels,
+                                w.a + e * m.activations,
+                                w.Y + e,
+                                w.stride};
       Vector<Real> sums[J] = {};    // of dY_1 to dY_J-1, and of dr
       Vector<Real> dr{}, dr2{};
       const auto sink = [&](int column, Vector<Real> d_tensor, Vector<Real> d_environment) E3D_LAMBDA {
@@ -152,7 +160,7 @@ template <int l_max, typename Real> static void weights_back(const Pass<Real> &p
       for (int k = 0; k < J; k += W) {
         constexpr int rest = J % W == 0 ? W : J % W;
         if (k + W <= J)
-          store(total + k, sums_of_lanes<Real, J < W ? J : W>(sums + k));
+          store(total + k, sums_of_lanes < Real, J<W ? J : W>(sums + k));
         else
           store(total + k, sums_of_lanes<Real, rest>(sums + k));
       }

@@ -11,17 +11,20 @@ namespace e3d::engine::E3D_ISA {
 
 // slot[s] = path_weight[path(s)] environment[component(s)] norm
 template <typename Real>
-E3D_INLINE void weigh_environment(const PackedProduct<Real> &p, int channels, const Real *environment, Real norm, Real *slots)
+E3D_INLINE void weigh_environment(const PackedProduct<Real> &p, int channels, const Real *environment,
+                                  Real norm, Real *slots)
 {
   for (int s = 0; s < p.slots; s++) {
-    const Real *w = p.path_weight + p.slot[s].path * channels, *env = environment + p.slot[s].component * channels;
+    const Real *w = p.path_weight + p.slot[s].path * channels,
+               *env = environment + p.slot[s].component * channels;
     for (int c = 0; c < channels; c += lanes<Real>)
       store(slots + s * channels + c, load(w + c) * load(env + c) * broadcast(norm));
   }
 }
 
 // out = matrix in
-template <typename Real> E3D_INLINE void multiply(const SparseMatrix<Real> &matrix, int channels, const Real *in, Real *out)
+template <typename Real>
+E3D_INLINE void multiply(const SparseMatrix<Real> &matrix, int channels, const Real *in, Real *out)
 {
   for (int row = 0; row < matrix.rows; row++) {
     const SparseFactor<Real> &f = matrix.first[row];
@@ -33,7 +36,8 @@ template <typename Real> E3D_INLINE void multiply(const SparseMatrix<Real> &matr
     const SparseFactor<Real> &f = matrix.other[k];
     const Vector<Real> value = broadcast(f.value);
     Real *to = out + f.row * channels;
-    for (int c = 0; c < channels; c += lanes<Real>) store(to + c, fma(value, load(in + f.index * channels + c), load(to + c)));
+    for (int c = 0; c < channels; c += lanes<Real>)
+      store(to + c, fma(value, load(in + f.index * channels + c), load(to + c)));
   }
 }
 
@@ -70,8 +74,8 @@ E3D_INLINE void apply(const PackedProduct<Real> &p, int channels, const Real *M,
 
 // Cotangents through out = M v: those of M(i, k) are d_out[i] v[k], set or added; d_v[k] is set to sum_i M(i, k) d_out[i].
 template <bool add, typename Real>
-E3D_INLINE void apply_back(const PackedProduct<Real> &p, int channels, const Real *M, const Real *v, const Real *d_out,
-                           Real *d_M, Real *d_v)
+E3D_INLINE void apply_back(const PackedProduct<Real> &p, int channels, const Real *M, const Real *v,
+                           const Real *d_out, Real *d_M, Real *d_v)
 {
   constexpr int W = lanes<Real>;
   for (int c = 0; c < p.out * channels; c += W) store(d_v + c, Vector<Real>{});
@@ -82,7 +86,8 @@ E3D_INLINE void apply_back(const PackedProduct<Real> &p, int channels, const Rea
 #pragma GCC unroll 4
       for (int k = 0; k < Z; k++) d[k] = load(d_out + i * channels + (z + k) * W);
       for (std::int32_t t = p.first_entry[i]; t < p.first_entry[i + 1]; t++) {
-        const long entry = static_cast<long>(t) * channels + z * W, out = static_cast<long>(p.entry_out[t]) * channels + z * W;
+        const long entry = static_cast<long>(t) * channels + z * W,
+                   out = static_cast<long>(p.entry_out[t]) * channels + z * W;
 #pragma GCC unroll 4
         for (int k = 0; k < Z; k++) {
           const Vector<Real> x = load(v + out + k * W);
@@ -108,8 +113,8 @@ E3D_INLINE void scalar_column_back(const PackedProduct<Real> &p, int channels, c
 
 // d_environment[j] = norm sum over the slots of j of path_weight d_slot
 template <typename Real>
-E3D_INLINE void weigh_environment_back(const PackedProduct<Real> &p, int components, int channels, const Real *d_slots,
-                                       Real norm, Real *d_environment)
+E3D_INLINE void weigh_environment_back(const PackedProduct<Real> &p, int components, int channels,
+                                       const Real *d_slots, Real norm, Real *d_environment)
 {
   for (int c = 0; c < components * channels; c += lanes<Real>) store(d_environment + c, Vector<Real>{});
   for (int s = 0; s < p.slots; s++) {

@@ -29,12 +29,13 @@ template <int l_max, typename Body> E3D_INLINE void irrep_groups(const Body &bod
 
 // out[j, u] = sum_e Y_j(e) weight[e, l(j), u] (factor[e, u], unless it is null)
 template <int l_max, bool scaled, typename Real>
-E3D_INLINE void sum_over_edges(const EdgeRange<Real> &edges, int channels, const Real *weight, long weight_row,
-                               const Real *factor, long factor_row, Real *out)
+E3D_INLINE void sum_over_edges(const EdgeRange<Real> &edges, int channels, const Real *weight,
+                               long weight_row, const Real *factor, long factor_row, Real *out)
 {
   constexpr int W = lanes<Real>;
   irrep_groups<l_max>([&](auto low, auto high) E3D_LAMBDA {
-    constexpr int l0 = decltype(low)::value, l1 = decltype(high)::value, j0 = l0 * l0, J = (l1 + 1) * (l1 + 1) - j0;
+    constexpr int l0 = decltype(low)::value, l1 = decltype(high)::value, j0 = l0 * l0,
+                  J = (l1 + 1) * (l1 + 1) - j0;
     for (int c = 0; c < channels; c += W) {
       Vector<Real> sum[J] = {};
       for (long e = edges.first; e < edges.last; e++) {
@@ -58,12 +59,13 @@ E3D_INLINE void sum_over_edges(const EdgeRange<Real> &edges, int channels, const
 
 // out[e, u] = sum_j weight[e, l(j), u] Y_j(e) q[j, u]
 template <int l_max, typename Real>
-E3D_INLINE void project(const EdgeRange<Real> &edges, int channels, const Real *weight, long weight_row, const Real *q,
-                        Real *out, long out_row)
+E3D_INLINE void project(const EdgeRange<Real> &edges, int channels, const Real *weight, long weight_row,
+                        const Real *q, Real *out, long out_row)
 {
   constexpr int W = lanes<Real>;
   irrep_groups<l_max>([&](auto low, auto high) E3D_LAMBDA {
-    constexpr int l0 = decltype(low)::value, l1 = decltype(high)::value, j0 = l0 * l0, J = (l1 + 1) * (l1 + 1) - j0;
+    constexpr int l0 = decltype(low)::value, l1 = decltype(high)::value, j0 = l0 * l0,
+                  J = (l1 + 1) * (l1 + 1) - j0;
     for (int c = 0; c < channels; c += W) {
       Vector<Real> qj[J];
 #pragma GCC unroll 16
@@ -93,8 +95,8 @@ E3D_INLINE void project(const EdgeRange<Real> &edges, int channels, const Real *
 //   dY[j] = sum_u (tensor[l,u] c[j,u] + environment[l,u] d_env[j,u]) + sum_nh a_n[h] d_B_n[j,h].
 template <typename Real> struct WeightBackward {
   struct Layer {
-    const Real *q;          // (components, channels)
-    const Real *d_B;        // (components, width); null in the last layer
+    const Real *q;      // (components, channels)
+    const Real *d_B;    // (components, width); null in the last layer
     int activation, width;
   };
   int channels, layers;
@@ -108,11 +110,12 @@ template <typename Real> struct WeightRow {
   const Real *d_scalars;               // (layers, channels): dt_n
   const Real *activations;
   const Real *Y;
-  long stride;                         // of Y
+  long stride;    // of Y
 };
 
 template <int l, typename Real, typename Sink>
-E3D_INLINE void weights_backward(const WeightBackward<Real> &in, const WeightRow<Real> &row, Vector<Real> *dY, const Sink &sink)
+E3D_INLINE void weights_backward(const WeightBackward<Real> &in, const WeightRow<Real> &row, Vector<Real> *dY,
+                                 const Sink &sink)
 {
   constexpr int W = lanes<Real>, m = 2 * l + 1, first = l * l;
   Vector<Real> d[m] = {};
@@ -135,11 +138,13 @@ E3D_INLINE void weights_backward(const WeightBackward<Real> &in, const WeightRow
 #pragma GCC unroll 7
       for (int j = 0; j < m; j++) c[j] = fma(t, load(in.layer[n].q + (first + j) * in.channels + u), c[j]);
     }
-    const Vector<Real> tensor = load(row.tensor + l * in.channels + u), environment = load(row.environment + l * in.channels + u);
+    const Vector<Real> tensor = load(row.tensor + l * in.channels + u),
+                       environment = load(row.environment + l * in.channels + u);
     Vector<Real> d_tensor{}, d_environment{};
 #pragma GCC unroll 7
     for (int j = 0; j < m; j++) {
-      const Vector<Real> y = broadcast(row.Y[(first + j) * row.stride]), env = load(in.d_environment + (first + j) * in.channels + u);
+      const Vector<Real> y = broadcast(row.Y[(first + j) * row.stride]),
+                         env = load(in.d_environment + (first + j) * in.channels + u);
       d_tensor = fma(y, c[j], d_tensor);
       d_environment = fma(y, env, d_environment);
       if constexpr (l > 0) {

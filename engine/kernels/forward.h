@@ -12,8 +12,8 @@
 namespace e3d::engine {
 
 // zbl.cpp: energy of a directed edge, eV, and its derivative.
-void evaluate_zbl(double charge_i, double charge_j, double prefactor, double cutoff_power, double cutoff, double r,
-                  double &energy, double &derivative);
+void evaluate_zbl(double charge_i, double charge_j, double prefactor, double cutoff_power, double cutoff,
+                  double r, double &energy, double &derivative);
 
 }    // namespace e3d::engine
 
@@ -92,7 +92,8 @@ static KernelReport select_edges(const PackedModel<Real> &m, const CentreBatch &
 }
 
 template <int l_max, typename Real>
-static void geometry(const PackedModel<Real> &m, const CentreBatch &in, const EdgeArrays<Real> &w, long stride)
+static void geometry(const PackedModel<Real> &m, const CentreBatch &in, const EdgeArrays<Real> &w,
+                     long stride)
 {
   const long edges = static_cast<long>(*w.count);
   const double *vector = in.vector + 3 * in.first[0];
@@ -118,13 +119,14 @@ static void geometry(const PackedModel<Real> &m, const CentreBatch &in, const Ed
   if (m.zbl_charge)
     for (long e = 0; e < edges; e++) {
       const int pair = w.pair[e];
-      evaluate_zbl(m.zbl_charge[pair / m.types], m.zbl_charge[pair % m.types], m.zbl_prefactor, m.zbl_cutoff_power,
-                   m.cutoff[pair], w.r[e], w.zbl[e], w.d_zbl[e]);
+      evaluate_zbl(m.zbl_charge[pair / m.types], m.zbl_charge[pair % m.types], m.zbl_prefactor,
+                   m.zbl_cutoff_power, m.cutoff[pair], w.r[e], w.zbl[e], w.d_zbl[e]);
     }
 }
 
 // From the environment of layer n (before its norm) to M_n and q_n.
-template <typename Real> static void contract(const Pass<Real> &pass, const CentreArrays<Real> &centre, int n, Real norm)
+template <typename Real>
+static void contract(const Pass<Real> &pass, const CentreArrays<Real> &centre, int n, Real norm)
 {
   const PackedModel<Real> &m = pass.m;
   const PackedProduct<Real> &p = m.layer[n].product;
@@ -138,8 +140,9 @@ template <typename Real> static void contract(const Pass<Real> &pass, const Cent
 
 // A network behind the sum that enters its first hidden layer. `deep` advances over the derivatives that are kept.
 template <typename Real>
-static void network_forward(const Pass<Real> &pass, const PackedHidden<Real> &network, const Factor<Real> *factors, int count,
-                            const Real *start, Real *&deep, Real *out, long out_row, Real *derivative, long derivative_row)
+static void network_forward(const Pass<Real> &pass, const PackedHidden<Real> &network,
+                            const Factor<Real> *factors, int count, const Real *start, Real *&deep, Real *out,
+                            long out_row, Real *derivative, long derivative_row)
 {
   const Workspace<Real> &w = pass.w;
   const HiddenShape &shape = network.shape;
@@ -147,12 +150,18 @@ static void network_forward(const Pass<Real> &pass, const PackedHidden<Real> &ne
   Real *from = w.first, *to = w.second;
   for (int k = 0; k <= shape.matrices; k++) {
     const bool last = k == shape.matrices;
-    Activate<Real> activate{k == 0 ? start : nullptr, pass.m.columns, last ? out : to, last ? out_row : w.network_width,
-                            last ? derivative : deep, last ? derivative_row : w.deep_columns, shape.linear};
+    Activate<Real> activate{k == 0 ? start : nullptr,
+                            pass.m.columns,
+                            last ? out : to,
+                            last ? out_row : w.network_width,
+                            last ? derivative : deep,
+                            last ? derivative_row : w.deep_columns,
+                            shape.linear};
     if (k == 0)
       product(pass.prefetch, pass.edges, vectors, factors, count, activate);
     else
-      product(pass.prefetch, pass.edges, vectors, Factor<Real>(from, w.network_width, network.forward[k - 1]), activate);
+      product(pass.prefetch, pass.edges, vectors, Factor<Real>(from, w.network_width, network.forward[k - 1]),
+              activate);
     if (!last) deep += shape.width;
     Real *const swap = from;
     from = to;
@@ -168,8 +177,8 @@ template <int l_max, typename Real> static void forward(const Pass<Real> &pass, 
   const int channels = m.channels;
   Real *deep = w.deep;
   for (long c = 0; c < pass.in.centres; c++) {
-    sum_over_edges<l_max, false>(pass.range(c), channels, w.f + m.environment_column, m.columns, static_cast<const Real *>(nullptr),
-                                 0L, w.environment);
+    sum_over_edges<l_max, false>(pass.range(c), channels, w.f + m.environment_column, m.columns,
+                                 static_cast<const Real *>(nullptr), 0L, w.environment);
     clock(section_environment);
     contract(pass, w.centre(m, c), 0, pass.norm(c));
     clock(section_product);
@@ -177,12 +186,14 @@ template <int l_max, typename Real> static void forward(const Pass<Real> &pass, 
   for (int n = 0; n < m.layers; n++) {
     const PackedLayer<Real> &layer = m.layer[n];
     for (long c = 0; c < pass.in.centres; c++)
-      project<l_max>(pass.range(c), channels, w.f + m.tensor_column, m.columns, w.centre(m, c).chain[n][0], w.t_n, channels);
+      project<l_max>(pass.range(c), channels, w.f + m.tensor_column, m.columns, w.centre(m, c).chain[n][0],
+                     w.t_n, channels);
     clock(section_projection);
     const Factor<Real> factors[2] = {Factor<Real>(w.t_n, channels, layer.from_tensor),
                                      Factor<Real>(w.a, m.activations, layer.from_hidden)};
     Real *a = w.a + layer.activation, *da = w.da + layer.activation;
-    network_forward(pass, layer.hidden, factors, n == 0 ? 1 : 2, w.f + layer.column, deep, a, m.activations, da, m.activations);
+    network_forward(pass, layer.hidden, factors, n == 0 ? 1 : 2, w.f + layer.column, deep, a, m.activations,
+                    da, m.activations);
     clock(section_hidden);
     if (n + 1 == m.layers) break;
     const int width = layer.hidden.shape.width;
@@ -192,7 +203,8 @@ template <int l_max, typename Real> static void forward(const Pass<Real> &pass, 
                                a + range.first * m.activations, m.activations);
       product(pass.prefetch, J, width / W, edges, Store<Real>{w.B, width});
       for (int l = 0; l <= l_max; l++)
-        product(pass.prefetch, 2 * l + 1, channels / W, Factor<Real>(w.B + l * l * width, width, layer.environment[l]),
+        product(pass.prefetch, 2 * l + 1, channels / W,
+                Factor<Real>(w.B + l * l * width, width, layer.environment[l]),
                 Store<Real>{w.environment + l * l * channels, channels});
       clock(section_environment);
       contract(pass, w.centre(m, c), n + 1, pass.norm(c));
@@ -213,7 +225,8 @@ template <typename Real> static void readout(const Pass<Real> &pass)
   // The hidden layers end in `first` or `second`, whichever the last but one does not hold.
   Real *a = shape.matrices % 2 ? w.first : w.second;
   const Factor<Real> hidden(w.a, m.activations, m.readout_from_hidden);
-  network_forward(pass, m.readout, &hidden, 1, w.f + m.readout_column, deep, a, w.network_width, Z, w.cotangents);
+  network_forward(pass, m.readout, &hidden, 1, w.f + m.readout_column, deep, a, w.network_width, Z,
+                  w.cotangents);
   for (long c = 0; c < pass.in.centres; c++) {
     const Real *weight = m.readout_weight + pass.in.centre_type[c] * shape.width;
     for (long e = w.begin[c]; e < w.begin[c + 1]; e++) {
@@ -232,8 +245,9 @@ template <typename Real> static void readout(const Pass<Real> &pass)
   for (int k = shape.matrices - 1; k >= 0; k--) {
     deep = deep_end - (shape.matrices - k) * shape.width;
     const bool first = k == 0;
-    const Factor<Real> factor = k == shape.matrices - 1 ? Factor<Real>(Z, w.cotangents, m.readout.backward[k])
-                                                        : Factor<Real>(from, w.network_width, m.readout.backward[k]);
+    const Factor<Real> factor = k == shape.matrices - 1
+        ? Factor<Real>(Z, w.cotangents, m.readout.backward[k])
+        : Factor<Real>(from, w.network_width, m.readout.backward[k]);
     // Rows of Z are read and written tile by tile: the last product goes through a row of its own.
     product(pass.prefetch, pass.edges, shape.width / W, factor,
             Scale<Real>{deep, w.deep_columns, to, w.network_width});
@@ -242,7 +256,8 @@ template <typename Real> static void readout(const Pass<Real> &pass)
     to = swap;
     if (first)
       for (long e = 0; e < pass.edges; e++)
-        for (int c = 0; c < shape.width; c += W) store(Z + e * w.cotangents + c, load(from + e * w.network_width + c));
+        for (int c = 0; c < shape.width; c += W)
+          store(Z + e * w.cotangents + c, load(from + e * w.network_width + c));
   }
 }
 

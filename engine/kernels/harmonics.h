@@ -8,8 +8,9 @@
 namespace e3d::engine::E3D_ISA {
 
 template <typename Real> struct HarmonicFactors {
-  static constexpr Real s3 = Real(1.7320508075688772935), s5 = Real(2.2360679774997896964), s15 = Real(3.8729833462074168852),
-                        s7 = Real(2.6457513110645905905), s42_6 = Real(1.0801234497346434), s168_8 = Real(1.6201851746019651);
+  static constexpr Real s3 = Real(1.7320508075688772935), s5 = Real(2.2360679774997896964),
+                        s15 = Real(3.8729833462074168852), s7 = Real(2.6457513110645905905),
+                        s42_6 = Real(1.0801234497346434), s168_8 = Real(1.6201851746019651);
 };
 
 // Y[j * stride + e] of the unit vectors (x, y, z)[e], e < n.
@@ -49,7 +50,8 @@ E3D_INLINE void harmonics(long n, long stride, const Real *ux, const Real *uy, c
 
 // Gradient of sum_j d[j * stride] Y_j with respect to the edge vector at (x, y, z) / inverse_r: its part across the edge.
 template <int l_max, typename Real>
-E3D_INLINE void harmonics_gradient(Real x, Real y, Real z, Real inverse_r, const Real *d, long stride, Real g[3])
+E3D_INLINE void harmonics_gradient(Real x, Real y, Real z, Real inverse_r, const Real *d, long stride,
+                                   Real g[3])
 {
   using F = HarmonicFactors<Real>;
   Real gx = 0, gy = 0, gz = 0;

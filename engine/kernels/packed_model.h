@@ -49,35 +49,35 @@ struct ProductSlot {
 };
 
 template <typename Real> struct PackedProduct {
-  int in = 0, out = 0;                          // components i, k
+  int in = 0, out = 0;    // components i, k
   int slots = 0, entries = 0, scalars = 0;
   const ProductSlot *slot = nullptr;
-  const std::int32_t *first_entry = nullptr;    // (in + 1) entries of each i, in the order of k
-  const std::int32_t *entry_out = nullptr;      // (entries) k
-  const std::int32_t *scalar_entry = nullptr;   // (scalars) entries with k = 0
-  const std::int32_t *scalar_in = nullptr;      // (scalars) their i
+  const std::int32_t *first_entry = nullptr;     // (in + 1) entries of each i, in the order of k
+  const std::int32_t *entry_out = nullptr;       // (entries) k
+  const std::int32_t *scalar_entry = nullptr;    // (scalars) entries with k = 0
+  const std::int32_t *scalar_in = nullptr;       // (scalars) their i
   SparseMatrix<Real> entries_of_slots, slots_of_entries;
-  const Real *path_weight = nullptr;            // (paths, channels)
+  const Real *path_weight = nullptr;    // (paths, channels)
 };
 
 template <typename Real> struct PackedLayer {
   PackedHidden<Real> hidden;
-  int column = 0;                                       // of the two-body functions that enter here
-  int activation = 0;                                   // column of a_n among all activations of an edge
-  PackedMatrix<Real> from_hidden;                       // (activation, width): all earlier activations
-  PackedMatrix<Real> from_tensor, to_tensor;            // and its transpose
-  PackedMatrix<Real> from_later;                        // cotangents of later hidden layers and the readout -> of a_n
-  int later = 0;                                        // column where these begin
+  int column = 0;                               // of the two-body functions that enter here
+  int activation = 0;                           // column of a_n among all activations of an edge
+  PackedMatrix<Real> from_hidden;               // (activation, width): all earlier activations
+  PackedMatrix<Real> from_tensor, to_tensor;    // and its transpose
+  PackedMatrix<Real> from_later;                // cotangents of later hidden layers and the readout -> of a_n
+  int later = 0;                                // column where these begin
   PackedMatrix<Real> environment[max_irreps], environment_back[max_irreps];    // of layer n+1
   PackedProduct<Real> product;
 };
 
 template <typename Real> struct PackedModel {
   int l_max = 0, types = 0, layers = 0;
-  int channels = 0;                          // padded
-  int columns = 0;                           // of the two-body functions, padded: stride of a row
+  int channels = 0;    // padded
+  int columns = 0;     // of the two-body functions, padded: stride of a row
   int readout_column = 0, environment_column = 0, tensor_column = 0;
-  int activations = 0;                       // padded columns of all a_n
+  int activations = 0;    // padded columns of all a_n
   const PackedLayer<Real> *layer = nullptr;
   PackedHidden<Real> readout;
   PackedMatrix<Real> readout_from_hidden;    // (activations, width)
@@ -86,21 +86,21 @@ template <typename Real> struct PackedModel {
   const double *shift = nullptr, *cutoff = nullptr;    // (types), (types * types)
 
   // Two-body functions. Tables: (intervals, 6, columns) for a pair of types, null where none was made.
-  const Real *const *table = nullptr;        // (types * types); null: exact
-  const double *table_per_u = nullptr;       // (types * types)
-  double table_length = 0;                   // a of u = r / (r + a), angstrom
+  const Real *const *table = nullptr;     // (types * types); null: exact
+  const double *table_per_u = nullptr;    // (types * types)
+  double table_length = 0;                // a of u = r / (r + a), angstrom
   long table_intervals = 0;
   // Exact: basis functions times the matrix of the pair, hidden layers, outputs.
   const Real *const *pair_weight = nullptr;    // (types * types) of (basis, radial_width)
   const RadialFunctions *radial = nullptr;
-  int basis = 0, radial_width = 0;           // not padded; padded
+  int basis = 0, radial_width = 0;    // not padded; padded
   int two_body_layers = 0;
   const PackedMatrix<Real> *two_body = nullptr, *two_body_back = nullptr;
-  const int *two_body_width = nullptr;       // padded
+  const int *two_body_width = nullptr;    // padded
   int two_body_width_sum = 0;
   PackedMatrix<Real> outputs, outputs_back;
 
-  const double *zbl_charge = nullptr;        // (types); null: no pair term
+  const double *zbl_charge = nullptr;    // (types); null: no pair term
   double zbl_prefactor = 0, zbl_cutoff_power = 0;
 };
 

@@ -39,7 +39,8 @@ template <typename Real> struct Factor {
 // two-body functions are larger than any cache. One block of `bytes` at each place of a list.
 class Prefetch {
  public:
-  Prefetch(const void *const *block, long blocks, long bytes) : block_(block), end_of_blocks_(block + blocks), bytes_(bytes)
+  Prefetch(const void *const *block, long blocks, long bytes) :
+      block_(block), end_of_blocks_(block + blocks), bytes_(bytes)
   {
     next_block();
   }
@@ -74,7 +75,8 @@ class Prefetch {
 
 template <int R, int Z, typename Real> using Tile = Vector<Real>[R][Z];
 
-template <int R, int Z, typename Real> E3D_INLINE void load_tile(const Real *from, long row, Tile<R, Z, Real> &sum)
+template <int R, int Z, typename Real>
+E3D_INLINE void load_tile(const Real *from, long row, Tile<R, Z, Real> &sum)
 {
 #pragma GCC unroll 6
   for (int r = 0; r < R; r++, from += row)
@@ -95,7 +97,10 @@ template <typename Real> struct Store {
   Real *out;
   long out_row;
 
-  template <int R, int Z> E3D_LAMBDA void begin(Tile<R, Z, Real> &sum, long, long) const { clear_tile<R, Z, Real>(sum); }
+  template <int R, int Z> E3D_LAMBDA void begin(Tile<R, Z, Real> &sum, long, long) const
+  {
+    clear_tile<R, Z, Real>(sum);
+  }
   template <int R, int Z> E3D_LAMBDA void end(const Tile<R, Z, Real> &sum, long r0, long c0) const
   {
     Real *to = out + r0 * out_row + c0;
@@ -153,7 +158,10 @@ template <typename Real> struct Scale {
   Real *out;
   long out_row;
 
-  template <int R, int Z> E3D_LAMBDA void begin(Tile<R, Z, Real> &sum, long, long) const { clear_tile<R, Z, Real>(sum); }
+  template <int R, int Z> E3D_LAMBDA void begin(Tile<R, Z, Real> &sum, long, long) const
+  {
+    clear_tile<R, Z, Real>(sum);
+  }
   template <int R, int Z> E3D_LAMBDA void end(const Tile<R, Z, Real> &sum, long r0, long c0) const
   {
     const Real *by = factor + r0 * factor_row + c0;
@@ -168,8 +176,8 @@ template <typename Real> struct Scale {
 // ---- tiles
 
 template <int R, int Z, typename Real>
-E3D_INLINE void accumulate(Tile<R, Z, Real> &sum, const Factor<Real> &f, long first_row, const Real *b, long b_row,
-                           Prefetch &prefetch)
+E3D_INLINE void accumulate(Tile<R, Z, Real> &sum, const Factor<Real> &f, long first_row, const Real *b,
+                           long b_row, Prefetch &prefetch)
 {
   const Real *a = f.a + first_row * f.row;
   const long row = f.row, column = f.column;
@@ -191,8 +199,8 @@ E3D_INLINE void accumulate(Tile<R, Z, Real> &sum, const Factor<Real> &f, long fi
 }
 
 template <int R, int Z, typename Real, typename Epilogue>
-static __attribute__((noinline)) void tile(const Factor<Real> *factors, int count, long r0, int z0, const Epilogue &epilogue,
-                                            Prefetch &prefetch)
+static __attribute__((noinline)) void tile(const Factor<Real> *factors, int count, long r0, int z0,
+                                           const Epilogue &epilogue, Prefetch &prefetch)
 {
   constexpr int W = lanes<Real>;
   Tile<R, Z, Real> sum;
@@ -208,8 +216,8 @@ static __attribute__((noinline)) void tile(const Factor<Real> *factors, int coun
 }
 
 template <int R, int Z, typename Real, typename Epilogue>
-E3D_INLINE void remainder_tile(int rows, const Factor<Real> *factors, int count, long r0, int z0, const Epilogue &epilogue,
-                                            Prefetch &prefetch)
+E3D_INLINE void remainder_tile(int rows, const Factor<Real> *factors, int count, long r0, int z0,
+                               const Epilogue &epilogue, Prefetch &prefetch)
 {
   if constexpr (R > 0) {
     if (rows == R)
@@ -220,13 +228,14 @@ E3D_INLINE void remainder_tile(int rows, const Factor<Real> *factors, int count,
 }
 
 template <int Z, typename Real, typename Epilogue>
-E3D_INLINE void panel(int width, long rows, const Factor<Real> *factors, int count, int z0, const Epilogue &epilogue,
-                      Prefetch &prefetch)
+E3D_INLINE void panel(int width, long rows, const Factor<Real> *factors, int count, int z0,
+                      const Epilogue &epilogue, Prefetch &prefetch)
 {
   if constexpr (Z > 0) {
     if (width == Z) {
       long r = 0;
-      for (; r + tile_rows <= rows; r += tile_rows) tile<tile_rows, Z>(factors, count, r, z0, epilogue, prefetch);
+      for (; r + tile_rows <= rows; r += tile_rows)
+        tile<tile_rows, Z>(factors, count, r, z0, epilogue, prefetch);
       remainder_tile<tile_rows - 1, Z>(static_cast<int>(rows - r), factors, count, r, z0, epilogue, prefetch);
     } else {
       panel<Z - 1>(width, rows, factors, count, z0, epilogue, prefetch);
@@ -236,16 +245,19 @@ E3D_INLINE void panel(int width, long rows, const Factor<Real> *factors, int cou
 
 // epilogue(sum over factors of A B) for rows 0 to rows - 1 and `vectors` vectors of columns.
 template <typename Real, typename Epilogue>
-E3D_INLINE void product(Prefetch &prefetch, long rows, int vectors, const Factor<Real> *factors, int count, const Epilogue &epilogue)
+E3D_INLINE void product(Prefetch &prefetch, long rows, int vectors, const Factor<Real> *factors, int count,
+                        const Epilogue &epilogue)
 {
   for (int z = 0; z < vectors; z += tile_vectors) {
     const int left = vectors - z;
-    panel<tile_vectors>(left < tile_vectors ? left : tile_vectors, rows, factors, count, z, epilogue, prefetch);
+    panel<tile_vectors>(left < tile_vectors ? left : tile_vectors, rows, factors, count, z, epilogue,
+                        prefetch);
   }
 }
 
 template <typename Real, typename Epilogue>
-E3D_INLINE void product(Prefetch &prefetch, long rows, int vectors, const Factor<Real> &factor, const Epilogue &epilogue)
+E3D_INLINE void product(Prefetch &prefetch, long rows, int vectors, const Factor<Real> &factor,
+                        const Epilogue &epilogue)
 {
   product(prefetch, rows, vectors, &factor, 1, epilogue);
 }

@@ -58,7 +58,10 @@ template <typename Real> E3D_INLINE void store(Real *p, Vector<Real> v)
   *reinterpret_cast<typename VectorOf<Real>::Memory *>(p) = v;
 }
 
-template <typename Real> E3D_INLINE Vector<Real> broadcast(Real x) { return x - Vector<Real>{}; }
+template <typename Real> E3D_INLINE Vector<Real> broadcast(Real x)
+{
+  return x - Vector<Real>{};
+}
 
 // a b + c with one rounding, where the processor has it.
 template <typename V> E3D_INLINE V fma(V a, V b, V c)
@@ -84,7 +87,10 @@ template <typename V> E3D_INLINE V fma(V a, V b, V c)
 }
 
 // 1 / x, to the last bit or two.
-E3D_INLINE Vector<double> reciprocal(Vector<double> x) { return 1.0 / x; }
+E3D_INLINE Vector<double> reciprocal(Vector<double> x)
+{
+  return 1.0 / x;
+}
 E3D_INLINE Vector<float> reciprocal(Vector<float> x)
 {
 #if defined(__AVX512F__)
@@ -134,9 +140,19 @@ E3D_INLINE Vector<double> exp_minus(Vector<double> x)
   V f = fma(n, broadcast(-6.93147180369123816490e-01), y);
   f = fma(n, broadcast(-1.90821492927058770002e-10), f);
   V p = broadcast(1.0 / 6227020800.0);    // 1 / 13!
-  const double inverse_factorial[] = {1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0,
-                                      1.0 / 40320.0,     1.0 / 5040.0,     1.0 / 720.0,     1.0 / 120.0,
-                                      1.0 / 24.0,        1.0 / 6.0,        0.5,             1.0, 1.0};
+  const double inverse_factorial[] = {1.0 / 479001600.0,
+                                      1.0 / 39916800.0,
+                                      1.0 / 3628800.0,
+                                      1.0 / 362880.0,
+                                      1.0 / 40320.0,
+                                      1.0 / 5040.0,
+                                      1.0 / 720.0,
+                                      1.0 / 120.0,
+                                      1.0 / 24.0,
+                                      1.0 / 6.0,
+                                      0.5,
+                                      1.0,
+                                      1.0};
 #pragma GCC unroll 13
   for (int k = 0; k < 13; k++) p = fma(p, f, broadcast(inverse_factorial[k]));
   return (V) ((Integers<double>) p + ((Integers<double>) shifted << 52));
@@ -152,17 +168,20 @@ template <typename V> E3D_INLINE void silu(V x, V &value, V &derivative)
 }
 
 // Lanes whose number has the bit `step` come from b, the others from a: first those that stay, then those that move.
-template <typename Real, int step, bool moved> E3D_INLINE Vector<Real> interleaved(Vector<Real> a, Vector<Real> b)
+template <typename Real, int step, bool moved>
+E3D_INLINE Vector<Real> interleaved(Vector<Real> a, Vector<Real> b)
 {
   constexpr int W = lanes<Real>;
 #if defined(__clang__)
   return [&]<int... k>(std::integer_sequence<int, k...>) {
-    return __builtin_shufflevector(a, b, (moved ? ((k & step) ? k + W : k + step) : ((k & step) ? k - step + W : k))...);
+    return __builtin_shufflevector(
+        a, b, (moved ? ((k & step) ? k + W : k + step) : ((k & step) ? k - step + W : k))...);
   }(std::make_integer_sequence<int, W>());
 #else
   Integers<Real> mask = {};
 #pragma GCC unroll 16
-  for (int k = 0; k < W; k++) mask[k] = moved ? ((k & step) ? k + W : k + step) : ((k & step) ? k - step + W : k);
+  for (int k = 0; k < W; k++)
+    mask[k] = moved ? ((k & step) ? k + W : k + step) : ((k & step) ? k - step + W : k);
   return __builtin_shuffle(a, b, mask);
 #endif
 }

@@ -9,51 +9,51 @@ namespace e3d::engine::E3D_ISA {
 
 // Per centre, (.., channels) each.
 template <typename Real> struct CentreArrays {
-  Real *M[max_layers];                          // entries of the products of all layers
+  Real *M[max_layers];    // entries of the products of all layers
   Real *d_M[max_layers];
-  Real *chain[max_layers][max_layers];          // [n][m]: M_m ... M_n-1 m_n; [n][0] is q_n
-  Real *d_environment;                          // (components) of layer 0
-  Real *d_B[max_layers];                        // (components, hidden width) [n]: of the sum over a_n in the next environment
+  Real *chain[max_layers][max_layers];    // [n][m]: M_m ... M_n-1 m_n; [n][0] is q_n
+  Real *d_environment;                    // (components) of layer 0
+  Real *d_B[max_layers];    // (components, hidden width) [n]: of the sum over a_n in the next environment
 };
 
 // The edges of a batch within their cutoffs; there are two of these, so that the next batch is known while one is worked on.
 template <typename Real> struct EdgeArrays {
-  std::int64_t *count = nullptr;                                               // (1) number of edges
-  double *r = nullptr, *zbl = nullptr, *d_zbl = nullptr;                       // (edges)
-  std::int32_t *source = nullptr, *pair = nullptr;                             // (edges) place in the batch; pair of types
-  std::int32_t *begin = nullptr;                                               // (centres + 1) first edge of each centre
-  Real *x = nullptr, *y = nullptr, *z = nullptr, *inverse_r = nullptr;         // (edges)
-  Real *t = nullptr, *dt_dr = nullptr;                                         // (edges) place in an interval of the table
-  const Real **interval = nullptr;                                             // (edges)
-  Real *Y = nullptr;                                                           // (components, edges)
+  std::int64_t *count = nullptr;                            // (1) number of edges
+  double *r = nullptr, *zbl = nullptr, *d_zbl = nullptr;    // (edges)
+  std::int32_t *source = nullptr, *pair = nullptr;          // (edges) place in the batch; pair of types
+  std::int32_t *begin = nullptr;                            // (centres + 1) first edge of each centre
+  Real *x = nullptr, *y = nullptr, *z = nullptr, *inverse_r = nullptr;    // (edges)
+  Real *t = nullptr, *dt_dr = nullptr;    // (edges) place in an interval of the table
+  const Real **interval = nullptr;        // (edges)
+  Real *Y = nullptr;                      // (components, edges)
 };
 
 template <typename Real> struct Workspace : EdgeArrays<Real> {
   EdgeArrays<Real> next;
-  long stride = 0;                  // of arrays (component, edge)
-  int cotangents = 0;               // columns of Z
-  int network_width = 0;            // widest hidden layer behind a first one
+  long stride = 0;          // of arrays (component, edge)
+  int cotangents = 0;       // columns of Z
+  int network_width = 0;    // widest hidden layer behind a first one
 
-  Real *dY = nullptr;                                                          // (components, edges)
-  Real *dr = nullptr, *energy = nullptr;                                       // (edges)
+  Real *dY = nullptr;                       // (components, edges)
+  Real *dr = nullptr, *energy = nullptr;    // (edges)
 
-  Real *f = nullptr, *df = nullptr;           // (edges, columns) two-body functions, derivatives (tables only)
-  Real *Z = nullptr;                          // (edges, cotangents) of the two-body functions
-  Real *a = nullptr, *da = nullptr;           // (edges, activations) last hidden layers, and their derivatives
-  Real *t_n = nullptr;                        // (edges, channels) scalars of the layer at hand
-  Real *d_t = nullptr;                        // (edges, layers * channels) cotangents of the scalars
-  Real *first = nullptr, *second = nullptr;   // (edges, network_width) hidden layers on their way
-  Real *deep = nullptr;                       // (edges, ...) derivatives of hidden layers before the last
+  Real *f = nullptr, *df = nullptr;    // (edges, columns) two-body functions, derivatives (tables only)
+  Real *Z = nullptr;                   // (edges, cotangents) of the two-body functions
+  Real *a = nullptr, *da = nullptr;    // (edges, activations) last hidden layers, and their derivatives
+  Real *t_n = nullptr;                 // (edges, channels) scalars of the layer at hand
+  Real *d_t = nullptr;                 // (edges, layers * channels) cotangents of the scalars
+  Real *first = nullptr, *second = nullptr;    // (edges, network_width) hidden layers on their way
+  Real *deep = nullptr;                        // (edges, ...) derivatives of hidden layers before the last
   int deep_columns = 0;
 
-  Real *basis = nullptr, *d_basis = nullptr;  // exact: (edges, basis) values, derivatives with respect to r
+  Real *basis = nullptr, *d_basis = nullptr;    // exact: (edges, basis) values, derivatives with respect to r
   int basis_columns = 0;
-  Real *embedding = nullptr;                  // exact: (edges, radial_width)
+  Real *embedding = nullptr;                      // exact: (edges, radial_width)
   Real *hidden = nullptr, *d_hidden = nullptr;    // exact: (edges, two_body_width_sum)
 
   Real *environment = nullptr, *slots = nullptr, *B = nullptr;    // one centre at a time
-  Real *cotangent[2] = {nullptr, nullptr};    // (largest number of components, channels)
-  Real *centres = nullptr;                    // (centres, centre_size)
+  Real *cotangent[2] = {nullptr, nullptr};                        // (largest number of components, channels)
+  Real *centres = nullptr;                                        // (centres, centre_size)
   long centre_size = 0;
 
   CentreArrays<Real> centre(const PackedModel<Real> &m, long c) const;
@@ -71,7 +71,10 @@ struct Pieces {
   }
 };
 
-E3D_INLINE int components_of(int l_max) { return (l_max + 1) * (l_max + 1); }
+E3D_INLINE int components_of(int l_max)
+{
+  return (l_max + 1) * (l_max + 1);
+}
 
 template <typename Real> static long size_of_centre(const PackedModel<Real> &m)
 {
@@ -81,7 +84,8 @@ template <typename Real> static long size_of_centre(const PackedModel<Real> &m)
     for (int k = 0; k <= n; k++) rows += m.layer[k].product.in;
   }
   long size = rows * m.channels;
-  for (int n = 0; n + 1 < m.layers; n++) size += static_cast<long>(components_of(m.l_max)) * m.layer[n].hidden.shape.width;
+  for (int n = 0; n + 1 < m.layers; n++)
+    size += static_cast<long>(components_of(m.l_max)) * m.layer[n].hidden.shape.width;
   return size;
 }
 
@@ -106,8 +110,8 @@ template <typename Real> CentreArrays<Real> Workspace<Real>::centre(const Packed
 
 // Bytes that are used; `base` may be null. `slot`, 0 or 1: which of the two sets of edges is worked on.
 template <typename Real>
-static std::int64_t lay_out(const PackedModel<Real> &m, std::int64_t edges, std::int64_t centres, int slot, unsigned char *base,
-                            Workspace<Real> &w)
+static std::int64_t lay_out(const PackedModel<Real> &m, std::int64_t edges, std::int64_t centres, int slot,
+                            unsigned char *base, Workspace<Real> &w)
 {
   const int J = components_of(m.l_max);
   const bool tables = m.table != nullptr;

@@ -3,11 +3,11 @@ threads, a profile by section, and how far it is from the arithmetic it cannot d
 
     python scripts/benchmarks/bench_engine.py [--atoms 213 3834] [--threads 1 2] [--repeat 9] [--no-graph]
 
-The liquid of inputs/ is replicated; all rows see the same edges. Rows take turns, so that a busy machine troubles
-all of them alike, and each is the best of its repeats (CPU time of all threads for one thread, the clock for
-more). Its peers in the same run: today's compiled graph with our operators (``.nequip.pt2``, called with chunks of
-1,000 edges as the pair style calls it), and the floor, which is the count of operations over the speed of a
-matrix product (numpy's BLAS, one thread).
+The liquid of inputs/ is replicated; all rows see the same edges. Rows take turns, so that a busy machine
+troubles all of them alike, and each is the best of its repeats (CPU time for one thread, the clock for more).
+Peers in the same run: the compiled graph with our operators (``.nequip.pt2``, called with chunks of 1,000
+edges as the pair style calls it), and the floor, which is the count of operations over the speed of a matrix
+product (numpy's BLAS, one thread).
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
 
 import numpy as np
 from ase.io import read
@@ -79,7 +76,9 @@ class Row:
         return self.cpu if self.threads == 1 else self.clock
 
 
-def engine_row(path: Path, edges: Edges, instruction_set: str, precision: str, threads: int) -> tuple[Row, Evaluator]:
+def engine_row(
+    path: Path, edges: Edges, instruction_set: str, precision: str, threads: int
+) -> tuple[Row, Evaluator]:
     """A row of the engine."""
     evaluator = Evaluator(EngineModel(path, precision, instruction_set), threads)
 
@@ -106,7 +105,9 @@ def graph_row(path: Path, edges: Edges, n_types: int, r_max: float) -> Row:
         part = slice(edges.first[begin], edges.first[end])
         n = end - begin
         centre = np.repeat(np.arange(n), np.diff(edges.first[begin : end + 1]))
-        index = np.stack([np.append(centre, [n, n]), np.append(n + 1 + edges.neighbour_types[part], [n + 1, n + 1])])
+        index = np.stack(
+            [np.append(centre, [n, n]), np.append(n + 1 + edges.neighbour_types[part], [n + 1, n + 1])]
+        )
         slots = np.concatenate([edges.types[begin:end], [0], np.arange(n_types)])
         vectors = np.concatenate([edges.vectors[part], pad, -pad])
         calls.append((n, [torch.as_tensor(a) for a in (vectors, index, slots)]))
@@ -158,27 +159,42 @@ def make_files(package: Path, folder: Path, graph: bool) -> tuple[Path, Path | N
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--package", type=Path, default=ROOT / "inputs/models/organic-small.nequip.zip")
     parser.add_argument("--atoms", type=int, nargs="+", default=[213, 3834])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeat", type=int, default=9)
     parser.add_argument("--no-graph", action="store_true", help="leave the compiled graph out")
     args = parser.parse_args()
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    if not one_thread.items() <= os.environ.items():  # BLAS reads them when it is loaded
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | one_thread)
     with tempfile.TemporaryDirectory() as folder:
         weights, compiled = make_files(args.package, Path(folder), not args.no_graph)
         model = EngineModel(weights)
         work = kiloflops(model)
         speed = {dtype: product_speed(dtype) for dtype in ("float32", "float64")}
         floor = {dtype: work / speed[dtype] * 1e-3 for dtype in speed}
-        print(f"{work:.0f} kFLOP per edge; a matrix product: {speed['float32']:.0f} GFLOP/s in float32, ", end="")
-        print(f"{speed['float64']:.0f} in float64; floor {floor['float32']:.2f} and {floor['float64']:.2f} us\n")
+        print(
+            f"{work:.0f} kFLOP per edge; a matrix product: {speed['float32']:.0f} GFLOP/s in float32, ",
+            end="",
+        )
+        print(
+            f"{speed['float64']:.0f} in float64; floor {floor['float32']:.2f} and {floor['float64']:.2f} us\n"
+        )
         for atoms in args.atoms:
             measure(args, weights, compiled, model, atoms, floor)
 
 
 def measure(
-    args: argparse.Namespace, weights: Path, compiled: Path | None, model: EngineModel, atoms: int, floor: dict[str, float]
+    args: argparse.Namespace,
+    weights: Path,
+    compiled: Path | None,
+    model: EngineModel,
+    atoms: int,
+    floor: dict[str, float],
 ) -> None:
     """The table and the profile of one size."""
     edges = Edges.of_liquid(atoms, model.type_names, model.r_max)
@@ -203,7 +219,10 @@ def measure(
     best = rows[0].seconds
     graph = rows[-1].seconds if compiled is not None else None
     print(f"{edges.atoms} atoms, {count} edges\n")
-    print("| | threads | us per edge | of the first row | of the graph | of the floor |\n|:--|--:|--:|--:|--:|--:|")
+    print(
+        "| | threads | us per edge | of the first row | of the graph | of the floor |\n"
+        "|:--|--:|--:|--:|--:|--:|"
+    )
     for row in rows:
         micro = row.seconds / count * 1e6
         dtype = "float64" if "float64" in row.name else "float32"

@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from e3d_lmp.model.contract import NATIVE, RESCALED, ModelMetadata
+from e3d_lmp.model.decomposition import decompose
+from e3d_lmp.model.weights import write_weights
+
 TYPE_NAMES = ("H", "C", "O")
 
 
@@ -105,10 +109,19 @@ def build(shape: Shape, dtype: str) -> torch.nn.Module:
 
 
 def write_native(model: torch.nn.Module, path: Path) -> Path:
-    """A file of the native engine with the elements that the types are named after."""
-    from e3d_lmp.model.weights import contract_strings, extract_weights, write_weights
-
-    facts, tensors, strings = extract_weights(model)
-    strings |= contract_strings(facts, facts.type_names) | {"decomposition": "rescaled"}
-    write_weights(tensors, strings, path)
+    """A file of the native engine that has not gone through the gate; elements are the names of the types."""
+    facts = decompose(model)
+    metadata = ModelMetadata(
+        type_names=facts.type_names,
+        type_elements=facts.type_names,
+        r_max=max(facts.cutoffs),
+        cutoffs=facts.cutoffs,
+        shifts=facts.shifts,
+        scales=facts.scales,
+        decomposition=RESCALED,
+        model_dtype=facts.model_dtype,
+        device="any",
+        engine=NATIVE,
+    )
+    write_weights(facts, metadata, path)
     return path

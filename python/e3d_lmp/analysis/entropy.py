@@ -25,7 +25,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import digamma, rel_entr
 
 from e3d_lmp.errors import E3DError
 
@@ -60,6 +59,8 @@ def grassberger_nats(counts: np.ndarray) -> float:
 
     For one bin, or bins with few pairs each, it can be slightly below 0 or above ln K.
     """
+    from scipy.special import digamma
+
     counts = _whole(counts)
     if not counts.size:
         return 0.0
@@ -133,6 +134,8 @@ def jensen_shannon_distance(first: np.ndarray, second: np.ndarray) -> float:
     first, second
         (K,) weights of the same bins, >= 0, each on a scale of its own; nan if one has no weight at all.
     """
+    from scipy.special import rel_entr
+
     p, q = (np.asarray(weights, dtype=np.float64) for weights in (first, second))
     if not (p.sum() > 0.0 and q.sum() > 0.0):
         return math.nan

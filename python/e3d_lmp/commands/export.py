@@ -7,13 +7,17 @@ import logging
 from pathlib import Path
 
 from e3d_lmp.model.contract import DTYPES
-from e3d_lmp.model.export import export_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d export``."""
     parser.add_argument("model", type=Path, help="nequip checkpoint (.ckpt) or package (.nequip.zip)")
-    parser.add_argument("output", type=Path, help="OUT.nequip.pt2 (compiled) or OUT.nequip.pth (portable)")
+    parser.add_argument(
+        "output",
+        type=Path,
+        help="OUT.safetensors (native engine, needs no torch), OUT.nequip.pt2 (compiled by torch) or "
+        "OUT.nequip.pth (torch, portable)",
+    )
     parser.add_argument(
         "--device", default="cpu", choices=["cpu", "cuda", "xpu"], help="where a .pt2 will run"
     )
@@ -35,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """``e3d export``."""
+    from e3d_lmp.model.export import export_model  # torch and nequip, which the help does not need
+
     logging.getLogger("nequip").setLevel(logging.WARNING)
     result = export_model(
         args.model,
@@ -52,5 +58,5 @@ def run(args: argparse.Namespace) -> int:
     for note in result.notes:
         print(f"note: {note}")
     size = result.path.stat().st_size / 1e6
-    print(f"wrote {result.path} ({size:.1f} MB, {result.metadata.engine}, {result.metadata.decomposition})")
+    print(f"wrote {result.path} ({size:.2g} MB, {result.metadata.engine}, {result.metadata.decomposition})")
     return 0

@@ -11,7 +11,7 @@ from e3d_lmp.model.contract import describe, read_metadata
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d inspect``."""
-    parser.add_argument("file", type=Path, help="model file (.nequip.pt2 or .nequip.pth)")
+    parser.add_argument("file", type=Path, help="model file (.safetensors, .nequip.pt2 or .nequip.pth)")
     parser.add_argument("--json", action="store_true", help="print the stored strings as JSON")
     parser.add_argument(
         "--against",

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import h5py
 import numpy as np
-from ase.data import atomic_numbers as _Z_OF
 
 from e3d_lmp.errors import E3DError
 
@@ -49,9 +48,11 @@ def ani_symbols(group: h5py.Group) -> list[str]:
     E3DError
         A species is no chemical symbol.
     """
+    from ase.data import atomic_numbers
+
     values = group[SPECIES][()].reshape(-1)
     symbols = [(one.decode() if isinstance(one, bytes) else str(one)).strip() for one in values]
-    strange = [symbol for symbol in symbols if symbol not in _Z_OF or symbol == "X"]
+    strange = [symbol for symbol in symbols if symbol not in atomic_numbers or symbol == "X"]
     if strange:
         raise E3DError(
             f"expected chemical symbols in '{SPECIES}' of '{group.name}' in '{group.file.filename}', got "
@@ -62,4 +63,6 @@ def ani_symbols(group: h5py.Group) -> list[str]:
 
 def ani_numbers(group: h5py.Group) -> np.ndarray:
     """(N,) int64, atomic numbers of the atoms of a group; raises as `ani_symbols` does."""
-    return np.array([_Z_OF[symbol] for symbol in ani_symbols(group)], dtype=np.int64)
+    from ase.data import atomic_numbers
+
+    return np.array([atomic_numbers[symbol] for symbol in ani_symbols(group)], dtype=np.int64)

@@ -21,9 +21,9 @@ from e3d_lmp.edges.store.writer import StoreWriter
 from e3d_lmp.edges.structures import Selection, Structure, Structures
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import sha256_of
-from e3d_lmp.model.contract import AOTINDUCTOR, PADDING_LENGTH, ModelMetadata, read_metadata
+from e3d_lmp.model.contract import AOTINDUCTOR, ModelMetadata, read_metadata
 from e3d_lmp.model.file import open_model_file
-from e3d_lmp.model.slots import SlotLayout
+from e3d_lmp.model.slots import call_inputs
 
 DEFAULT_BATCH = {"cpu": 256, "cuda": 8192, "xpu": 8192}
 """Atoms in one call of the model."""
@@ -144,17 +144,10 @@ class EdgeEvaluator:
     def _centres(
         self, centre: np.ndarray, neighbour_type: np.ndarray, vec: np.ndarray, types: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """One call, which needs at least two edges."""
+        """One call."""
         n, n_edges = len(types), len(centre)
-        slots = SlotLayout(n, len(self.model.type_names))
-        pad = max(0, 2 - n_edges)
-        index = np.full((2, n_edges + pad), slots.padding, dtype=np.int64)
-        index[0, :n_edges] = centre
-        index[1, :n_edges] = slots.first_neighbour + neighbour_type
-        vectors = np.zeros((n_edges + pad, 3))
-        vectors[:n_edges] = vec
-        vectors[n_edges:, 0] = PADDING_LENGTH * self.model.r_max
-        arrays = (vectors, index, slots.types(types))
+        n_types = len(self.model.type_names)
+        arrays = call_inputs(centre, neighbour_type, vec, types, n_types, self.model.r_max)
         tensors = [torch.from_numpy(array).to(self.device) for array in arrays]
         try:
             atomic, eps, gradient = (tensor.detach().cpu().numpy() for tensor in self._call(*tensors))

@@ -9,8 +9,6 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-from ase.data import atomic_numbers as _Z_OF
-from ase.data import chemical_symbols
 
 from e3d_lmp.errors import E3DError
 
@@ -40,13 +38,15 @@ def isolated_atom_energies(level: str = SPICE_LEVEL) -> dict[int, float]:
     E3DError
         The table of this package has no such level.
     """
+    from ase.data import atomic_numbers
+
     table = _table()
     if level not in table:
         raise E3DError(
             f"expected a level of theory with isolated-atom energies ({', '.join(table)}), got '{level}'; "
             "add it to e3d_lmp/data/isolated_atoms.json"
         )
-    return {_Z_OF[symbol]: float(energy) for symbol, energy in table[level]["energies"].items()}
+    return {atomic_numbers[symbol]: float(energy) for symbol, energy in table[level]["energies"].items()}
 
 
 def cohesive_energy(
@@ -70,6 +70,8 @@ def cohesive_energy(
         return np.asarray(total, dtype=np.float64)
     missing = sorted({int(z) for z in atomic_numbers} - set(atoms))
     if missing:
+        from ase.data import chemical_symbols
+
         names = " ".join(chemical_symbols[z] for z in missing)
         raise E3DError(
             f"expected an isolated-atom energy for every element, found none for {names}; "

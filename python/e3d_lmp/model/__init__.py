@@ -9,7 +9,9 @@
 `operators`       these operators
 `gate`            the comparison that a model has to pass before it is written
 `export`          all of it, from a checkpoint to a file
-`file`            writing and opening of files, one function per engine
+`file`            writing and opening of files that torch runs, one function per engine
+`weights`         files of the native engine: the weights and the architecture of a nequip model
+`engine`          the native engine, which runs them without torch
 `provenance`      what a file says about its own training
 ================  ==========================================================================================
 """

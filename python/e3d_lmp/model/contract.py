@@ -20,7 +20,9 @@ E and N are free from 2 upwards. An edge beyond its directed cutoff contributes 
 without edges has the energy mu of its type. Names and dtypes of the tensors are nequip's
 (``nequip.data._keys``).
 
-Nothing here imports torch: both kinds of file are zip archives, and their metadata is read from the archive.
+Nothing here imports torch. Files that torch runs are zip archives, and their metadata is read from the
+archive; files of the native engine (``e3d-weights/1``, docs/engine.md) are read by the engine, which keeps
+the same contract with arrays in the place of tensors.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.model.engine import EngineModel
 
 CONTRACT = "e3d/1"
 
@@ -44,9 +47,10 @@ EDGE_FORCES = "edge_forces"
 INPUTS = (EDGE_VECTORS, EDGE_INDEX, ATOM_TYPES)
 OUTPUTS = (ATOMIC_ENERGY, EDGE_ENERGY, EDGE_FORCES)
 
+NATIVE = "native"
 AOTINDUCTOR = "aotinductor"
 TORCHSCRIPT = "torchscript"
-ENGINE_BY_ENDING = {".nequip.pt2": AOTINDUCTOR, ".nequip.pth": TORCHSCRIPT}
+ENGINE_BY_ENDING = {".safetensors": NATIVE, ".nequip.pt2": AOTINDUCTOR, ".nequip.pth": TORCHSCRIPT}
 SOURCE_ENDINGS = (".nequip.zip", ".ckpt")
 """Endings of what nequip itself writes and ``e3d export`` reads."""
 
@@ -67,7 +71,8 @@ def engine_of(path: str | Path) -> str:
             return engine
     raise E3DError(
         f"expected a model file name ending in {' or '.join(ENGINE_BY_ENDING)}, got '{path}'; "
-        "use .nequip.pt2 for a file compiled for this kind of machine, .nequip.pth for a portable one"
+        "use .safetensors for the native engine, .nequip.pt2 for a file that torch compiles for this kind of "
+        "machine, .nequip.pth for a portable one of torch"
     )
 
 
@@ -93,7 +98,7 @@ class ModelMetadata:
     """``cohesive`` or ``rescaled``."""
     model_dtype: str
     device: str
-    """``cpu``, ``cuda`` or ``xpu``; ``any`` for a TorchScript file."""
+    """``cpu``, ``cuda`` or ``xpu``; ``any`` for TorchScript and the native engine."""
     engine: str
     torch_version: str = UNKNOWN
     nequip_version: str = UNKNOWN
@@ -121,7 +126,7 @@ class ModelMetadata:
             ("contract", (CONTRACT,)),
             ("decomposition", (COHESIVE, RESCALED)),
             ("model_dtype", DTYPES),
-            ("engine", (AOTINDUCTOR, TORCHSCRIPT)),
+            ("engine", (NATIVE, AOTINDUCTOR, TORCHSCRIPT)),
             ("device", ("cpu", "cuda", "xpu", "any")),
         ):
             if getattr(self, name) not in allowed:
@@ -161,7 +166,7 @@ class ModelMetadata:
             raise E3DError(
                 f"{origin}: expected the metadata key 'contract' with the value '{CONTRACT}', but "
                 "there is none: this is not a file written by e3d; "
-                "make one with 'e3d export CHECKPOINT OUT.nequip.pt2'"
+                "make one with 'e3d export CHECKPOINT OUT.safetensors'"
             )
         if strings["contract"].strip() != CONTRACT:
             raise E3DError(
@@ -197,22 +202,25 @@ class ModelMetadata:
 
 
 def read_strings(path: str | Path) -> dict[str, str]:
-    """All metadata strings of a model file, read from the archive without running the model.
+    """All metadata strings of a model file, read without running the model.
 
     Raises
     ------
     E3DError
-        No such file, not an archive (truncated or foreign), or an archive of another kind than its name says.
+        No such file, not whole, or of another kind than its name says.
     """
     path = Path(path)
     if path.name.endswith(SOURCE_ENDINGS):
         raise E3DError(
             f"'{path}' is a nequip model, not a model file for LAMMPS yet; make one with 'e3d export {path} "
-            "OUT.nequip.pt2'"
+            "OUT.safetensors'"
         )
     engine = engine_of(path)
     if not path.is_file():
         raise E3DError(f"no model file '{path}'; check the path, or make one with 'e3d export'")
+    if engine == NATIVE:
+        belongs_to_none = {"contract": CONTRACT, "engine": NATIVE, "device": "any", "torch_version": UNKNOWN}
+        return EngineModel(path).metadata | belongs_to_none
     try:
         with zipfile.ZipFile(path) as archive:
             return _aotinductor_strings(archive) if engine == AOTINDUCTOR else _torchscript_strings(archive)
@@ -279,8 +287,9 @@ def describe(metadata: ModelMetadata) -> str:
         for row, name in enumerate(metadata.type_names):
             entries = metadata.cutoffs[row * n_types : (row + 1) * n_types]
             lines.append(f"               {name:<4} " + " ".join(f"{entry:6.3g}" for entry in entries))
+    if metadata.engine != NATIVE:
+        lines.append(f"torch          {metadata.torch_version}")
     lines += [
-        f"torch          {metadata.torch_version}",
         f"nequip         {metadata.nequip_version}",
         f"nequip-allegro {metadata.nequip_allegro_version}",
         f"source sha256  {metadata.source_sha256}",

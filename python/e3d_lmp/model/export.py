@@ -20,12 +20,13 @@ import torch
 from ase.data import atomic_numbers
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import sha256_of
+from e3d_lmp.files import atomic_path, sha256_of
 from e3d_lmp.model.contract import (
     AOTINDUCTOR,
     COHESIVE,
     DTYPES,
     ENGINE_BY_ENDING,
+    NATIVE,
     RESCALED,
     UNKNOWN,
     ModelMetadata,
@@ -33,8 +34,9 @@ from e3d_lmp.model.contract import (
     read_metadata,
 )
 from e3d_lmp.model.decomposition import Decomposition, EdgeModel, EdgeModelWithForces, as_double, decompose
-from e3d_lmp.model.file import check_compiler, open_model_file, write_model_file
+from e3d_lmp.model.file import check_compiler, open_engine, open_model_file, write_model_file
 from e3d_lmp.model.gate import (
+    PARTS_TOLERANCE,
     GateReport,
     Graph,
     Reference,
@@ -46,6 +48,7 @@ from e3d_lmp.model.gate import (
 )
 from e3d_lmp.model.provenance import COHESIVE_TARGET, training_provenance
 from e3d_lmp.model.slots import SlotLayout
+from e3d_lmp.model.weights import extract_weights, write_weights
 
 
 @dataclass
@@ -111,7 +114,8 @@ def export_model(
     source
         nequip checkpoint or package, or a loaded nequip model.
     output
-        File ending in ``.nequip.pt2`` (AOTInductor) or ``.nequip.pth`` (TorchScript).
+        File ending in ``.safetensors`` (native engine), ``.nequip.pt2`` (AOTInductor) or ``.nequip.pth``
+        (TorchScript).
     device
         ``cpu``, ``cuda`` or ``xpu``, for an AOTInductor file.
     dtype
@@ -132,7 +136,8 @@ def export_model(
     Raises
     ------
     E3DError
-        The source cannot be loaded, is not edge-local, fails the gate, or an argument is not as described.
+        The source cannot be loaded, is not edge-local, fails the gate, has a part that the native engine does
+        not know, or an argument is not as described.
     """
     output = Path(output)
     engine = engine_of(output)
@@ -152,6 +157,8 @@ def export_model(
         label = str(source)
     # Refuses what is not edge-local before anything expensive or obscure can happen to it.
     facts = decompose(original)
+    if engine == NATIVE:
+        extract_weights(facts)
     source_dtype = facts.model_dtype
     dtype = dtype or source_dtype
     if dtype not in DTYPES or (dtype, source_dtype) == ("float32", "float64"):
@@ -172,10 +179,6 @@ def export_model(
         reports.append(_check_decomposition(f"{label}, widened", widened, decompose(widened), graphs))
     reference_model = original if dtype == source_dtype else widened
     facts = decompose(reference_model)
-
-    edge_model = decompose(copy.deepcopy(reference_model)).edge_model
-    if contraction:
-        _contract(edge_model, operators and engine == AOTINDUCTOR and device == "cpu")
     metadata = ModelMetadata(
         type_names=facts.type_names,
         type_elements=type_elements,
@@ -190,16 +193,62 @@ def export_model(
         source_sha256=sha256,
         training_data=" ".join((training_data or provenance.get("training_data", "")).split()) or UNKNOWN,
     )
-    result = write_edge_model(
-        edge_model,
-        metadata,
-        output,
-        reference=nequip_reference(reference_model),
-        edges=edge_reference(EdgeModelWithForces(facts.edge_model).eval()),
-    )
+    if engine == NATIVE:
+        result = _write_native(original, metadata, output, graphs)
+    else:
+        edge_model = decompose(copy.deepcopy(reference_model)).edge_model
+        if contraction:
+            _contract(edge_model, operators and engine == AOTINDUCTOR and device == "cpu")
+        result = write_edge_model(
+            edge_model,
+            metadata,
+            output,
+            reference=nequip_reference(reference_model),
+            edges=edge_reference(EdgeModelWithForces(facts.edge_model).eval()),
+        )
     result.reports[:0] = reports
     result.notes[:0] = notes
     return result
+
+
+def _write_native(
+    model: torch.nn.Module, metadata: ModelMetadata, output: Path, graphs: Sequence[Graph]
+) -> ExportResult:
+    """Write the weights of a nequip model for the native engine, after they have passed the gate."""
+    metadata = replace(
+        metadata, nequip_version=_version("nequip"), nequip_allegro_version=_version("nequip-allegro")
+    )
+    with atomic_path(output) as written:
+        write_weights(decompose(model), metadata, written)
+        if read_metadata(written) != metadata:
+            raise E3DError(f"'{output}': the metadata did not survive writing; report this")
+        reports = _check_native(output.name, written, model, metadata, graphs)
+    return ExportResult(output, metadata, reports, [])
+
+
+def _check_native(
+    subject: str, path: Path, model: torch.nn.Module, metadata: ModelMetadata, graphs: Sequence[Graph]
+) -> list[GateReport]:
+    """The gate of a file of the native engine: in float64, as closely as the parts of nequip's own model
+    agree; last, in the precision that the file asks for."""
+    widened = model if str(model.model_dtype) == "torch.float64" else as_double(model)
+    reports = []
+    for precision, reference in (("float64", widened), ("float32", model)):
+        if precision == "float64" or precision == metadata.model_dtype:
+            reports.append(
+                check_file(
+                    f"{subject} ({precision})",
+                    open_engine(path, precision),
+                    nequip_reference(reference),
+                    edge_reference(EdgeModelWithForces(decompose(reference).edge_model).eval()),
+                    metadata.cutoffs,
+                    metadata.shifts,
+                    graphs,
+                    precision,
+                    tolerance=PARTS_TOLERANCE[precision] if precision == "float64" else None,
+                ).require()
+            )
+    return reports
 
 
 def _contract(edge_model: EdgeModel, operators: bool) -> None:
@@ -304,6 +353,9 @@ def verify_file(path: str | Path, source: str | Path | torch.nn.Module) -> GateR
             raise E3DError(
                 f"'{path}': its {name} are {got}, those of its source are {want}; export the model again"
             )
+    graphs = gate_structures(metadata.type_elements, metadata.r_max)
+    if metadata.engine == NATIVE:
+        return _check_native(f"'{path}'", Path(path), model, metadata, graphs)[-1]
     device = "cpu" if metadata.device == "any" else metadata.device
     _check_device(device, metadata.engine)
     return check_file(
@@ -313,7 +365,7 @@ def verify_file(path: str | Path, source: str | Path | torch.nn.Module) -> GateR
         edge_reference(EdgeModelWithForces(facts.edge_model).eval()),
         metadata.cutoffs,
         metadata.shifts,
-        gate_structures(metadata.type_elements, metadata.r_max),
+        graphs,
         metadata.model_dtype,
         device,
     ).require()

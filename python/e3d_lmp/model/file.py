@@ -1,4 +1,4 @@
-"""Writing and opening model files of the contract ``e3d/1``, one function per engine."""
+"""Writing model files that torch runs, and opening model files of any engine."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.model.contract import AOTINDUCTOR, INPUTS, OUTPUTS, engine_of
+from e3d_lmp.model.contract import AOTINDUCTOR, INPUTS, NATIVE, OUTPUTS, engine_of
 from e3d_lmp.model.decomposition import EdgeModelWithForces
+from e3d_lmp.model.engine import EngineModel, Evaluator
 from e3d_lmp.model.gate import Candidate
 from e3d_lmp.model.operators import load_operators
 
@@ -147,15 +149,33 @@ def _write_torchscript(model: EdgeModelWithForces, strings: dict[str, str], path
     torch.jit.save(scripted, str(path), _extra_files={key: text.encode() for key, text in strings.items()})
 
 
+def open_engine(path: str | Path, precision: str | None = None) -> Candidate:
+    """A file of the native engine as a function of the contract's tensors; `precision`: of `EngineModel`."""
+    evaluator = Evaluator(EngineModel(path, precision))
+
+    def call(vectors: torch.Tensor, index: torch.Tensor, types: torch.Tensor) -> list[torch.Tensor]:
+        centres, neighbours = index.numpy()
+        of_slots = types.numpy()
+        first = np.searchsorted(centres, np.arange(len(of_slots) + 1))
+        out = evaluator.evaluate(first, of_slots, of_slots[neighbours], vectors.numpy())
+        assert out.edge_forces is not None
+        energies = (torch.from_numpy(array).reshape(-1, 1) for array in (out.energy, out.edge_energy))
+        return [*energies, torch.from_numpy(out.edge_forces)]
+
+    return call
+
+
 def open_model_file(path: str | Path, device: str = "cpu") -> Candidate:
     """A function of the contract's inputs, by position, that returns its outputs by position.
 
     Raises
     ------
     E3DError
-        torch cannot load the file.
+        torch, or the native engine, cannot load the file.
     """
     path = Path(path)
+    if engine_of(path) == NATIVE:
+        return open_engine(path)
     try:
         if engine_of(path) == AOTINDUCTOR:
             from torch._inductor import codecache  # noqa: F401

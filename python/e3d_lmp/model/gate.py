@@ -382,11 +382,12 @@ def check_file(
     graphs: Sequence[Graph],
     dtype: str,
     device: str = "cpu",
+    tolerance: float | None = None,
 ) -> GateReport:
     """Gate of a written file: `reference` knows atoms and forces, `edges` the edge energies.
 
     Small graphs come in small chunks of different sizes, large ones in two: one of thousands of edges, and a
-    rest.
+    rest. `tolerance` is by default that of compiled files, `FILE_TOLERANCE`.
     """
     padding = Check("padding edges", 1e-14)
     chunks = itertools.cycle(SMALL_CHUNKS)
@@ -398,7 +399,8 @@ def check_file(
         padding.take(torch.tensor([pads]), torch.ones(1), graph.name)
         return energies
 
-    tolerances = Tolerances(FILE_TOLERANCE[dtype], FILE_TOLERANCE[dtype], _SUM_ROUNDING[dtype])
+    allowed = FILE_TOLERANCE[dtype] if tolerance is None else tolerance
+    tolerances = Tolerances(allowed, allowed, _SUM_ROUNDING[dtype])
     report = _compare(subject, evaluate, reference, edges, shifts, graphs, tolerances)
     report.checks.append(padding)
     return report

@@ -7,7 +7,6 @@ every name. The engine (`e3d_lmp.model.engine`) does the rest of the algebra whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,14 @@ import torch
 from safetensors.numpy import save_file
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.model.decomposition import AllegroEdgeModel, Decomposition, decompose, kind
+from e3d_lmp.model.contract import ModelMetadata
+from e3d_lmp.model.decomposition import AllegroEdgeModel, Decomposition, kind
 
 FORMAT = "e3d-weights/1"
 ARCHITECTURE = "allegro/1"
 """The modules of nequip-allegro 0.8."""
+OF_OTHER_ENGINES = ("contract", "engine", "device", "torch_version")
+"""Metadata of the contract e3d/1 that such a file does without: it belongs to no torch and no machine."""
 L_MAX = 3
 """Highest order of spherical harmonics that the engine knows."""
 
@@ -38,38 +40,26 @@ class _Refused(E3DError):
         )
 
 
-def extract_weights(model: torch.nn.Module) -> tuple[Decomposition, Tensors, Strings]:
-    """The facts of an eager nequip model, its weights by the names of the format, and its architecture.
+def extract_weights(facts: Decomposition) -> tuple[Tensors, Strings]:
+    """The weights of a decomposed nequip model by the names of the format, and its architecture.
 
     Raises
     ------
     E3DError
-        The model is not of Allegro's form, or has a part that the engine does not know; the message names it.
+        The model has a part that the engine does not know; the message names it and says what to do.
     """
-    facts = decompose(model)
-    return facts, *_Extraction(facts).run()
+    return _Extraction(facts).run()
 
 
-def write_weights(tensors: Mapping[str, np.ndarray], strings: Mapping[str, str], path: str | Path) -> None:
-    """Write a file of the format; `strings` are its metadata, without the key ``format``."""
+def write_weights(facts: Decomposition, metadata: ModelMetadata, path: str | Path) -> None:
+    """Write a file of the format; `E3DError` as `extract_weights` says."""
+    tensors, architecture = extract_weights(facts)
+    strings = {key: text for key, text in metadata.to_strings().items() if key not in OF_OTHER_ENGINES}
     save_file(
         {name: np.asarray(array, order="C") for name, array in tensors.items()},
         str(path),
-        metadata={"format": FORMAT, **strings},
+        metadata={"format": FORMAT, **architecture, **strings},
     )
-
-
-def contract_strings(facts: Decomposition, elements: tuple[str, ...]) -> Strings:
-    """What a file says of types, cutoffs and scales; floats as Python's ``repr`` gives them."""
-    numbers = {
-        "cutoffs": facts.cutoffs,
-        "shifts": facts.shifts,
-        "scales": facts.scales,
-        "r_max": (max(facts.cutoffs),),
-    }
-    strings = {key: " ".join(repr(float(value)) for value in values) for key, values in numbers.items()}
-    strings |= {"type_names": " ".join(facts.type_names), "type_elements": " ".join(elements)}
-    return strings | {"model_dtype": facts.model_dtype}
 
 
 class _Extraction:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
+from e3d_lmp.edges.molecules import molecule_of_atoms
 from e3d_lmp.errors import E3DError
 
 BORDER = 0.04
@@ -122,8 +121,7 @@ def _images(positions: np.ndarray, bonds: Any, vectors: np.ndarray) -> np.ndarra
     a, b = np.asarray(bonds.topology).T
     shift = np.asarray(bonds.pbc_vectors)
     n = len(positions)
-    graph = coo_matrix((np.ones(len(a)), (a, b)), shape=(n, n))
-    count, molecule = connected_components(graph, directed=False)
+    molecule = molecule_of_atoms(n, np.stack([a, b], axis=1))
     image = np.zeros((n, 3), dtype=np.int64)
     known = np.zeros(n, dtype=bool)
     known[np.unique(molecule, return_index=True)[1]] = True
@@ -134,14 +132,14 @@ def _images(positions: np.ndarray, bonds: Any, vectors: np.ndarray) -> np.ndarra
         image[b[forth]] = image[a[forth]] + shift[forth]
         image[a[back]] = image[b[back]] - shift[back]
         known[b[forth]] = known[a[back]] = True
-    endless = np.zeros(count, dtype=bool)
+    endless = np.zeros(n, dtype=bool)
     endless[molecule[a[(image[b] != image[a] + shift).any(axis=1)]]] = True
 
     parts = [positions[b] + shift @ vectors.T, positions[a] - shift @ vectors.T]
     whole = np.flatnonzero(~endless[molecule])
     homes = np.unique(np.column_stack([molecule[whole], image[whole]]), axis=0)
     rows_of = np.argsort(molecule, kind="stable")
-    start = np.searchsorted(molecule[rows_of], np.arange(count + 1))
+    start = np.searchsorted(molecule[rows_of], np.arange(n + 1))
     for which, *home in homes:
         atoms = rows_of[start[which] : start[which + 1]]
         parts.append(positions[atoms] + (image[atoms] - home) @ vectors.T)

@@ -47,25 +47,51 @@ std::vector<Bytes> seeds()
 
 void damage(Bytes &bytes, std::mt19937_64 &random)
 {
-  static const char *const words[] = {"0", "9", "-1", "1e9", "[", "]", "{", "}", "\"", ",", ":", "null", "18446744073709551615",
-                                      "F64", "F16", "I64", "NaN", "\\u0000", "e3d-weights/2"};
+  static const char *const words[] = {"0",
+                                      "9",
+                                      "-1",
+                                      "1e9",
+                                      "[",
+                                      "]",
+                                      "{",
+                                      "}",
+                                      "\"",
+                                      ",",
+                                      ":",
+                                      "null",
+                                      "18446744073709551615",
+                                      "F64",
+                                      "F16",
+                                      "I64",
+                                      "NaN",
+                                      "\\u0000",
+                                      "e3d-weights/2"};
   std::uint64_t header = 0;
   if (bytes.size() >= 8) std::memcpy(&header, bytes.data(), 8);
-  const std::size_t near = std::min<std::size_t>(bytes.size(), header + 8 < header ? bytes.size() : header + 8);
-  const std::size_t place = bytes.empty() ? 0 : random() % (random() % 4 ? std::max<std::size_t>(near, 1) : bytes.size());
+  const std::size_t near =
+      std::min<std::size_t>(bytes.size(), header + 8 < header ? bytes.size() : header + 8);
+  const std::size_t place =
+      bytes.empty() ? 0 : random() % (random() % 4 ? std::max<std::size_t>(near, 1) : bytes.size());
   switch (random() % 7) {
     case 0: bytes.resize(place); break;
     case 1: bytes.resize(bytes.size() + random() % 100); break;
-    case 2: if (place < bytes.size()) bytes[place] = static_cast<unsigned char>(random()); break;
-    case 3: if (place < bytes.size()) bytes[place] ^= static_cast<unsigned char>(1u << random() % 8); break;
+    case 2:
+      if (place < bytes.size()) bytes[place] = static_cast<unsigned char>(random());
+      break;
+    case 3:
+      if (place < bytes.size()) bytes[place] ^= static_cast<unsigned char>(1u << random() % 8);
+      break;
     case 4: {
       const char *word = words[random() % (sizeof words / sizeof *words)];
-      for (std::size_t k = 0; word[k] && place + k < bytes.size(); k++) bytes[place + k] = static_cast<unsigned char>(word[k]);
+      for (std::size_t k = 0; word[k] && place + k < bytes.size(); k++)
+        bytes[place + k] = static_cast<unsigned char>(word[k]);
       break;
     }
     case 5: {    // a piece moves, and the length of the header with it
-      const std::size_t from = bytes.empty() ? 0 : random() % bytes.size(), count = std::min<std::size_t>(random() % 40, bytes.size() - from);
-      const Bytes piece(bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.begin() + static_cast<std::ptrdiff_t>(from + count));
+      const std::size_t from = bytes.empty() ? 0 : random() % bytes.size(),
+                        count = std::min<std::size_t>(random() % 40, bytes.size() - from);
+      const Bytes piece(bytes.begin() + static_cast<std::ptrdiff_t>(from),
+                        bytes.begin() + static_cast<std::ptrdiff_t>(from + count));
       bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(place), piece.begin(), piece.end());
       header += count;
       if (bytes.size() >= 8) std::memcpy(bytes.data(), &header, 8);
@@ -73,7 +99,8 @@ void damage(Bytes &bytes, std::mt19937_64 &random)
     }
     default: {
       const std::size_t count = std::min<std::size_t>(random() % 20, bytes.size() - place);
-      bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(place), bytes.begin() + static_cast<std::ptrdiff_t>(place + count));
+      bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(place),
+                  bytes.begin() + static_cast<std::ptrdiff_t>(place + count));
       header -= count;
       if (bytes.size() >= 8 && random() % 2) std::memcpy(bytes.data(), &header, 8);
     }

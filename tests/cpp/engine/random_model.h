@@ -28,11 +28,13 @@ class FileWriter {
  public:
   std::map<std::string, std::string> metadata;
 
-  void add(const std::string &name, const std::vector<std::int64_t> &shape, const std::vector<double> &numbers)
+  void add(const std::string &name, const std::vector<std::int64_t> &shape,
+           const std::vector<double> &numbers)
   {
     put(name, "F64", shape, numbers.data(), numbers.size() * 8);
   }
-  void add(const std::string &name, const std::vector<std::int64_t> &shape, const std::vector<std::int32_t> &numbers)
+  void add(const std::string &name, const std::vector<std::int64_t> &shape,
+           const std::vector<std::int32_t> &numbers)
   {
     put(name, "I32", shape, numbers.data(), numbers.size() * 4);
   }
@@ -50,7 +52,8 @@ class FileWriter {
       const Stored &t = item.second;
       header += ",\"" + item.first + "\":{\"dtype\":\"" + t.dtype + "\",\"shape\":[";
       for (std::size_t d = 0; d < t.shape.size(); d++) header += (d ? "," : "") + std::to_string(t.shape[d]);
-      header += "],\"data_offsets\":[" + std::to_string(data.size()) + "," + std::to_string(data.size() + t.bytes.size()) + "]}";
+      header += "],\"data_offsets\":[" + std::to_string(data.size()) + "," +
+          std::to_string(data.size() + t.bytes.size()) + "]}";
       data += t.bytes;
     }
     header += "}";
@@ -70,7 +73,8 @@ class FileWriter {
   };
   std::map<std::string, Stored> tensors_;
 
-  void put(const std::string &name, const char *dtype, const std::vector<std::int64_t> &shape, const void *data, std::size_t size)
+  void put(const std::string &name, const char *dtype, const std::vector<std::int64_t> &shape,
+           const void *data, std::size_t size)
   {
     Stored &t = tensors_[name];
     t.dtype = dtype;
@@ -93,11 +97,21 @@ class RandomModel {
     }
     for (int p = 0; p < s_.types * s_.types; p++)
       cutoffs += " " + std::to_string(s_.cutoffs ? s_.r_max * (1.0 - 0.07 * p) : s_.r_max);
-    meta = {{"format", "e3d-weights/1"}, {"architecture", "allegro/1"}, {"type_names", names}, {"type_elements", names},
-            {"r_max", std::to_string(s_.r_max)}, {"cutoffs", cutoffs}, {"shifts", shifts}, {"scales", scales},
-            {"decomposition", "rescaled"}, {"model_dtype", "float64"}, {"l_max", std::to_string(s_.l_max)},
-            {"num_layers", std::to_string(s_.layers)}, {"num_scalar_features", std::to_string(s_.scalars)},
-            {"num_tensor_features", std::to_string(s_.channels)}, {"pair_term", s_.zbl ? "zbl" : "none"}};
+    meta = {{"format", "e3d-weights/1"},
+            {"architecture", "allegro/1"},
+            {"type_names", names},
+            {"type_elements", names},
+            {"r_max", std::to_string(s_.r_max)},
+            {"cutoffs", cutoffs},
+            {"shifts", shifts},
+            {"scales", scales},
+            {"decomposition", "rescaled"},
+            {"model_dtype", "float64"},
+            {"l_max", std::to_string(s_.l_max)},
+            {"num_layers", std::to_string(s_.layers)},
+            {"num_scalar_features", std::to_string(s_.scalars)},
+            {"num_tensor_features", std::to_string(s_.channels)},
+            {"pair_term", s_.zbl ? "zbl" : "none"}};
     const int radial_width = 8;
     meta["radial_width"] = std::to_string(radial_width);
     if (s_.spline) {
@@ -118,14 +132,16 @@ class RandomModel {
     linear("tensor_weight", s_.scalars, weights);
     writer.add("layer_norm", {1}, std::vector<double>{0.3});
     std::vector<double> scale(s_.types, 0.4);
-    if (s_.per_type) for (int t = 0; t < s_.types; t++) scale[t] += 0.1 * t;
+    if (s_.per_type)
+      for (int t = 0; t < s_.types; t++) scale[t] += 0.1 * t;
     writer.add("edge_scale", {s_.types}, scale);
     for (int n = 0; n < s_.layers; n++) {
       const std::string name = "layers." + std::to_string(n);
       const int in = components(n), out = components(n + 1);
       track += (n ? " " : "") + std::to_string(in);
       product(name + ".product", in, J, out);
-      network(name + ".latent", s_.latent_depth, s_.scalars * (n + 1) + s_.channels, s_.scalars + (n + 1 < s_.layers ? weights : 0));
+      network(name + ".latent", s_.latent_depth, s_.scalars * (n + 1) + s_.channels,
+              s_.scalars + (n + 1 < s_.layers ? weights : 0));
     }
     meta["tensor_components"] = track + " 1";
     network("readout", s_.readout_depth, s_.scalars * (s_.layers + 1), 1);
@@ -150,7 +166,10 @@ class RandomModel {
   const ModelShape s_;
   std::mt19937_64 random_;
 
-  double uniform(double width) { return width * (2.0 * static_cast<double>(random_() >> 11) * 0x1p-53 - 1.0); }
+  double uniform(double width)
+  {
+    return width * (2.0 * static_cast<double>(random_() >> 11) * 0x1p-53 - 1.0);
+  }
 
   int components(int n) const
   {

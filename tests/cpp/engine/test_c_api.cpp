@@ -12,11 +12,15 @@ namespace {
 std::string write(const RandomModel &model, const std::string &path)
 {
   const auto bytes = model.writer.bytes();
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char *>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char *>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   return path;
 }
 
-std::string last_error() { return e3d_engine_error(); }
+std::string last_error()
+{
+  return e3d_engine_error();
+}
 
 void test_model(const std::string &path)
 {
@@ -48,7 +52,8 @@ void test_model(const std::string &path)
   e3d_engine_close(model);    // the evaluator keeps what it needs
   const RandomEdges edges(1, {3, 50, 0}, 2, 0.5, 5.0);
   std::vector<double> energy(3), edge_energy(53), force(159);
-  const e3d_engine_edges in = {3, edges.first.data(), edges.centre_type.data(), edges.neighbour_type.data(), edges.vector.data()};
+  const e3d_engine_edges in = {3, edges.first.data(), edges.centre_type.data(), edges.neighbour_type.data(),
+                               edges.vector.data()};
   e3d_engine_energies out = {energy.data(), edge_energy.data(), force.data()};
   CHECK_EQUAL(e3d_engine_evaluate(evaluator, &in, &out), 0);
   double sum = 0.0;
@@ -63,7 +68,8 @@ void test_model(const std::string &path)
 
   RandomEdges bad = edges;
   bad.vector[0] = bad.vector[1] = bad.vector[2] = 0.0;
-  const e3d_engine_edges bad_in = {3, bad.first.data(), bad.centre_type.data(), bad.neighbour_type.data(), bad.vector.data()};
+  const e3d_engine_edges bad_in = {3, bad.first.data(), bad.centre_type.data(), bad.neighbour_type.data(),
+                                   bad.vector.data()};
   CHECK(e3d_engine_evaluate(evaluator, &bad_in, &out) != 0);
   CHECK(last_error().find("edge 0 of centre 0") != std::string::npos);
   CHECK_EQUAL(e3d_engine_evaluate(evaluator, &in, &out), 0);

@@ -35,7 +35,8 @@ CentreBatch batch_of(const RandomEdges &edges, std::vector<double> &energy)
 void test_batches()
 {
   const std::int64_t far = std::int64_t(1) << 40;
-  const std::int64_t first[] = {far, far + 60, far + 64, far + 65, far + 65 + (std::int64_t(1) << 33), far + (std::int64_t(1) << 34)};
+  const std::int64_t first[] = {
+      far, far + 60, far + 64, far + 65, far + 65 + (std::int64_t(1) << 33), far + (std::int64_t(1) << 34)};
   CHECK_EQUAL(end_of_batch(first, 0, 5), 2);    // 64 edges
   CHECK_EQUAL(end_of_batch(first, 2, 5), 3);    // the next one is larger than any batch
   CHECK_EQUAL(end_of_batch(first, 3, 5), 4);    // and goes alone
@@ -65,7 +66,8 @@ void test_faults()
     return check::thrown([&] { evaluator.evaluate(batch_of(edges, energy)); });
   };
   const auto expect = [](const std::string &message, const std::string &part) {
-    if (message.find(part) == std::string::npos) check::fail(__FILE__, __LINE__, "'" + message + "' does not say '" + part + "'");
+    if (message.find(part) == std::string::npos)
+      check::fail(__FILE__, __LINE__, "'" + message + "' does not say '" + part + "'");
   };
   const RandomEdges good(1, {20, 30, 40}, 2, 0.5, 4.0);
   RandomEdges bad = good;
@@ -86,7 +88,8 @@ void test_faults()
   expect(refusal(bad), "centre 2 has the model type -1");
   CHECK(refusal(good) == "");
 
-  auto unprepared = std::make_shared<Model>(RandomModel(ModelShape()).file(), Precision::single, choose_kernels());
+  auto unprepared =
+      std::make_shared<Model>(RandomModel(ModelShape()).file(), Precision::single, choose_kernels());
   unprepared->prepare({0});
   Evaluator other(unprepared, 1);
   expect(check::thrown([&] { other.evaluate(batch_of(good, energy)); }), "not prepared");
@@ -101,11 +104,13 @@ void test_beyond_32_bits()
   const RandomEdges edges(4, {30, 0, 70}, 2, 0.5, 4.0);
   const std::int64_t count = edges.first.back(), all = start + count;
   const auto reserve = [](std::int64_t bytes) {
-    void *p = mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     CHECK(p != MAP_FAILED);
     return p;
   };
-  double *vector = static_cast<double *>(reserve(24 * all)), *force = static_cast<double *>(reserve(24 * all));
+  double *vector = static_cast<double *>(reserve(24 * all)),
+         *force = static_cast<double *>(reserve(24 * all));
   double *edge_energy = static_cast<double *>(reserve(8 * all));
   std::int32_t *type = static_cast<std::int32_t *>(reserve(4 * all));
   if (check::failures()) return;
@@ -114,7 +119,8 @@ void test_beyond_32_bits()
   std::vector<std::int64_t> first = edges.first;
   for (std::int64_t &offset : first) offset += start;
   Evaluator evaluator(small_model(), 2);
-  std::vector<double> energy, wanted_energy, wanted(static_cast<std::size_t>(count)), wanted_force(3 * static_cast<std::size_t>(count));
+  std::vector<double> energy, wanted_energy, wanted(static_cast<std::size_t>(count)),
+      wanted_force(3 * static_cast<std::size_t>(count));
   CentreBatch near = batch_of(edges, wanted_energy);
   near.edge_energy = wanted.data();
   near.edge_force = wanted_force.data();

@@ -69,7 +69,8 @@ Result textbook(const ModelFile &file, const RandomEdges &edges, int stride)
       for (int k = 0; k < 3; k++) {
         vectors[e - begin][k].slope = 1.0;
         out.edge_force[3 * e + k] = 0.0;
-        for (const Dual &x : book.edge_energies(edges.centre_type[c], types, vectors)) out.edge_force[3 * e + k] += x.slope;
+        for (const Dual &x : book.edge_energies(edges.centre_type[c], types, vectors))
+          out.edge_force[3 * e + k] += x.slope;
         vectors[e - begin][k].slope = 0.0;
       }
   }
@@ -104,17 +105,23 @@ void compare(const ModelShape &shape, const std::vector<int> &counts, int stride
   for (const KernelSet *set : usable_kernels())
     for (Precision precision : {Precision::exact, Precision::double_tables, Precision::single}) {
       const Result got = run(file, precision, *set, edges);
-      const double energy = difference(got.edge_energy, want.edge_energy), force = difference(got.edge_force, want.edge_force);
+      const double energy = difference(got.edge_energy, want.edge_energy),
+                   force = difference(got.edge_force, want.edge_force);
       const double centre = difference(got.energy, want.energy);
       // tables of functions of random weights; single precision beside sums of up to 500 edges
-      const double tolerance = precision == Precision::exact ? 1e-12 : precision == Precision::double_tables ? 2e-6 : 2e-5;
+      const double tolerance = precision == Precision::exact ? 1e-12
+          : precision == Precision::double_tables            ? 2e-6
+                                                             : 2e-5;
       if (!(energy < tolerance && force < tolerance && centre < tolerance))
-        check::fail(__FILE__, __LINE__, std::string(set->name) + ", precision " + std::to_string(static_cast<int>(precision)) +
-                        ", seed " + std::to_string(shape.seed) + ": relative errors of energies " + std::to_string(energy) +
-                        ", centres " + std::to_string(centre) + ", forces " + std::to_string(force));
+        check::fail(__FILE__, __LINE__,
+                    std::string(set->name) + ", precision " + std::to_string(static_cast<int>(precision)) +
+                        ", seed " + std::to_string(shape.seed) + ": relative errors of energies " +
+                        std::to_string(energy) + ", centres " + std::to_string(centre) + ", forces " +
+                        std::to_string(force));
       for (std::size_t e = 0; e < edges.neighbour_type.size(); e++)
         if (want.edge_energy[e] == 0.0)
-          CHECK(got.edge_energy[e] == 0.0 && got.edge_force[3 * e] == 0.0 && got.edge_force[3 * e + 2] == 0.0);
+          CHECK(got.edge_energy[e] == 0.0 && got.edge_force[3 * e] == 0.0 &&
+                got.edge_force[3 * e + 2] == 0.0);
     }
 }
 
@@ -178,13 +185,15 @@ void test_same_bits()
       CHECK(!std::memcmp(whole.edge_force.data(), many.edge_force.data(), whole.edge_force.size() * 8));
       CHECK(!std::memcmp(whole.energy.data(), many.energy.data(), whole.energy.size() * 8));
       const Result energies = evaluate(evaluator, edges, false);
-      CHECK(!std::memcmp(whole.edge_energy.data(), energies.edge_energy.data(), whole.edge_energy.size() * 8));
+      CHECK(
+          !std::memcmp(whole.edge_energy.data(), energies.edge_energy.data(), whole.edge_energy.size() * 8));
       for (int c : {0, 1, 30, 59}) {
         RandomEdges one = edges;
         one.centre_type = {edges.centre_type[c]};
         one.first = {edges.first[c], edges.first[c + 1]};    // offsets of a longer list
         Result alone = evaluate(evaluator, one);
-        const std::size_t begin = static_cast<std::size_t>(one.first[0]), count = static_cast<std::size_t>(one.first[1]) - begin;
+        const std::size_t begin = static_cast<std::size_t>(one.first[0]),
+                          count = static_cast<std::size_t>(one.first[1]) - begin;
         CHECK_EQUAL(alone.energy[0], whole.energy[c]);
         CHECK(!std::memcmp(&alone.edge_energy[begin], &whole.edge_energy[begin], count * 8));
         CHECK(!std::memcmp(&alone.edge_force[3 * begin], &whole.edge_force[3 * begin], count * 24));

@@ -18,7 +18,8 @@ std::string refusal(const std::function<void(FileWriter &)> &change, const Model
 
 void expect(const std::string &message, const std::string &part)
 {
-  if (message.find(part) == std::string::npos) check::fail(__FILE__, __LINE__, "'" + message + "' does not say '" + part + "'");
+  if (message.find(part) == std::string::npos)
+    check::fail(__FILE__, __LINE__, "'" + message + "' does not say '" + part + "'");
 }
 
 void test_metadata()
@@ -27,11 +28,14 @@ void test_metadata()
     return refusal([&](FileWriter &w) { w.metadata[key] = value; });
   };
   expect(refusal([](FileWriter &w) { w.metadata.erase("format"); }), "no model of e3d");
-  expect(set("format", "e3d-weights/2"), "expected the format e3d-weights/1, got 'e3d-weights/2'; update e3d-lmp");
-  expect(set("architecture", "allegro/2"), "expected the architecture allegro/1 (nequip-allegro 0.8), got 'allegro/2'");
-  for (const char *key : {"type_names", "cutoffs", "shifts", "decomposition", "model_dtype", "l_max", "num_layers", "readout.depth",
-                          "tensor_components", "radial_basis", "pair_term"})
-    expect(refusal([&](FileWriter &w) { w.metadata.erase(key); }), std::string("the metadata key '") + key + "' is missing");
+  expect(set("format", "e3d-weights/2"),
+         "expected the format e3d-weights/1, got 'e3d-weights/2'; update e3d-lmp");
+  expect(set("architecture", "allegro/2"),
+         "expected the architecture allegro/1 (nequip-allegro 0.8), got 'allegro/2'");
+  for (const char *key : {"type_names", "cutoffs", "shifts", "decomposition", "model_dtype", "l_max",
+                          "num_layers", "readout.depth", "tensor_components", "radial_basis", "pair_term"})
+    expect(refusal([&](FileWriter &w) { w.metadata.erase(key); }),
+           std::string("the metadata key '") + key + "' is missing");
   expect(set("l_max", "4"), "expected whole numbers from 0 to 3");
   expect(set("num_layers", "1000000000"), "from 1 to 64");
   expect(set("num_scalar_features", "99999999999999999999"), "from 1 to 16384");
@@ -50,19 +54,26 @@ void test_metadata()
 
 void test_tensors()
 {
-  expect(refusal([](FileWriter &w) { w.remove("projection.weight"); }), "the tensor 'projection.weight' is missing");
+  expect(refusal([](FileWriter &w) { w.remove("projection.weight"); }),
+         "the tensor 'projection.weight' is missing");
   expect(refusal([](FileWriter &w) { w.remove("readout.1.gain"); }), "'readout.1.gain' is missing");
-  expect(refusal([](FileWriter &w) { w.add("layer_norm", {3}, std::vector<double>{1, 2, 3}); }), "expected the tensor 'layer_norm'");
+  expect(refusal([](FileWriter &w) { w.add("layer_norm", {3}, std::vector<double>{1, 2, 3}); }),
+         "expected the tensor 'layer_norm'");
   expect(refusal([](FileWriter &w) { w.add("readout.1.weight", {1, 6}, std::vector<double>(6)); }),
          "expected the tensor 'readout.1.weight' with the shape (6, 1), got (1, 6)");
-  expect(refusal([](FileWriter &w) { w.add("edge_scale", {2}, std::vector<std::int32_t>{1, 2}); }), "as F32 or F64, got I32");
-  expect(refusal([](FileWriter &w) { w.add("edge_scale", {2}, std::vector<double>{1, std::nan("")}); }), "'edge_scale' is NaN");
-  expect(refusal([](FileWriter &w) { w.add("edge_scale", {2}, std::vector<double>{1, INFINITY}); }), "'edge_scale' is infinite");
-  expect(refusal([](FileWriter &w) { w.add("extra", {1}, std::vector<double>{1}); }), "'extra' is not one of this architecture");
+  expect(refusal([](FileWriter &w) { w.add("edge_scale", {2}, std::vector<std::int32_t>{1, 2}); }),
+         "as F32 or F64, got I32");
+  expect(refusal([](FileWriter &w) { w.add("edge_scale", {2}, std::vector<double>{1, std::nan("")}); }),
+         "'edge_scale' is NaN");
+  expect(refusal([](FileWriter &w) { w.add("edge_scale", {2}, std::vector<double>{1, INFINITY}); }),
+         "'edge_scale' is infinite");
+  expect(refusal([](FileWriter &w) { w.add("extra", {1}, std::vector<double>{1}); }),
+         "'extra' is not one of this architecture");
   const auto terms = [](std::vector<std::int32_t> t) {
     return refusal([&](FileWriter &w) {
       w.add("layers.1.product.terms", {static_cast<std::int64_t>(t.size() / 4), 4}, t);
-      w.add("layers.1.product.values", {static_cast<std::int64_t>(t.size() / 4)}, std::vector<double>(t.size() / 4, 1.0));
+      w.add("layers.1.product.values", {static_cast<std::int64_t>(t.size() / 4)},
+            std::vector<double>(t.size() / 4, 1.0));
     });
   };
   expect(terms({0, 0, 0, 1}), "the index 1 in 'layers.1.product.terms' is not below 1");
@@ -71,7 +82,8 @@ void test_tensors()
   expect(terms({0, 1, 0, 0, 0, 1, 0, 0}), "a term twice");
   ModelShape shape;
   shape.zbl = true;
-  expect(refusal([](FileWriter &w) { w.add("zbl.charge", {2}, std::vector<double>{0.0, 1.0}); }, shape), "nuclear charges");
+  expect(refusal([](FileWriter &w) { w.add("zbl.charge", {2}, std::vector<double>{0.0, 1.0}); }, shape),
+         "nuclear charges");
 }
 
 void test_shapes_are_read()

@@ -10,7 +10,10 @@ using namespace e3d::engine;
 
 namespace {
 
-Safetensors parse(const std::vector<unsigned char> &bytes) { return parse_safetensors(bytes.data(), bytes.size(), "some.file"); }
+Safetensors parse(const std::vector<unsigned char> &bytes)
+{
+  return parse_safetensors(bytes.data(), bytes.size(), "some.file");
+}
 
 std::vector<unsigned char> with_header(const std::string &header, std::size_t data, std::uint64_t length)
 {
@@ -123,7 +126,8 @@ void test_files_on_disk()
   CHECK_MESSAGE(read_safetensors("/"), "it is not a file");
   const std::string path = "test_safetensors.tmp";
   const auto whole = RandomModel(ModelShape()).writer.bytes();
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char *>(whole.data()), static_cast<std::streamsize>(whole.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char *>(whole.data()), static_cast<std::streamsize>(whole.size()));
   CHECK_EQUAL(read_model_file(read_safetensors(path)).layers, 2);
   std::remove(path.c_str());
 }

@@ -18,8 +18,8 @@ void test_sine_series()
   const RadialFunctions functions(radial);
   double low[9], high[9];
   for (int side : {0, 1})    // both ways of computing, at their border z = 1, and at 0
-    functions.evaluate((1.0 + (side ? 1e-12 : -1e-12)) / std::acos(-1.0), side ? high : low, (side ? high : low) + 3,
-                       (side ? high : low) + 6);
+    functions.evaluate((1.0 + (side ? 1e-12 : -1e-12)) / std::acos(-1.0), side ? high : low,
+                       (side ? high : low) + 3, (side ? high : low) + 6);
   for (int k = 0; k < 9; k++) CHECK(std::fabs(low[k] - high[k]) < 1e-10 * (1.0 + std::fabs(low[k])));
   double value[3], first[3], second[3];
   functions.evaluate(0.0, value, first, second);
@@ -40,7 +40,8 @@ void test_derivatives(const ModelShape &shape)
   for (double r : {0.05, 0.4, 1.3, 2.9, 0.97 * cutoff}) {
     const TwoBodyValues f = evaluate_two_body(model.two_body, weight, cutoff, {r - step, r, r + step});
     for (int c = 0; c < model.two_body.columns.count; c++) {
-      const double slope = (f.value(2, c) - f.value(0, c)) / (2.0 * step), bend = (f.first(2, c) - f.first(0, c)) / (2.0 * step);
+      const double slope = (f.value(2, c) - f.value(0, c)) / (2.0 * step),
+                   bend = (f.first(2, c) - f.first(0, c)) / (2.0 * step);
       CHECK(std::fabs(slope - f.first(1, c)) < 1e-6 * (1.0 + std::fabs(slope)));
       CHECK(std::fabs(bend - f.second(1, c)) < 1e-5 * (1.0 + std::fabs(bend)));
     }
@@ -65,7 +66,8 @@ void test_tables(const ModelShape &shape)
 {
   const FoldedModel model = fold(RandomModel(shape).file());
   const double cutoff = model.cutoff(1, 0);
-  const Matrix weight = model.two_body.pair_weight(1, 0), table = table_of_pair(model.two_body, weight, cutoff);
+  const Matrix weight = model.two_body.pair_weight(1, 0),
+               table = table_of_pair(model.two_body, weight, cutoff);
   const TableGrid grid(cutoff);
   std::vector<double> r;
   for (int k = 0; k < 4000; k++) r.push_back(0.4 + (cutoff - 0.4) * k / 4000.0);
@@ -83,18 +85,21 @@ void test_tables(const ModelShape &shape)
       slope_error = std::max(slope_error, std::fabs(slope * dt_dr - exact.first(static_cast<int>(k), c)));
     }
   }
-  std::printf("tables (seed %u): functions up to %.2g, error %.1e, of the derivative %.1e\n", shape.seed, largest, value_error, slope_error);
+  std::printf("tables (seed %u): functions up to %.2g, error %.1e, of the derivative %.1e\n", shape.seed,
+              largest, value_error, slope_error);
   CHECK(value_error < 5e-9);
   CHECK(slope_error < 1e-6);
   // continuous to the second derivative, and 0 at the cutoff
   for (int c = 0; c < model.two_body.columns.count; c++) {
     for (int k = 1; k < table_intervals; k++) {
       double before, after;
-      const double left = polynomial(table, k - 1, c, 0.5, before), right = polynomial(table, k, c, -0.5, after);
+      const double left = polynomial(table, k - 1, c, 0.5, before),
+                   right = polynomial(table, k, c, -0.5, after);
       CHECK(std::fabs(left - right) < 1e-13 * largest && std::fabs(before - after) < 1e-12 * largest);
     }
     double slope;
-    CHECK(std::fabs(polynomial(table, table_intervals - 1, c, 0.5, slope)) < 1e-14 * largest && std::fabs(slope) < 1e-14 * largest);
+    CHECK(std::fabs(polynomial(table, table_intervals - 1, c, 0.5, slope)) < 1e-14 * largest &&
+          std::fabs(slope) < 1e-14 * largest);
   }
 }
 

@@ -13,19 +13,46 @@ struct Dual {
   double value = 0, slope = 0;
   Dual(double v = 0, double s = 0) : value(v), slope(s) {}    // NOLINT: numbers become duals
 };
-inline Dual operator+(Dual a, Dual b) { return {a.value + b.value, a.slope + b.slope}; }
-inline Dual operator-(Dual a, Dual b) { return {a.value - b.value, a.slope - b.slope}; }
-inline Dual operator*(Dual a, Dual b) { return {a.value * b.value, a.slope * b.value + a.value * b.slope}; }
+inline Dual operator+(Dual a, Dual b)
+{
+  return {a.value + b.value, a.slope + b.slope};
+}
+inline Dual operator-(Dual a, Dual b)
+{
+  return {a.value - b.value, a.slope - b.slope};
+}
+inline Dual operator*(Dual a, Dual b)
+{
+  return {a.value * b.value, a.slope * b.value + a.value * b.slope};
+}
 inline Dual operator/(Dual a, Dual b)
 {
   return {a.value / b.value, (a.slope * b.value - a.value * b.slope) / (b.value * b.value)};
 }
-inline Dual sqrt(Dual a) { return {std::sqrt(a.value), a.slope / (2.0 * std::sqrt(a.value))}; }
-inline Dual exp(Dual a) { return {std::exp(a.value), a.slope * std::exp(a.value)}; }
-inline Dual sin(Dual a) { return {std::sin(a.value), a.slope * std::cos(a.value)}; }
-inline Dual cos(Dual a) { return {std::cos(a.value), -a.slope * std::sin(a.value)}; }
-inline Dual pow(Dual a, double p) { return {std::pow(a.value, p), a.slope * p * std::pow(a.value, p - 1.0)}; }
-inline double value_of(Dual a) { return a.value; }
+inline Dual sqrt(Dual a)
+{
+  return {std::sqrt(a.value), a.slope / (2.0 * std::sqrt(a.value))};
+}
+inline Dual exp(Dual a)
+{
+  return {std::exp(a.value), a.slope * std::exp(a.value)};
+}
+inline Dual sin(Dual a)
+{
+  return {std::sin(a.value), a.slope * std::cos(a.value)};
+}
+inline Dual cos(Dual a)
+{
+  return {std::cos(a.value), -a.slope * std::sin(a.value)};
+}
+inline Dual pow(Dual a, double p)
+{
+  return {std::pow(a.value, p), a.slope * p * std::pow(a.value, p - 1.0)};
+}
+inline double value_of(Dual a)
+{
+  return a.value;
+}
 
 class Textbook {
  public:
@@ -49,7 +76,8 @@ class Textbook {
       within[e] = value_of(r[e]) < m_.cutoffs[pair];
       if (!within[e]) continue;
       Y[e] = harmonics(v[0] / r[e], v[1] / r[e], v[2] / r[e]);
-      const Row scalars = network(m_.scalar_network, embedding(centre_type, neighbour_type[e], r[e] / m_.cutoffs[pair]));
+      const Row scalars =
+          network(m_.scalar_network, embedding(centre_type, neighbour_type[e], r[e] / m_.cutoffs[pair]));
       const Row projected = times(scalars, m_.projection), weight = times(scalars, m_.tensor_weight);
       s0[e].assign(projected.begin(), projected.begin() + m_.scalars);
       env_weight[e].assign(projected.begin() + m_.scalars, projected.end());
@@ -62,7 +90,8 @@ class Textbook {
       for (int e = 0; e < edges; e++)
         for (int u = 0; u < U && within[e]; u++)
           for (int j = 0; j < J; j++)
-            environment[u][j] = environment[u][j] + Dual(m_.layer_norm[centre_type]) * env_weight[e][u * R + order(j)] * Y[e][j];
+            environment[u][j] = environment[u][j] +
+                Dual(m_.layer_norm[centre_type]) * env_weight[e][u * R + order(j)] * Y[e][j];
       for (int e = 0; e < edges; e++) {
         if (!within[e]) continue;
         const auto &product = m_.products[n];
@@ -70,7 +99,8 @@ class Textbook {
         for (int u = 0; u < U; u++) {
           Row out(product.out, 0.0);
           for (const auto &t : product.terms)
-            out[t.k] = out[t.k] + Dual(product.path_weight(t.path, u) * t.value) * x[e][u][t.i] * environment[u][t.j];
+            out[t.k] = out[t.k] +
+                Dual(product.path_weight(t.path, u) * t.value) * x[e][u][t.i] * environment[u][t.j];
           x[e][u] = out;
           in.push_back(out[0]);
         }
@@ -83,8 +113,9 @@ class Textbook {
       if (!within[e]) continue;
       energy[e] = network(m_.readout, scalars[e])[0] * Dual(m_.edge_scale[centre_type]);
       if (m_.has_zbl)
-        energy[e] = energy[e] + zbl(m_.zbl.charge[centre_type], m_.zbl.charge[neighbour_type[e]], r[e],
-                                    m_.cutoffs[centre_type * m_.types() + neighbour_type[e]]);
+        energy[e] = energy[e] +
+            zbl(m_.zbl.charge[centre_type], m_.zbl.charge[neighbour_type[e]], r[e],
+                m_.cutoffs[centre_type * m_.types() + neighbour_type[e]]);
     }
     return energy;
   }
@@ -125,12 +156,14 @@ class Textbook {
     std::vector<Dual> out;
     if (radial.basis == e3d::engine::RadialBasis::bessel) {
       std::vector<Dual> basis;
-      for (double w : radial.roots) basis.push_back(sin(Dual(pi * w) * x) / (Dual(pi) * x) * cutoff(x, radial.cutoff_power));
+      for (double w : radial.roots)
+        basis.push_back(sin(Dual(pi * w) * x) / (Dual(pi) * x) * cutoff(x, radial.cutoff_power));
       out = times(basis, radial.basis_weight);
       const std::size_t half = out.size() / 2;
       for (std::size_t c = 0; c < out.size(); c++)
-        out[c] = out[c] * Dual(c < half ? radial.centre(centre, static_cast<int>(c))
-                                        : radial.neighbour(neighbour, static_cast<int>(c - half)));
+        out[c] = out[c] *
+            Dual(c < half ? radial.centre(centre, static_cast<int>(c))
+                          : radial.neighbour(neighbour, static_cast<int>(c - half)));
       return out;
     }
     const double width = (radial.span + 1.0) / radial.splines;
@@ -141,7 +174,9 @@ class Textbook {
       if (value_of(x) <= lower || value_of(x) >= lower + width) continue;
       const Dual rise = Dual(1.0) - cos(Dual(2.0 * pi / width) * (x - Dual(lower)));
       for (int c = 0; c < channels; c++)
-        out[c] = out[c] + Dual(0.25 * radial.spline_weight((centre * m_.types() + neighbour) * channels + c, b)) * rise * rise;
+        out[c] = out[c] +
+            Dual(0.25 * radial.spline_weight((centre * m_.types() + neighbour) * channels + c, b)) * rise *
+                rise;
     }
     return out;
   }
@@ -156,14 +191,17 @@ class Textbook {
     Y.insert(Y.end(), {a, s15 * x * y, s5 * (y * y - Dual(0.5) * xz), s15 * y * z, b});
     if (m_.l_max < 3) return Y;
     const Dual c = std::sqrt(42.0) / 6.0, d = std::sqrt(168.0) / 8.0, four = Dual(4.0) * y * y - xz;
-    Y.insert(Y.end(), {c * (a * z + b * x), s7 * a * y, d * four * x, Dual(0.5) * s7 * y * (Dual(2.0) * y * y - Dual(3.0) * xz),
-                       d * z * four, s7 * b * y, c * (b * z - a * x)});
+    Y.insert(Y.end(),
+             {c * (a * z + b * x), s7 * a * y, d * four * x,
+              Dual(0.5) * s7 * y * (Dual(2.0) * y * y - Dual(3.0) * xz), d * z * four, s7 * b * y,
+              c * (b * z - a * x)});
     return Y;
   }
 
   Dual zbl(double zi, double zj, Dual r, double range) const
   {
-    const double weight[4] = {0.02817, 0.28022, 0.50986, 0.18175}, decay[4] = {0.20162, 0.40290, 0.94229, 3.19980};
+    const double weight[4] = {0.02817, 0.28022, 0.50986, 0.18175},
+                 decay[4] = {0.20162, 0.40290, 0.94229, 3.19980};
     const double length = 0.46850 / (std::pow(zi, 0.23) + std::pow(zj, 0.23));
     Dual screening = 0.0;
     for (int k = 0; k < 4; k++) screening = screening + Dual(weight[k]) * exp(Dual(-decay[k] / length) * r);

@@ -2,8 +2,8 @@
    for spherical symmetry, so that any terms will do. */
 
 #include "centre_kernel.h"
-#include "evaluator.h"
-#include "model.h"
+#include "engine/evaluator.h"
+#include "engine/model.h"
 
 #include "kokkos_type.h"
 

@@ -30,10 +30,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from e3d_lmp.edges.cutoffs import BondCutoff, parse_cutoff, unknown_elements
+from e3d_lmp.edges.molecules import molecule_of_atoms
 from e3d_lmp.edges.pairs import pair_label
 from e3d_lmp.errors import E3DError
 
@@ -143,8 +142,7 @@ def bond_orders(
         raise E3DError(f"bonds: expected pairs of different atoms counted from 0 to {n - 1}")
     if np.unique(np.sort(bonds, axis=1), axis=0).shape != bonds.shape:
         raise E3DError("bonds: a pair of atoms occurs more than once; list each bond once")
-    graph = coo_matrix((np.ones(len(bonds)), (bonds[:, 0], bonds[:, 1])), shape=(n, n))
-    molecule = connected_components(graph, directed=False)[1]
+    molecule = molecule_of_atoms(n, bonds)
     atoms_of = np.argsort(molecule, kind="stable")
     start = np.searchsorted(molecule[atoms_of], np.arange(molecule.max() + 2))
     place = np.empty(n, dtype=np.int64)

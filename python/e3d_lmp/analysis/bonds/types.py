@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from e3d_lmp.analysis.bonds.orders import Perception, bond_orders, bond_type, gaff_orders, rdkit_orders
 from e3d_lmp.edges.cutoffs import BondCutoff
+from e3d_lmp.edges.molecules import molecule_of_atoms
 from e3d_lmp.edges.pairs import PairFrame
 from e3d_lmp.errors import E3DError
 
@@ -219,9 +218,7 @@ class BondTyping:
         fine[once[times == 1]] = True
         fine &= ends[:, 0] != ends[:, 1]
         if not fine.all():
-            n = ids.size
-            graph = coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(n, n))
-            molecule = connected_components(graph, directed=False)[1][ends[:, 0]]
+            molecule = molecule_of_atoms(ids.size, ends)[ends[:, 0]]
             fine &= ~np.isin(molecule, molecule[~fine])
         if len(self._molecules) > MOST_MOLECULES:
             self._molecules.clear()

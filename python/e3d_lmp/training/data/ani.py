@@ -14,10 +14,9 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from e3d_lmp.edges.ani import ENERGY, FORCES, POSITIONS, SPECIES, UNITS, ani_groups, ani_numbers
+from e3d_lmp.edges.molecules import molecule_of_atoms
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.data.hdf5_file import Labels, check_shapes, open_hdf5, read_molecule
 from e3d_lmp.training.data.records import Molecule, Wanted
@@ -107,8 +106,7 @@ def _lowest_frame(path: str | Path, group: h5py.Group, labels: Labels, wanted: W
         return _LowestFrame(species, frozenset(), "", True)
     positions = group[labels.positions][int(np.nanargmin(energy))].astype(np.float64)
     bonds = bonded_pairs(numbers, positions)
-    graph = coo_array((np.ones(len(bonds)), tuple(bonds.T)), shape=(len(numbers),) * 2)
-    pieces, _ = connected_components(graph, directed=False)
+    is_whole = not molecule_of_atoms(len(numbers), bonds).any()
     return _LowestFrame(
-        species, frozenset(map(tuple, bonds.tolist())), molecule_key(numbers, positions), pieces == 1
+        species, frozenset(map(tuple, bonds.tolist())), molecule_key(numbers, positions), is_whole
     )
