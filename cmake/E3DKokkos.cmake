@@ -69,6 +69,7 @@ if(NOT _lammps_EXTERNAL_KOKKOS)
 endif()
 add_library(e3d_kk SHARED ${_sources})
 target_compile_features(e3d_kk PRIVATE cxx_std_20)
+set_target_properties(e3d_kk PROPERTIES CXX_SCAN_FOR_MODULES OFF)
 target_compile_options(e3d_kk PRIVATE -Wall -Wextra $<$<BOOL:${E3D_HAS_PREFIX_MAP}>:${E3D_PREFIX_MAP}>)
 target_include_directories(e3d_kk PRIVATE "${PROJECT_SOURCE_DIR}/lammps_plugin" "${PROJECT_SOURCE_DIR}/lammps_plugin/kokkos"
                            "${PROJECT_SOURCE_DIR}")
