@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test, after the set-up: style, types, the C++ unit tests (ctest) and the Python tests (pytest).
+# Every test, after the set-up: style, types, the C++ unit tests (ctest), the documentation and the Python tests (pytest).
 #   bash scripts/test.sh [arguments of pytest, such as -k maps]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -12,7 +12,11 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 failed=0
 echo "test: ruff"
-ruff check python tests scripts || failed=1
+ruff check python tests scripts docs || failed=1
+ruff format --check --quiet python tests scripts docs || {
+  echo "test: error: type: .venv/bin/ruff format python tests scripts docs" >&2
+  failed=1
+}
 echo "test: clang-format"
 mapfile -d '' cpp_files < <(find lammps_plugin edge_kernel engine tests/cpp \( -name '*.cpp' -o -name '*.h' \) -print0)
 clang-format --dry-run -Werror "${cpp_files[@]}" || {
@@ -38,9 +42,12 @@ unit_tests ctest
 echo "test: C++ unit tests with sanitizers"
 unit_tests sanitized -DE3D_SANITIZE=address,undefined
 
+echo "test: docs"
+bash scripts/docs.sh || failed=1
+
 # pytest comes last: its summary is the last line.
 echo "test: pytest"
 if ((failed)); then
-  trap 'echo "test: error: ruff, clang-format, mypy or ctest failed before pytest (see above)" >&2; exit 1' EXIT
+  trap 'echo "test: error: ruff, clang-format, mypy, ctest or the documentation failed before pytest (see above)" >&2; exit 1' EXIT
 fi
 python -m pytest "$@"

@@ -109,8 +109,12 @@ def test_wheel_carries_the_data_files(libraries: Path) -> None:
 def test_versions_agree() -> None:
     project = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.M)
     cmake = re.search(r"project\(e3d_lmp VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text())
-    assert project and cmake
-    assert project[1] == cmake[1] == e3d_lmp.__version__
+    citation = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.M)
+    released = re.search(r"^## \[(\d.*)\] - (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    dated = re.search(r'^date-released: "(.*)"$', (ROOT / "CITATION.cff").read_text(), re.M)
+    assert project and cmake and citation and released and dated
+    assert project[1] == cmake[1] == citation[1] == released[1] == e3d_lmp.__version__
+    assert dated[1] == released[2]
 
 
 def _imported_modules() -> set[str]:
@@ -129,11 +133,17 @@ def test_declared_dependencies_are_those_imported() -> None:
     """Everything that is imported is in pyproject.toml, also what another package would bring along."""
     text = (ROOT / "pyproject.toml").read_text()
     lists = re.search(r"^dependencies = \[(.*?)^\]", text, re.M | re.S)
-    extras = dict(re.findall(r"^(lammps|zst|contacts|bonds|ovito) = \[(.*)\]", text, re.M))
-    assert lists and set(extras) == {"lammps", "zst", "contacts", "bonds", "ovito"}
+    extras = dict(re.findall(r"^(lammps|zst|contacts|polymer|bonds|ovito) = \[(.*)\]", text, re.M))
+    assert lists and set(extras) == {"lammps", "zst", "contacts", "polymer", "bonds", "ovito"}
     names = {key: set(re.findall(r'"([a-z0-9-]+)', value)) for key, value in extras.items()}
     required = set(re.findall(r'"([a-z0-9-]+)', lists[1]))
-    module_of = {"nequip-allegro": "allegro", "pyyaml": "yaml", "hydra-core": "hydra"}
+    module_of = {
+        "nequip-allegro": "allegro",
+        "pyyaml": "yaml",
+        "hydra-core": "hydra",
+        "metatensor-core": "metatensor",
+        "scikit-learn": "sklearn",
+    }
     optional = set().union(*names.values()) - {"mpich"}  # a library and mpirun, no module
     declared = {module_of.get(name, name) for name in required | optional}
     assert declared == _imported_modules()

@@ -1,3 +1,3 @@
 """The version of this package, where files and pages say what made them."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

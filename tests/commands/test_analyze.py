@@ -413,6 +413,8 @@ def test_stores_that_are_no_source(tmp_path, capsys):
     assert "is for stores of 'e3d evaluate'" in capsys.readouterr().err
     assert cli.main(["analyze", str(dump), *out]) == 2
     assert "--types: name the element of each LAMMPS type" in capsys.readouterr().err
+    assert cli.main(["analyze", str(tmp_path / "other.h5"), *out]) == 2
+    assert "other.h5: no such file" in capsys.readouterr().err
     partial = store.with_name("e.h5.partial")
     store.rename(partial)
     assert cli.main(["analyze", str(store), *out]) == 2

@@ -6,6 +6,7 @@ Needs the Kokkos LAMMPS of scripts/kokkos and the plugin built for it (``bash sc
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from e3d_lmp.model.engine import EngineModel, Evaluator
 from edge_checks import check_against_nequip
 from kokkos_runs import ONE_THREAD, TWO_THREADS, needs_kokkos
-from lammps_runs import Frame, Run, forces_of, run_lammps, script_of, start_lammps, write_data
+from lammps_runs import ROOT, Frame, Run, forces_of, run_lammps, script_of, start_lammps, write_data
 from random_allegro import build, draw_shape, write_native
 from random_models import random_allegro
 from systems import ELEMENTS, SYSTEMS, cluster
@@ -31,6 +32,15 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Scales, shifts, ZBL and directed cutoffs, float64."""
     folder = tmp_path_factory.mktemp("native")
     return write_native(random_allegro("everything", "float64"), folder / "everything.nequip.safetensors")
+
+
+def test_kernels_equal_the_host_engine() -> None:
+    """Every random shape of tests/cpp/kokkos, float32 and float64, with little fast memory too."""
+    tests = ["bash", str(ROOT / "scripts/kokkos/in_root.sh"), "ctest", "--test-dir", str(ROOT / "build/kokkos")]
+    done = subprocess.run(
+        [*tests, "-R", "^kokkos_", "--no-tests=error", "--output-on-failure"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def device_run(

@@ -17,6 +17,7 @@ from simulated_runs import CUTOFF, INPUT, STEPS, e3d_in, run_in
 
 ModelFiles = Callable[..., Path]
 
+
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_run_equals_dump_and_analyze(run_folder: Path, ranks: int) -> None:
     dumped = run_in(run_folder, str(BIN / "lmp"), "-in", "in.lj", "-v", "model", "lj.nequip.pth", ranks=1)

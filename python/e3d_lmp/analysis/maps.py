@@ -278,7 +278,7 @@ class EnergyMap:
             )
 
     def merge(self, other: EnergyMap) -> EnergyMap:
-        """The map of both samples together; provenance that differs is joined by `` | ``.
+        """The map of both samples together; provenance that differs is joined by ``" | "``.
 
         Raises
         ------

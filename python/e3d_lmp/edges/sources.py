@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from e3d_lmp.edges.cutoffs import check_elements
-from e3d_lmp.edges.dumps.reader import DumpReader
+from e3d_lmp.edges.dumps.reader import DumpReader, expand_paths
 from e3d_lmp.edges.frames import BondFrame, EdgeFrame
 from e3d_lmp.edges.store.reader import EDGES, PARTIAL, StoreReader, is_store
 from e3d_lmp.edges.structures import ENDS, TRANSITION_STATE
@@ -80,6 +80,7 @@ class EdgeSource:
                 raise E3DError(f"{paths[0]} is an edge store: leave --columns and --units out")
             self._open_store(Path(paths[0]), every)
         else:
+            expand_paths(paths)  # a file that is not there is said before what it would need
             if not types:
                 raise E3DError("--types: name the element of each LAMMPS type in order, e.g. --types C H N O")
             self.reader = DumpReader(paths, columns, every, allow_truncated, units=units, share=share)

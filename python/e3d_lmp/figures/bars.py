@@ -23,6 +23,7 @@ STATES = ("reactant", "transition state", "product")
 HATCHES = ("", "////", "....", "xxxx")
 """Patterns of bars, so that they are known without their colours."""
 
+
 @styled
 def plot_entropy_bars(
     samples: Mapping[str, Mapping[str, EnergyMap]],

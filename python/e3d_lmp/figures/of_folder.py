@@ -69,7 +69,6 @@ def _save(figure: Figure, folder: Path, name: str, pdf: bool) -> list[Path]:
     return paths
 
 
-
 def parity_figure(folder: AnalysisFolder, title: str | None = None) -> Figure:
     """Energies per atom, barriers and reaction energies of a folder, those that it has."""
     panels = []

@@ -19,7 +19,6 @@ from e3d_lmp.web.report import write_series_report
 FORMAT = "e3d-scaling/1"
 
 
-
 @dataclass(frozen=True)
 class _Number:
     """A column of the table that every set of structures has.
