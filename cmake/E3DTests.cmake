@@ -3,7 +3,7 @@
 
 enable_testing()
 file(GLOB _tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/cpp/*/test_*.cpp")
-list(FILTER _tests EXCLUDE REGEX "/tests/cpp/engine/")   # E3DEngineTests
+list(FILTER _tests EXCLUDE REGEX "/tests/cpp/(engine|kokkos)/")   # E3DEngineTests, E3DKokkosTests
 if(NOT _tests)
   message(FATAL_ERROR "E3D_TESTS=ON, but tests/cpp holds no folder with test_*.cpp.")
 endif()

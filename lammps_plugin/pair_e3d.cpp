@@ -183,13 +183,10 @@ void PairE3D::coeff(int narg, char **arg)
 
 std::unique_ptr<E3D::EdgeModel> PairE3D::load_model(const std::string &file)
 {
-  const E3D::NodeLayout node = E3D::node_layout(world);
-  threads = node.threads;
-
   std::unique_ptr<E3D::EdgeModel> loaded;
   std::string message;
   try {
-    loaded = E3D::load_edge_model(file, {device, precision, node.local_rank, node.node_ranks, threads});
+    loaded = open_model(file);
   } catch (const std::exception &e) {
     message = e.what();
   }
@@ -197,6 +194,15 @@ std::unique_ptr<E3D::EdgeModel> PairE3D::load_model(const std::string &file)
   message = E3D::first_message(world, message);
   if (!message.empty()) error->all(FLERR, "pair_style e3d: {}", message);
   return loaded;
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::unique_ptr<E3D::EdgeModel> PairE3D::open_model(const std::string &file)
+{
+  const E3D::NodeLayout node = E3D::node_layout(world);
+  threads = node.threads;
+  return E3D::load_edge_model(file, {device, precision, node.local_rank, node.node_ranks, threads});
 }
 
 /* ---------------------------------------------------------------------- */
@@ -246,19 +252,27 @@ void PairE3D::prepare_models()
 
 /* ---------------------------------------------------------------------- */
 
-const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by) const
+const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by)
 {
   if (!frame.is_current(update->ntimestep, atom->nlocal, atom->nghost))
     error->one(FLERR,
                "{}: there are no edge energies of the atoms as they are now (the model ran last "
                "on step {}); type 'run 0' first",
                requested_by, frame.step);
+  fetch_frame();
   return frame;
 }
 
 /* ---------------------------------------------------------------------- */
 
-const E3D::EdgeFrame &PairE3D::edge_frame_with_forces(const std::string &requested_by) const
+void PairE3D::subscribe_edges(const std::vector<double> &cutsq)
+{
+  for (std::size_t k = 0; k < cutsq.size(); k++) read_cutsq[k] = std::max(read_cutsq[k], cutsq[k]);
+}
+
+/* ---------------------------------------------------------------------- */
+
+const E3D::EdgeFrame &PairE3D::edge_frame_with_forces(const std::string &requested_by)
 {
   const E3D::EdgeFrame &current = edge_frame(requested_by);
   if (current.g.size() != 3 * static_cast<std::size_t>(current.edges()))
@@ -302,6 +316,7 @@ void PairE3D::init_style()
   neighbor->add_request(this, NeighConst::REQ_FULL);
   bonds.clear();    // computes and fixes, whose init() follows, subscribe again
   keeps_edge_forces = false;
+  read_cutsq.assign(type_map.size() * type_map.size(), 0.0);
   begin_work();
   show_banner();
 }
@@ -404,7 +419,7 @@ void PairE3D::finish()
   // not const: src/STUBS wants it so
   constexpr int NUM_PARTS = 5;
   const char *names[NUM_PARTS] = {"Edge list", "Copy", "Model", "Scatter", "Bonds"};
-  double mine[NUM_PARTS] = {work.edge_seconds + seconds.fill, seconds.copy, seconds.model, seconds.receive,
+  double mine[NUM_PARTS] = {work.edge_seconds + seconds.fill, seconds.copy, work.model_seconds + seconds.model, seconds.receive,
                             work.bond_seconds};
   bigint counts[2] = {work.evaluated_edges, work.bytes_sent};
   double minimum[NUM_PARTS], maximum[NUM_PARTS], sum[NUM_PARTS];

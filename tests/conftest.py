@@ -54,7 +54,11 @@ def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
     folder = Path(request.config.cache.mkdir("e3d-models")) / _code_hash()
     folder.mkdir(parents=True, exist_ok=True)
 
+    from lammps_runs import KOKKOS_THREADS
+
     def get(name: str, ending: str = "pth", dtype: str = "float64", contraction: bool = True) -> Path:
+        if KOKKOS_THREADS and name.startswith("allegro-"):
+            ending = "safetensors"  # what runs on a device
         ending = ending if ending == "safetensors" else f"nequip.{ending}"
         path = folder / f"{name}-{dtype}{'' if contraction else '-stock'}.{ending}"
         if not path.exists():

@@ -4,7 +4,6 @@ the model makes of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,34 +14,16 @@ from ase import Atoms
 from e3d_lmp.model.decomposition import as_double
 from e3d_lmp.model.engine import instruction_sets
 from e3d_lmp.model.export import load_model
-from edge_checks import check_edges
-from lammps_runs import ROOT, Run, forces_of, run_lammps, script_of, virial_of, write_data
+from edge_checks import check_against_nequip
+from lammps_runs import ROOT, forces_of, run_lammps, script_of, write_data
 from native_models import write_native
 from random_models import random_allegro
-from systems import ELEMENTS, SYSTEMS, cluster, molecules, nequip_calculator, reference_edges
+from systems import ELEMENTS, SYSTEMS, cluster, molecules
 from tolerances import LADDER, close
 
 SHIPPED = "inputs/models/organic-small.nequip"
 NATIVE_AND_TORCH = [("safetensors", "float64"), ("safetensors", "float32"), ("pth", "float64")]
 """Endings of model files, and their precision."""
-
-
-def _check_against_nequip(
-    run: Run, model: torch.nn.Module, dtype: str, atoms: Atoms, elements: Sequence[str] = ELEMENTS
-) -> None:
-    """LAMMPS against the eager, unmodified `model`."""
-    ladder = LADDER[dtype]
-    check_edges(run.edges(), reference_edges(model, atoms, elements), ladder)
-    atoms = atoms.copy()
-    atoms.calc = nequip_calculator(model)
-    final = run.dump("atoms.dump")[-1]
-    close("atomic energies", final["c_pea"], atoms.get_potential_energies(), ladder.atomic_energy)
-    close("energy", run.json()["pe"], atoms.get_potential_energy(), ladder.total_energy)
-    close("forces", forces_of(final), atoms.get_forces(), ladder.force)
-    assert np.abs(atoms.get_forces()).max() > 0.003, "nothing moves: the comparison is empty"
-    if all(atoms.pbc):
-        xx, yy, zz, yz, xz, xy = -atoms.get_stress() * atoms.get_volume()
-        close("virial", virial_of(run.json()), [xx, yy, zz, xy, xz, yz], ladder.virial)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +52,7 @@ def test_equals_nequip(
     atoms = SYSTEMS[system]()
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
     run = run_lammps(script_of(model_files(f"allegro-{variant}", ending, dtype), ELEMENTS), tmp_path)
-    _check_against_nequip(run, random_allegro(variant, dtype), dtype, atoms)
+    check_against_nequip(run, random_allegro(variant, dtype), dtype, atoms)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +78,7 @@ def test_shipped_model_equals_nequip(
     assert set(atoms.get_chemical_symbols()) == set(elements)
     write_data(tmp_path / "data.lmp", atoms, elements)
     run = run_lammps(script_of(file, elements, pair_options=options), tmp_path, ranks=2)
-    _check_against_nequip(run, model, dtype, atoms, elements)
+    check_against_nequip(run, model, dtype, atoms, elements)
 
 
 @pytest.mark.parametrize(("of_file", "asked", "dtype"), [
@@ -111,9 +92,9 @@ def test_precision(of_file: str, asked: str, dtype: str, tmp_path: Path, model_f
     run = run_lammps(script_of(model, ELEMENTS, pair_options=f"precision {asked}"), tmp_path)
     assert f"| native {dtype} | device cpu" in run.output
     if of_file == "float32":
-        _check_against_nequip(run, as_double(random_allegro("scaled", of_file)), dtype, atoms)
+        check_against_nequip(run, as_double(random_allegro("scaled", of_file)), dtype, atoms)
     else:
-        _check_against_nequip(run, random_allegro("scaled", of_file), dtype, atoms)
+        check_against_nequip(run, random_allegro("scaled", of_file), dtype, atoms)
 
 
 @pytest.mark.parametrize("instruction_set", instruction_sets())
@@ -127,7 +108,7 @@ def test_instruction_sets(instruction_set: str, tmp_path: Path, model_files) -> 
         script = script_of(model_files("allegro-everything", "safetensors", dtype), ELEMENTS)
         run = run_lammps(script, folder, environment={"E3D_ENGINE_ISA": instruction_set})
         assert f"device cpu {instruction_set}," in run.output
-        _check_against_nequip(run, random_allegro("everything", dtype), dtype, atoms)
+        check_against_nequip(run, random_allegro("everything", dtype), dtype, atoms)
 
 
 @pytest.mark.parametrize(("ending", "dtype"), NATIVE_AND_TORCH)
@@ -137,7 +118,7 @@ def test_open_cluster_equals_nequip(ending: str, dtype: str, tmp_path: Path, mod
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
     model = model_files("allegro-everything", ending, dtype)
     run = run_lammps(script_of(model, ELEMENTS, boundary="f f f"), tmp_path)
-    _check_against_nequip(run, random_allegro("everything", dtype), dtype, atoms)
+    check_against_nequip(run, random_allegro("everything", dtype), dtype, atoms)
 
 
 def test_directed_cutoffs_leave_reverse_edges_out(tmp_path: Path, model_files) -> None:
@@ -197,4 +178,4 @@ def test_a_single_edge(options: str, ending: str, dtype: str, tmp_path: Path, mo
     script = script_of(model, ELEMENTS, boundary="f f f", pair_options=options, skin=0.1)
     run = run_lammps(script, tmp_path)
     assert len(run.edges()) == 1
-    _check_against_nequip(run, random_allegro("everything", dtype), dtype, atoms)
+    check_against_nequip(run, random_allegro("everything", dtype), dtype, atoms)

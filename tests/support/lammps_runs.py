@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -119,6 +120,8 @@ def start_lammps(
         Variables beside those of this process; one thread, unless it says otherwise.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if KOKKOS_THREADS and re.search(r"\.(pth|pt2)\b", script):  # models that e3d/kk does not take
+        script = re.sub(r"(?m)^(pair_style +e3d\b.*)$", r"suffix off\n\1\nsuffix on", script)
     (folder / "in.lmp").write_text(script)
     command = [*lammps_command(ranks, kokkos), "-in", "in.lmp", "-log", "log.lammps", *arguments]
     for name, value in (variables or {}).items():

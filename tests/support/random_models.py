@@ -45,8 +45,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "per_edge_type_cutoff": {"Cu": {"Cu": 6.0, "Ag": 6.2}, "Ag": {"Cu": 6.2}},
     },
 }
-"""C -> H reaches farther than H -> C in ``cutoffs`` and ``everything``, H -> C in ``reversed``. ``metals`` has
-the types and cutoffs of `analytic_models.MORSE`."""
+"""C -> H reaches farther than H -> C in ``cutoffs`` and ``everything``, H -> C in ``reversed``. ``metals``
+has the types and cutoffs of `analytic_models.MORSE`."""
 
 
 @functools.cache
