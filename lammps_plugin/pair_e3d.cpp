@@ -419,8 +419,8 @@ void PairE3D::finish()
   // not const: src/STUBS wants it so
   constexpr int NUM_PARTS = 5;
   const char *names[NUM_PARTS] = {"Edge list", "Copy", "Model", "Scatter", "Bonds"};
-  double mine[NUM_PARTS] = {work.edge_seconds + seconds.fill, seconds.copy, work.model_seconds + seconds.model, seconds.receive,
-                            work.bond_seconds};
+  double mine[NUM_PARTS] = {work.edge_seconds + seconds.fill, seconds.copy,
+                            work.model_seconds + seconds.model, seconds.receive, work.bond_seconds};
   bigint counts[2] = {work.evaluated_edges, work.bytes_sent};
   double minimum[NUM_PARTS], maximum[NUM_PARTS], sum[NUM_PARTS];
   bigint all[2] = {0, 0};

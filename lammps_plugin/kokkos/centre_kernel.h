@@ -45,8 +45,7 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
 
   CentreKernel(const ModelView<Real, DeviceType> &model, const EdgeRow &edge_row, const CentreRow &centre_row,
                const CentreBatch<Real, DeviceType, Positions> &batch, int most_edges) :
-      m(model),
-      at(edge_row), once(centre_row), in(batch), most_edges_(most_edges)
+      m(model), at(edge_row), once(centre_row), in(batch), most_edges_(most_edges)
   {
   }
 

@@ -121,8 +121,7 @@ template <typename Real, class DeviceType> struct CentreWork {
   KOKKOS_INLINE_FUNCTION void product(int in, const MatrixAt &weight, const Finish &finish) const
   {
     const Factor factor[1] = {{in, weight}};
-    product(
-        weight.columns, factor, [](int, int) { return Real(0); }, finish);
+    product(weight.columns, factor, [](int, int) { return Real(0); }, finish);
   }
 
   // ---- two-body functions: polynomials of degree five in t, or evaluated before

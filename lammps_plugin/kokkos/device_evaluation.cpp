@@ -81,8 +81,7 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
     make_room(eps_, "e3d:eps", edges.edges);
     make_room(g_, "e3d:g", edges.edges);
     const auto energy = energy_;
-    Kokkos::parallel_for(
-        "e3d:zero", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) { energy(k) = 0.0; });
+    Kokkos::parallel_for("e3d:zero", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) { energy(k) = 0.0; });
 
     const int64_t fast = fast_memory<DeviceType>();
     const int fitting = Kernel::fitting_edges(edge_row_, centre_row_, fast);

@@ -90,6 +90,9 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::coeff(int narg, char
   evaluations.clear();
   PairE3D::coeff(narg, arg);
 
+  const auto is_single = [this](const E3D::NativeModel &native) {
+    return precision == "auto" ? native.metadata().model_dtype == "float32" : precision == "single";
+  };
   std::vector<int> used;
   for (int type : type_map)
     if (type >= 0) used.push_back(type);
@@ -97,8 +100,8 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::coeff(int narg, char
   try {
     for (int m = 0; m < num_models(); m++) {
       const auto &native = static_cast<const E3D::NativeModel &>(m == 0 ? *model : *members[m - 1]);
-      evaluations.push_back(E3D::make_device_evaluation<DeviceType>(
-          native.folded(), native.metadata().model_dtype == "float32", used));
+      evaluations.push_back(
+          E3D::make_device_evaluation<DeviceType>(native.folded(), is_single(native), used));
     }
   } catch (const std::exception &e) {
     message = e.what();
