@@ -19,7 +19,7 @@ from e3d_lmp.units import ev_per_unit
 
 EXPECTED = f"a record of fix e3d/record ({FORMAT})"
 _KEYS = ("format", "rows", "elements", "units", "cutoff", "fraction")
-_PROVENANCE = ("cutoff", "group", "model", "model_source", "lammps", "units")
+_PROVENANCE = ("cutoff", "group", "model", "model_source", "lammps")
 
 
 def is_record(path: str | os.PathLike) -> bool:
