@@ -86,8 +86,8 @@ class E3DReader(FileReaderInterface):
         if atoms.position is None:
             raise E3DError(
                 f"{filename}: has no positions; for a dump or a record name the dump of the atoms too "
-                "(atoms='atoms.dump'), make a store again with 'e3d convert ... --atoms DUMP', or open the dump "
-                "of the atoms and add the modifier E3DBonds with this file as its source"
+                "(atoms='atoms.dump'), make a store again with 'e3d convert ... --atoms DUMP', or open the "
+                "dump of the atoms and add the modifier E3DBonds with this file as its source"
             )
         box, pairs = source.pairs(k)
         set_box(data, box)
