@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from e3d_lmp.analysis.maps import read_map, write_map
     from e3d_lmp.edges.cutoffs import parse_cutoff
     from e3d_lmp.edges.dumps.reader import DumpReader
-    from e3d_lmp.edges.evaluate import EdgeEvaluator
+    from e3d_lmp.edges.evaluator import EdgeEvaluator
     from e3d_lmp.edges.frames import EdgeFrame
     from e3d_lmp.edges.pairs import Pairing
     from e3d_lmp.edges.store.reader import StoreReader
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Simulation": "runs.simulate",
-    "EdgeEvaluator": "edges.evaluate",
+    "EdgeEvaluator": "edges.evaluator",
     "DumpReader": "edges.dumps.reader",
     "StoreReader": "edges.store.reader",
     "StoreWriter": "edges.store.writer",
