@@ -56,7 +56,11 @@ set(E3D_KOKKOS_FACTS "${Kokkos_VERSION} ${E3D_KOKKOS_PRECISION} ${E3D_KOKKOS_LAY
 message(STATUS "KOKKOS: Kokkos ${Kokkos_VERSION}, ${E3D_KOKKOS_PRECISION} precision, ${E3D_KOKKOS_LAYOUT} layout, ${Kokkos_DEVICES} ${Kokkos_ARCH}")
 
 # ---- libe3d_kk.so
+# Of the engine what reads, folds and tabulates a model; its kernels are for CPUs.
 file(GLOB _sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/lammps_plugin/kokkos/*.cpp")
+foreach(_name IN ITEMS folded_model matrix metadata model_file radial_basis safetensors tables two_body)
+  list(APPEND _sources "${PROJECT_SOURCE_DIR}/engine/${_name}.cpp")
+endforeach()
 if(NOT _lammps_EXTERNAL_KOKKOS)
   # Of a static Kokkos LAMMPS holds only what its own styles call; this file has the rest of what a style may, and no state.
   file(STRINGS "${LAMMPS_BUILD}/CMakeCache.txt" _line REGEX "^CMAKE_HOME_DIRECTORY:")
@@ -65,8 +69,11 @@ if(NOT _lammps_EXTERNAL_KOKKOS)
 endif()
 add_library(e3d_kk SHARED ${_sources})
 target_compile_features(e3d_kk PRIVATE cxx_std_20)
+set_target_properties(e3d_kk PROPERTIES CXX_SCAN_FOR_MODULES OFF)
 target_compile_options(e3d_kk PRIVATE -Wall -Wextra $<$<BOOL:${E3D_HAS_PREFIX_MAP}>:${E3D_PREFIX_MAP}>)
-target_include_directories(e3d_kk PRIVATE "${PROJECT_SOURCE_DIR}/lammps_plugin" "${PROJECT_SOURCE_DIR}/lammps_plugin/kokkos")
+target_include_directories(e3d_kk PRIVATE "${PROJECT_SOURCE_DIR}/lammps_plugin" "${PROJECT_SOURCE_DIR}/lammps_plugin/kokkos"
+                           "${PROJECT_SOURCE_DIR}")
+target_include_directories(e3d_kk SYSTEM PRIVATE "${PROJECT_SOURCE_DIR}/third_party")
 get_target_property(_headers LAMMPS::headers INTERFACE_INCLUDE_DIRECTORIES)
 target_include_directories(e3d_kk SYSTEM PRIVATE "${_headers}/KOKKOS")
 target_compile_definitions(e3d_kk PRIVATE LMP_KOKKOS LMP_KOKKOS_${_definition_${E3D_KOKKOS_PRECISION}} LMP_KOKKOS_LAYOUT_${_layout})

@@ -3,14 +3,14 @@
 
 enable_testing()
 file(GLOB _tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/cpp/*/test_*.cpp")
-list(FILTER _tests EXCLUDE REGEX "/tests/cpp/engine/")   # E3DEngineTests
+list(FILTER _tests EXCLUDE REGEX "/tests/cpp/(engine|kokkos)/")   # E3DEngineTests, E3DKokkosTests
 if(NOT _tests)
   message(FATAL_ERROR "E3D_TESTS=ON, but tests/cpp holds no folder with test_*.cpp.")
 endif()
 
 # A static archive: only the objects that a test names are linked, so that no test needs a LAMMPS or MPI library.
 add_library(e3d_tested STATIC $<TARGET_OBJECTS:e3d_core> $<TARGET_OBJECTS:e3d_edge_kernel>)
-target_link_libraries(e3d_tested PUBLIC ${CMAKE_DL_LIBS})
+target_link_libraries(e3d_tested PUBLIC e3d_engine ${CMAKE_DL_LIBS})
 add_custom_target(e3d_unit_tests)
 foreach(_test IN LISTS _tests)
   get_filename_component(_name "${_test}" NAME_WE)

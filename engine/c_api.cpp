@@ -11,6 +11,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <vector>
 
 using namespace e3d::engine;
 
@@ -50,6 +51,13 @@ Precision precision_of(std::int32_t wanted, const ModelFile &file)
     case E3D_ENGINE_FLOAT64_TABLES: return Precision::double_tables;
     default: throw Error("expected a precision from 0 to 3, got " + std::to_string(wanted));
   }
+}
+
+const char *word(const std::vector<std::string> &words, std::int32_t index)
+{
+  return index < 0 || index >= static_cast<std::int32_t>(words.size())
+      ? nullptr
+      : words[static_cast<std::size_t>(index)].c_str();
 }
 
 const char *const section_names[section_count] = {"geometry",
@@ -121,12 +129,12 @@ void e3d_engine_describe(const e3d_engine_model *model, e3d_engine_info *info)
 
 const char *e3d_engine_type_name(const e3d_engine_model *model, int32_t type)
 {
-  return model->model->file().type_names.at(static_cast<std::size_t>(type)).c_str();
+  return word(model->model->file().type_names, type);
 }
 
 const char *e3d_engine_type_element(const e3d_engine_model *model, int32_t type)
 {
-  return model->model->file().type_elements.at(static_cast<std::size_t>(type)).c_str();
+  return word(model->model->file().type_elements, type);
 }
 
 int32_t e3d_engine_metadata_count(const e3d_engine_model *model)
@@ -176,6 +184,7 @@ int32_t e3d_engine_evaluate(e3d_engine_evaluator *evaluator, const e3d_engine_ed
                             const e3d_engine_energies *energies)
 {
   return guarded<int32_t>(1, [&] {
+    if (!energies->energy) throw Error("expected an array for the energies of the centres, got NULL");
     CentreBatch centres;
     centres.centres = edges->centres;
     centres.first = edges->first;

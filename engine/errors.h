@@ -6,7 +6,8 @@
 
 namespace e3d::engine {
 
-// A file or an argument that is not as described. Nothing else is thrown on purpose; the C interface is where it ends.
+// A file or an argument that is not as described. Nothing else is thrown on purpose; the C interface is where
+// it ends.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -35,7 +35,8 @@ KernelScratch Evaluator::reserve(const Pack<Real> &pack, std::int64_t edges, Scr
   return {static_cast<unsigned char *>(scratch.memory.get()), scratch.edges, batch_centres};
 }
 
-// Centres begin to end - 1 on one thread, batch by batch; the edges of the next batch are looked at before one is run.
+// Centres begin to end - 1 on one thread, batch by batch; the edges of the next batch are looked at before
+// one is run.
 template <typename Real>
 KernelReport Evaluator::run(const Pack<Real> &pack, const CentreBatch &centres, std::int64_t begin,
                             std::int64_t end, Scratch &scratch)
@@ -78,6 +79,10 @@ KernelReport Evaluator::run(const CentreBatch &centres, std::int64_t begin, std:
 void Evaluator::evaluate(const CentreBatch &centres)
 {
   if (centres.centres <= 0) return;
+  for (std::int64_t c = 0; c < centres.centres; c++)
+    if (centres.first[c + 1] < centres.first[c])
+      throw Error("the offsets of the edges fall from " + std::to_string(centres.first[c]) + " to " +
+                  std::to_string(centres.first[c + 1]) + " at centre " + std::to_string(c));
   // A thread takes a run of centres at a time; which one takes which does not matter for the numbers.
   const std::int64_t share =
       std::max<std::int64_t>(1, std::min<std::int64_t>(64, centres.centres / (8 * threads())));

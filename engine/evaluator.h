@@ -15,7 +15,8 @@
 
 namespace e3d::engine {
 
-// The first centres from `begin` on whose edges go together: as many as have `batch_edges` edges at most, one at least.
+// The first centres from `begin` on whose edges go together: as many as have `batch_edges` edges at most, one
+// at least.
 std::int64_t end_of_batch(const std::int64_t *first, std::int64_t begin, std::int64_t end);
 
 constexpr std::int64_t batch_edges = 64, batch_centres = 16;
@@ -28,13 +29,15 @@ class Evaluator {
   const Model &model() const { return *model_; }
   int threads() const { return pool_.threads(); }
 
-  // Fills energy, and edge_energy and edge_force where they are not null. Throws Error, which names the edge, at the first
-  // one that cannot be: the arrays then hold anything. A centre's results depend on its own edges and their order alone.
+  // Fills energy, and edge_energy and edge_force where they are not null. Throws Error, which names the edge,
+  // at the first one that cannot be: the arrays then hold anything. A centre's results depend on its own
+  // edges and their order alone.
   void evaluate(const CentreBatch &centres);
 
   std::size_t bytes() const;
 
-  // Cycles spent in each section since the last call of this, all threads together; counted from the first call on.
+  // Cycles spent in each section since the last call of this, all threads together; counted from the first
+  // call on.
   std::array<std::uint64_t, section_count> take_ticks();
 
  private:

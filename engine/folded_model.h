@@ -1,8 +1,9 @@
-// An Allegro model with everything multiplied out that can be, before any edge is seen. docs/engine.md derives it.
+// An Allegro model with everything multiplied out that can be, before any edge is seen. docs/engine.md
+// derives it.
 //
-// Plain data in double precision, no vectors of a processor in it: this is what the kernels of every instruction set
-// pack for themselves, and what a device would be given. Letters: e an edge, u a channel, h a hidden unit, l an irrep of
-// the spherical harmonics, i, j, k components; n a layer, counted from 0.
+// Plain data in double precision, no vectors of a processor in it: this is what the kernels of every
+// instruction set pack for themselves, and what a device would be given. Letters: e an edge, u a channel, h a
+// hidden unit, l an irrep of the spherical harmonics, i, j, k components; n a layer, counted from 0.
 #ifndef E3D_ENGINE_FOLDED_MODEL_H
 #define E3D_ENGINE_FOLDED_MODEL_H
 
@@ -23,7 +24,8 @@ struct HiddenLayers {
   int last_width() const { return deeper.empty() ? width : deeper.back().columns; }
 };
 
-// Columns of the two-body functions: everything in a model that depends on r and the two types of an edge only.
+// Columns of the two-body functions: everything in a model that depends on r and the two types of an edge
+// only.
 struct TwoBodyColumns {
   std::vector<int> hidden;    // (layers) first column of what enters the hidden layer of each layer
   int readout = 0;            // likewise of the readout

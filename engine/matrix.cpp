@@ -1,8 +1,67 @@
 #include "matrix.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace e3d::engine {
+
+namespace {
+
+  // Blocks of rows x columns of the product, which the compiler keeps in registers: tables need some 10^8
+  // multiply-adds when a model is loaded.
+  template <int rows, int columns>
+  inline __attribute__((always_inline)) void blocked_product(const Matrix &a, const Matrix &b, Matrix &out)
+  {
+    const std::ptrdiff_t n = b.columns;
+    const auto block = [&](int i0, int j0, int height, int width) __attribute__((always_inline)) {
+      double sum[rows][columns] = {};
+      const double *other = b.numbers.data() + j0;
+      for (int k = 0; k < a.columns; k++, other += n)
+        for (int i = 0; i < height; i++) {
+          const double x = a(i0 + i, k);
+          for (int j = 0; j < width; j++) sum[i][j] += x * other[j];
+        }
+      for (int i = 0; i < height; i++)
+        for (int j = 0; j < width; j++) out(i0 + i, j0 + j) = sum[i][j];
+    };
+    for (int i = 0; i < a.rows; i += rows)
+      for (int j = 0; j < b.columns; j += columns) {
+        if (i + rows <= a.rows && j + columns <= b.columns)
+          block(i, j, rows, columns);
+        else
+          block(i, j, std::min(rows, a.rows - i), std::min(columns, b.columns - j));
+      }
+  }
+
+  void plain_product(const Matrix &a, const Matrix &b, Matrix &out)
+  {
+    blocked_product<4, 4>(a, b, out);
+  }
+
+#if defined(__x86_64__)
+  __attribute__((target("avx2,fma"))) void avx2_product(const Matrix &a, const Matrix &b, Matrix &out)
+  {
+    blocked_product<4, 8>(a, b, out);
+  }
+
+  __attribute__((target("avx512f,fma"))) void avx512_product(const Matrix &a, const Matrix &b, Matrix &out)
+  {
+    blocked_product<4, 32>(a, b, out);
+  }
+#endif
+
+  using Product = void (*)(const Matrix &, const Matrix &, Matrix &);
+
+  Product choose_product()
+  {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f")) return avx512_product;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2_product;
+#endif
+    return plain_product;
+  }
+
+}    // namespace
 
 Matrix identity(int n)
 {
@@ -14,14 +73,7 @@ Matrix identity(int n)
 Matrix product(const Matrix &a, const Matrix &b)
 {
   Matrix out(a.rows, b.columns);
-  for (int i = 0; i < a.rows; i++) {
-    double *row = out.numbers.data() + static_cast<std::size_t>(i) * b.columns;
-    for (int k = 0; k < a.columns; k++) {
-      const double x = a(i, k);
-      const double *other = b.numbers.data() + static_cast<std::size_t>(k) * b.columns;
-      for (int j = 0; j < b.columns; j++) row[j] += x * other[j];
-    }
-  }
+  choose_product()(a, b, out);
   return out;
 }
 

@@ -7,8 +7,9 @@
 
 namespace e3d::engine {
 
-// A piece of memory on cache lines, zeroed. From half of a large page (2 MB) on it begins with such a page and asks for more:
-// tables are read at random places, and with pages of 4 kB a processor would look up addresses for much of its time.
+// A piece of memory on cache lines, zeroed. From half of a large page (2 MB) on it begins with such a page
+// and asks for more: tables are read at random places, and with pages of 4 kB a processor would look up
+// addresses for much of its time.
 class Memory {
  public:
   Memory() = default;

@@ -29,8 +29,8 @@ class Model {
   Precision precision() const { return precision_; }
   const KernelSet &kernels() const { return kernels_; }
 
-  // Makes what all ordered pairs of these types need (tables: 2 MB for each pair of the shipped models). Once for every pair;
-  // not while somebody evaluates the model.
+  // Makes what all ordered pairs of these types need (tables: 2 MB for each pair of the shipped models). Once
+  // for every pair; not while somebody evaluates the model.
   void prepare(const std::vector<int> &types);
 
   std::size_t bytes() const;

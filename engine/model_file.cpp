@@ -14,6 +14,7 @@ namespace {
 
   constexpr int max_width = 1 << 14;    // of a network or of the channels
   constexpr int max_types = 1 << 10;
+  constexpr int max_layers = 16;    // as the kernels have room for
   constexpr int max_depth = 64;
 
   class Reader {
@@ -27,7 +28,7 @@ namespace {
       out_.metadata = file_.metadata;
       read_contract();
       out_.l_max = meta_.integer("l_max", 0, 3);
-      out_.layers = meta_.integer("num_layers", 1, max_depth);
+      out_.layers = meta_.integer("num_layers", 1, max_layers);
       out_.scalars = meta_.integer("num_scalar_features", 1, max_width);
       out_.channels = meta_.integer("num_tensor_features", 1, max_width);
       read_radial();
@@ -201,7 +202,8 @@ namespace {
       return network;
     }
 
-    // A weight matrix and its gain, which is a tensor of its own: both are kept as the model has rounded them.
+    // A weight matrix and its gain, which is a tensor of its own: both are kept as the model has rounded
+    // them.
     Matrix linear(const std::string &name, int rows, int columns)
     {
       Matrix out = matrix(name + ".weight", rows, columns);

@@ -1,5 +1,6 @@
-// A model file of the format e3d-weights/1: the architecture of an Allegro model and its weights, as they were trained.
-// docs/engine.md defines the format. Whatever is read has been checked: shapes fit, numbers are finite, indices are in range.
+// A model file of the format e3d-weights/1: the architecture of an Allegro model and its weights, as they
+// were trained. docs/engine.md defines the format. Whatever is read has been checked: shapes fit, numbers are
+// finite, indices are in range.
 #ifndef E3D_ENGINE_MODEL_FILE_H
 #define E3D_ENGINE_MODEL_FILE_H
 

@@ -37,7 +37,7 @@ Pack<Real>::Pack(const FoldedModel &model, const Kernel<Real> &kernel, bool tabl
   pack_readout();
   pack_two_body();
   pack_pairs(tables);
-  packed_.layer_norm = numbers(model.layer_norm, model.types);
+  packed_.layer_norm = numbers(model.layer_norm);
   packed_.shift = copied(model.shifts);
   packed_.cutoff = copied(model.cutoffs);
   if (model.has_zbl) {
@@ -326,11 +326,10 @@ template <typename Real> SparseMatrix<Real> Pack<Real>::sparse(std::vector<Spars
   return out;
 }
 
-template <typename Real>
-const Real *Pack<Real>::numbers(const std::vector<double> &values, int count, double factor)
+template <typename Real> const Real *Pack<Real>::numbers(const std::vector<double> &values)
 {
-  Real *out = arena_.template take<Real>(count);
-  for (std::size_t k = 0; k < values.size(); k++) out[k] = rounded(values[k] * factor);
+  Real *out = arena_.template take<Real>(values.size());
+  for (std::size_t k = 0; k < values.size(); k++) out[k] = rounded(values[k]);
   return out;
 }
 

@@ -1,4 +1,5 @@
-// From a folded model to what a kernel wants: rounded to its precision, padded to its vectors, with the memory that holds it.
+// From a folded model to what a kernel wants: rounded to its precision, padded to its vectors, with the
+// memory that holds it.
 #ifndef E3D_ENGINE_PACK_H
 #define E3D_ENGINE_PACK_H
 
@@ -61,12 +62,12 @@ template <typename Real> class Pack {
   Matrix spread(const Matrix &a, const std::vector<int> &rows, int row_count, const std::vector<int> &columns,
                 int column_count) const;
   PackedMatrix<Real> panels(const Matrix &padded_matrix);
-  PackedMatrix<Real> plain(const Matrix &a, int rows,
-                           int columns);    // padded at the end of rows and columns
+  // Padded at the end of its rows and columns.
+  PackedMatrix<Real> plain(const Matrix &a, int rows, int columns);
   PackedHidden<Real> hidden(const HiddenLayers &layers);
   PackedProduct<Real> tensor_product(const TensorProduct &product);
   SparseMatrix<Real> sparse(std::vector<SparseFactor<Real>> factors);
-  const Real *numbers(const std::vector<double> &values, int count, double factor = 1.0);
+  const Real *numbers(const std::vector<double> &values);
   template <typename T> const T *copied(const std::vector<T> &values);
 };
 

@@ -9,7 +9,8 @@ namespace {
 
   constexpr double pi = 3.14159265358979323846;
 
-  // sin(z) / z and its first two derivatives by their series, for |z| <= 1, where the closed forms lose digits.
+  // sin(z) / z and its first two derivatives by their series, for |z| <= 1, where the closed forms lose
+  // digits.
   void sinc_series(double z, double &value, double &first, double &second)
   {
     const double z2 = z * z;

@@ -8,9 +8,9 @@
 
 namespace e3d::engine {
 
-// Bessel: sin(w pi x) / (pi x) c(x) with the polynomial cutoff c of Gasteiger et al., ICLR 2020 (arXiv:2003.03123), eq. 8.
-// Spline: (1 - cos t)^2 / 4, t from 0 to 2 pi over each function's support (nequip-allegro's PerClassSpline).
-// All are exactly 0 for x >= 1.
+// Bessel: sin(w pi x) / (pi x) c(x) with the polynomial cutoff c of Gasteiger et al., ICLR 2020
+// (arXiv:2003.03123), eq. 8. Spline: (1 - cos t)^2 / 4, t from 0 to 2 pi over each function's support
+// (nequip-allegro's PerClassSpline). All are exactly 0 for x >= 1.
 class RadialFunctions {
  public:
   RadialFunctions() = default;
@@ -37,7 +37,8 @@ class RadialFunctions {
 void evaluate_radial(const RadialFunctions &radial, double r, double cutoff, double *value,
                      double *derivative);
 
-// c(x) = 1 - (p+1)(p+2)/2 x^p + p(p+2) x^(p+1) - p(p+1)/2 x^(p+2) and its first two derivatives; 0 for x >= 1.
+// c(x) = 1 - (p+1)(p+2)/2 x^p + p(p+2) x^(p+1) - p(p+1)/2 x^(p+2) and its first two derivatives; 0 for x >=
+// 1.
 void polynomial_cutoff(double x, double p, double &value, double &first, double &second);
 
 }    // namespace e3d::engine

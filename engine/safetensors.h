@@ -1,8 +1,8 @@
 // Reader of the safetensors layout: named arrays and strings, no code.
 //
-// Eight bytes with the length of a header, the header (JSON: name -> dtype, shape, range of bytes), the bytes of the
-// arrays. No number of the file is believed before it is compared with what is there, so that a damaged file ends in
-// a message. Layout: https://huggingface.co/docs/safetensors
+// Eight bytes with the length of a header, the header (JSON: name -> dtype, shape, range of bytes), the bytes
+// of the arrays. No number of the file is believed before it is compared with what is there, so that a
+// damaged file ends in a message. Layout: https://huggingface.co/docs/safetensors
 #ifndef E3D_ENGINE_SAFETENSORS_H
 #define E3D_ENGINE_SAFETENSORS_H
 
@@ -29,7 +29,8 @@ struct Safetensors {
   std::map<std::string, Tensor> tensors;
   std::vector<unsigned char> data;    // what follows the header
 
-  // Numbers of a tensor of any real dtype, widened to double; throws Error for other dtypes, NaN and infinity.
+  // Numbers of a tensor of any real dtype, widened to double; throws Error for other dtypes, NaN and
+  // infinity.
   std::vector<double> reals(const std::string &name) const;
 
   // Numbers of a tensor of dtype I32 or I64.

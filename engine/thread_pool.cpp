@@ -1,10 +1,13 @@
 #include "thread_pool.h"
 
+#include <unistd.h>
+
 namespace e3d::engine {
 
 namespace {
 
-  // A worker looks for the next call this often before it sleeps: calls of one time step follow each other closely.
+  // A worker looks for the next call this often before it sleeps: calls of one time step follow each other
+  // closely.
   constexpr int patience = 2000;
 
   inline void pause()
@@ -18,13 +21,17 @@ namespace {
 
 }    // namespace
 
-ThreadPool::ThreadPool(int threads)
+ThreadPool::ThreadPool(int threads) : process_(getpid())
 {
   for (int k = 1; k < threads; k++) workers_.emplace_back([this, k] { wait_for_work(k); });
 }
 
 ThreadPool::~ThreadPool()
 {
+  if (getpid() != process_) {
+    for (std::thread &worker : workers_) worker.detach();
+    return;
+  }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     stop_ = true;
@@ -36,7 +43,7 @@ ThreadPool::~ThreadPool()
 
 void ThreadPool::run(const std::function<void(int)> &task)
 {
-  if (workers_.empty()) {
+  if (workers_.empty() || getpid() != process_) {
     task(0);
     return;
   }

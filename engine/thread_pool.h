@@ -1,5 +1,5 @@
-// Some threads that wait for work. LAMMPS and torch each bring an OpenMP runtime; a third one in the same process would fight
-// with them for the cores.
+// Some threads that wait for work. LAMMPS and torch each bring an OpenMP runtime; a third one in the same
+// process would fight with them for the cores.
 #ifndef E3D_ENGINE_THREAD_POOL_H
 #define E3D_ENGINE_THREAD_POOL_H
 
@@ -22,10 +22,12 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // task(thread) on every thread, thread 0 being the caller; returns when all are done. A task must not throw.
+  // task(thread) on every thread, thread 0 being the caller; returns when all are done. A task must not
+  // throw. In a process that was forked from the pool's own the other threads are gone: on thread 0 alone.
   void run(const std::function<void(int)> &task);
 
  private:
+  const int process_;
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable work_, done_;

@@ -41,6 +41,7 @@ void ComputeE3DEdgeLocal::init()
 {
   pair = PairE3D::find(lmp, name);
   cutsq = E3D::bond_cutoffs(lmp, name, *pair, cutoff_words);
+  pair->subscribe_edges(cutsq);
 }
 
 /* ---------------------------------------------------------------------- */

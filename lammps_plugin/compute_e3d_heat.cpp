@@ -42,7 +42,7 @@ ComputeE3DHeat::ComputeE3DHeat(LAMMPS *lmp, int narg, char **arg) :
   pair = PairE3D::find(lmp, name);
   if (pair->pair_labels().size() == 0)
     error->all(FLERR,
-               "{}: the elements are not known yet; put 'pair_coeff * * model.nequip.pt2 C H' before "
+               "{}: the elements are not known yet; put 'pair_coeff * * model.safetensors C H' before "
                "this compute",
                name);
   row_names = rows_of_run();

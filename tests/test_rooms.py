@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -21,7 +22,11 @@ from e3d_lmp import cli
 PACKAGE = Path(__file__).resolve().parents[1] / "python/e3d_lmp"
 
 ROOMS = (
-    ("errors", "units", "version", "plugin", "files", "mpi", "tables", "templates"),  # the ground
+    # the ground
+    (
+        *("errors", "extras", "units", "version", "plugin", "files", "mpi", "parsing", "tables", "templates"),
+        "terminal",
+    ),
     ("model",),
     ("edges",),
     ("analysis",),
@@ -180,6 +185,17 @@ def test_an_upward_import_is_seen(imports: Imports, source: str) -> None:
 
 def test_a_circle_is_seen(imports: Imports) -> None:
     assert set(circle({**imports, "edges.frames": {"edges.pairs"}})) == {"edges.frames", "edges.pairs"}
+
+
+@pytest.mark.parametrize("room", sorted({file.parent for file in PACKAGE.glob("*/**/__init__.py")}), ids=str)
+def test_a_room_lists_its_files(room: Path) -> None:
+    """In the docstring of its ``__init__.py``, each in backquotes; that of the verbs is ``e3d --help``."""
+    if room.name == "commands":
+        return
+    said = str(ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))))
+    listed = set(re.findall(r"^`(\w+)`  ", said, re.M))
+    inner = {folder.parent for folder in room.glob("*/__init__.py")}
+    assert listed == {path.stem for path in {*room.glob("*.py"), *inner}} - {"__init__"}
 
 
 def test_only_commands_know_argparse() -> None:

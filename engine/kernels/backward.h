@@ -1,5 +1,5 @@
-// The backward pass: from the cotangents of the readout to the forces of the edges, g = d (sum of the energies of a centre)
-// / d r. docs/engine.md has the formulas in the same order.
+// The backward pass: from the cotangents of the readout to the forces of the edges, g = d (sum of the
+// energies of a centre) / d r. docs/engine.md has the formulas in the same order.
 #ifndef E3D_ENGINE_BACKWARD_H
 #define E3D_ENGINE_BACKWARD_H
 
@@ -7,7 +7,8 @@
 
 namespace e3d::engine::E3D_ISA {
 
-// Cotangents of the first hidden layer of layer n, for the edges first to last - 1; `factors` sum up those of its activations.
+// Cotangents of the first hidden layer of layer n, for the edges first to last - 1; `factors` sum up those of
+// its activations.
 template <typename Real>
 static void hidden_back(const Pass<Real> &pass, int n, long first, long last, const Factor<Real> *factors,
                         int count)
@@ -64,8 +65,8 @@ static void contract_back(const Pass<Real> &pass, const CentreArrays<Real> &cent
   weigh_environment_back(p, components_of(m.l_max), m.channels, w.slots, norm, d_environment);
 }
 
-// From the cotangent of the environment of layer n to those of the activations that it was made of; d_B is kept for those of
-// the harmonics.
+// From the cotangent of the environment of layer n to those of the activations that it was made of; d_B is
+// kept for those of the harmonics.
 template <int l_max, typename Real>
 static void environment_back(const Pass<Real> &pass, int n, const EdgeRange<Real> &range, Real *d_B)
 {

@@ -1,6 +1,7 @@
-// Allegro's tensor products, once per centre. x_n = x_0 M_0 ... M_n-1 holds for all edges of a centre alike, so that the
-// scalars of layer n are t_n[e,u] = sum_i x_0[e,u,i] q_n[u,i] with q_n = M_0 ... M_n-1 m_n, where m_n is the column of
-// scalars of M_n. Rows are channels; M is kept for its entries that are not zero by symmetry.
+// Allegro's tensor products, once per centre. x_n = x_0 M_0 ... M_n-1 holds for all edges of a centre alike,
+// so that the scalars of layer n are t_n[e,u] = sum_i x_0[e,u,i] q_n[u,i] with q_n = M_0 ... M_n-1 m_n, where
+// m_n is the column of scalars of M_n. Rows are channels; M is kept for its entries that are not zero by
+// symmetry.
 #ifndef E3D_ENGINE_CENTRE_PRODUCT_H
 #define E3D_ENGINE_CENTRE_PRODUCT_H
 
@@ -72,7 +73,8 @@ E3D_INLINE void apply(const PackedProduct<Real> &p, int channels, const Real *M,
   });
 }
 
-// Cotangents through out = M v: those of M(i, k) are d_out[i] v[k], set or added; d_v[k] is set to sum_i M(i, k) d_out[i].
+// Cotangents through out = M v: those of M(i, k) are d_out[i] v[k], set or added; d_v[k] is set to sum_i M(i,
+// k) d_out[i].
 template <bool add, typename Real>
 E3D_INLINE void apply_back(const PackedProduct<Real> &p, int channels, const Real *M, const Real *v,
                            const Real *d_out, Real *d_M, Real *d_v)

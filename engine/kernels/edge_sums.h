@@ -1,6 +1,6 @@
-// The sums that couple edges and components: over the edges of a centre, over the components of an edge, and both at once
-// in the last step of the backward pass. Components come in whole irreps [first, last] of l, at most nine components at a
-// time where a processor has sixteen registers.
+// The sums that couple edges and components: over the edges of a centre, over the components of an edge, and
+// both at once in the last step of the backward pass. Components come in whole irreps [first, last] of l, at
+// most nine components at a time where a processor has sixteen registers.
 #ifndef E3D_ENGINE_EDGE_SUMS_H
 #define E3D_ENGINE_EDGE_SUMS_H
 
@@ -88,8 +88,8 @@ E3D_INLINE void project(const EdgeRange<Real> &edges, int channels, const Real *
   });
 }
 
-// The end of the backward pass of an edge, for irrep l: with the cotangents of x_0, c[j,u] = sum_n dt_n[u] q_n[j,u], and of
-// the environment of layer 0, those of the weights,
+// The end of the backward pass of an edge, for irrep l: with the cotangents of x_0, c[j,u] = sum_n dt_n[u]
+// q_n[j,u], and of the environment of layer 0, those of the weights,
 //   d_tensor[l,u] = sum_j Y_j c[j,u],   d_environment[l,u] = sum_j Y_j d_env[j,u],
 // and those of the harmonics, still to be summed over lanes,
 //   dY[j] = sum_u (tensor[l,u] c[j,u] + environment[l,u] d_env[j,u]) + sum_nh a_n[h] d_B_n[j,h].

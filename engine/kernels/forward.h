@@ -1,5 +1,5 @@
-// The forward pass over the edges of a batch of centres: geometry, two-body functions, layers, readout. docs/engine.md has
-// the formulas in the same order.
+// The forward pass over the edges of a batch of centres: geometry, two-body functions, layers, readout.
+// docs/engine.md has the formulas in the same order.
 #ifndef E3D_ENGINE_FORWARD_H
 #define E3D_ENGINE_FORWARD_H
 
@@ -138,7 +138,8 @@ static void contract(const Pass<Real> &pass, const CentreArrays<Real> &centre, i
     apply(m.layer[k].product, channels, centre.M[k], centre.chain[n][k + 1], centre.chain[n][k]);
 }
 
-// A network behind the sum that enters its first hidden layer. `deep` advances over the derivatives that are kept.
+// A network behind the sum that enters its first hidden layer. `deep` advances over the derivatives that are
+// kept.
 template <typename Real>
 static void network_forward(const Pass<Real> &pass, const PackedHidden<Real> &network,
                             const Factor<Real> *factors, int count, const Real *start, Real *&deep, Real *out,
@@ -220,8 +221,8 @@ template <typename Real> static void readout(const Pass<Real> &pass)
   const PackedModel<Real> &m = pass.m;
   const Workspace<Real> &w = pass.w;
   const HiddenShape &shape = m.readout.shape;
-  Real *deep_end = w.deep + w.deep_columns, *deep = deep_end - shape.matrices * shape.width;
-  Real *Z = w.Z + m.readout_column;
+  Real *const derivatives = w.deep + w.deep_columns - shape.matrices * shape.width;    // of its hidden layers
+  Real *deep = derivatives, *Z = w.Z + m.readout_column;
   // The hidden layers end in `first` or `second`, whichever the last but one does not hold.
   Real *a = shape.matrices % 2 ? w.first : w.second;
   const Factor<Real> hidden(w.a, m.activations, m.readout_from_hidden);
@@ -240,25 +241,19 @@ template <typename Real> static void readout(const Pass<Real> &pass)
       w.energy[e] = sums_of_lanes<Real, 1>(&sum)[0];
     }
   }
-  // Back to the first hidden layer.
-  Real *from = w.first, *to = w.second;
+  // Back to the first hidden layer. A product does not write where it reads, so the last one is copied.
+  const Real *from = Z;
+  long from_row = w.cotangents;
   for (int k = shape.matrices - 1; k >= 0; k--) {
-    deep = deep_end - (shape.matrices - k) * shape.width;
-    const bool first = k == 0;
-    const Factor<Real> factor = k == shape.matrices - 1
-        ? Factor<Real>(Z, w.cotangents, m.readout.backward[k])
-        : Factor<Real>(from, w.network_width, m.readout.backward[k]);
-    // Rows of Z are read and written tile by tile: the last product goes through a row of its own.
-    product(pass.prefetch, pass.edges, shape.width / W, factor,
-            Scale<Real>{deep, w.deep_columns, to, w.network_width});
-    Real *const swap = from;
+    Real *to = from == w.first ? w.second : w.first;
+    product(pass.prefetch, pass.edges, shape.width / W, Factor<Real>(from, from_row, m.readout.backward[k]),
+            Scale<Real>{derivatives + k * shape.width, w.deep_columns, to, w.network_width});
     from = to;
-    to = swap;
-    if (first)
-      for (long e = 0; e < pass.edges; e++)
-        for (int c = 0; c < shape.width; c += W)
-          store(Z + e * w.cotangents + c, load(from + e * w.network_width + c));
+    from_row = w.network_width;
   }
+  if (from != Z)
+    for (long e = 0; e < pass.edges; e++)
+      for (int c = 0; c < shape.width; c += W) store(Z + e * w.cotangents + c, load(from + e * from_row + c));
 }
 
 }    // namespace e3d::engine::E3D_ISA

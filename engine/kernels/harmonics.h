@@ -1,5 +1,5 @@
-// Real spherical harmonics up to l = 3 in the order and normalisation of e3nn ("component": sum over m of Y_lm^2 = 2l + 1),
-// and their gradient. y is the polar axis.
+// Real spherical harmonics up to l = 3 in the order and normalisation of e3nn ("component": sum over m of
+// Y_lm^2 = 2l + 1), and their gradient. y is the polar axis.
 #ifndef E3D_ENGINE_HARMONICS_H
 #define E3D_ENGINE_HARMONICS_H
 
@@ -48,7 +48,8 @@ E3D_INLINE void harmonics(long n, long stride, const Real *ux, const Real *uy, c
   }
 }
 
-// Gradient of sum_j d[j * stride] Y_j with respect to the edge vector at (x, y, z) / inverse_r: its part across the edge.
+// Gradient of sum_j d[j * stride] Y_j with respect to the edge vector at (x, y, z) / inverse_r: its part
+// across the edge.
 template <int l_max, typename Real>
 E3D_INLINE void harmonics_gradient(Real x, Real y, Real z, Real inverse_r, const Real *d, long stride,
                                    Real g[3])
@@ -69,8 +70,8 @@ E3D_INLINE void harmonics_gradient(Real x, Real y, Real z, Real inverse_r, const
   if constexpr (l_max >= 3) {
     const Real x2 = x * x, y2 = y * y, z2 = z * z, xz = x * z;
     const Real s = F::s15 * F::s42_6, t = F::s15 * F::s7;
-    // 9: s (3 x z^2 - x^3) / 2   10: t x y z   11: s168 (4 y^2 - x^2 - z^2) x   12: s7/2 (2 y^3 - 3 y (x^2 + z^2))
-    // 13: s168 (4 y^2 - x^2 - z^2) z   14: t/2 (z^2 - x^2) y   15: s (z^3 - 3 x^2 z) / 2
+    // 9: s (3 x z^2 - x^3) / 2   10: t x y z   11: s168 (4 y^2 - x^2 - z^2) x   12: s7/2 (2 y^3 - 3 y (x^2 +
+    // z^2)) 13: s168 (4 y^2 - x^2 - z^2) z   14: t/2 (z^2 - x^2) y   15: s (z^3 - 3 x^2 z) / 2
     gx += s * Real(1.5) * ((z2 - x2) * D(9) - 2 * xz * D(15)) + t * (y * (z * D(10) - x * D(14))) +
         F::s168_8 * ((4 * y2 - 3 * x2 - z2) * D(11) - 2 * xz * D(13)) - 3 * F::s7 * (x * y * D(12));
     gy += t * (xz * D(10) + (z2 - x2) / 2 * D(14)) + 8 * F::s168_8 * (y * (x * D(11) + z * D(13))) +

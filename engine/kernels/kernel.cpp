@@ -1,4 +1,5 @@
-// The kernels of one instruction set. CMake compiles this file once for each, with E3D_ISA as the name of its namespace.
+// The kernels of one instruction set. CMake compiles this file once for each, with E3D_ISA as the name of its
+// namespace.
 #include "backward.h"
 
 namespace e3d::engine::E3D_ISA {

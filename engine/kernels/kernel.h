@@ -63,13 +63,13 @@ template <typename Real> struct Kernel {
   // Bytes of scratch for batches of so many edges and centres at most.
   std::int64_t (*scratch_size)(const PackedModel<Real> &, std::int64_t edges, std::int64_t centres);
 
-  // Checks the edges of a batch and keeps what is within the cutoffs, in one of two slots of the scratch: that of the next
-  // batch, while the other one still waits for run().
+  // Checks the edges of a batch and keeps what is within the cutoffs, in one of two slots of the scratch:
+  // that of the next batch, while the other one still waits for run().
   KernelReport (*select)(const PackedModel<Real> &, const CentreBatch &, const KernelScratch &, int slot,
                          std::uint64_t *ticks);
 
-  // Energies and forces of the batch in a slot. `has_next`: the other slot holds the next batch, whose tables are called into
-  // the cache on the way. `ticks` (section_count) may be null.
+  // Energies and forces of the batch in a slot. `has_next`: the other slot holds the next batch, whose tables
+  // are called into the cache on the way. `ticks` (section_count) may be null.
   void (*run)(const PackedModel<Real> &, const CentreBatch &, const KernelScratch &, int slot, bool has_next,
               std::uint64_t *ticks);
 };

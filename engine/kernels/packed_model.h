@@ -1,5 +1,6 @@
-// A folded model as one kernel wants it: rows padded to whole vectors, matrices cut into panels. Plain pointers and numbers,
-// because kernels of different instruction sets must share no inline code with each other or with the rest.
+// A folded model as one kernel wants it: rows padded to whole vectors, matrices cut into panels. Plain
+// pointers and numbers, because kernels of different instruction sets must share no inline code with each
+// other or with the rest.
 #ifndef E3D_ENGINE_PACKED_MODEL_H
 #define E3D_ENGINE_PACKED_MODEL_H
 
@@ -9,11 +10,11 @@ namespace e3d::engine {
 
 class RadialFunctions;
 
-constexpr int max_layers = 64;
+constexpr int max_layers = 16;
 constexpr int max_irreps = 4;
 
-// B of a product A B, (rows, vectors * lanes), in panels of `panel` vectors; in a panel the rows follow each other.
-// The last panel may be narrower.
+// B of a product A B, (rows, vectors * lanes), in panels of `panel` vectors; in a panel the rows follow each
+// other. The last panel may be narrower.
 template <typename Real> struct PackedMatrix {
   const Real *numbers = nullptr;
   int rows = 0, vectors = 0;
@@ -31,8 +32,8 @@ template <typename Real> struct PackedHidden {
   const PackedMatrix<Real> *forward = nullptr, *backward = nullptr;    // (shape.matrices)
 };
 
-// A sparse matrix times rows of channels: out[row] = sum of value * in[index]. Most rows of a tensor product have one factor,
-// so that the first of each row is kept apart from the others.
+// A sparse matrix times rows of channels: out[row] = sum of value * in[index]. Most rows of a tensor product
+// have one factor, so that the first of each row is kept apart from the others.
 template <typename Real> struct SparseFactor {
   std::int32_t row, index;
   Real value;

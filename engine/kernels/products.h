@@ -1,5 +1,6 @@
-// Matrix products of a few rows (edges, or components of a centre) with the matrices of a model, in tiles that stay in the
-// registers; what becomes of a tile is up to its epilogue. Every element is summed in the order of k, whatever the tile.
+// Matrix products of a few rows (edges, or components of a centre) with the matrices of a model, in tiles
+// that stay in the registers; what becomes of a tile is up to its epilogue. Every element is summed in the
+// order of k, whatever the tile.
 #ifndef E3D_ENGINE_PRODUCTS_H
 #define E3D_ENGINE_PRODUCTS_H
 
@@ -35,8 +36,8 @@ template <typename Real> struct Factor {
   }
 };
 
-// Lines of memory to call into the second cache while products are made: a product waits for no memory, and the tables of
-// two-body functions are larger than any cache. One block of `bytes` at each place of a list.
+// Lines of memory to call into the second cache while products are made: a product waits for no memory, and
+// the tables of two-body functions are larger than any cache. One block of `bytes` at each place of a list.
 class Prefetch {
  public:
   Prefetch(const void *const *block, long blocks, long bytes) :

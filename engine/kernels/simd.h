@@ -1,8 +1,10 @@
-// Vectors of the instruction set that a file is compiled for: GCC's and Clang's vector extensions, and the few operations
-// that these lack. Included by the kernels only, once for each instruction set: everything is in a namespace of that set and
-// static, so that no linker can put code for one processor where another one's is meant.
+// Vectors of the instruction set that a file is compiled for: GCC's and Clang's vector extensions, and the
+// few operations that these lack. Included by the kernels only, once for each instruction set: everything is
+// in a namespace of that set and static, so that no linker can put code for one processor where another one's
+// is meant.
 //
-// Products and sums are contracted only where fma() says so (-ffp-contract=off): the same numbers from every tile of a loop.
+// Products and sums are contracted only where fma() says so (-ffp-contract=off): the same numbers from every
+// tile of a loop.
 #ifndef E3D_ENGINE_SIMD_H
 #define E3D_ENGINE_SIMD_H
 
@@ -101,7 +103,8 @@ E3D_INLINE Vector<float> reciprocal(Vector<float> x)
 #endif
 }
 
-// exp(-x). Single precision: 2^y by a polynomial; double precision: Cody and Waite's reduction and a Taylor polynomial.
+// exp(-x). Single precision: 2^y by a polynomial; double precision: Cody and Waite's reduction and a Taylor
+// polynomial.
 E3D_INLINE Vector<float> exp_minus(Vector<float> x)
 {
   using V = Vector<float>;
@@ -167,7 +170,8 @@ template <typename V> E3D_INLINE void silu(V x, V &value, V &derivative)
   derivative = fma(value, one - s, s);
 }
 
-// Lanes whose number has the bit `step` come from b, the others from a: first those that stay, then those that move.
+// Lanes whose number has the bit `step` come from b, the others from a: first those that stay, then those
+// that move.
 template <typename Real, int step, bool moved>
 E3D_INLINE Vector<Real> interleaved(Vector<Real> a, Vector<Real> b)
 {
@@ -186,8 +190,8 @@ E3D_INLINE Vector<Real> interleaved(Vector<Real> a, Vector<Real> b)
 #endif
 }
 
-// Sums over the lanes of `count` <= lanes vectors; lane k of the result is the sum of v[k]. The order of the additions is
-// the same for every k.
+// Sums over the lanes of `count` <= lanes vectors; lane k of the result is the sum of v[k]. The order of the
+// additions is the same for every k.
 template <typename Real, int count, int step = 1> E3D_INLINE Vector<Real> sums_of_lanes(const Vector<Real> *v)
 {
   if constexpr (step == lanes<Real>) {

@@ -23,8 +23,8 @@ E3D_INLINE void interpolate(const PackedModel<Real> &m, const Workspace<Real> &w
   constexpr int W = lanes<Real>;
   const long n = m.columns;
   for (long e = 0; e < edges; e++) {
-    // Tables are larger than the caches: the rows of the next edge are called into the first cache, those of the one after
-    // the next into the second.
+    // Tables are larger than the caches: the rows of the next edge are called into the first cache, those of
+    // the one after the next into the second.
     const Real *c = w.interval[e], *next = w.interval[e + 1 < edges ? e + 1 : e],
                *later = w.interval[e + 3 < edges ? e + 3 : e];
     Real *f = w.f + e * n, *df = w.df + e * n;

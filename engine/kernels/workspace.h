@@ -1,4 +1,5 @@
-// The scratch memory of a kernel, laid out for at most so many edges and centres. Rows are padded to whole vectors.
+// The scratch memory of a kernel, laid out for at most so many edges and centres. Rows are padded to whole
+// vectors.
 #ifndef E3D_ENGINE_WORKSPACE_H
 #define E3D_ENGINE_WORKSPACE_H
 
@@ -16,7 +17,8 @@ template <typename Real> struct CentreArrays {
   Real *d_B[max_layers];    // (components, hidden width) [n]: of the sum over a_n in the next environment
 };
 
-// The edges of a batch within their cutoffs; there are two of these, so that the next batch is known while one is worked on.
+// The edges of a batch within their cutoffs; there are two of these, so that the next batch is known while
+// one is worked on.
 template <typename Real> struct EdgeArrays {
   std::int64_t *count = nullptr;                            // (1) number of edges
   double *r = nullptr, *zbl = nullptr, *d_zbl = nullptr;    // (edges)
@@ -47,8 +49,7 @@ template <typename Real> struct Workspace : EdgeArrays<Real> {
   int deep_columns = 0;
 
   Real *basis = nullptr, *d_basis = nullptr;    // exact: (edges, basis) values, derivatives with respect to r
-  int basis_columns = 0;
-  Real *embedding = nullptr;                      // exact: (edges, radial_width)
+  Real *embedding = nullptr;                    // exact: (edges, radial_width)
   Real *hidden = nullptr, *d_hidden = nullptr;    // exact: (edges, two_body_width_sum)
 
   Real *environment = nullptr, *slots = nullptr, *B = nullptr;    // one centre at a time
@@ -167,7 +168,6 @@ static std::int64_t lay_out(const PackedModel<Real> &m, std::int64_t edges, std:
   pieces.take(w.second, n * w.network_width);
   pieces.take(w.deep, n * w.deep_columns);
   if (!tables) {
-    w.basis_columns = m.basis;
     pieces.take(w.basis, n * m.basis);
     pieces.take(w.d_basis, n * m.basis);
     pieces.take(w.embedding, n * m.radial_width);

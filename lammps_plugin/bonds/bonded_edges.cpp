@@ -56,6 +56,16 @@ namespace {
 
 /* ---------------------------------------------------------------------- */
 
+std::vector<double> BondedEdges::collected(const std::vector<double> &cutsq)
+{
+  std::vector<double> out(cutsq);
+  for (double &limit : out)
+    if (limit > 0.0) limit = square(std::sqrt(limit) + MATCH);
+  return out;
+}
+
+/* ---------------------------------------------------------------------- */
+
 void BondedEdges::collect(const EdgeFrame &frame, const AtomView &atoms, const std::vector<double> &cutsq)
 {
   atoms_ = atoms;

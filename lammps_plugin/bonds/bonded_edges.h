@@ -68,6 +68,8 @@ class BondedEdges {
 
   // find the edges within the squared bond cutoffs (ntypes+1)^2, row = centre
   void collect(const EdgeFrame &frame, const AtomView &atoms, const std::vector<double> &cutsq);
+  // squared cutoffs of the edges that it reads
+  static std::vector<double> collected(const std::vector<double> &cutsq);
 
   // most edges to ghosts of any owned atom; the largest of all ranks is what begin_exchange() takes
   int max_crossing() const;

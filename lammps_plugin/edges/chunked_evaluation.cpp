@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <iterator>
+#include <numeric>
 #include <utility>
 
 namespace E3D {
@@ -29,6 +31,34 @@ namespace {
     Clock::time_point last_ = Clock::now();
   };
 
+  // x - x is 0, but NaN if x is NaN or infinite. Eight sums, which a compiler can keep in vectors
+
+  bool all_finite(const double *x, int64_t n)
+  {
+    double sums[8] = {};
+    int64_t k = 0;
+    for (; k + 8 <= n; k += 8)
+      for (int m = 0; m < 8; m++) sums[m] += x[k + m] - x[k + m];
+    for (; k < n; k++) sums[0] += x[k] - x[k];
+    return std::accumulate(std::begin(sums), std::end(sums), 0.0) == 0.0;
+  }
+
+  void require_numbers(const EdgeFrame &frame, const EdgeChunk &chunk, const ModelOutput &output)
+  {
+    if (all_finite(output.atomic_energy, chunk.num_rows) && all_finite(output.edge_energy, chunk.num_edges) &&
+        all_finite(output.edge_forces, 3 * chunk.num_edges))
+      return;
+    for (int64_t row = chunk.first_row; row < chunk.first_row + chunk.num_rows; row++) {
+      const int64_t e = frame.offset[row] - chunk.first_edge, n = frame.offset[row + 1] - frame.offset[row];
+      if (!all_finite(output.atomic_energy + row - chunk.first_row, 1))
+        throw NotANumber("the model returned an energy that is not a number", row);
+      if (!all_finite(output.edge_energy + e, n))
+        throw NotANumber("the model returned an energy of an edge that is not a number", row);
+      if (!all_finite(output.edge_forces + 3 * e, 3 * n))
+        throw NotANumber("the model returned a force that is not a number", row);
+    }
+  }
+
 }    // namespace
 
 /* ---------------------------------------------------------------------- */
@@ -43,7 +73,6 @@ void ChunkedEvaluation::set_plan(const ChunkPlan &plan)
 {
   lanes_.clear();
   for (int lane = 0; lane < plan.lanes; lane++) lanes_.emplace_back(plan.memory);
-  rounded_ = plan.rounded;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -52,7 +81,8 @@ void ChunkedEvaluation::run(EdgeModel &model, const NeighborView &neighbors, con
                             const EdgeFrame &frame, const Receiver &receive)
 {
   const ModelMetadata &metadata = model.metadata();
-  const ChunkRules rules = {static_cast<int>(metadata.type_names.size()), metadata.r_max, rounded_};
+  const ChunkRules rules = {static_cast<int>(metadata.type_names.size()), metadata.r_max,
+                            model.chunk_plan().form};
   Run run{model, neighbors, types, frame, receive, rules};
   const auto num_rows = static_cast<int64_t>(frame.rows());
   for (int64_t row = 0; row < num_rows;) {
@@ -75,7 +105,7 @@ int64_t ChunkedEvaluation::rows_of_chunk(const Run &run, int64_t row)
 {
   StopWatch watch;
   int64_t edges = run.model.auto_edges();
-  if (rounded_) edges = even_edges(run.frame, row, edges);
+  if (run.rules.form == ChunkForm::RoundedSlots) edges = even_edges(run.frame, row, edges);
   const int64_t rows = rows_in_chunk(run.frame, row, chunk_centres_, edges);
   seconds_.fill += watch.lap();
   return largest_chunk_ > 0 ? std::min(rows, largest_chunk_) : rows;
@@ -123,6 +153,7 @@ void ChunkedEvaluation::finish_oldest(Run &run)
     throw ModelFailure(e.what());
   }
   run.under_way--;
+  require_numbers(run.frame, lanes_[lane], output);
   seconds_.copy += output.copy_seconds;
   seconds_.model += watch.lap() - output.copy_seconds;
 
@@ -140,9 +171,7 @@ std::vector<std::string> ChunkedEvaluation::take_remarks()
 double ChunkedEvaluation::memory_usage() const
 {
   double bytes = 0.0;
-  for (const EdgeChunk &chunk : lanes_)
-    bytes += static_cast<double>(chunk.vectors.capacity()) * sizeof(double) +
-        static_cast<double>(chunk.index.capacity() + chunk.types.capacity()) * sizeof(int64_t);
+  for (const EdgeChunk &chunk : lanes_) bytes += chunk.memory_usage();
   return bytes;
 }
 

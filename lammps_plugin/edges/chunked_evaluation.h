@@ -20,7 +20,17 @@ namespace E3D {
 /* A model failed on a chunk that cannot be made smaller, or where it said that this is final. */
 
 class ModelFailure : public std::runtime_error {
+ public:
   using std::runtime_error::runtime_error;
+};
+
+/* What a model returned is NaN or infinite. */
+
+class NotANumber : public ModelFailure {
+ public:
+  NotANumber(const std::string &message, int64_t row_of_frame) : ModelFailure(message), row(row_of_frame) {}
+
+  const int64_t row;    // of the frame: the first centre that it is true of
 };
 
 /* Wall seconds of evaluations. */
@@ -53,12 +63,13 @@ class ChunkedEvaluation {
   void set_chunk_centres(int64_t centres);
   int64_t chunk_centres() const { return chunk_centres_; }
 
-  // buffers for the chunks that may be under way at once. All models that run() takes want the same
+  // buffers for the chunks that may be under way at once. All models that run() takes want the same; only the form
+  // may be another
   void set_plan(const ChunkPlan &plan);
   int lanes() const { return static_cast<int>(lanes_.size()); }
 
-  // run the model on all rows of the frame; chunks are received in their order. Throws ModelFailure, and
-  // what the receiver throws
+  // run the model on all rows of the frame; chunks are received in their order, finite numbers only. Throws
+  // ModelFailure or NotANumber, and what the receiver throws
   void run(EdgeModel &model, const NeighborView &neighbors, const TypeTable &types, const EdgeFrame &frame,
            const Receiver &receive);
 
@@ -84,7 +95,6 @@ class ChunkedEvaluation {
 
   int64_t chunk_centres_ = 0;
   int64_t largest_chunk_ = 0;    // centres that memory was found to suffice for, 0: no limit was met
-  bool rounded_ = false;
   std::vector<EdgeChunk> lanes_;
   std::vector<std::string> remarks_;
   EvaluationSeconds seconds_;

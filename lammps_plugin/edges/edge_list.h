@@ -9,21 +9,25 @@
 #include "edges/edge_frame.h"
 #include "model/edge_chunk.h"
 
+#include "lmptype.h"
+
 #include <cstdint>
+#include <exception>
 #include <vector>
 
 namespace E3D {
 
-/* What the edge list reads of LAMMPS: a full neighbour list, positions, types. Nothing is copied. */
+/* What the edge list reads of LAMMPS: a full neighbour list, positions, types, ids. Nothing is copied. */
 
 struct NeighborView {
   int inum;                  // number of centres in ilist
   const int *ilist;          // (inum) local index of each centre
   const int *numneigh;       // (nlocal) neighbours of each atom
-  int *const *firstneigh;    // (nlocal) lists of local indices
+  int *const *firstneigh;    // (nlocal) lists of local indices; find_edges() puts them in the order of ids
   int neighmask;             // bits of a list entry that hold the index
   const double *const *x;    // (nlocal+nghost, 3) positions, Angstrom
   const int *type;           // (nlocal+nghost) LAMMPS types, 1 to ntypes
+  const LAMMPS_NS::tagint *tag;    // (nlocal+nghost)
 };
 
 /* Model type of each LAMMPS type, and the squared directed cutoffs between LAMMPS types. */
@@ -49,8 +53,22 @@ class TypeTable {
   std::vector<double> cutsq_;
 };
 
-/* Find the directed edges within the model's cutoffs and store them in the frame, sorted by
-   centre. Positions of a rank without atoms are never touched. */
+/* Two atoms at the same place, or one of them at none (NaN): no model has an energy for that. */
+
+class BadEdge : public std::exception {
+ public:
+  BadEdge(int centre_index, int neighbour_index) : centre(centre_index), neighbour(neighbour_index) {}
+  const char *what() const noexcept override
+  {
+    return "two atoms at the same place, or a position that is NaN";
+  }
+
+  const int centre, neighbour;    // local indices
+};
+
+/* Find the directed edges within the model's cutoffs and store them in the frame, sorted by centre,
+   then by id of the neighbour, then by distance. Positions of a rank without atoms are never touched.
+   Throws BadEdge; the frame then holds no edges that count. */
 
 void find_edges(const NeighborView &neighbors, const TypeTable &types, EdgeFrame &frame);
 
@@ -69,7 +87,7 @@ int64_t even_edges(const EdgeFrame &frame, int64_t first_row, int64_t max_edges)
 struct ChunkRules {
   int num_model_types;
   double r_max;    // Angstrom; padding edges are 1.5 times as long
-  bool rounded;    // of few shapes (rounded_shape), or as small as can be (exact_shape)
+  ChunkForm form;
 };
 
 /* Fill a chunk's model inputs from the frame. */

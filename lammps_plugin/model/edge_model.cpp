@@ -5,6 +5,8 @@
 
 #include "model/edge_model.h"
 
+#include "model/edge_model_native.h"
+
 #include <dlfcn.h>
 
 #include <array>
@@ -43,20 +45,45 @@ namespace {
     return reinterpret_cast<LoadEdgeModelFunction>(symbol);
   }
 
+  bool ends_with(const std::string &text, const std::string &ending)
+  {
+    return text.size() >= ending.size() &&
+        text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
+  }
+
+  // a file for torch has its precision in its graph
+
+  void check_precision(const std::string &file, const EdgeModel &model, const std::string &wanted)
+  {
+    const std::string &dtype = model.metadata().model_dtype;
+    if (wanted == "auto" || dtype == (wanted == "double" ? "float64" : "float32")) return;
+    throw std::runtime_error("cannot use model file " + file + " with 'precision " + wanted +
+                             "': it computes in " + dtype + "; export it with '--dtype " +
+                             (wanted == "double" ? "float64" : "float32") +
+                             "', or to a .safetensors file, which runs in both");
+  }
+
 }    // namespace
 
 std::unique_ptr<EdgeModel> load_edge_model(const std::string &file, const ModelOptions &options)
 {
   if (!std::ifstream(file, std::ios::binary))
     throw std::runtime_error("cannot open model file " + file +
-                             ": give the path of a .nequip.pt2 or .nequip.pth file written by "
+                             ": give the path of a .safetensors, .nequip.pt2 or .nequip.pth file written by "
                              "'e3d export'");
+  if (ends_with(file, ".safetensors")) return load_native_model(file, options);
+  if (!ends_with(file, ".pt2") && !ends_with(file, ".pth"))
+    throw std::runtime_error(
+        "cannot use model file " + file +
+        ": its name ends in neither .safetensors nor .pt2 nor .pth: model files are written "
+        "by 'e3d export MODEL OUT.safetensors' (or OUT.nequip.pt2, OUT.nequip.pth)");
 
   static const LoadEdgeModelFunction load = open_model_library();
   std::array<char, 4096> error{};
-  EdgeModel *model = load(file.c_str(), &options, error.data(), error.size());
+  std::unique_ptr<EdgeModel> model(load(file.c_str(), &options, error.data(), error.size()));
   if (!model) throw std::runtime_error(error.data());
-  return std::unique_ptr<EdgeModel>(model);
+  check_precision(file, *model, options.precision);
+  return model;
 }
 
 }    // namespace E3D

@@ -6,7 +6,7 @@
 #ifndef E3D_EDGE_MODEL_H
 #define E3D_EDGE_MODEL_H
 
-#include "model/staging_array.h"
+#include "model/edge_chunk.h"
 
 #include <cstdint>
 #include <memory>
@@ -15,9 +15,7 @@
 
 namespace E3D {
 
-struct EdgeChunk;
-
-/* What a model file says about itself (contract e3d/1, ARCHITECTURE section 3). */
+/* What a model file says about itself (ARCHITECTURE section 3). */
 
 struct ModelMetadata {
   std::vector<std::string> type_names;       // (T) names used in pair_coeff
@@ -26,19 +24,20 @@ struct ModelMetadata {
   std::vector<double> cutoffs;               // (T*T) directed cutoffs, Angstrom, row = centre
   std::vector<double> shifts;                // (T) mu of each type, eV
   std::string decomposition;                 // cohesive or rescaled
-  std::string model_dtype;                   // float32 or float64
-  std::string engine;                        // aotinductor or torchscript
-  std::string torch_version;                 // torch that wrote the file
+  std::string model_dtype;                   // float32 or float64: the arithmetic in use
+  std::string engine;                        // aotinductor, torchscript or native
+  std::string torch_version;                 // torch that wrote the file, empty for the native engine
   std::string source_sha256;                 // of the checkpoint or package that was exported
 };
 
 /* Where and how a model shall run. */
 
 struct ModelOptions {
-  std::string device = "auto";    // auto, cpu, cuda, cuda:K, xpu, xpu:K
-  int local_rank = 0;             // rank within the node: picks the GPU where the device has no K
-  int node_ranks = 1;             // ranks of the node, which share its GPUs
-  int threads = 1;                // CPU threads of one evaluation
+  std::string device = "auto";       // auto, cpu, cuda, cuda:K, xpu, xpu:K
+  std::string precision = "auto";    // single, double; auto: that of the file
+  int local_rank = 0;                // rank within the node: picks the GPU where the device has no K
+  int node_ranks = 1;                // ranks of the node, which share its GPUs
+  int threads = 1;                   // CPU threads of one evaluation
 };
 
 /* What one evaluation returns; the arrays belong to the model and live until its lane is started again. */
@@ -53,13 +52,14 @@ struct ModelOutput {
 /* How a model wants its chunks. */
 
 struct ChunkPlan {
-  int lanes = 1;                         // chunks that may be under way at once
-  bool rounded = false;                  // of few shapes (model/padded_shape.h)
+  int lanes = 1;    // chunks that may be under way at once
+  ChunkForm form = ChunkForm::Slots;
   HostMemory memory = plain_memory();    // for their arrays
 };
 
-/* A loaded model. Implemented in libe3d_model (edge_model_torch.cpp), the only part that links
-   libtorch, so that a LAMMPS without a working torch still loads the plugin.
+/* A loaded model. Two implementations: edge_model_native, which hands chunks to libe3d_engine, and
+   edge_model_torch in libe3d_model, the only part that links libtorch, so that a LAMMPS without a working
+   torch still loads the plugin.
 
    An evaluation is a start() and a finish() of one lane. On a GPU start() returns while the device works, so
    that the next chunk is filled, and the one before is added up, at the same time. The chunk must stay as
@@ -69,8 +69,11 @@ class EdgeModel {
  public:
   virtual ~EdgeModel() = default;
   virtual const ModelMetadata &metadata() const = 0;
-  virtual std::string device() const = 0;    // device that is used, such as cpu or cuda:1
+  virtual std::string device() const = 0;    // device that is used, such as cpu, cpu avx512 or cuda:1
   virtual ChunkPlan chunk_plan() const = 0;
+
+  // once before the first evaluation: the model types of the run; throws std::runtime_error
+  virtual void prepare(const std::vector<int> & /*types*/) {}
 
   // edges of a chunk with 'chunk auto': a constant on a CPU, so that runs can be repeated to the last bit; on
   // a GPU what its memory holds, once a first chunk has shown how much an edge takes
@@ -83,11 +86,14 @@ class EdgeModel {
   virtual ModelOutput finish(int lane) = 0;
 
   // a line for the log, empty if there is none; each is told once
-  virtual std::string take_remark() = 0;
+  virtual std::string take_remark() { return ""; }
+
+  // bytes of the model itself; 0 where nobody knows, as with torch
+  virtual double memory_usage() const { return 0.0; }
 };
 
 /* Load a model file; throws std::runtime_error with a message that says what to type.
-   Opens libe3d_model, which stands beside this library, on the first call. */
+   Files .nequip.pt2 and .nequip.pth open libe3d_model, which stands beside this library; .safetensors do not. */
 
 std::unique_ptr<EdgeModel> load_edge_model(const std::string &file, const ModelOptions &options);
 
@@ -98,7 +104,7 @@ extern "C" {
 using LoadEdgeModelFunction = EdgeModel *(*)(const char *file, const ModelOptions *options, char *error,
                                              std::size_t error_size);
 }
-constexpr const char *LOAD_EDGE_MODEL_SYMBOL = "e3d_load_edge_model_v2";
+constexpr const char *LOAD_EDGE_MODEL_SYMBOL = "e3d_load_edge_model_v3";
 
 }    // namespace E3D
 

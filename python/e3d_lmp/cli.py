@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from e3d_lmp.errors import EXIT_USER_ERROR, E3DError
+from e3d_lmp.terminal import one_line, plain_output
 from e3d_lmp.version import __version__
 
 COMMANDS: dict[str, str] = {
@@ -21,6 +22,9 @@ COMMANDS: dict[str, str] = {
     "inspect": "print what a model file says about itself",
     "doctor": "check the installation and say what to do where something is missing",
     "run": "run a LAMMPS input and analyse its bond energies, with no dump in between",
+    "job": "write job scripts for a machine; chains that go on by restart files",
+    "campaign": "run a matrix of variables times an input, to one report",
+    "watch": "write a page that follows a job or a campaign",
     "convert": "turn dumped edge energies into a compact edge store (HDF5)",
     "train": "train a model under the E3D protocol; goes on where it stopped",
     "study": "train and evaluate models of many sizes and make one table of them",
@@ -77,7 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         The sub-command's own code; 2 after an `E3DError`, whose message goes to standard error as one line;
         130 when interrupted from the keyboard.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
+    with plain_output():
+        return _main(list(sys.argv[1:] if argv is None else argv))
+
+
+def _main(words: list[str]) -> int:
     if not words:
         _main_parser().print_help()
         return 0
@@ -85,7 +93,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return call(name, words[1:])
     except E3DError as error:
-        print("e3d: error: " + " ".join(str(error).split()), file=sys.stderr)
+        print(f"e3d: error: {one_line(str(error))}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except MemoryError as error:
+        what = one_line(str(error)) or "none left"
+        print(
+            f"e3d: error: not enough memory ({what}); use fewer frames or ranks, or, where the file is much "
+            "smaller than that, make it again: it is damaged",
+            file=sys.stderr,
+        )
         return EXIT_USER_ERROR
     except BrokenPipeError:
         # The reader of our output (head, less) has gone: stop quietly; no flush into the closed pipe at exit.

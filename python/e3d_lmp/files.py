@@ -8,8 +8,9 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,91 @@ def write_json(path: str | os.PathLike, value: Any, indent: int | None = 1) -> N
     write_text(path, json.dumps(value, indent=indent) + "\n")
 
 
+def input_file(path: str | os.PathLike, expected: str) -> Path:
+    """The path of a file that is there to be read, and can be read from its beginning as often as needed.
+
+    Parameters
+    ----------
+    expected
+        What the file should hold, for the message.
+
+    Raises
+    ------
+    E3DError
+        There is none, or it is a folder, a pipe (which would be waited for, or gives its bytes only once) or
+        a device (which may never end).
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        missing = isinstance(error, FileNotFoundError)
+        reason = "no such file" if missing else getattr(error, "strerror", None) or str(error)
+        raise E3DError(f"{os.fspath(path)}: {reason}; expected {expected}") from None
+    if stat.S_ISREG(mode):
+        return Path(path)
+    kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+    advice = ""
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        kind = "a pipe, which cannot be read twice"
+        advice = "; write it to a file first, e.g. zcat x.gz > x (dumps in .gz and .zst are read as they are)"
+    raise E3DError(f"{os.fspath(path)}: {kind}; expected {expected}{advice}")
+
+
+def starts_with(path: str | os.PathLike, mark: bytes) -> bool:
+    """Whether a path is a regular file that begins with these bytes; nothing is waited for."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            return file.read(len(mark)) == mark
+    except (OSError, ValueError):
+        return False
+
+
+def read_text(path: str | os.PathLike, expected: str) -> str:
+    """The text of a file in UTF-8, its line ends as they are.
+
+    Parameters
+    ----------
+    expected
+        What the file should hold, for the message.
+
+    Raises
+    ------
+    E3DError
+        As `input_file`; or the file cannot be read, or is no text.
+    """
+    input_file(path, expected)
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except UnicodeDecodeError as error:
+        reason = f"not a text file (byte {error.start})"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    raise E3DError(f"{os.fspath(path)}: {reason}; expected {expected}")
+
+
+@contextlib.contextmanager
+def reading(path: str | os.PathLike, what: str, advice: str) -> Iterator[None]:
+    """A block that reads: all that is raised of a damaged file, by whatever library, becomes one `E3DError`.
+
+    Parameters
+    ----------
+    what
+        What the file is, for the message ``PATH: damaged WHAT (...); ADVICE``.
+    """
+    try:
+        yield
+    except E3DError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no reason given"
+        raise E3DError(
+            f"{os.fspath(path)}: damaged {what} ({type(error).__name__}: {reason}); {advice}"
+        ) from None
+
+
 def read_json(path: str | os.PathLike) -> Any:
     """The value in a JSON file.
 
@@ -63,7 +149,43 @@ def read_json(path: str | os.PathLike) -> Any:
     OSError, ValueError
         The file cannot be read, or is no JSON: the caller knows which command makes it again.
     """
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError("not a regular file")
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("brackets nested too deep") from None
+
+
+def read_yaml(path: str | os.PathLike, expected: str) -> Any:
+    """The value in a YAML file, made of plain types; `E3DError` where it cannot be read."""
+    import yaml
+
+    text = read_text(path, expected)
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+        reason = "brackets nested too deep" if isinstance(error, RecursionError) else error
+        raise E3DError(f"{os.fspath(path)}: {reason}; expected {expected}") from None
+
+
+def read_object(path: str | os.PathLike, what: str, advice: str, keys: Sequence[str] = ()) -> dict[str, Any]:
+    """The dictionary in a JSON file, with `keys` in it.
+
+    Raises
+    ------
+    E3DError
+        The file is missing or damaged; the message has `what` it should be and the `advice`.
+    """
+    input_file(path, f"{what}; {advice}")
+    with reading(path, what, advice):
+        whole = read_json(path)
+        if not isinstance(whole, dict):
+            raise ValueError("no dictionary in it")
+        missing = [key for key in keys if key not in whole]
+        if missing:
+            raise ValueError(f"no '{missing[0]}' in it")
+        return whole
 
 
 def make_folder(folder: Path) -> None:
@@ -75,15 +197,15 @@ def make_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, patience: float = 0.0) -> Iterator[int | None]:
+def locked(folder: Path, timeout: float = 0.0) -> Iterator[int | None]:
     """Lock a folder, which is made if it is not there, for one process at a time.
 
-    Yields the file descriptor of the lock, or None if another process still has it after `patience` seconds.
+    Yields the file descriptor of the lock, or None if another process still has it after `timeout` seconds.
     When the process ends, by whatever, the folder is free; a child process that inherits the descriptor holds
     the lock as long as it lives.
     """
     make_folder(folder)
-    descriptor = open_lock(folder / LOCK, patience)
+    descriptor = open_lock(folder / LOCK, timeout)
     try:
         yield descriptor
     finally:
@@ -91,8 +213,8 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[int | None]:
             os.close(descriptor)
 
 
-def open_lock(path: Path, patience: float = 0.0) -> int | None:
-    """The file descriptor of an exclusive lock, or None if another process still has it after `patience`
+def open_lock(path: Path, timeout: float = 0.0) -> int | None:
+    """The file descriptor of an exclusive lock, or None if another process still has it after `timeout`
     seconds; `os.close` or `remove_lock` releases it.
 
     A file system without locks locks nothing.
@@ -102,7 +224,7 @@ def open_lock(path: Path, patience: float = 0.0) -> int | None:
     OSError
         The file cannot be made.
     """
-    end = time.monotonic() + patience
+    end = time.monotonic() + timeout
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:

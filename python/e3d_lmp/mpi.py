@@ -1,4 +1,4 @@
-"""What the ranks of one MPI run do together."""
+"""Collective operations of the ranks of one MPI run."""
 
 from __future__ import annotations
 

@@ -286,7 +286,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         if row["engine"] == "LAMMPS" or row["ranks"] * row["threads"] > 1:
             continue
         peers = {r["chunk"]: r for r in rows if r["atoms"] == row["atoms"] and r["engine"] == "stock"}
-        alone = next(r for r in rows if r["atoms"] == row["atoms"] and r["engine"] == "LAMMPS")
+        bare = next(r for r in rows if r["atoms"] == row["atoms"] and r["engine"] == "LAMMPS")
         head = f"| {row['atoms']} | {row.get('edges', '')} | {row['engine']} | {row['chunk']} "
         if "failed" in row:
             lines.append(head + f"| {row['failed']} | | | | |")
@@ -295,7 +295,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             f"{peer['seconds'] / row['seconds']:.2f}" if "seconds" in peer else OUT_OF_MEMORY
             for peer in peers.values()
         ]
-        above = (row["peak"] - row.get("base", alone["peak"])) / MB
+        above = (row["peak"] - row.get("base", bare["peak"])) / MB
         lines.append(
             head
             + f"| {row['us_per_edge']:.2f} | {' | '.join(ratios)} | {row['peak'] / MB:.0f} | {above:.0f} |"
@@ -311,14 +311,14 @@ def parallel_table(rows: list[dict[str, Any]]) -> str:
     ]
     for row in rows:
         same = [r for r in rows if (r["atoms"], r["chunk"]) == (row["atoms"], row["chunk"]) and "clock" in r]
-        alone = [r for r in same if r["engine"] == "e3d" and r["ranks"] * r["threads"] == 1]
-        if row["engine"] != "e3d" or "clock" not in row or len(same) == 1 or not alone:
+        one_core = [r for r in same if r["engine"] == "e3d" and r["ranks"] * r["threads"] == 1]
+        if row["engine"] != "e3d" or "clock" not in row or len(same) == 1 or not one_core:
             continue
         if all(r["ranks"] * r["threads"] == 1 for r in same if r["engine"] == "e3d"):
             continue
         lines.append(
             f"| {row['atoms']} | {row['ranks']} | {row['threads']} | {1e3 * row['clock']:.1f} "
-            f"| {row['atoms'] / row['clock']:.0f} | {alone[0]['clock'] / row['clock']:.2f} "
+            f"| {row['atoms'] / row['clock']:.0f} | {one_core[0]['clock'] / row['clock']:.2f} "
             f"| {row['peak'] / MB:.0f} |"
         )
     return "\n".join(lines)
@@ -336,9 +336,9 @@ def growth(rows: list[dict[str, Any]]) -> str:
                 and row["chunk"] == chunk
                 and "peak" in row
             ):
-                alone = next(r for r in rows if r["atoms"] == row["atoms"] and r["engine"] == "LAMMPS")
+                bare = next(r for r in rows if r["atoms"] == row["atoms"] and r["engine"] == "LAMMPS")
                 frame = row["edges"] * BYTES_PER_FRAME_EDGE + row["atoms"] * BYTES_PER_FRAME_ATOM
-                points.append((row["atoms"], row["peak"] - alone["peak"] - frame))
+                points.append((row["atoms"], row["peak"] - bare["peak"] - frame))
         for (n1, m1), (n2, m2) in pairwise(points):
             lines.append(f"chunk {chunk}: {(m2 - m1) / (n2 - n1):.0f} bytes per atom from {n1} to {n2} atoms")
     return "\n".join(lines)

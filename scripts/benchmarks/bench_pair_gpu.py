@@ -16,7 +16,7 @@ is a process of its own:
 - ``stock Triton``: the same with nequip-allegro's own kernel (``--modifiers enable_TritonContracter``).
 
 Sizes double until a row runs out of memory or of time; what ran last is the largest system. Rows that the
-output holds already are not measured again, so that the benchmark can be cut into pieces. Memory is what
+output holds already are not measured again, so that the benchmark can be run in several calls. Memory is what
 the whole GPU has in use, so nothing else should run there. Written and tried without a GPU
 (``--device cpu``).
 """

@@ -55,7 +55,7 @@ def seconds(model: torch.nn.Module, batches: list[dict[str, torch.Tensor]], trai
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure each kind of layers and print the table."""
     torch.set_num_threads(1)
     set_global_state()
     dataset = NequIPLMDBDataset(str(Path(sys.argv[1]) / "train.lmdb"))

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A piece of a training that goes on where the piece before it stopped.
+# Part of a training, which goes on where the part before it stopped.
 #   bash scripts/gpu/train.sh OUT NAME DATA MINUTES [options of e3d train]
 # NAME: tensor32, tensor64, tensor128 or a configuration; DATA: folder of 'e3d data prepare'. MINUTES is the budget of the whole
-# training, which its schedule follows; E3D_TRAIN_SECONDS=N ends this piece (default 540). The run is OUT/train-NAME.tar in the end;
-# put that file into build/gpu-pack and the next piece, on any machine, starts from it.
+# training, which its schedule follows; E3D_TRAIN_SECONDS=N ends this part (default 540). The run is OUT/train-NAME.tar in the end;
+# put that file into build/gpu-pack and the next part, on any machine, starts from it.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/gpu/environment.sh
@@ -22,5 +22,5 @@ limited "${E3D_TRAIN_SECONDS:-540}" e3d train "$name" "$data" -o "$run" --device
   tee "$out/train.log"
 code=${PIPESTATUS[0]}
 tar -cf "$out/$archive.tmp" -C build/gpu-train "$(basename "$run")" && mv "$out/$archive.tmp" "$out/$archive"
-say "training ended with $code (124 or 130: the time of this piece was over); the run is in $out/$archive"
+say "training ended with $code (124 or 130: the time of this part was over); the run is in $out/$archive"
 exit "$code"

@@ -59,9 +59,9 @@ class BandedTersoff(Tersoff):
             angle = torch.where(edge_index[0] == centres.narrow(0, shift, n_edges), angle, 0.0)
             zeta = zeta + cuts.narrow(0, shift, n_edges) * angle
             zeta = zeta + pad(cut * angle, (shift, 0)).narrow(0, 0, n_edges)
-        alone = zeta <= 0.0
-        power = (self.beta[0] * torch.where(alone, torch.ones_like(zeta), zeta)).pow(self.n[0])
-        order = torch.where(alone, torch.ones_like(zeta), (1.0 + power).pow(-0.5 / self.n[0]))
+        is_free = zeta <= 0.0
+        power = (self.beta[0] * torch.where(is_free, torch.ones_like(zeta), zeta)).pow(self.n[0])
+        order = torch.where(is_free, torch.ones_like(zeta), (1.0 + power).pow(-0.5 / self.n[0]))
         repulsive = self.A[0] * torch.exp(-self.lambda1[0] * r)
         attractive = -self.B[0] * torch.exp(-self.lambda2[0] * r)
         edge_energy = (0.5 * cut * (repulsive + order * attractive)).unsqueeze(1)

@@ -52,7 +52,7 @@ compile() {
 
 shopt -s extglob
 common=(-std=c++20 -O2 -DLMP_KOKKOS -DLMP_KOKKOS_DOUBLE_DOUBLE -DLMP_KOKKOS_LAYOUT_LEGACY -DLAMMPS_SMALLBIG -fopenmp
-  -Ilammps_plugin -Ilammps_plugin/kokkos)
+  -I. -Ilammps_plugin -Ilammps_plugin/kokkos)
 outside=(-isystem "$headers" -isystem "$lammps" -isystem "$lammps/KOKKOS" -isystem "$lammps/STUBS")
 
 (($#)) || set -- cuda hip

@@ -52,7 +52,7 @@ class Liquid:
 
     @property
     def formula(self) -> str:
-        """As C8H18."""
+        """Molecular formula, as C8H18."""
         carbons = f"C{self.carbons}" if self.carbons > 1 else "C"
         return f"{carbons}H{2 * self.carbons + 2}"
 

@@ -47,8 +47,8 @@ def write_frame(stream: io.TextIOBase, liquid: Liquid, index: int, frame: Any) -
     )
     for molecule in range(molecules):
         arrays = [frame[name][molecule] for name in ("positions", "forces", "molecule_forces")]
-        for symbol, place, force, alone in zip(symbols, *arrays, strict=True):
-            words = [symbol, *_fixed(place), *_fixed(force), str(molecule), *_fixed(alone)]
+        for symbol, place, force, own_force in zip(symbols, *arrays, strict=True):
+            words = [symbol, *_fixed(place), *_fixed(force), str(molecule), *_fixed(own_force)]
             stream.write(" ".join(words) + "\n")
 
 

@@ -27,7 +27,7 @@ class Labels:
     ----------
     energy : eV, of the periodic frame
     forces : (M, N, 3) eV/angstrom
-    molecule_energies : (M,) eV, each molecule alone, not periodic
+    molecule_energies : (M,) eV, each molecule by itself, not periodic
     molecule_forces : (M, N, 3) eV/angstrom
     """
 
@@ -54,12 +54,12 @@ def label(symbols: Sequence[str], positions: np.ndarray, box: float) -> Labels:
     numbers = np.array([atomic_numbers[symbol] for symbol in symbols])
     everything = np.tile(numbers, len(positions))
     energy, forces = _single_point(everything, positions.reshape(-1, 3), box)
-    alone = [_single_point(numbers, own) for own in positions]
+    separate = [_single_point(numbers, own) for own in positions]
     return Labels(
         energy=energy,
         forces=forces.reshape(positions.shape),
-        molecule_energies=np.array([own for own, _ in alone]),
-        molecule_forces=np.array([own for _, own in alone]),
+        molecule_energies=np.array([own for own, _ in separate]),
+        molecule_forces=np.array([own for _, own in separate]),
     )
 
 

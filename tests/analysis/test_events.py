@@ -102,6 +102,23 @@ def test_net_and_table(path, tmp_path, capsys):
         ("units real", "units lj", "units lj: expected metal or real"),
         ("units real", "units real\nunits metal", "line 5: .*'units' occurs twice"),
         ("form C-H -50.5", "form C-H low", "line 5: .*low"),
+        ("form C-H -50.5", "form C-H -50.5 1", "line 5: .*expected 'form C-H -1.0', each pair once"),
+        ("form C-H -50.5", "form H-C -50.5", "line 5: .*expected 'form C-H -1.0'"),
+        ("form C-H -50.5", "form C-H -9", "form and break of C-H: expected both, form not above break"),
+        ("form C-H -50.5\n", "", "form and break of C-H: expected both"),
+        ("criterion energy", "criterion entropy", "criterion entropy: expected energy or distance"),
+        ("10 7 9 1 2", "10 7 9 1 0", "line 11: .*whole number from 1 to 2147483647, got '0'"),
+        ("10 7 9 1 2", "10 7 -9 1 2", "line 11: .*whole number from 1, got '-9'"),
+        ("10 7 9 1 2", f"10 {'7' * 5000} 9 1 2", r"line 11: .*got '7+\.\.\.'$"),
+        ("10 7 9 1 2", "10 7 9 1 3000000000", "line 11: .*2147483647"),
+        ("\n10 7 9", "\n--5 7 9", "line 11: .*'--5'"),
+        ("\n10 7 9", "\n9223372036854775808 7 9", "line 11: .*9223372036854775807"),
+        ("1 2 C-H -8.25", "1 2 C-$H$ -8.25", r"line 11: .*'C-\$H\$' is no pair of elements"),
+        ("C-H -8.25 1.5 1.9", "C-H nan 1.5 1.9", "line 11: .*expected three numbers, or nan"),
+        ("C-H -8.25 1.5 1.9", "C-H -8.25 1.5 -1.9", "line 11: .*r above 0"),
+        ("C-H -8.25 1.5 1.9", "C-H 1e999 1.5 1.9", "line 11: .*finite number, got '1e999'"),
+        ("-57 1 1.1 formed", "nan nan nan formed", "line 15: .*a bond that formed, without its D"),
+        ("40 7 8 1 2", "40 7 8 2 2", "atom 7 is of type 1 and of type 2 at step 40"),
         ("type1 type2", "type2 type1", "line 10: .*expected the columns step id1"),
         (HEADER.splitlines()[-1] + "\n" + ROWS, "", "without its line 'columns'"),
         ("25 3 9007199254740993", "25 x 9007199254740993", "line 13: .*'x'"),
@@ -119,5 +136,5 @@ def test_errors_say_where(path, old, new, message):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(E3DError, match=r"absent: No such file.*expected a file of fix e3d/bonds"):
+    with pytest.raises(E3DError, match=r"absent: no such file.*expected a file of fix e3d/bonds"):
         read_events(tmp_path / "absent")

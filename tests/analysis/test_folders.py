@@ -62,7 +62,7 @@ def test_what_is_missing_or_damaged(tmp_path):
         folder.errors()
     for text in ("[1", "[]", "{}"):
         (tmp_path / "errors.json").write_text(text)
-        with pytest.raises(E3DError, match="not a file of the format e3d-errors/1"):
+        with pytest.raises(E3DError, match=r"damaged table of errors \(e3d-errors/1\)"):
             folder.errors()
     (tmp_path / "reactions.csv").write_text("reaction,barrier_eV\nA,1,2\n")
     with pytest.raises(E3DError, match="rows of different length"):

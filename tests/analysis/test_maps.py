@@ -182,11 +182,25 @@ def test_file_is_the_documented_text(tmp_path):
         ("end\n", "", "cut off"),
         ("bin 0.1", "bin 0", "bin width"),
         ("bin 0.1\n", "", "no line 'bin'"),
-        ("samples 3", "samples three", "three"),
+        ("samples 3", "samples three", "expected a whole number from 0, got 'three'"),
+        ("samples 3", "samples -5", "expected a whole number from 0, got '-5'"),
+        ("samples 3", "samples 0", "0 samples, but steps or pairs that say otherwise"),
+        ("samples 3", f"samples {'9' * 5000}", "whole number from 0 to 9223372036854775807, got '9999"),
+        ("samples 3", "samples --5", "got '--5'"),
+        ("samples 3", "samples 1_0", "got '1_0'"),
+        ("steps 0 20", "steps 20 0", "a first step 20 after the last one, 0"),
+        ("steps 0 20", "steps 0", "1 words after 'steps', not 2"),
+        ("bin 0.1", "bin nan", "expected a finite number, got 'nan'"),
+        ("bin 0.1", "bin 1e30", "a bin width of 1e30; expected 1e-09 to 1e.09"),
+        ("cutoff", "provenance energy_unit Ry\ncutoff", "energy_unit Ry: expected eV or kcal/mol"),
+        ("cutoff", "provenance types N\ncutoff", "'provenance' is not expected here"),
         ("samples 3", "samplings 3", "'samplings' is not expected"),
         ("label C-H 900", "label C-H 901", "add up to 901"),
         ("label C-H", "label C-C", "twice"),
-        ("label C-H", "label CH", "line"),
+        ("label C-H", "label CH", "'CH' is no pair of elements"),
+        ("label C-H", "label H-C", "'H-C' is no pair of elements"),
+        ("label C-H", "label C-$H$", r"'C-\$H\$' is no pair of elements"),
+        ("label C-H", "label C-H-H", "'C-H-H' is no pair of elements"),
     ],
 )
 def test_damaged_map_files(tmp_path, old, new, message):
@@ -198,8 +212,106 @@ def test_damaged_map_files(tmp_path, old, new, message):
         read_map(path)
 
 
+def changed(path, label, word, change):
+    """The file with one number of a label's line changed: counted from its name, 1 is the number of pairs."""
+    lines = path.read_text().splitlines()
+    at = next(k for k, line in enumerate(lines) if line.startswith(f"label {label} "))
+    words = lines[at].split()
+    words[1 + word] = change(words[1 + word])
+    lines[at] = " ".join(words)
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("label", ["C-C", "C-H"])
+@pytest.mark.parametrize(("word", "name"), [(2, "D"), (3, "D2"), (4, "A"), (5, "A2"), (6, "absA")])
+@pytest.mark.parametrize(
+    "change", [lambda word: f"-{word}", lambda word: f"{float(word) * 1.2 + 9.0!r}", lambda word: "1e300"]
+)
+def test_sums_that_contradict_their_bins(tmp_path, label, word, name, change):
+    """The sign of sum_D flipped printed a mean D of +4.2 eV before."""
+    path = tmp_path / "m.e3d"
+    write_map(a_map(), path)
+    if (label, word) == ("C-C", 4) and float(change("0.0")) == 0.0:
+        return  # 0 has no sign
+    changed(path, label, word, lambda text: change(text).replace("--", ""))
+    with pytest.raises(E3DError, match=rf"{label}: sum_{name} is .*, but its bins allow"):
+        read_map(path)
+
+
+@pytest.mark.parametrize(
+    ("bins", "message"),
+    [
+        ("-46 3 1", ""),
+        ("-46 3 1.0", ""),
+        ("-46 3 .5\n-46 4 .5", "half a pair of unlike elements"),
+        ("-46 3 1e0", "got '1e0'"),
+        ("-46 3 0", "above 0, got '0'"),
+        ("-46 3 -1", "whole number from 0 to .*, got '-1'"),
+        ("-46 3 1.25", "multiple of 1/2, got '1.25'"),
+        ("-46 3", "wrong number of words"),
+        ("-46 3000000000 1", "from -2147483648 to 2147483647"),
+        ("-46 4 1", "sum_A is 0.35, but its bins allow 0.4 to 0.5"),
+    ],
+)
+def test_bins_that_are_no_pairs(tmp_path, bins, message):
+    path = tmp_path / "m.e3d"
+    count = bins.count("\n") + 1
+    path.write_text(
+        "e3d-map/1\nbin 0.1\ncutoff 2.2\nsamples 1\nsteps 7 7\n"
+        f"label C-H 1 -4.55 20.7025 0.35 0.1225 0.35 {count}\n{bins}\nend\n"
+    )
+    if not message:
+        assert read_map(path).labels["C-H"].count == 1
+        return
+    with pytest.raises(E3DError, match=message):
+        read_map(path)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_halves_of_like_elements_belong_to_pairs(tmp_path, seed):
+    """Every map of pairs is read, also with A on the edges of bins; with one half moved it is not."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 60))
+    D, A = rng.normal(-4, 0.2, n), rng.normal(0, 0.3, n)
+    A[: n // 2] = rng.integers(-4, 5, n // 2) * 0.125
+    one = label_map(D, A, 0.125, True, "")
+    result = EnergyMap(0.125, "2.2", 1, (7, 7), {"C-C": one})
+    write_map(result, tmp_path / "m.e3d")
+    assert same(read_map(tmp_path / "m.e3d"), result)
+    d, a = split_codes(one.codes)
+    k = int(np.argmax(np.abs(a)))
+    if one.halves[k] == 1 and abs(a[k]) > 1:
+        a[k] += 5 * np.sign(a[k])  # far from where its other half is
+        moved = bin_codes(d, a)
+        order = np.argsort(moved)
+        write_map(
+            replace(result, labels={"C-C": replace(one, codes=moved[order], halves=one.halves[order])}),
+            tmp_path / "m.e3d",
+        )
+        with pytest.raises(E3DError, match=r"not those of the same pairs|allow"):
+            read_map(tmp_path / "m.e3d")
+
+
+def test_what_is_left_is_a_map_again(tmp_path):
+    """Sums that cancel are within what the bins allow, so that the file is read again."""
+    rng = np.random.default_rng(11)
+    D, A = rng.normal(-4.5, 0.3, 20000), np.zeros(20000)
+    whole = label_map(D, A, 0.1, False, "")
+    part = label_map(D[1:], A[1:], 0.1, False, "")
+    left = EnergyMap(0.1, "2.2", 2, (0, 1), {"C-H": whole}).subtract(
+        EnergyMap(0.1, "2.2", 1, (0, 0), {"C-H": part})
+    )
+    write_map(left, tmp_path / "m.e3d")
+    assert read_map(tmp_path / "m.e3d").labels["C-H"].mean_D == pytest.approx(D[0], abs=1e-8)
+    other = replace(part, sum_D=part.sum_D + 3.0)
+    with pytest.raises(E3DError, match=r"sum_D would be .*only a part that was added before"):
+        EnergyMap(0.1, "2.2", 2, (0, 1), {"C-H": whole}).subtract(
+            EnergyMap(0.1, "2.2", 1, (0, 0), {"C-H": other})
+        )
+
+
 def test_missing_map_file(tmp_path):
-    with pytest.raises(E3DError, match="No such file"):
+    with pytest.raises(E3DError, match="no such file"):
         read_map(tmp_path / "nothing.e3d")
     with pytest.raises(E3DError, match="cannot write"):
         write_map(a_map(), tmp_path / "no folder" / "m.e3d")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import tracemalloc
 
 import pytest
 
 from e3d_lmp import cli
-from e3d_lmp.analysis.species import read_species, species_table
+from e3d_lmp.analysis.species import read_species, species_series, species_table
 from e3d_lmp.errors import E3DError
 
 TEXT = """e3d-species/1
@@ -83,6 +84,13 @@ def test_nothing_to_draw(path, tmp_path, capsys):
         ("C2H5O:1", "H2O:1", "line 4: .*'H2O:1' is no formula .*second"),
         ("H2O:3", "H2O", "line 3: .*'H2O'"),
         ("100 15", "100 x", "line 4: .*'x'"),
+        ("100 15", f"100 {'9' * 5000}", r"line 4: .*got '9+\.\.\.'$"),
+        ("H2O:3", "H2O:3_0", "line 3: .*'3_0'"),
+        ("H2O:3", "H2O:0", "line 3: .*whole number from 1 to"),
+        ("H2O:3", "$H_2O$:3", r"line 3: .*'\$H_2O\$:3' is no formula"),
+        ("H2O:3", "HHO:3", "line 3: .*'HHO:3' is no formula"),
+        ("H2O:3", "H02O:3", "line 3: .*'H02O:3' is no formula"),
+        ("100 15", "100", "line 4: .*'"),
         ("\n200 0 0", "\n20 0 0", "line 6: .*step 20 after step 100"),
     ],
 )
@@ -91,3 +99,21 @@ def test_errors_say_where(path, old, new, message):
     path.write_text(TEXT.replace(old, new, 1))
     with pytest.raises(E3DError, match=message):
         read_species(path)
+
+
+def test_a_formula_of_few_samples_takes_the_room_of_few(tmp_path):
+    """A file of some MB of which each sample has a formula of its own; GBs as arrays of all samples."""
+    lines = [f"{k} 1 1 C{k + 2}H:1" for k in range(20000)]
+    (tmp_path / "s").write_text(
+        "\n".join(["e3d-species/1", "columns step molecules species formulas...", *lines, ""])
+    )
+    tracemalloc.start()
+    species = read_species(tmp_path / "s")
+    assert species.commonest(2) == ["C10000H", "C10001H"]
+    assert len(species_table(species, 3)) == 3
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6, f"{peak} bytes"
+    assert species.formulas["C7H"].sum() == species.formulas["C7H"][5] == 1
+    with pytest.raises(E3DError, match=r"20000 samples and 20000 formulas has 4e\+08 cells"):
+        species_series(species)

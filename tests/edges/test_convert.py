@@ -250,9 +250,9 @@ def test_bad_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 # ---- a run that is still going on
 
 
-def grow(path: Path, text: bytes, pieces: int, pause: float = 0.02) -> threading.Thread:
-    """Append `text` in so many pieces of any length."""
-    cuts = [0, *sorted(np.random.default_rng(5).integers(0, len(text), pieces - 1)), len(text)]
+def grow(path: Path, text: bytes, parts: int, pause: float = 0.02) -> threading.Thread:
+    """Append `text` in so many parts of any length."""
+    cuts = [0, *sorted(np.random.default_rng(5).integers(0, len(text), parts - 1)), len(text)]
 
     def work() -> None:
         for begin, end in itertools.pairwise(cuts):

@@ -78,7 +78,7 @@ def test_bad_files(tmp_path, text, message):
 
 
 def test_missing_file():
-    with pytest.raises(E3DError, match="No such file"):
+    with pytest.raises(E3DError, match="no such file; expected a cutoff file"):
         parse_cutoff("file /nonexistent/bonds.txt")
 
 

@@ -9,7 +9,8 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
 from analysis_folders import REFERENCES, reaction_store, some_bonds, some_map
-from e3d_lmp.analysis.bonds.energies import bond_energies, bond_energy_error
+from e3d_lmp.analysis.bonds.delta_bde import bond_energy_error
+from e3d_lmp.analysis.bonds.energies import bond_energies
 from e3d_lmp.analysis.reaction_paths import read_path
 from e3d_lmp.edges.store.reader import StoreReader
 from e3d_lmp.errors import E3DError

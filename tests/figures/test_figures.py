@@ -9,7 +9,7 @@ import pytest
 
 from e3d_lmp.analysis.events import Events
 from e3d_lmp.analysis.maps import EnergyMap, LabelMap, label_map
-from e3d_lmp.analysis.species import Species
+from e3d_lmp.analysis.species import FormulaCounts, Species
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import (
     MAX_PANELS,
@@ -123,11 +123,20 @@ def test_comparison_draws_the_difference_of_shares():
         plot_comparison(a, b, ["C-C"])
 
 
+def formula_counts(counts):
+    """Counts of the same number of samples."""
+    found = FormulaCounts(len(next(iter(counts.values()))))
+    for formula, numbers in counts.items():
+        for sample, number in enumerate(numbers):
+            found.put(formula, sample, int(number))
+    return found
+
+
 def test_species_and_events_are_step_lines():
     step = np.array([0, 100, 300])
     counts = {f"X{k}": np.array([k, k, k + 1]) for k in range(1, 12)}
     total = np.array([1, 1, 1])
-    figure = plot_species(Species(step, total, total, counts), 10, timestep=0.5)
+    figure = plot_species(Species(step, total, total, formula_counts(counts)), 10, timestep=0.5)
     lines = figure.axes[0].get_lines()
     assert [line.get_label() for line in lines] == [f"X{k}" for k in range(11, 1, -1)]
     assert lines[0].get_drawstyle() == "steps-post" and lines[0].get_xdata().tolist() == [0, 50, 150]
@@ -207,6 +216,6 @@ def test_text_has_the_common_size_whatever_the_user_has_set():
     import matplotlib
 
     with matplotlib.rc_context({"font.size": 30, "axes.labelsize": 40, "lines.linewidth": 9}):
-        figure = plot_species(Species(*[np.array([0, 1])] * 3, {"H2O": np.array([1, 2])}))
+        figure = plot_species(Species(*[np.array([0, 1])] * 3, formula_counts({"H2O": [1, 2]})))
     axis = figure.axes[0]
     assert axis.xaxis.label.get_size() == 9.5 and axis.get_lines()[0].get_linewidth() == 1.5

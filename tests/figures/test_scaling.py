@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis_folders import REFERENCES, some_bonds, some_map
-from e3d_lmp.analysis.bonds.energies import BondEnergyError, bond_energy_error
+from e3d_lmp.analysis.bonds.delta_bde import BondEnergyError, bond_energy_error
 from e3d_lmp.analysis.folders import ModelErrors
 from e3d_lmp.analysis.sampling import entropy_change
 from e3d_lmp.errors import E3DError

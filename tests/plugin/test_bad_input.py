@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -21,11 +22,13 @@ from refusals import refused, with_model
 ModelFiles = Callable[..., Path]
 
 
-def test_good_input(tmp_path: Path, morse: Path) -> None:
+def test_good_input(tmp_path: Path, morse: Path, metals: Path) -> None:
     """What follows differs from this in one point only."""
     write_data(tmp_path / "data.lmp", gas(8), ELEMENTS)
-    run_lammps(with_model(morse), tmp_path)
-    assert (tmp_path / "edges.dump").stat().st_size > 0
+    for model in (morse, metals):
+        run_lammps(with_model(model), tmp_path)
+        assert (tmp_path / "edges.dump").stat().st_size > 0
+        (tmp_path / "edges.dump").unlink()
 
 
 # ---------------------------------------------------------------- model files
@@ -133,7 +136,8 @@ def test_zip_of_something_else(ending: str, tmp_path: Path) -> None:
 def test_wrong_ending(tmp_path: Path, morse: Path) -> None:
     """A file name that says nothing about the engine."""
     shutil.copy(morse, tmp_path / "model.bin")
-    refused(tmp_path, with_model("model.bin"), r"ends in neither \.pt2 nor \.pth", "e3d export")
+    message = r"ends in neither \.safetensors nor \.pt2 nor \.pth"
+    refused(tmp_path, with_model("model.bin"), message, "e3d export MODEL OUT.safetensors")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device that should be missing")
@@ -227,6 +231,128 @@ def test_package_of_another_torch(tmp_path: Path, package: Path) -> None:
     )
 
 
+def test_precision_of_a_file_for_torch(tmp_path: Path, morse: Path) -> None:
+    """It is in the graph: another one is refused, its own is welcome."""
+    message = (
+        r"with 'precision single': it computes in float64; export it with '--dtype float32'.*\.safetensors"
+    )
+    refused(tmp_path, with_model(morse, options="precision single"), message)
+    run_lammps(with_model(morse, options="precision double"), tmp_path)
+
+
+# ---------------------------------------------------------------- files of the native engine
+
+
+def altered_weights(model: Path, path: Path, strings: dict[str, str | None] | None = None, **changes) -> Path:
+    """A copy of `model` with other metadata (None leaves a key out) or tensors (`changes`: name of a tensor,
+    with ``__`` for a point -> what becomes of its array).
+    """
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    with safe_open(model, "np") as file:
+        about = {k: v for k, v in (file.metadata() | (strings or {})).items() if v is not None}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    for name, change in changes.items():
+        tensor = name.replace("__", ".")
+        changed = change(tensors.pop(tensor))
+        if changed is not None:
+            tensors[tensor] = changed
+    save_file(tensors, path, metadata=about)
+    return path
+
+
+def spoilt(array: np.ndarray) -> np.ndarray:
+    """One number of it is NaN."""
+    array = array.copy()
+    array.flat[array.size // 2] = np.nan
+    return array
+
+
+WEIGHTS = {
+    "missing key": ({"r_max": None}, {}, "the metadata key 'r_max' is missing"),
+    "no source": ({"source_sha256": None}, {}, "its metadata lacks 'source_sha256'"),
+    "no format": ({"format": None}, {}, "no model of e3d: it has no metadata key 'format'"),
+    "future format": (
+        {"format": "e3d-weights/2"},
+        {},
+        "expected the format e3d-weights/1, got 'e3d-weights/2'",
+    ),
+    "architecture": ({"architecture": "mace/1"}, {}, "expected the architecture allegro/1 .* got 'mace/1'"),
+    "lengths": ({"cutoffs": "6.0 6.2 6.2"}, {}, "expected 4 numbers for the metadata key 'cutoffs', got 3"),
+    "cutoff": ({"cutoffs": "6.0 6.2 6.2 60.0"}, {}, "positive lengths within r_max"),
+    "missing tensor": ({}, {"edge_scale": lambda _: None}, "the tensor 'edge_scale' is missing"),
+    "shape": (
+        {},
+        {"projection__weight": lambda a: a[:-1]},
+        "expected the tensor 'projection.weight' with the shape",
+    ),
+    "dtype": ({}, {"projection__weight": lambda a: a.astype(np.int32)}, "'projection.weight'.* got I32"),
+    "NaN": ({}, {"readout__0__weight": spoilt}, "of the tensor 'readout.0.weight' is NaN"),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_weights_that_cannot_be(name: str, tmp_path: Path, metals: Path) -> None:
+    """Each is told by name, with what to type."""
+    strings, tensors, message = WEIGHTS[name]
+    altered_weights(metals, tmp_path / "odd.safetensors", strings, **tensors)
+    refused(tmp_path, with_model("odd.safetensors"), rf"odd\.safetensors.*{message}", ranks=2)
+
+
+def test_damaged_weights(tmp_path: Path, metals: Path) -> None:
+    """Half of a file, one with more than itself, an empty one, a text, a folder."""
+    whole = metals.read_bytes()
+    contents = {
+        "half": whole[: len(whole) // 2],
+        "long": whole + b"\0" * 8,
+        "empty": b"",
+        "text": b"not a model\n" * 100,
+        "huge": (2**60).to_bytes(8, "little") + whole[8:],
+    }
+    for name, content in contents.items():
+        (tmp_path / f"{name}.safetensors").write_bytes(content)
+        refused(tmp_path, with_model(f"{name}.safetensors"), rf"{name}\.safetensors.*e3d export")
+    (tmp_path / "folder.safetensors").mkdir()
+    refused(tmp_path, with_model("folder.safetensors"), r"folder\.safetensors.*not a file")
+
+
+def test_weights_on_a_gpu(tmp_path: Path, metals: Path) -> None:
+    """The native engine runs on processors."""
+    for device in ("cuda", "xpu:1"):
+        script = with_model(metals, options=f"device {device}")
+        refused(
+            tmp_path, script, rf"on device {device}: \.safetensors files run on processors", "--device cuda"
+        )
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_one_rank_cannot_read_the_weights(failing: int, tmp_path: Path, metals: Path) -> None:
+    """All ranks stop with the message of the one that failed."""
+    script = with_model("rank${rank}.safetensors")
+    script = script.replace("units", "variable rank getenv PMI_RANK\nunits", 1)
+    shutil.copy(metals, tmp_path / f"rank{1 - failing}.safetensors")
+    (tmp_path / f"rank{failing}.safetensors").write_bytes(metals.read_bytes()[:1000])
+    run = refused(tmp_path, script, rf"ERROR: .*'rank{failing}\.safetensors'", ranks=2)
+    assert "on proc" not in run.output
+
+
+def test_unknown_instruction_set(tmp_path: Path, metals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that asks for what this processor does not have."""
+    monkeypatch.setenv("E3D_ENGINE_ISA", "sse9")
+    refused(tmp_path, with_model(metals), "'sse9' does not run here")
+
+
+def test_no_torch_is_opened(tmp_path: Path, metals: Path, morse: Path) -> None:
+    """A run of weights has no library of torch in its memory; one of a TorchScript file has."""
+    write_data(tmp_path / "data.lmp", gas(8), ELEMENTS)
+    for model, expected in ((metals, False), (morse, True)):
+        run_lammps(with_model(model, commands="run 0\nshell cp /proc/$PPID/maps maps.txt"), tmp_path)
+        maps = (tmp_path / "maps.txt").read_text()
+        assert "libe3d_engine.so" in maps and "e3dplugin.so" in maps
+        assert ("libtorch" in maps, "libe3d_model.so" in maps) == (expected, expected)
+
+
 # ---------------------------------------------------------------- pair_style and pair_coeff
 
 
@@ -239,19 +365,23 @@ def test_package_of_another_torch(tmp_path: Path, package: Path) -> None:
         ("NULL NULL", "all atom types are NULL"),
     ],
 )
-def test_types(types: str, message: str, tmp_path: Path, morse: Path) -> None:
+def test_types(types: str, message: str, tmp_path: Path, metals: Path) -> None:
     """Unknown names, and a wrong number of them."""
-    refused(tmp_path, with_model(morse, types), message)
+    refused(tmp_path, with_model(metals, types), message)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("chunks 7", r"Unknown .*keyword 'chunks': it takes 'chunk N\|auto'.*'device .*'committee"),
+        (
+            "chunks 7",
+            r"Unknown .*keyword 'chunks': it takes 'chunk N\|auto'.*'device .*'precision .*'committee",
+        ),
         ("chunk 0", "chunk must be auto or a positive number of atoms, not 0"),
         ("chunk many", "Expected integer .*'many'"),
         ("chunk", "pair_style e3d chunk.*missing argument|Illegal pair_style e3d chunk"),
         ("device gpu", "Unknown pair_style e3d device 'gpu': choose auto, cpu, cuda"),
+        ("precision float32", "Unknown pair_style e3d precision 'float32': choose auto, single or double"),
     ],
 )
 def test_pair_style_options(options: str, message: str, tmp_path: Path) -> None:
@@ -259,9 +389,9 @@ def test_pair_style_options(options: str, message: str, tmp_path: Path) -> None:
     refused(tmp_path, with_model("unused.pth", options=options), message)
 
 
-def test_pair_coeff_of_one_pair(tmp_path: Path, morse: Path) -> None:
+def test_pair_coeff_of_one_pair(tmp_path: Path, metals: Path) -> None:
     """A many-body model is not set pair by pair."""
-    script = with_model(morse).replace("pair_coeff * *", "pair_coeff 1 2")
+    script = with_model(metals).replace("pair_coeff * *", "pair_coeff 1 2")
     refused(tmp_path, script, r"must (begin|start) with '?\* \*")
 
 
@@ -283,9 +413,9 @@ def test_no_pair_coeff(tmp_path: Path) -> None:
         ("newton on", "atom_modify id no", "needs atom IDs: remove 'atom_modify id no'"),
     ],
 )
-def test_settings(old: str, new: str, message: str, tmp_path: Path, morse: Path) -> None:
+def test_settings(old: str, new: str, message: str, tmp_path: Path, metals: Path) -> None:
     """Units, newton and ids."""
-    script = with_model(morse).replace(old, new)
+    script = with_model(metals).replace(old, new)
     if "id no" in new:
         box = "region b block 0 8 0 8 0 8\ncreate_box 2 b\ncreate_atoms 1 single 1 1 1\nmass * 60.0"
         script = script.replace("read_data data.lmp", box)
@@ -312,11 +442,11 @@ run 0
 """
 
 
-def test_special_bonds_of_zero(tmp_path: Path, morse: Path) -> None:
+def test_special_bonds_of_zero(tmp_path: Path, metals: Path) -> None:
     """LAMMPS would hide bonded neighbours; the message says which line mends it."""
-    script = MOLECULE.replace("MODEL", str(morse)).replace("SPECIAL", "")
+    script = MOLECULE.replace("MODEL", str(metals)).replace("SPECIAL", "")
     refused(tmp_path, script, "special_bonds lj/coul 1.0 1.0 1.0", "1.0e-50", data=False)
-    half = MOLECULE.replace("MODEL", str(morse)).replace("SPECIAL", "special_bonds lj/coul 1.0 1.0 0.0")
+    half = MOLECULE.replace("MODEL", str(metals)).replace("SPECIAL", "special_bonds lj/coul 1.0 1.0 0.0")
     refused(tmp_path, half, "special_bonds lj/coul 1.0 1.0 1.0", data=False)
 
 
@@ -345,10 +475,10 @@ def test_special_bonds_of_zero(tmp_path: Path, morse: Path) -> None:
         ("pair/local eng", "[Pp]air style does not support compute pair/local"),
     ],
 )
-def test_compute_arguments(compute: str, message: str, tmp_path: Path, morse: Path) -> None:
+def test_compute_arguments(compute: str, message: str, tmp_path: Path, metals: Path) -> None:
     """Values, cutoffs, and the computes of LAMMPS that ask a pair for its energy."""
     (tmp_path / "bad.txt").write_text("Cu Cu 3.0\nCu 3.0\n")
-    refused(tmp_path, with_model(morse, commands=f"compute c all {compute}\nrun 0"), message)
+    refused(tmp_path, with_model(metals, commands=f"compute c all {compute}\nrun 0"), message)
 
 
 @pytest.mark.parametrize("style", ["e3d/edge/local eps", "e3d/atom energy"])
@@ -362,10 +492,10 @@ def test_compute_without_the_pair_style(style: str, tmp_path: Path) -> None:
     )
 
 
-def test_pair_write(tmp_path: Path, morse: Path) -> None:
+def test_pair_write(tmp_path: Path, metals: Path) -> None:
     """A many-body model has no energy of one pair to tabulate."""
     commands = "pair_write 1 1 10 r 1.0 3.0 result.json x"
-    refused(tmp_path, with_model(morse, commands=commands), "[Pp]air style.*does not support pair_write")
+    refused(tmp_path, with_model(metals, commands=commands), "[Pp]air style.*does not support pair_write")
 
 
 @pytest.mark.parametrize(
@@ -376,12 +506,12 @@ def test_pair_write(tmp_path: Path, morse: Path) -> None:
         'compute late all e3d/atom energy\ncompute s all reduce sum c_late\nrun 0\nDELETE\nprint "$(c_s)"',
     ],
 )
-def test_stale_frame(dump: str, tmp_path: Path, morse: Path) -> None:
+def test_stale_frame(dump: str, tmp_path: Path, metals: Path) -> None:
     """Atoms deleted since the model ran: never yesterday's edges on today's atoms."""
     commands = "undump edges\n" + dump.replace(
         "DELETE", "group gone id 1 2\ndelete_atoms group gone compress no"
     )
-    run = refused(tmp_path, with_model(morse, commands=commands).replace("edges.dump", "first.dump"))
+    run = refused(tmp_path, with_model(metals, commands=commands).replace("edges.dump", "first.dump"))
     assert re.search(
         r"there are no edge energies of the atoms as they are now .*type 'run 0' first", run.output
     )
@@ -406,14 +536,87 @@ for name, what in {
 """
 
 
-def test_failed_step(tmp_path: Path, model_files: ModelFiles) -> None:
-    """Atoms on top of each other: an energy that is not a number ends the run, and the edges of that step,
-    half new and half old, cannot be read.
+@pytest.mark.parametrize("ending", ["safetensors", "pth"])
+def test_failed_step(ending: str, tmp_path: Path, metals: Path, morse: Path) -> None:
+    """Atoms on top of each other end the run, by their ids, whatever the model would say of them; and the
+    edges of that step, half new and half old, cannot be read.
     """
-    model = model_files("lj")
-    script = with_model(model, "Ar Kr", "chunk 1")
-    refused(tmp_path, script.replace("run 0", "set group all x 1.0 y 1.0 z 1.0\nrun 0"), "not a number")
+    script = with_model(metals if ending == "safetensors" else morse, options="chunk 1")
+    together = script.replace("run 0", "set group all x 1.0 y 1.0 z 1.0\nrun 0")
+    for ranks in (1, 2):
+        refused(tmp_path, together, "on step 0: atoms . and . are at the same place", ranks=ranks)
     (tmp_path / "in.lmp").write_text(script)
     output = run_python(STALE_AFTER_ERROR, tmp_path)
-    assert re.search("STEP .*on step 0: the model returned an energy that is not a number", output), output
+    assert re.search("STEP .*on step 0: atoms (7 and 8|8 and 7) are at the same place", output), output
     assert re.search("READ .*there are no edge energies of the atoms as they are now", output), output
+
+
+NOWHERE = """
+from mpi4py import MPI
+from lammps import lammps
+
+lmp = lammps(cmdargs=["-screen", "none", "-log", "none"])
+lmp.file("in.lmp")
+lmp.numpy.extract_atom("x")[2, 0] = float("nan")
+try:
+    lmp.command("run 1 pre no post no")
+except Exception as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "pth"])
+def test_a_position_that_is_none(ending: str, tmp_path: Path, metals: Path, morse: Path) -> None:
+    """NaN between two neighbour lists, where LAMMPS itself does not look."""
+    write_data(tmp_path / "data.lmp", gas(8), ELEMENTS)
+    body = "fix md all nve\nneigh_modify delay 1000 every 1000 check no\nrun 1"
+    script = with_model(metals if ending == "safetensors" else morse, commands=body)
+    (tmp_path / "in.lmp").write_text(script)
+    output = run_python(NOWHERE, tmp_path)
+    assert re.search(
+        "on step 2: atoms . and . are at .*or the position of one of them is not a number", output
+    )
+
+
+class Spoilt(torch.nn.Module):
+    """A model of which one output is not finite where two Cu meet within 3 angstrom, the others are."""
+
+    def __init__(self, output: int, value: float) -> None:
+        super().__init__()
+        self.output, self.value = output, value
+
+    def forward(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        vectors, index, types = inputs["edge_vectors"], inputs["edge_index"], inputs["atom_types"]
+        length = (vectors * vectors).sum(dim=1, keepdim=True)
+        near = ((length < 9.0).squeeze(1) & (types[index[0]] == 0) & (types[index[1]] == 0)).to(torch.float64)
+        bad = torch.where(near > 0.5, torch.full_like(near, self.value), torch.zeros_like(near)).unsqueeze(1)
+        eps = torch.zeros_like(length)
+        energy = torch.zeros([types.size(0), 1], dtype=torch.float64)
+        forces = torch.zeros_like(vectors)
+        if self.output == 0:
+            energy = energy.index_add(0, index[0], bad)
+        if self.output == 1:
+            eps = eps + bad
+        if self.output == 2:
+            forces = forces + bad
+        return {"atomic_energy": energy, "edge_energy": eps, "edge_forces": forces}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [(0, "an energy that is"), (1, "an energy of an edge that is"), (2, "a force that is")],
+)
+@pytest.mark.parametrize("member", [False, True])
+def test_every_output_has_to_be_a_number(
+    output: int, message: str, value: float, member: bool, tmp_path: Path, morse: Path
+) -> None:
+    """Of the model that gives the forces, and of a committee's others; the atom is named."""
+    extra = {key: "" for key in _torchscript_keys(morse)}
+    torch.jit.load(str(morse), _extra_files=extra)
+    module = torch.jit.script(Spoilt(output, value).eval())
+    torch.jit.save(module, str(tmp_path / "spoilt.pth"), _extra_files=extra)
+    script = with_model(
+        f"{morse} spoilt.pth" if member else "spoilt.pth", options="committee 2" if member else ""
+    )
+    refused(tmp_path, script, rf"on step 0: the model returned {message} not a number \(atom \d\)", ranks=2)

@@ -55,14 +55,25 @@ def by_pair(frame: Frame) -> Frame:
 @pytest.fixture
 def two_models(model_files) -> list[Path]:
     """Two different models of the same types and cutoffs."""
-    return [model_files(name, "pth", "float64") for name in ("allegro-plain", "allegro-spline")]
+    return [model_files(name, "safetensors", "float64") for name in ("allegro-plain", "allegro-spline")]
 
 
-@pytest.mark.parametrize(("ranks", "chunk"), [(1, "chunk 7"), (3, "")])
+@pytest.mark.parametrize(
+    ("endings", "dtype", "ranks", "chunk"),
+    [
+        (("safetensors", "safetensors"), "float64", 1, "chunk 7"),
+        (("safetensors", "safetensors"), "float32", 2, ""),
+        (("safetensors", "pth"), "float64", 3, ""),  # each engine has its own form of a chunk
+        (("pth", "safetensors"), "float64", 1, "chunk 7"),
+        (("pth", "pth"), "float64", 1, ""),
+    ],
+)
 def test_spread_equals_that_of_single_runs(
-    ranks: int, chunk: str, tmp_path: Path, two_models: list[Path]
+    endings: tuple[str, str], dtype: str, ranks: int, chunk: str, tmp_path: Path, model_files
 ) -> None:
     """Standard deviations over both models, from runs of each model alone on the same structure."""
+    names = ("allegro-plain", "allegro-spline")
+    two_models = [model_files(name, ending, dtype) for name, ending in zip(names, endings, strict=True)]
     atoms = SYSTEMS["thin"]()
     alone: list[tuple[Frame, Frame]] = []
     for k, model in enumerate(two_models):
@@ -98,7 +109,7 @@ print '{"D": $(c_pairs:%.17g), "force": $(c_spread:%.17g)}' file result.json"""
 
 def test_same_model_twice_has_no_spread(tmp_path: Path, model_files) -> None:
     """Exactly zero on every committee step, and the trajectory of the single model."""
-    model = model_files("allegro-plain", "pth", "float64")
+    model = model_files("allegro-plain", "safetensors", "float64")
     ends = []
     for name, models, options in (("one", [model], ""), ("two", [model, model, model], "committee 4")):
         folder = tmp_path / name
@@ -165,7 +176,9 @@ BAD = {
 def test_bad_input(name: str, tmp_path: Path, two_models: list[Path], model_files) -> None:
     """Each stops all ranks and says what to type."""
     values, atom_values, options, every, n_models, message = BAD[name]
-    models = [*two_models, model_files("allegro-cutoffs", "pth", "float64"), *two_models * 20][:n_models]
+    models = [*two_models, model_files("allegro-cutoffs", "safetensors", "float64"), *two_models * 20][
+        :n_models
+    ]
     write_data(tmp_path / "data.lmp", SYSTEMS["box"](), ELEMENTS)
     run = start_lammps(script(models, values, atom_values, options, every), tmp_path, 2)
     assert run.code != 0

@@ -29,8 +29,18 @@ def counted(atoms: Atoms, cutoffs: dict[tuple[str, str], float]) -> np.ndarray:
     return np.bincount(i[distance < np.array(limit)], minlength=len(atoms))
 
 
-@pytest.fixture(scope="module")
-def computed(tmp_path_factory: pytest.TempPathFactory, model_files) -> tuple[Run, Atoms]:
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("morse", "pth", "float64"),
+        ("allegro-metals", "safetensors", "float64"),
+        ("allegro-metals", "safetensors", "float32"),
+    ],
+    ids=lambda param: "-".join(param),
+)
+def computed(
+    tmp_path_factory: pytest.TempPathFactory, model_files, request: pytest.FixtureRequest
+) -> tuple[Run, Atoms]:
     """One run with every form of the computes, on two ranks."""
     folder, atoms = tmp_path_factory.mktemp("computes"), gas()
     write_data(folder / "data.lmp", atoms, ELEMENTS)
@@ -58,7 +68,7 @@ dump atoms all custom 1 atoms.dump id type c_pea c_atoms[*] c_reversed[*] c_ener
 dump_modify atoms format float %.17g sort id
 run 0
 """
-    return run_lammps(script_of(model_files("morse"), body), folder, ranks=2), atoms
+    return run_lammps(script_of(model_files(*request.param), body), folder, ranks=2), atoms
 
 
 def test_atom_energy_and_coordination(computed: tuple[Run, Atoms]) -> None:
@@ -128,7 +138,7 @@ def test_group_selects_the_centre(computed: tuple[Run, Atoms]) -> None:
         )
 
 
-def test_atoms_that_left_the_group(tmp_path: Path, model_files) -> None:
+def test_atoms_that_left_the_group(tmp_path: Path, metals: Path) -> None:
     """e3d/atom keeps nothing of the run before."""
     write_data(tmp_path / "data.lmp", gas(8), ELEMENTS)
     body = """group some type 1
@@ -140,13 +150,13 @@ print '$(c_sum)' file sum.txt
 group some clear
 run 0
 print '$(c_sum)' append sum.txt"""
-    run_lammps(script_of(model_files("morse"), body), tmp_path)
+    run_lammps(script_of(metals, body), tmp_path)
     before, after = np.loadtxt(tmp_path / "sum.txt")
     assert abs(before) > 0.1 and after == 0.0
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_one_atom_in_vacuum(ranks: int, tmp_path: Path, model_files) -> None:
+def test_one_atom_in_vacuum(ranks: int, tmp_path: Path, metals: Path) -> None:
     """No neighbour and, on two ranks, a rank without atoms: zeros and empty frames, never an error."""
     atoms = Atoms("Cu", positions=[[1.0, 2.0, 3.0]], cell=[20.0, 8.0, 8.0])
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
@@ -161,7 +171,7 @@ dump_modify atoms format float %.17g
 run 3"""
     )
     setup = "processors * 1 1\nread_data data.lmp"
-    run = run_lammps(script_of(model_files("morse"), body, "f f f", setup), tmp_path, ranks)
+    run = run_lammps(script_of(metals, body, "f f f", setup), tmp_path, ranks)
     assert [len(frame) for frame in run.dump("edges.dump")] == [0, 0, 0, 0]
     frames = run.dump("atoms.dump")
     close("x", frames[-1]["x"], [1.003], REFERENCE_STYLE.geometry)
@@ -169,7 +179,7 @@ run 3"""
         assert [frame[name].tolist() for frame in frames] == [[0.0]] * 4
 
 
-def test_large_ids_round_trip(tmp_path: Path, model_files) -> None:
+def test_large_ids_round_trip(tmp_path: Path, metals: Path) -> None:
     """Ids above a million, as `dump local` with a float format and our reader carry them."""
     offset = 1234567
     write_data(tmp_path / "data.lmp", gas(), ELEMENTS)
@@ -179,7 +189,7 @@ def test_large_ids_round_trip(tmp_path: Path, model_files) -> None:
     script = ""
     for name in ("data", "large"):
         dump = local_dump(name, ALL, cutoff="cutoff 3.0")
-        script += "clear\n" + script_of(model_files("morse"), dump + "run 0", data=f"read_data {name}.lmp")
+        script += "clear\n" + script_of(metals, dump + "run 0", data=f"read_data {name}.lmp")
     run_lammps(script, tmp_path)
     small, large = (next(iter(DumpReader(tmp_path / f"{name}.dump"))) for name in ("data", "large"))
 
@@ -222,13 +232,13 @@ lmp.close()
 """
 
 
-def test_in_process_arrays_equal_the_dump(tmp_path: Path, model_files) -> None:
+def test_in_process_arrays_equal_the_dump(tmp_path: Path, metals: Path) -> None:
     """The ``lammps`` Python module: arrays of the computes, and a failed pair_coeff that a good one mends."""
     write_data(tmp_path / "data.lmp", gas(), ELEMENTS)
     body = local_dump("edges", ALL, cutoff="cutoff 4.0") + local_dump("eps", "eps")
     body += "compute energy all e3d/atom energy\nfix 1 all nve\ntimestep 1e-4"
-    (tmp_path / "in.lmp").write_text(script_of(model_files("morse"), body))
-    output = run_python(IN_PROCESS.replace("MODEL", str(model_files("morse"))), tmp_path)
+    (tmp_path / "in.lmp").write_text(script_of(metals, body))
+    output = run_python(IN_PROCESS.replace("MODEL", str(metals)), tmp_path)
     found = np.load(tmp_path / "found.npz")
     edges = read_dump(tmp_path / "edges.dump")[-1]
     assert edges.step == 2

@@ -7,102 +7,40 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from analytic_models import MORSE
-from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
 from e3d_lmp.analysis.maps import EnergyMap, read_map
-from e3d_lmp.edges.cutoffs import parse_cutoff
-from e3d_lmp.edges.dumps.reader import DumpReader
 from e3d_lmp.edges.frames import EdgeFrame
-from e3d_lmp.edges.sources import model_types
-from e3d_lmp.model.export import write_edge_model
-from edge_frames import take
 from gas_runs import ELEMENTS as METALS
 from gas_runs import gas
 from gas_runs import script_of as metal_script
-from lammps_runs import Run, plugin_environment, run_lammps, script_of, start_lammps, write_data
+from lammps_runs import plugin_environment, run_lammps, script_of, start_lammps, write_data
+from map_runs import LABELS, NVE, check_no_leftovers, check_same, from_dump, metal_run, printed
 from systems import ELEMENTS, SYSTEMS, cluster
 from tolerances import SUM_RULE, close
 
-MOMENTS = 1e-12
-"""Relative to the sum of magnitudes; the same numbers added in another order."""
-SUMS = ("sum_D", "sum_D2", "sum_A", "sum_A2", "sum_absA")
-NVE = "timestep 0.0002\nfix md all nve\n"
-LABELS = ("C-C", "C-O", "C-H", "O-O", "O-H", "H-H")
-"""Of `systems.ELEMENTS`, in the order of the rows."""
-
-Keep = Callable[[EdgeFrame], np.ndarray]
-
-
-def from_dump(
-    dump: Path,
-    model: Path,
-    steps: Iterable[int],
-    cutoff: str = "covalent",
-    width: float = 0.1,
-    labels: list[str] | None = None,
-    keep: Keep | None = None,
-) -> EnergyMap:
-    """The package's own map of the edges of some steps; `keep` chooses edges."""
-    analysis = EdgeAnalysis(ELEMENTS, parse_cutoff(cutoff), width, labels, model_types(model, ELEMENTS)[1])
-    wanted = set(steps)
-    for frame in DumpReader(dump):
-        if frame.step in wanted:
-            wanted.remove(frame.step)
-            analysis.add(take(frame, keep(frame)) if keep else frame)
-    assert not wanted, f"steps {wanted} are not in the dump"
-    return analysis.result()
-
-
-def check_same(got: EnergyMap, want: EnergyMap) -> None:
-    """Bin for bin, and moments to rounding."""
-    assert (got.width, got.cutoff, got.samples, got.steps) == (
-        want.width,
-        want.cutoff,
-        want.samples,
-        want.steps,
-    )
-    assert set(got.labels) == set(want.labels)
-    for label, one in want.labels.items():
-        mine = got.labels[label]
-        assert mine.count == one.count, label
-        np.testing.assert_array_equal(mine.codes, one.codes, err_msg=label)
-        np.testing.assert_array_equal(mine.halves, one.halves, err_msg=label)
-        size = max(one.sum_absA, abs(one.sum_D), one.sum_A2, one.sum_D2)
-        for name in SUMS:
-            if one.count:
-                close(f"{label} {name}", getattr(mine, name), getattr(one, name), MOMENTS * size)
-
-
-def check_no_leftovers(folder: Path) -> None:
-    """No temporary file was left."""
-    assert not [path.name for path in folder.rglob(".*")]
-
-
 CASES = [
-    # system, ranks, before read_data
-    ("box", 1, ""),
-    ("box", 2, ""),
-    ("box", 4, "processors 2 2 1"),
-    ("triclinic", 3, ""),
-    ("thin", 1, ""),
-    ("thin", 4, "processors 2 2 1"),
-    ("cluster", 3, "processors 3 1 1"),  # ranks without atoms
+    # system, ranks, before read_data, ending and precision of the model
+    ("box", 1, "", "safetensors", "float64"),
+    ("box", 2, "", "safetensors", "float32"),
+    ("box", 2, "", "pt2", "float32"),
+    ("box", 4, "processors 2 2 1", "safetensors", "float64"),
+    ("triclinic", 3, "", "safetensors", "float64"),
+    ("thin", 1, "", "pth", "float64"),
+    ("thin", 4, "processors 2 2 1", "safetensors", "float64"),
+    ("cluster", 3, "processors 3 1 1", "safetensors", "float64"),  # ranks without atoms
 ]
 
 
-@pytest.mark.parametrize(("system", "ranks", "before"), CASES)
+@pytest.mark.parametrize(("system", "ranks", "before", "ending", "dtype"), CASES)
 def test_equals_the_map_of_the_dump(
-    system: str, ranks: int, before: str, tmp_path: Path, model_files
+    system: str, ranks: int, before: str, ending: str, dtype: str, tmp_path: Path, model_files
 ) -> None:
     """All edges of a model with asymmetric cutoffs, covalent bonds, and part of the pairs of a group."""
-    model = model_files("allegro-everything", "pth", "float64")
+    model = model_files("allegro-everything", ending, dtype)
     atoms = SYSTEMS[system]() if system in SYSTEMS else cluster()
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS, velocities=True)
     tail = f"""{NVE}
@@ -135,24 +73,18 @@ run 8
     check_no_leftovers(tmp_path)
 
 
-def morse_run(folder: Path, model_files, body: str, ranks: int = 1, data: str = "read_data data.lmp") -> Run:
-    """Cu and Ag with Morse bonds."""
-    write_data(folder / "data.lmp", gas(), METALS)
-    return run_lammps(metal_script(model_files("morse"), body, data=data), folder, ranks)
-
-
 TIMES = [(1, 1, 1), (2, 3, 10), (1, 5, 5), (5, 2, 10), (3, 1, 6), (4, 2, 8)]
 
 
 @pytest.mark.parametrize("start", [0, 3, 10])
-def test_samples_at_the_steps_of_ave_histo(start: int, tmp_path: Path, model_files) -> None:
+def test_samples_at_the_steps_of_ave_histo(start: int, tmp_path: Path, metals: Path) -> None:
     """A histogram of the step itself says when fix ave/histo samples; several runs, from any first step."""
     body = f"reset_timestep {start}\nvariable s equal step\n{NVE}"
     for k, times in enumerate(TIMES):
         words = " ".join(map(str, times))
         body += f"fix h{k} all ave/histo {words} -0.5 99.5 100 v_s mode scalar file h{k}.txt\n"
         body += f"fix m{k} all e3d/map {words} file m{k}.*.e3d\n"
-    morse_run(tmp_path, model_files, body + "run 0\nrun 7\nrun 0\nrun 20\nrun 5 pre no\n")
+    metal_run(tmp_path, metals, body + "run 0\nrun 7\nrun 0\nrun 20\nrun 5 pre no\n")
 
     outputs = 0
     for k in range(len(TIMES)):
@@ -173,14 +105,14 @@ def test_samples_at_the_steps_of_ave_histo(start: int, tmp_path: Path, model_fil
 def test_a_minimization_between_runs(tmp_path: Path, model_files) -> None:
     """Its steps are no samples, and sampling goes on after it."""
     body = f"{NVE}fix m all e3d/map 1 3 6 file m.*.e3d\nrun 5\nminimize 0.0 0.0 4 20\nrun 12\n"
-    morse_run(tmp_path, model_files, body)
+    metal_run(tmp_path, model_files("morse"), body)
     found = {path.name: read_map(path) for path in tmp_path.glob("m.*.e3d")}
     assert set(found) == {"m.12.e3d", "m.18.e3d"}
     assert {one.samples for one in found.values()} == {3}
     assert found["m.18.e3d"].steps == (16, 18)
 
 
-def test_rerun(tmp_path: Path, model_files) -> None:
+def test_rerun(tmp_path: Path, metals: Path) -> None:
     """The maps of a run, made again from the dump of its atoms."""
     fix = "fix m all e3d/map 2 2 4 file {}.*.e3d bin 0.03"
     body = f"""{NVE}velocity all create 600.0 5
@@ -194,7 +126,7 @@ reset_timestep 0
 {fix.format("rerun")}
 rerun atoms.dump dump x y z
 """
-    morse_run(tmp_path, model_files, body, ranks=2)
+    metal_run(tmp_path, metals, body, ranks=2)
     for step in (4, 8):
         first, again = (read_map(tmp_path / f"{name}.{step}.e3d") for name in ("run", "rerun"))
         assert (first.samples, first.steps) == (again.samples, again.steps) == (2, (step - 2, step))
@@ -203,13 +135,13 @@ rerun atoms.dump dump x y z
             np.testing.assert_array_equal(again.labels[label].halves, one.halves, err_msg=label)
 
 
-def test_ave_one_and_running(tmp_path: Path, model_files) -> None:
+def test_ave_one_and_running(tmp_path: Path, metals: Path) -> None:
     """The maps of all windows add up to the running map."""
     body = f"""{NVE}fix o all e3d/map 1 3 4 file o.*.e3d
 fix r all e3d/map 1 3 4 file r.*.e3d ave running
 run 12
 """
-    morse_run(tmp_path, model_files, body, ranks=2)
+    metal_run(tmp_path, metals, body, ranks=2)
     together = EnergyMap(0.1, "covalent")
     for step in (4, 8, 12):
         together = together.merge(read_map(tmp_path / f"o.{step}.e3d"))
@@ -225,20 +157,10 @@ def table_of(one: EnergyMap) -> np.ndarray:
     return np.array([[float(getattr(label, name)) for name in COLUMNS] for label in one.labels.values()])
 
 
-def printed(name: str, rows: int, file: str) -> str:
-    """A print command that writes the array of fix `name` as JSON."""
-    lines = [
-        "[" + ", ".join(f"$(f_{name}[{row + 1}][{k + 1}]:%.17g)" for k in range(6)) + "]"
-        for row in range(rows)
-    ]
-    table = ", &\n".join(lines)
-    return f'print """[{table}]""" file {file} screen no\n'
-
-
 @pytest.mark.parametrize("ranks", [1, 3])
 def test_array(ranks: int, tmp_path: Path, model_files) -> None:
     """Rows and columns equal the file's in variables, thermo and fix ave/time; zeros before an output."""
-    model = model_files("allegro-plain", "pth", "float64")
+    model = model_files("allegro-plain", "safetensors", "float64")
     write_data(tmp_path / "data.lmp", SYSTEMS["box"](), ELEMENTS, velocities=True)
     (tmp_path / "bonds.txt").write_text("O O 1.9\nO C 1.8\nC H 1.7\nO H 1.6\nH H 1.5\n")  # C-C stays empty
     tail = f"""{NVE}
@@ -274,7 +196,7 @@ run 4
 
 def test_like_elements_are_symmetric(tmp_path: Path, model_files) -> None:
     """Half a pair at +A and half at -A: what python says, and no mean A."""
-    model = model_files("allegro-scaled", "pth", "float64")
+    model = model_files("allegro-scaled", "safetensors", "float64")
     write_data(tmp_path / "data.lmp", SYSTEMS["triclinic"](), ELEMENTS)
     tail = "fix m all e3d/map 1 1 1 file m.e3d pairs C-C H-H O-C cutoff model\nrun 0"
     run_lammps(script_of(model, ELEMENTS, tail=tail, edges=False), tmp_path, 2)
@@ -291,7 +213,7 @@ def test_like_elements_are_symmetric(tmp_path: Path, model_files) -> None:
 
 def test_units_real(tmp_path: Path, model_files) -> None:
     """kcal/mol: bins of 0.1 eV by default, so that the map and its entropy are the same."""
-    model, found = model_files("allegro-plain", "pth", "float64"), {}
+    model, found = model_files("allegro-plain", "safetensors", "float64"), {}
     for units in ("metal", "real"):
         (tmp_path / units).mkdir()
         write_data(tmp_path / units / "data.lmp", SYSTEMS["box"](), ELEMENTS)
@@ -308,95 +230,20 @@ def test_units_real(tmp_path: Path, model_files) -> None:
     assert (real.provenance["units"], metal.provenance["units"]) == ("real", "metal")
 
 
-def test_provenance(tmp_path: Path, model_files) -> None:
+def test_provenance(tmp_path: Path, metals: Path) -> None:
     """The file says what it was made from."""
     from e3d_lmp import __version__
 
     body = "group cu type 1\nfix m cu e3d/map 1 1 1 file m.e3d cutoff file bonds.txt\nrun 0\n"
     (tmp_path / "bonds.txt").write_text("Cu Cu 3.1\n")
-    morse_run(tmp_path, model_files, body)
+    metal_run(tmp_path, metals, body)
     found = read_map(tmp_path / "m.e3d")
     about = found.provenance
     assert found.cutoff == "file bonds.txt" and found.steps == (0, 0)
-    assert about["model"] == str(model_files("morse")) and about["types"] == "Cu Ag"
+    assert about["model"] == str(metals) and about["types"] == "Cu Ag"
     assert (about["e3d"], about["group"], about["sampling"]) == (__version__, "cu", "1 1 1 ave one")
     assert len(about["lammps"].split()) >= 3
 
-
-# ---------------------------------------------------------------- restart
-
-FIXES = """fix one all e3d/map 2 5 10 file one.*.e3d cutoff model bin 0.02
-fix sum all e3d/map 1 4 10 file sum.*.e3d cutoff model ave running pairs C-H O-O H-O
-"""
-
-
-def test_restart_goes_on(tmp_path: Path, model_files) -> None:
-    """50 steps with a restart in the middle of a window, on another number of ranks, equal 50 steps."""
-    model = model_files("allegro-everything", "pth", "float64")
-    pair = f"pair_style e3d\npair_coeff * * {model} {' '.join(ELEMENTS)}"
-    write_data(tmp_path / "data.lmp", SYSTEMS["triclinic"](), ELEMENTS, velocities=True)
-    both = printed("one", 6, "one.json") + printed("sum", 3, "sum.json")
-    tail = f"{NVE}{FIXES}run 25\nwrite_restart 25.restart\n{both}run 25"
-    whole = run_lammps(script_of(model, ELEMENTS, tail=tail, edges=False), tmp_path, 3)
-    uninterrupted = {path.name: read_map(path) for path in tmp_path.glob("*.e3d")}
-    (tmp_path / "parts").mkdir()
-    script = f"read_restart ../25.restart\n{pair}\nneighbor 0.5 bin\n{NVE}{FIXES}{both}run 25\n"
-    part = run_lammps(script, tmp_path / "parts", 2)
-
-    for name in ("one.json", "sum.json"):  # the values of the last output before the restart
-        assert np.any(whole.json(name)) and part.json(name) == whole.json(name)
-    names = {f"{name}.{step}.e3d" for name in ("one", "sum") for step in (30, 40, 50)}
-    assert {path.name for path in (tmp_path / "parts").glob("*.e3d")} == names
-    assert (uninterrupted["one.30.e3d"].samples, uninterrupted["one.30.e3d"].steps) == (5, (22, 30))
-    assert uninterrupted["sum.50.e3d"].samples == 20
-    for name in sorted(names):
-        got, want = read_map(tmp_path / "parts" / name), uninterrupted[name]
-        assert (got.samples, got.steps) == (want.samples, want.steps)
-        for label, one in want.labels.items():
-            mine = got.labels[label]
-            np.testing.assert_array_equal(mine.codes, one.codes, err_msg=f"{name} {label}")
-            np.testing.assert_array_equal(mine.halves, one.halves, err_msg=f"{name} {label}")
-            for sums in SUMS:
-                close(f"{name} {label} {sums}", getattr(mine, sums), getattr(one, sums), 1e-8 * one.count)
-
-
-def test_restart_of_other_settings_begins_anew(tmp_path: Path, model_files) -> None:
-    """A warning that names both, and a map of its own samples only; reset_timestep drops an open window."""
-    body = f"{NVE}fix m all e3d/map 1 2 4 file m.e3d ave running\nrun 7\nwrite_restart a.restart\n"
-    again = f"""clear
-read_restart a.restart
-pair_style e3d
-pair_coeff * * {model_files("morse")} Cu Ag
-"""
-    other = f"{again}{NVE}fix m all e3d/map 1 2 4 file other.e3d ave running cutoff 2.5\nrun 5\n"
-    reset = f"{again}reset_timestep 0\n{NVE}fix m all e3d/map 1 2 4 file reset.e3d ave running\nrun 4\n"
-    run = morse_run(tmp_path, model_files, body + other + reset, ranks=2)
-    text = " ".join(run.output.split())
-    assert "fix m e3d/map begins with an empty map" in text
-    assert "cutoff covalent ave running" in text and "cutoff 2.5 ave running" in text
-    assert text.count("begins with an empty map") == 1
-    found = read_map(tmp_path / "other.e3d")
-    assert (found.samples, found.steps) == (4, (7, 12))
-    found = read_map(tmp_path / "reset.e3d")
-    assert found.samples == 3 + 2  # steps 3, 4 and 7 before, 3 and 4 after
-
-
-def test_restart_of_another_model_begins_anew(tmp_path: Path, model_files) -> None:
-    """The same elements and settings, but exported from another checkpoint."""
-    module, metadata = MORSE.model("float64")
-    write_edge_model(module, replace(metadata, source_sha256="0123456789abcdef"), tmp_path / "o.nequip.pth")
-    fix = f"{NVE}fix m all e3d/map 1 2 4 file m.e3d ave running\n"
-    run = morse_run(
-        tmp_path,
-        model_files,
-        f"{fix}run 7\nwrite_restart a.restart\nclear\nread_restart a.restart\npair_style e3d\n"
-        f"pair_coeff * * o.nequip.pth Cu Ag\n{fix}run 5\n",
-    )
-    assert "model 0123456789ab pairs" in " ".join(run.output.split())
-    assert read_map(tmp_path / "m.e3d").samples == 4
-
-
-# ---------------------------------------------------------------- errors
 
 BAD = [
     ("1 1", "missing argument"),
@@ -446,10 +293,10 @@ lmp.command("run 0")
 """
 
 
-def test_bad_arguments(tmp_path: Path, model_files) -> None:
+def test_bad_arguments(tmp_path: Path, metals: Path) -> None:
     """Each has its own message, before a step is run; a good fix works after them."""
     write_data(tmp_path / "data.lmp", gas(8), METALS)
-    (tmp_path / "in.lmp").write_text(metal_script(model_files("morse"), ""))
+    (tmp_path / "in.lmp").write_text(metal_script(metals, ""))
     (tmp_path / "bad.json").write_text(json.dumps([words for words, _ in BAD]))
     environment = os.environ | {"OMP_NUM_THREADS": "1"} | plugin_environment()
     subprocess.run([sys.executable, "-c", DRIVE], cwd=tmp_path, env=environment, check=True, timeout=200)
@@ -479,10 +326,10 @@ def test_bad_arguments(tmp_path: Path, model_files) -> None:
         ),
     ],
 )
-def test_errors_that_end_a_run(body: str, message: str, tmp_path: Path, model_files) -> None:
+def test_errors_that_end_a_run(body: str, message: str, tmp_path: Path, metals: Path) -> None:
     """On two ranks: LAMMPS stops, and nothing half-written stays behind."""
     write_data(tmp_path / "data.lmp", gas(8), METALS)
-    script = metal_script(model_files("morse"), body.replace("MODEL", str(model_files("morse"))))
+    script = metal_script(metals, body.replace("MODEL", str(metals)))
     run = start_lammps(script, tmp_path, 2)
     text = " ".join(run.output.split())
     assert run.code > 0 and message in text, run.output[-1500:]
@@ -491,13 +338,13 @@ def test_errors_that_end_a_run(body: str, message: str, tmp_path: Path, model_fi
 
 
 @pytest.mark.parametrize("again", ["rerun after the run", "rerun twice"])
-def test_a_rerun_that_would_take_no_sample(again: str, tmp_path: Path, model_files) -> None:
+def test_a_rerun_that_would_take_no_sample(again: str, tmp_path: Path, metals: Path) -> None:
     """Steps that go back are an error, and not a map that never comes."""
     write_data(tmp_path / "data.lmp", gas(), METALS)
     rerun = "rerun atoms.dump dump x y z\n"
     fix = "fix m all e3d/map 2 2 4 file m.*.e3d\n"
     body = f"{NVE}dump atoms all custom 2 atoms.dump id type x y z\nrun 8\nundump atoms\n"
     body += fix + rerun if again == "rerun after the run" else f"reset_timestep 0\n{fix}{rerun}{rerun}"
-    run = start_lammps(metal_script(model_files("morse"), body), tmp_path)
+    run = start_lammps(metal_script(metals, body), tmp_path)
     assert run.code != 0
     assert "step 0 comes after step 8" in run.output

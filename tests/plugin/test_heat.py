@@ -14,10 +14,11 @@ from ase.build import bulk, molecule
 from analytic_models import LENNARD_JONES, MORSE, TERSOFF_SIC
 from e3d_lmp.model.export import write_edge_model
 from lammps_runs import ROOT, run_lammps, script_of, start_lammps, write_data
+from native_models import write_native
 from systems import ELEMENTS, box, cluster, hot_silicon_carbide, noble_gases, thin, triclinic
 from tolerances import HEAT_FLUX, HEAT_FLUX_FLOAT32, SUM_RULE, close
 
-SHIPPED = ROOT / "inputs" / "models" / "organic-small.nequip"
+SHIPPED = ROOT / "inputs" / "models" / "organic-small.nequip.zip"
 REAL_PER_METAL = 23.060549 * 1e-3
 """kcal/mol angstrom/fs per eV angstrom/ps in LAMMPS's own conversion of energies."""
 
@@ -57,12 +58,15 @@ RUN = "timestep 0.0005\nfix md all nve\nthermo 1\nrun 3"
 
 
 CASES = {
-    "box": ("allegro-everything", box, ELEMENTS),
-    "triclinic": ("allegro-everything", triclinic, ELEMENTS),
-    "thin": ("allegro-cutoffs", thin, ELEMENTS),
-    "tersoff": ("tersoff-sic", hot_silicon_carbide, TERSOFF_SIC.elements),
-    "lj": ("lj", noble_gases, LENNARD_JONES.elements),
+    "box": (("allegro-everything", "safetensors"), box, ELEMENTS),
+    "float32": (("allegro-everything", "safetensors", "float32"), box, ELEMENTS),
+    "compiled": (("allegro-everything", "pt2", "float32"), box, ELEMENTS),
+    "triclinic": (("allegro-everything", "safetensors"), triclinic, ELEMENTS),
+    "thin": (("allegro-cutoffs", "safetensors"), thin, ELEMENTS),
+    "tersoff": (("tersoff-sic",), hot_silicon_carbide, TERSOFF_SIC.elements),
+    "lj": (("lj",), noble_gases, LENNARD_JONES.elements),
 }
+"""Arguments of `model_files`, the system, and its elements."""
 LABELS = {
     ELEMENTS: ["C-C", "C-O", "C-H", "O-O", "O-H", "H-H"],
     TERSOFF_SIC.elements: ["C-C", "C-Si", "Si-Si"],
@@ -72,8 +76,8 @@ LABELS = {
 
 @pytest.mark.parametrize(
     ("case", "ranks"),
-    [("box", 1), ("box", 2), ("triclinic", 1), ("triclinic", 3), ("thin", 1), ("thin", 4), ("tersoff", 2),
-     ("lj", 4)],
+    [("box", 1), ("box", 2), ("float32", 2), ("compiled", 1), ("triclinic", 1), ("triclinic", 3), ("thin", 1),
+     ("thin", 4), ("tersoff", 2), ("lj", 4)],
 )  # fmt: skip
 def test_equals_heat_flux_with_the_centroid_stress(
     case: str, ranks: int, tmp_path: Path, model_files
@@ -84,7 +88,7 @@ def test_equals_heat_flux_with_the_centroid_stress(
     tail = (
         "compute heat all e3d/heat" + HEAT_FLUX_OF_LAMMPS + heat_lines(("heat", "flux"), rows=1) + "\n" + RUN
     )
-    script = script_of(model_files(model), elements, tail=tail, edges=False)
+    script = script_of(model_files(*model), elements, tail=tail, edges=False)
     run = run_lammps(script, tmp_path, ranks)
     flux, rows = read_flux(tmp_path, 2), read_rows(tmp_path)
     assert len(flux) == 4
@@ -107,7 +111,9 @@ def test_rows_are_sums_over_edges(cutoff: str, ranks: int, tmp_path: Path, model
     atoms = triclinic()
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS, velocities=True)
     tail = f"compute heat all e3d/heat {cutoff}\n" + heat_lines(rows=1) + "\nthermo 1\nrun 0"
-    run = run_lammps(script_of(model_files("allegro-everything"), ELEMENTS, tail=tail), tmp_path, ranks)
+    run = run_lammps(
+        script_of(model_files("allegro-everything", "safetensors"), ELEMENTS, tail=tail), tmp_path, ranks
+    )
     names = [*LABELS[ELEMENTS], *(["beyond"] if cutoff else []), "none"]
     edges, v = run.edges(), atoms.arrays["velocities"]
     i = edges["tag1"].astype(int) - 1
@@ -132,17 +138,12 @@ def test_rows_are_sums_over_edges(cutoff: str, ranks: int, tmp_path: Path, model
     assert np.abs(got[:-1, :3] - got[:-1, 3:]).min(axis=1).min() > 1e-6
 
 
-@pytest.fixture(scope="session")
-def shipped_float64(request: pytest.FixtureRequest) -> Path:
-    """The shipped model, trained in float32, widened and exported; kept between runs as `model_files` are."""
-    from conftest import _code_hash
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped model, trained in float32, for the native engine."""
+    from e3d_lmp.model.export import load_model
 
-    from e3d_lmp.model.export import export_model, load_model
-
-    path = Path(request.config.cache.mkdir("e3d-models")) / _code_hash() / "organic-small-float64.nequip.pth"
-    if not path.exists():
-        export_model(load_model(Path(f"{SHIPPED}.zip")), path, dtype="float64")
-    return path
+    return write_native(load_model(SHIPPED), tmp_path_factory.mktemp("shipped") / "organic-small.safetensors")
 
 
 def molecules_in_contact() -> Atoms:
@@ -164,28 +165,32 @@ def molecules_in_contact() -> Atoms:
 
 
 @pytest.mark.parametrize(
-    ("model", "ranks"),
-    [("allegro-everything", 1), ("tersoff-sic", 2), ("shipped-float64", 2), ("shipped-float32", 1)],
+    ("model", "precision", "ranks"),
+    [
+        ("allegro-everything", "double", 1),
+        ("tersoff-sic", "double", 2),
+        ("shipped", "double", 2),
+        ("shipped", "single", 1),
+    ],
 )
 def test_is_the_derivative_of_the_energy_dipole(
-    model: str, ranks: int, tmp_path: Path, model_files, request: pytest.FixtureRequest
+    model: str, precision: str, ranks: int, tmp_path: Path, model_files, request: pytest.FixtureRequest
 ) -> None:
     """J = d/dt sum_i r_i (U_i + K_i) on an open cluster, by a five-point difference along a trajectory. In
     float32 the difference has the rounding of the energies, and a longer time step.
     """
-    file, time_step, tolerance = None, 1e-6, HEAT_FLUX
-    if model.startswith("shipped"):
+    time_step, tolerance = (1e-6, HEAT_FLUX) if precision == "double" else (1e-4, HEAT_FLUX_FLOAT32)
+    if model == "shipped":
+        file = request.getfixturevalue("shipped")
         atoms, elements = molecules_in_contact(), ("H", "C", "N", "O")
-        if model.endswith("float32"):
-            file, time_step, tolerance = Path(f"{SHIPPED}.pth"), 1e-4, HEAT_FLUX_FLOAT32
-        else:
-            file = request.getfixturevalue("shipped_float64")
     elif model == "tersoff-sic":
+        file = model_files(model)
         atoms, elements = hot_silicon_carbide(), TERSOFF_SIC.elements
         atoms = atoms[:16]
         atoms.cell, atoms.pbc = np.diag([30.0] * 3), False
         atoms.positions += 3.0
     else:
+        file = model_files(model, "safetensors")
         atoms, elements = cluster(), ELEMENTS
     write_data(tmp_path / "data.lmp", atoms, elements, velocities=True)
     tail = f"""
@@ -199,7 +204,8 @@ thermo 1
 {heat_lines()}
 run 4
 """
-    script = script_of(file or model_files(model), elements, boundary="f f f", tail=tail, edges=False)
+    options = f"precision {precision}"
+    script = script_of(file, elements, boundary="f f f", pair_options=options, tail=tail, edges=False)
     run = run_lammps(script, tmp_path, ranks)
     m = [
         np.array([(frame[axis] * (frame["c_pea"] + frame["c_kea"])).sum() for axis in ("xu", "yu", "zu")])
@@ -282,7 +288,7 @@ def test_units_real(tmp_path: Path, model_files) -> None:
             system.arrays["velocities"] = atoms.arrays["velocities"] * 1e-3
         write_data(folder / "data.lmp", system, ELEMENTS, velocities=True)
         tail = "compute heat all e3d/heat" + HEAT_FLUX_OF_LAMMPS + heat_lines(("heat", "flux")) + "\nrun 0"
-        model = model_files("allegro-everything")
+        model = model_files("allegro-everything", "safetensors")
         run_lammps(script_of(model, ELEMENTS, tail=tail, edges=False, units=units), folder, 2)
         flux[units] = read_flux(folder, 2)[0]
     scale = np.abs(flux["real"]).max()
@@ -305,7 +311,11 @@ compute flux odd heat/flux kea pea centroid
 {heat_lines(("heat", "flux", "other", "whole"))}
 {RUN}
 """
-    run_lammps(script_of(model_files("allegro-cutoffs"), ELEMENTS, tail=tail, edges=False), tmp_path, ranks)
+    run_lammps(
+        script_of(model_files("allegro-cutoffs", "safetensors"), ELEMENTS, tail=tail, edges=False),
+        tmp_path,
+        ranks,
+    )
     heat, flux, other, whole = np.moveaxis(read_flux(tmp_path, 4), 1, 0)
     scale = np.abs(whole).max()
     close("group", heat / scale, flux / scale, SUM_RULE)
@@ -315,7 +325,7 @@ compute flux odd heat/flux kea pea centroid
 
 def test_neither_chunks_nor_a_committee_nor_hybrid_matter(tmp_path: Path, model_files) -> None:
     """The g_ij of one model alone, of all its chunks, and of this pair style."""
-    model = model_files("allegro-everything")
+    model = model_files("allegro-everything", "safetensors")
     names = " ".join(ELEMENTS)
     styles = {
         "plain": f"pair_style e3d\npair_coeff * * {model} {names}",
@@ -382,7 +392,9 @@ def test_errors(lines: str, message: str, tmp_path: Path, model_files) -> None:
     write_data(tmp_path / "data.lmp", box(), ELEMENTS, velocities=True)
     if "run 0" not in lines:
         lines += "\nthermo_style custom step c_heat[1]\nrun 0"
-    run = start_lammps(script_of(model_files("allegro-plain"), ELEMENTS, tail=lines, edges=False), tmp_path)
+    run = start_lammps(
+        script_of(model_files("allegro-plain", "safetensors"), ELEMENTS, tail=lines, edges=False), tmp_path
+    )
     assert run.code != 0
     assert message in run.output, run.output[-2000:]
 
@@ -393,4 +405,4 @@ def test_needs_the_pair_style_first(tmp_path: Path, model_files) -> None:
     script = "units metal\nnewton on\nread_data data.lmp\npair_style e3d\ncompute heat all e3d/heat\n"
     run = start_lammps(script, tmp_path)
     assert run.code != 0
-    assert "put 'pair_coeff * * model.nequip.pt2 C H' before this compute" in run.output
+    assert "put 'pair_coeff * * model.safetensors C H' before this compute" in run.output

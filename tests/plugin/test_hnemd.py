@@ -45,17 +45,23 @@ def run_in(
 
 
 @pytest.mark.parametrize(
-    ("system", "group", "ranks"),
-    [("box", "all", 1), ("box", "type 1 3", 2), ("triclinic", "all", 4), ("thin", "all", 3)],
+    ("system", "group", "ranks", "ending", "dtype"),
+    [
+        ("box", "all", 1, "safetensors", "float64"),
+        ("box", "type 1 3", 2, "safetensors", "float32"),
+        ("box", "all", 2, "pth", "float64"),
+        ("triclinic", "all", 4, "safetensors", "float64"),
+        ("thin", "all", 3, "safetensors", "float64"),
+    ],
 )
 def test_force_is_that_of_the_method(
-    system: str, group: str, ranks: int, tmp_path: Path, model_files
+    system: str, group: str, ranks: int, ending: str, dtype: str, tmp_path: Path, model_files
 ) -> None:
     """F^e_ib = (U_i + K_i) F_b + sum_a F_a W_iab less (m_i/M) of the sum, from pe/atom, the centroid stress
     and the velocities that LAMMPS dumps; the total is 0.
     """
     atoms = SYSTEMS[system]()
-    model = model_files("allegro-cutoffs")
+    model = model_files("allegro-cutoffs", ending, dtype)
     fix = f"fix drive some e3d/hnemd {FORCE[0]} {FORCE[1]} {FORCE[2]}\n"
     select = "group some union all\n" if group == "all" else f"group some {group}\n"
     free = run_in(tmp_path / "free", atoms, ELEMENTS, model, DUMP_V + "\nrun 0", ranks)
@@ -91,7 +97,7 @@ $(f_drive[4]:%.17g) $(f_drive[5]:%.17g) $(f_drive[6]:%.17g)' file out.txt screen
 run 40
 """
     atoms = at_rest(triclinic())
-    run_in(tmp_path / "run", atoms, ELEMENTS, model_files("allegro-cutoffs"), tail, 2)
+    run_in(tmp_path / "run", atoms, ELEMENTS, model_files("allegro-cutoffs", "safetensors"), tail, 2)
     table = np.loadtxt(tmp_path / "run" / "out.txt")
     energy, heat, own = table[:, 0], table[:, 1:4], table[1:, 4:]
     scale = np.abs(heat).max()
@@ -119,7 +125,7 @@ fix out all print 1 '$(f_drive[4]:%.17g) $(f_drive[5]:%.17g) $(f_drive[6]:%.17g)
 run 30
 """
             folder = tmp_path / f"{sign * size}"
-            run_in(folder, atoms, ELEMENTS, model_files("allegro-cutoffs"), tail)
+            run_in(folder, atoms, ELEMENTS, model_files("allegro-cutoffs", "safetensors"), tail)
             flux.append(np.loadtxt(folder / "out.txt")[-1])
         response[size] = (flux[0] - flux[1]) / (2.0 * size)
     scale = np.abs(response[1e-4]).max()
@@ -146,7 +152,9 @@ print '$(f_drive[1]:%.17g) $(f_drive[2]:%.17g) $(f_drive[3]:%.17g) $(f_drive[7]:
 file final.txt screen no
 """
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS, velocities=True)
-    script = script_of(model_files("allegro-cutoffs"), ELEMENTS, units=units, tail=tail, edges=False)
+    script = script_of(
+        model_files("allegro-cutoffs", "safetensors"), ELEMENTS, units=units, tail=tail, edges=False
+    )
     run_lammps(script, tmp_path, 2)
     table = np.unique(np.loadtxt(tmp_path / "out.txt"), axis=0)
     table = table[np.any(table[:, 1:] != 0.0, axis=1)]  # step 0 has no sample
@@ -197,7 +205,9 @@ def test_running_sums_survive_a_restart(tmp_path: Path, model_files) -> None:
 def test_errors(lines: str, message: str, tmp_path: Path, model_files) -> None:
     """Wrong words, and settings that the fix cannot work with."""
     write_data(tmp_path / "data.lmp", box(), ELEMENTS, velocities=True)
-    script = script_of(model_files("allegro-plain"), ELEMENTS, tail=lines + "\nrun 0", edges=False)
+    script = script_of(
+        model_files("allegro-plain", "safetensors"), ELEMENTS, tail=lines + "\nrun 0", edges=False
+    )
     run = start_lammps(script, tmp_path)
     assert run.code != 0
     assert message in run.output, run.output[-2000:]
@@ -212,7 +222,9 @@ run 0
 fix bath all langevin 300 300 0.1 4711
 run 0
 run 0"""
-    run = run_lammps(script_of(model_files("allegro-plain"), ELEMENTS, tail=script, edges=False), tmp_path)
+    run = run_lammps(
+        script_of(model_files("allegro-plain", "safetensors"), ELEMENTS, tail=script, edges=False), tmp_path
+    )
     assert run.output.count("fix bath langevin acts on single atoms") == 1
     assert run.output.count("acts on single atoms") == 1
     assert "is not periodic" not in run.output

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kokkos_runs import KOKKOS_OFF, ONE_THREAD, needs_kokkos
 from lammps_runs import (
     ROOT,
     Run,
@@ -24,23 +25,13 @@ from lammps_runs import (
     start_lammps,
     write_data,
 )
+from native_models import write_native
+from random_models import random_allegro
 from systems import ELEMENTS, SYSTEMS, triclinic
 from tolerances import FLOAT64, close
 
 STEPS = 12
-KOKKOS_OFF, ONE_THREAD, TWO_THREADS = "", "1", "2"
-
-
-def _is_built() -> bool:
-    lmp = ["bash", str(ROOT / "scripts/kokkos/in_root.sh"), "lmp", "-h"]
-    return (ROOT / "build/kokkos/lib/libe3d_kk.so").is_file() and not subprocess.run(
-        lmp, capture_output=True, check=False
-    ).returncode
-
-
-pytestmark = pytest.mark.skipif(
-    not _is_built(), reason="there is no Kokkos LAMMPS with the plugin: bash scripts/kokkos/plugin.sh"
-)
+pytestmark = needs_kokkos
 
 HOST_STYLES = f"""
 compute pairs all e3d/pair/local tag1 tag2 D A cutoff model
@@ -100,24 +91,32 @@ def test_host_styles_beside_kokkos_styles(ranks: int, morse_cho: Path, tmp_path:
         close(name, a, b, 1e-8 * max(1.0, np.abs(b).max()))
 
 
+@pytest.fixture(scope="module")
+def native(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Allegro model for the device."""
+    folder = tmp_path_factory.mktemp("native")
+    return write_native(random_allegro("plain", "float64"), folder / "plain.nequip.safetensors")
+
+
 @pytest.mark.parametrize("style", ["e3d", "e3d/kk", "e3d/kk/device", "e3d/kk/host"])
 @pytest.mark.parametrize("hybrid", [False, True])
-def test_found_by_any_name(style: str, hybrid: bool, morse_cho: Path, tmp_path: Path) -> None:
+def test_found_by_any_name(style: str, hybrid: bool, morse_cho: Path, native: Path, tmp_path: Path) -> None:
     """Computes find the pair style under each of its names, also as a part of a hybrid one."""
     write_data(tmp_path / "data.lmp", triclinic(), ELEMENTS)
-    words = f"{morse_cho} {' '.join(ELEMENTS)}"
+    model = morse_cho if style == "e3d" else native
+    words = f"{model} {' '.join(ELEMENTS)}"
     pair = f"pair_style {style}\npair_coeff * * {words}"
     if hybrid:
         pair = f"pair_style hybrid/overlay/kk {style} zero 5.0\npair_coeff * * {style} {words}"
         pair += "\npair_coeff * * zero"
     pair = f"suffix off\n{pair}\nsuffix on"
-    run = run_lammps(script_of(morse_cho, ELEMENTS, pair=pair), tmp_path, kokkos=ONE_THREAD)
+    run = run_lammps(script_of(model, ELEMENTS, pair=pair), tmp_path, kokkos=ONE_THREAD)
     assert len(run.edges()) > 0
 
 
-def test_newton_off_says_what_to_type(morse_cho: Path, tmp_path: Path) -> None:
+def test_newton_off_says_what_to_type(native: Path, tmp_path: Path) -> None:
     write_data(tmp_path / "data.lmp", triclinic(), ELEMENTS)
-    script = script_of(morse_cho, ELEMENTS).replace("newton on\n", "")
+    script = script_of(native, ELEMENTS).replace("newton on\n", "")
     run = start_lammps(script, tmp_path, arguments=["-pk", "kokkos", "newton", "off"], kokkos=ONE_THREAD)
     assert run.code != 0
     assert "-pk kokkos newton on neigh half" in " ".join(run.output.split())

@@ -71,9 +71,11 @@ def _atoms(system: str) -> Atoms:
 
 
 @cache
-def reference_pairs(system: str, cutoff: float | None, name: str = MODEL) -> PairFrame:
+def reference_pairs(
+    system: str, cutoff: float | None, name: str = MODEL, dtype: str = "float64"
+) -> PairFrame:
     """Pairs of the eager model's edges on ASE's neighbour list, as the package's own pairing sees them."""
-    model = random_allegro(name.removeprefix("allegro-"), "float64")
+    model = random_allegro(name.removeprefix("allegro-"), dtype)
     facts = decompose(model)
     order = [facts.type_names.index(symbol) for symbol in ELEMENTS]
     directed = np.reshape(facts.cutoffs, (len(order), len(order)))[np.ix_(order, order)]
@@ -82,7 +84,7 @@ def reference_pairs(system: str, cutoff: float | None, name: str = MODEL) -> Pai
     return Pairing(ELEMENTS, bond, directed).pair(frame)
 
 
-def check_pairs(got: Frame, want: PairFrame, tolerance: float = LADDER64.edge_energy) -> None:
+def check_pairs(got: Frame, want: PairFrame, dtype: str = "float64", exact: bool = False) -> None:
     """The same pairs first, then the same energies, in an order that depends on the pairs alone."""
 
     def order(i: np.ndarray, j: np.ndarray, vec: np.ndarray) -> np.ndarray:
@@ -95,42 +97,47 @@ def check_pairs(got: Frame, want: PairFrame, tolerance: float = LADDER64.edge_en
     np.testing.assert_array_equal(got["tag2"][mine], want.j[theirs])
     close("vectors", vec[mine], want.vec[theirs], LADDER64.geometry)
     close("dist", got["dist"][mine], np.linalg.norm(want.vec[theirs], axis=1), LADDER64.geometry)
+    tolerance = 0.0 if exact else LADDER[dtype].edge_energy
     for name in ("e12", "e21", "D", "A"):
         close(name, got[name][mine], getattr(want, name)[theirs], tolerance)
 
 
-def check_atoms(frame: Frame, name: str, pairs: PairFrame) -> None:
+def check_atoms(frame: Frame, name: str, pairs: PairFrame, dtype: str) -> None:
     """bond, asym and coord of e3d/atom are sums over the pairs, seen from both atoms."""
     first, second, size = pairs.i - 1, pairs.j - 1, len(frame)
     half = np.bincount(first, pairs.D / 2, size) + np.bincount(second, pairs.D / 2, size)
     asym = np.bincount(first, pairs.A, size) - np.bincount(second, pairs.A, size)
-    close("bond", frame[f"{name}[1]"], half, LADDER64.atomic_energy)
-    close("asym", frame[f"{name}[2]"], asym, LADDER64.atomic_energy)
+    close("bond", frame[f"{name}[1]"], half, LADDER[dtype].atomic_energy)
+    close("asym", frame[f"{name}[2]"], asym, LADDER[dtype].atomic_energy)
     count = np.bincount(np.concatenate([first, second]), minlength=size)
     np.testing.assert_array_equal(frame[f"{name}[3]"], count)
 
 
 TILED = "comm_style tiled"
+NATIVE = ("safetensors", "float64")
+METALS = ("allegro-metals", "safetensors", "float32")
 CASES = [
-    ("box", 1, ""),
-    ("box", 2, TILED),
-    ("box", 3, ""),
-    ("box", 4, "processors 2 2 1"),
-    ("triclinic", 1, ""),
-    ("triclinic", 2, "processors 1 1 2"),
-    ("triclinic", 3, TILED),
-    ("triclinic", 4, "processors 1 2 2"),
-    ("thin", 1, ""),
-    ("thin", 2, "processors 1 2 1"),
-    ("thin", 3, ""),
-    ("thin", 4, "processors 2 2 1"),
-    ("cluster", 1, ""),
-    ("cluster", 4, "processors 4 1 1"),
+    ("box", 1, "", *NATIVE),
+    ("box", 2, TILED, *NATIVE),
+    ("box", 3, "", "safetensors", "float32"),
+    ("box", 4, "processors 2 2 1", *NATIVE),
+    ("triclinic", 1, "", *NATIVE),
+    ("triclinic", 2, "processors 1 1 2", "pt2", "float64"),
+    ("triclinic", 3, TILED, *NATIVE),
+    ("triclinic", 4, "processors 1 2 2", "safetensors", "float32"),
+    ("thin", 1, "", *NATIVE),
+    ("thin", 2, "processors 1 2 1", *NATIVE),
+    ("thin", 3, "", "pt2", "float32"),
+    ("thin", 4, "processors 2 2 1", *NATIVE),
+    ("cluster", 1, "", "pth", "float64"),
+    ("cluster", 4, "processors 4 1 1", *NATIVE),
 ]
 
 
-@pytest.mark.parametrize(("system", "ranks", "before"), CASES)
-def test_every_pair_once(system: str, ranks: int, before: str, tmp_path: Path, model_files) -> None:
+@pytest.mark.parametrize(("system", "ranks", "before", "ending", "dtype"), CASES)
+def test_every_pair_once(
+    system: str, ranks: int, before: str, ending: str, dtype: str, tmp_path: Path, model_files
+) -> None:
     """Pairs, D, A and the per-atom sums, within the model's (asymmetric) cutoffs and within 2.2 angstrom.
 
     `thin` has several images of one pair and of an atom with itself; `cluster` leaves ranks without atoms.
@@ -145,14 +152,15 @@ dump_modify atoms format float %.17g sort id
 """
     body += ("balance 1.0 rcb\n" if before == TILED else "") + "run 0"
     boundary = "f f f" if system == "cluster" else "p p p"
-    run = run_lammps(script(model_files(MODEL, "pth", "float64"), body, boundary, before), tmp_path, ranks)
-    check_pairs(run.dump("whole.dump")[-1], reference_pairs(system, None))
+    run = run_lammps(script(model_files(MODEL, ending, dtype), body, boundary, before), tmp_path, ranks)
+    whole, bonds = (reference_pairs(system, cutoff, dtype=dtype) for cutoff in (None, 2.2))
+    check_pairs(run.dump("whole.dump")[-1], whole, dtype)
 
-    check_pairs(run.dump("bonds.dump")[-1], reference_pairs(system, 2.2))
+    check_pairs(run.dump("bonds.dump")[-1], bonds, dtype)
     frame = run.dump("atoms.dump")[-1]
-    check_atoms(frame, "c_atoms", reference_pairs(system, 2.2))
-    check_atoms(frame, "c_whole_atoms", reference_pairs(system, None))
-    assert len(reference_pairs(system, 2.2).i) < len(reference_pairs(system, None).i)
+    check_atoms(frame, "c_atoms", bonds, dtype)
+    check_atoms(frame, "c_whole_atoms", whole, dtype)
+    assert len(bonds.i) < len(whole.i)
 
 
 @pytest.mark.parametrize(("system", "ranks"), [("box", 1), ("thin", 3), ("triclinic", 4)])
@@ -160,7 +168,7 @@ def test_pairs_that_only_the_second_atom_sees(system: str, ranks: int, tmp_path:
     """The first atom's cutoff is the shorter one: the owner of the second atom reports the pair."""
     write_data(tmp_path / "data.lmp", _atoms(system), ELEMENTS)
     body = pair_dump("whole", cutoff="cutoff model") + "run 0"
-    run = run_lammps(script(model_files(REVERSED, "pth", "float64"), body), tmp_path, ranks)
+    run = run_lammps(script(model_files(REVERSED, "safetensors", "float64"), body), tmp_path, ranks)
     want = reference_pairs(system, None, REVERSED)
     assert want.beyond > 10 and (want.e12 == 0.0).sum() > 10
     check_pairs(run.dump("whole.dump")[-1], want)
@@ -180,7 +188,7 @@ compute sum all reduce sum c_pairs inputs local
 thermo_style custom step pe c_sum
 run 0
 print '{"pe": $(pe:%.17g), "sum": $(c_sum:%.17g)}' file result.json"""
-    run = run_lammps(script(model_files("allegro-plain", "pth", "float64"), body), tmp_path, ranks=2)
+    run = run_lammps(script(model_files("allegro-plain", "safetensors", "float64"), body), tmp_path, ranks=2)
     result = run.json()
     assert abs(result["pe"]) > 0.5
     close("sum of D", result["sum"], result["pe"], SUM_RULE * abs(result["pe"]) * 100)
@@ -191,7 +199,7 @@ def test_group_needs_both_atoms(tmp_path: Path, model_files) -> None:
     write_data(tmp_path / "data.lmp", _atoms("triclinic"), ELEMENTS)
     body = "group some id <= 25\n" + pair_dump("some", "some", "cutoff model")
     body += pair_dump("whole", cutoff="cutoff model") + "run 0"
-    run = run_lammps(script(model_files(MODEL, "pth", "float64"), body), tmp_path, ranks=4)
+    run = run_lammps(script(model_files(MODEL, "safetensors", "float64"), body), tmp_path, ranks=4)
     whole, some = run.dump("whole.dump")[-1], run.dump("some.dump")[-1]
     inside = (whole["tag1"] <= 25) & (whole["tag2"] <= 25)
     assert 0 < inside.sum() < len(whole)
@@ -202,8 +210,10 @@ def test_group_needs_both_atoms(tmp_path: Path, model_files) -> None:
     assert ids(some, slice(None)) == ids(whole, inside)
 
 
-@pytest.mark.parametrize("ranks", [1, 3, 4])
-def test_moving_atoms_lose_and_double_no_pair(ranks: int, tmp_path: Path, model_files) -> None:
+@pytest.mark.parametrize(("model", "ranks"), [(("morse",), 1), (METALS, 3), (METALS, 4)])
+def test_moving_atoms_lose_and_double_no_pair(
+    model: tuple[str, ...], ranks: int, tmp_path: Path, model_files
+) -> None:
     """600 steps of a hot drifting gas: atoms change ranks, and the pairs are always those of the edges."""
     write_data(tmp_path / "data.lmp", gas(), GAS_ELEMENTS)
     body = pair_dump("pairs", cutoff="cutoff 4.0")
@@ -216,18 +226,18 @@ velocity all set 40.0 30.0 -35.0 sum yes
 timestep 0.001
 fix md all nve
 run 600"""
-    run = run_lammps(gas_script(model_files("morse"), body), tmp_path, ranks)
+    run = run_lammps(gas_script(model_files(*model), body), tmp_path, ranks)
     pairing = Pairing(GAS_ELEMENTS, np.full((2, 2), 4.0))
     frames, edges = run.dump("pairs.dump"), run.dump("edges.dump")
     assert len(frames) == len(edges) == 61
     for got, edge in zip(frames, edges, strict=True):
-        check_pairs(got, pairing.pair(edge_frame(edge)), tolerance=0.0)
+        check_pairs(got, pairing.pair(edge_frame(edge)), exact=True)
     owners = np.array([frame["c_owner"] for frame in run.dump("owner.dump")])
     assert ranks == 1 or (np.ptp(owners, axis=0) > 0).all(), "some atoms did not change ranks"
 
 
 @pytest.mark.parametrize("ranks", [1, 4])
-def test_atoms_that_move_after_the_model(ranks: int, tmp_path: Path, model_files) -> None:
+def test_atoms_that_move_after_the_model(ranks: int, tmp_path: Path, metals: Path) -> None:
     """fix deform moves owned atoms at the end of a step, and not their ghosts: the pairs are still found."""
     write_data(tmp_path / "data.lmp", gas(), GAS_ELEMENTS)
     body = """compute pairs all e3d/pair/local e12 e21 cutoff model
@@ -242,7 +252,7 @@ fix log all ave/time 5 1 5 c_sum[1] c_sum[2] file sums.txt format " %.17g"
 run 40
 variable both equal c_sum[1]+c_sum[2]
 print '{"pe": $(pe:%.17g), "sum": $(v_both:%.17g)}' file result.json"""
-    run = run_lammps(gas_script(model_files("morse"), body), tmp_path, ranks)
+    run = run_lammps(gas_script(metals, body), tmp_path, ranks)
     close("sum of D", run.json()["sum"], run.json()["pe"], 1e-9)
 
 
@@ -282,7 +292,7 @@ def test_bad_arguments(name: str, tmp_path: Path, model_files) -> None:
     """Each stops the run and says what to type."""
     body, message = BAD[name]
     write_data(tmp_path / "data.lmp", _atoms("box"), ELEMENTS)
-    run = start_lammps(script(model_files("allegro-plain", "pth", "float64"), body), tmp_path, 2)
+    run = start_lammps(script(model_files("allegro-plain", "safetensors", "float64"), body), tmp_path, 2)
     assert run.code != 0
     assert message in run.output
 
@@ -295,6 +305,6 @@ def test_excluded_neighbours_have_no_reverse(tmp_path: Path, model_files) -> Non
         + pair_dump("pairs", cutoff="cutoff paper")
         + "run 0"
     )
-    run = run_lammps(script(model_files("allegro-plain", "pth", "float64"), body), tmp_path, 2)
+    run = run_lammps(script(model_files("allegro-plain", "safetensors", "float64"), body), tmp_path, 2)
     pairs = run.dump("pairs.dump")[-1]
     assert len(pairs) and np.all((pairs["tag1"] > 27) | (pairs["tag2"] > 27))

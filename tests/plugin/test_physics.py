@@ -23,8 +23,10 @@ def _energies(folder: Path) -> np.ndarray:
     return np.loadtxt(folder / "energies.txt")
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_forces_are_finite_differences_of_the_energy(ranks: int, tmp_path: Path, model_files) -> None:
+@pytest.mark.parametrize(("ending", "ranks"), [("safetensors", 1), ("safetensors", 2), ("pth", 1)])
+def test_forces_are_finite_differences_of_the_energy(
+    ending: str, ranks: int, tmp_path: Path, model_files
+) -> None:
     atoms = box()
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
     chosen = [(0, "x"), (17, "y"), (30, "z"), (53, "x"), (11, "z")]
@@ -35,7 +37,7 @@ def test_forces_are_finite_differences_of_the_energy(ranks: int, tmp_path: Path,
             vector = " ".join(f"{shift if axis == a else 0.0:.17g}" for a in "xyz")
             lines += [f"displace_atoms one move {vector} units box", "run 0", PRINT_PE]
         lines.append("group one delete")
-    model = model_files("allegro-everything", "pth", "float64")
+    model = model_files("allegro-everything", ending, "float64")
     run = run_lammps(script_of(model, ELEMENTS, tail="\n".join(lines)), tmp_path, ranks)
     energies = _energies(tmp_path).reshape(-1, 3)
     forces = forces_of(run.dump("atoms.dump")[0])
@@ -50,7 +52,8 @@ def test_forces_are_finite_differences_of_the_energy(ranks: int, tmp_path: Path,
     )
 
 
-def test_virial_is_the_finite_difference_of_the_energy(tmp_path: Path, model_files) -> None:
+@pytest.mark.parametrize("ending", ["safetensors", "pth"])
+def test_virial_is_the_finite_difference_of_the_energy(ending: str, tmp_path: Path, model_files) -> None:
     """W_ab = -dE/d(strain_ab), with the box and all atoms strained: three stretches and three shears."""
     atoms = triclinic()
     write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
@@ -71,7 +74,7 @@ def test_virial_is_the_finite_difference_of_the_energy(tmp_path: Path, model_fil
     for change in boxes.values():
         for strain in (STEP, -STEP, 0.0):
             lines += [f"change_box all {change(strain)} remap units box", "run 0", PRINT_PE]
-    model = model_files("allegro-everything", "pth", "float64")
+    model = model_files("allegro-everything", ending, "float64")
     run = run_lammps(script_of(model, ELEMENTS, tail="\n".join(lines), edges=False), tmp_path)
     energies = _energies(tmp_path).reshape(-1, 3)
     close(
@@ -85,11 +88,16 @@ def test_virial_is_the_finite_difference_of_the_energy(tmp_path: Path, model_fil
     assert np.abs(virial).min() > 1e-3, "every component has to be tested"
 
 
-@pytest.mark.parametrize("ranks", [1, 3])
-def test_per_atom_numbers_sum_to_the_totals(ranks: int, tmp_path: Path, model_files) -> None:
+@pytest.mark.parametrize(
+    ("ending", "dtype", "ranks"),
+    [("safetensors", "float64", 1), ("safetensors", "float32", 3), ("pth", "float64", 2)],
+)
+def test_per_atom_numbers_sum_to_the_totals(
+    ending: str, dtype: str, ranks: int, tmp_path: Path, model_files
+) -> None:
     """Energies, and both per-atom virials, over owned and ghost atoms; forces sum to nothing."""
     write_data(tmp_path / "data.lmp", triclinic(), ELEMENTS)
-    model = model_files("allegro-everything", "pth", "float64")
+    model = model_files("allegro-everything", ending, dtype)
     tail = """compute u all e3d/atom energy coord cutoff model
 dump u all custom 1 u.dump id c_u[*]
 dump_modify u format float %.17g sort id
@@ -130,10 +138,11 @@ def _dipole(frame: Frame) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("model", "ranks"), [("allegro-cutoffs", 1), ("allegro-cutoffs", 3), ("tersoff-si", 2)]
+    ("model", "ending", "ranks"),
+    [("allegro-cutoffs", "safetensors", 1), ("allegro-cutoffs", "safetensors", 3), ("tersoff-si", "pth", 2)],
 )
 def test_heat_flux_is_the_derivative_of_the_energy_dipole(
-    model: str, ranks: int, tmp_path: Path, model_files
+    model: str, ending: str, ranks: int, tmp_path: Path, model_files
 ) -> None:
     """J = d/dt sum_i r_i (U_i + K_i) on an open cluster, through compute heat/flux with the centroid stress.
 
@@ -166,7 +175,7 @@ variable jz equal c_flux[3]
 fix out all print 1 '${{jx}} ${{jy}} ${{jz}}' file flux.txt screen no
 run 4
 """
-    model_file = model_files(model, "pth", "float64")
+    model_file = model_files(model, ending, "float64")
     script = script_of(model_file, elements, boundary="f f f", tail=tail, edges=False)
     run = run_lammps(script, tmp_path, ranks)
     frames = run.dump("moving.dump")[:5]
@@ -221,10 +230,11 @@ run {steps}
     assert 2.5 < ratio < 6.0, f"energy noise at twice the time step is {ratio:.2f} times as large, expected 4"
 
 
-def test_rerun_equals_run(tmp_path: Path, model_files) -> None:
+@pytest.mark.parametrize("ending", ["safetensors", "pth"])
+def test_rerun_equals_run(ending: str, tmp_path: Path, model_files) -> None:
     """The model on the frames of a dump gives the energies of the run that wrote it."""
     write_data(tmp_path / "data.lmp", box(), ELEMENTS, velocities=True)
-    model = model_files("allegro-everything", "pth", "float64")
+    model = model_files("allegro-everything", ending, "float64")
     tail = "timestep 0.0002\nfix md all nve\nrun 5"
     ran = run_lammps(script_of(model, ELEMENTS, tail=tail), tmp_path)
     again = tmp_path / "again"

@@ -66,29 +66,36 @@ def fast_gases() -> Atoms:
 
 @pytest.mark.parametrize(
     ("model", "ranks", "group"),
-    [("lj", 1, "type 2"), ("lj", 4, "all"), ("tersoff-sic", 2, "all")],
+    [
+        (("lj",), 4, "type 2"),
+        (("tersoff-sic",), 2, "all"),
+        (("allegro-cutoffs", "safetensors", "float64"), 3, "type 2"),
+        (("allegro-cutoffs", "safetensors", "float32"), 1, "all"),
+    ],
 )
 def test_equals_sums_over_dumped_atoms(
-    model: str, ranks: int, group: str, tmp_path: Path, model_files
+    model: tuple[str, ...], ranks: int, group: str, tmp_path: Path, model_files
 ) -> None:
     """Every lag of every block, while atoms change their rank and their place in memory."""
-    lj = model == "lj"
-    atoms, elements = (
-        (fast_gases(), LENNARD_JONES.elements) if lj else (hot_silicon_carbide(), TERSOFF_SIC.elements)
-    )
+    make, elements, time_step = {
+        "lj": (fast_gases, LENNARD_JONES.elements, 0.004),
+        "tersoff-sic": (hot_silicon_carbide, TERSOFF_SIC.elements, 0.0005),
+        "allegro-cutoffs": (box, ELEMENTS, 0.0005),
+    }[model[0]]
+    atoms = make()
     write_data(tmp_path / "data.lmp", atoms, elements, velocities=True)
     select = "group some union all" if group == "all" else f"group some {group}"
     tail = f"""{DUMP}{select}
 atom_modify sort 3 0.0
 fix out some e3d/shc 2 5 12 2.0 -1.0 0.5 file shc.txt
-timestep {0.004 if lj else 0.0005}
+timestep {time_step}
 fix md all nve
 thermo 10
 run 20
 run 16
 print "$(f_out:%.17g) $(f_out[1][1]:%.17g) $(f_out[5][2]:%.17g)" file array.txt screen no
 """
-    script = script_of(model_files(model), elements, tail=tail, edges=False)
+    script = script_of(model_files(*model), elements, tail=tail, edges=False)
     run_lammps(script, tmp_path, ranks)
     direction = np.array([2.0, -1.0, 0.5]) / np.linalg.norm([2.0, -1.0, 0.5])
     inside = None if group == "all" else np.array([symbol == elements[1] for symbol in atoms.symbols])
@@ -97,7 +104,7 @@ print "$(f_out:%.17g) $(f_out[1][1]:%.17g) $(f_out[5][2]:%.17g)" file array.txt 
     assert head["e3d-shc/1"] == [] and head["units"] == ["metal"]
     assert int(head["samples"][0]) == 6 and int(head["blocks"][0]) == len(got) == 2
     assert [int(word) for word in head["steps"]] == [10, 32]
-    step = 2 * (0.004 if lj else 0.0005)
+    step = 2 * time_step
     close("lags", lags, step * np.arange(-4, 5), 1e-12)
     close("volume", float(head["volume"][0]) / atoms.get_volume(), 1.0, 1e-12)
     want = want[:12].reshape(2, 6, 2, 9).mean(axis=1)
@@ -126,7 +133,7 @@ fix print all print 1 '$(c_heat[1]:%.17g) $(v_convective:%.17g) $(f_drive[4]:%.1
 file flux.txt screen no title ''
 run 13
 """
-    script = script_of(model_files("allegro-cutoffs"), ELEMENTS, tail=tail, edges=False)
+    script = script_of(model_files("allegro-cutoffs", "safetensors"), ELEMENTS, tail=tail, edges=False)
     run_lammps(script, tmp_path, 2)
     flux = np.loadtxt(tmp_path / "flux.txt")[-10:]
     head, _, got = read_shc(tmp_path / "shc.txt")

@@ -24,7 +24,7 @@ MOVING = "fix md all nve\ntimestep 0.0005\nrun 5"
 """Steps enough for shapes to come back, so that they are recorded and replayed."""
 
 
-PATIENCE = 1800
+DEADLOCK = 1800
 """Seconds after which a run counts as a deadlock, however busy the machine is; an idle one takes about 20."""
 
 
@@ -62,7 +62,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory, model_files) -> Callable[[st
 
 @contextlib.contextmanager
 def rehearsal(recording: bool = True) -> Iterator[None]:
-    """What starts within it takes the way of a GPU."""
+    """What starts within it runs the code of a GPU, on the CPU."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("E3D_REHEARSE_GPU", "1")
         patch.setenv("E3D_CUDA_GRAPHS", str(int(recording)))
@@ -107,6 +107,6 @@ def test_chunks_shrink_with_others_under_way(tmp_path: Path) -> None:
     """A chunk that fails is halved after the ones before it are finished."""
     _, want = run_freely()
     with rehearsal():
-        output, got = run_within(1000, tmp_path / "limited", timeout=PATIENCE)
+        output, got = run_within(1000, tmp_path / "limited", timeout=DEADLOCK)
     assert "probably for want of memory; going on with 'chunk" in output
     close("energy", got, want, 1e-3)

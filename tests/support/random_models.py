@@ -39,8 +39,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
         }
     },
     "everything": _SCALED | _ZBL | _CUTOFFS,
+    "metals": {
+        "type_names": ["Cu", "Ag"],
+        "r_max": 6.5,
+        "per_edge_type_cutoff": {"Cu": {"Cu": 6.0, "Ag": 6.2}, "Ag": {"Cu": 6.2}},
+    },
 }
-"""C -> H reaches farther than H -> C in ``cutoffs`` and ``everything``, H -> C in ``reversed``."""
+"""C -> H reaches farther than H -> C in ``cutoffs`` and ``everything``, H -> C in ``reversed``. ``metals``
+has the types and cutoffs of `analytic_models.MORSE`."""
 
 
 @functools.cache

@@ -117,7 +117,7 @@ def test_a_run(data: Path, tmp_path: Path) -> None:
     val = [value for row in rows for key, value in row.items() if key.startswith("val") and "weighted" in key]
     assert val and np.isfinite(val).all()
     files = package_and_export(run, prepared, "tiny")
-    evaluation = evaluate_and_describe(run, prepared, files, "$energy, $forces\n$errors")
+    evaluation = evaluate_and_describe(run, prepared, files, "{{ energy }}, {{ forces }}\n{{ errors }}")
     errors = evaluation["subsets"]
     assert errors["s"]["frames"] == 4 and errors["s"]["forces_mae"] is None
     assert np.isfinite(errors["all"]["energy_mae"])

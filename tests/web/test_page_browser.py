@@ -9,48 +9,25 @@ from __future__ import annotations
 import io
 import json
 import math
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from browser import start_browser, webdriver
 from e3d_lmp.edges.cutoffs import parse_cutoff
 from e3d_lmp.edges.pairs import Pairing
 from e3d_lmp.edges.store.reader import StoreReader
 from e3d_lmp.web.page import PageOptions, write_page
 from page_stores import ELEMENTS, write_liquid, write_molecules, write_pairs
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-if not (BROWSER and DRIVER):
-    pytest.skip(
-        "no Chromium to show pages with. Type: sudo apt-get install chromium chromium-driver",
-        allow_module_level=True,
-    )
-webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium. Type: pip install selenium")
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
-
 PICTURES = Path(__file__).resolve().parents[2] / "out" / "page"
-FLAGS = (
-    "--headless --no-sandbox --disable-dev-shm-usage --use-gl=angle --use-angle=swiftshader "
-    "--enable-unsafe-swiftshader --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --hide-scrollbars --window-size=1200,720"
-).split()
 PER_BIN = 3
-
-
-def start_browser(folder: Path, *flags: str) -> Any:
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for flag in (*FLAGS, f"--user-data-dir={folder}", *flags):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
 
 
 @pytest.fixture(scope="module")

@@ -167,11 +167,8 @@ namespace {
       at::set_num_threads(options.threads);
       if (ends_with(file, ".pt2"))
         open_aotinductor(file, options);
-      else if (ends_with(file, ".pth"))
-        open_torchscript(file, options);
       else
-        throw std::runtime_error("its name ends in neither .pt2 nor .pth: model files are written by "
-                                 "'e3d export MODEL OUT.nequip.pt2' (or OUT.nequip.pth)");
+        open_torchscript(file, options);
       remark_ = settle_tf32(*device_);
       const char *rehearse = std::getenv("E3D_REHEARSE_GPU");
       if (!device_->is_cpu() || (rehearse && std::strcmp(rehearse, "1") == 0))
@@ -320,7 +317,7 @@ namespace {
 }    // namespace E3D
 
 extern "C" __attribute__((visibility("default"))) E3D::EdgeModel *
-e3d_load_edge_model_v2(const char *file, const E3D::ModelOptions *options, char *error,
+e3d_load_edge_model_v3(const char *file, const E3D::ModelOptions *options, char *error,
                        std::size_t error_size)
 {
   try {

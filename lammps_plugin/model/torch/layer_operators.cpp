@@ -22,7 +22,7 @@ namespace {
 
 using at::Tensor;
 
-// Work is shared out to threads in pieces of at least so many centres.
+// Work is shared out to threads in ranges of at least so many centres.
 constexpr int64_t GRAIN = 1;
 
 void check(const Tensor &first, const Tensor &per_edge, const std::vector<Tensor> &all)

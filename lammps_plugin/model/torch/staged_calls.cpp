@@ -139,7 +139,8 @@ StagedCalls::~StagedCalls()
 
 ChunkPlan StagedCalls::chunk_plan() const
 {
-  return {LANES, true, device_.is_cpu() ? plain_memory() : HostMemory{allocate_pinned, release_pinned}};
+  return {LANES, ChunkForm::RoundedSlots,
+          device_.is_cpu() ? plain_memory() : HostMemory{allocate_pinned, release_pinned}};
 }
 
 /* ----------------------------------------------------------------------

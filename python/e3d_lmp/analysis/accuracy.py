@@ -25,6 +25,7 @@ from e3d_lmp.edges.store.reader import StoreReader
 from e3d_lmp.edges.structures import ASE_ENERGY, SPICE_ENERGY, SPICE_FORMATION, TRANSITION1X_ENERGY
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import read_json, write_json
+from e3d_lmp.parsing import json_real
 from e3d_lmp.tables import Column, write_csv
 
 ABSURD = 1.0
@@ -97,13 +98,13 @@ def _read_table(path: str) -> dict[int, float]:
     expected = 'expected a .json file of eV by element, e.g. {"H": -13.6, "C": -1030.6}'
     try:
         table = read_json(path)
-        energies = {atomic_numbers[symbol]: float(energy) for symbol, energy in table.items()}
+        energies = {atomic_numbers[symbol]: json_real(energy) for symbol, energy in table.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise E3DError(f"--isolated-atoms {path}: {error}; {expected}") from None
     except KeyError as error:
         raise E3DError(f"--isolated-atoms {path}: {error} is no chemical element; {expected}") from None
-    if not energies or not all(math.isfinite(energy) for energy in energies.values()):
-        raise E3DError(f"--isolated-atoms {path}: an energy that is not finite, or none; {expected}")
+    if not energies:
+        raise E3DError(f"--isolated-atoms {path}: no energy in it; {expected}")
     return energies
 
 

@@ -134,12 +134,11 @@ def analyse(
             _typing(source, options),
         )
     if ranks > 1:
-        source.split(communicator)
         _type_molecules(source, analysis, communicator)
     with raise_on_all_ranks(communicator), sleeping_barrier(communicator):
         _add_frames(source, analysis, rank == 0 and show_progress)
         zero, mine = _structures(source, options.isolated_atoms)
-    left_out = source.remarks(communicator)
+    left_out = source.remarks()
     structures = communicator.gather(mine)
     whole = communicator.reduce(analysis, op=_merged)
     with raise_on_all_ranks(communicator), sleeping_barrier(communicator):

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from e3d_lmp.analysis.bonds.energies import BondEnergies, bond_energy_error, cohesive_share
+from e3d_lmp.analysis.bonds.delta_bde import bond_energy_error
+from e3d_lmp.analysis.bonds.energies import BondEnergies, cohesive_share
 from e3d_lmp.analysis.bonds.files import bond_columns, bond_table, describe_error, write_bond_energies
 from e3d_lmp.analysis.bonds.references import ReferenceEnergy
 from e3d_lmp.analysis.edge_analysis import EdgeAnalysis

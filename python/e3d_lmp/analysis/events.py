@@ -31,7 +31,9 @@ from typing import Any
 import numpy as np
 
 from e3d_lmp.analysis.growing_file import check_step, numbered_words, read_appended
+from e3d_lmp.edges.pairs import is_label
 from e3d_lmp.errors import E3DError
+from e3d_lmp.parsing import real_number, shortened, whole_number
 from e3d_lmp.tables import Column, name_ending
 
 FORMAT = "e3d-bonds/1"
@@ -50,6 +52,9 @@ _KINDS: dict[str, type] = {
 COLUMNS = tuple(_KINDS)
 ENERGY_UNITS = {"metal": "eV", "real": "kcal/mol"}
 """Unit of energy of each ``units`` of LAMMPS that the plugin runs in."""
+
+CRITERIA = ("energy", "distance")
+"""What decides whether a bond is there."""
 
 _KEYS = ("criterion", "cutoff", "units")
 
@@ -142,8 +147,7 @@ def read_events(path: str | os.PathLike) -> Events:
                     raise ValueError(f"expected the columns {' '.join(COLUMNS)}")
                 has_columns = True
             elif words[0] in thresholds:
-                _, label, value = words
-                thresholds[words[0]][label] = float(value)
+                _add_threshold(thresholds[words[0]], words)
             elif words[0] in about:
                 raise ValueError(f"'{words[0]}' occurs twice")
             else:
@@ -153,8 +157,11 @@ def read_events(path: str | os.PathLike) -> Events:
         missing = [key for key in _KEYS if not about.get(key)]
         if missing:
             raise ValueError(f"the header has no line '{missing[0]}'")
-        if about["units"] not in ENERGY_UNITS:
-            raise ValueError(f"units {about['units']}: expected {' or '.join(ENERGY_UNITS)}")
+        for key, known_words in (("units", tuple(ENERGY_UNITS)), ("criterion", CRITERIA)):
+            if about[key] not in known_words:
+                raise ValueError(f"{key} {shortened(about[key])}: expected {' or '.join(known_words)}")
+        _check_thresholds(thresholds)
+        _check_types(rows)
     except ValueError as error:
         raise E3DError(f"{path}, line {number}: not a line of {FORMAT}: {error}") from None
     columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
@@ -176,8 +183,44 @@ def _read_row(words: list[str]) -> tuple:
     if len(words) != len(COLUMNS):
         raise ValueError(f"{len(words)} words instead of {len(COLUMNS)}")
     if words[9] not in ("formed", "broken"):
-        raise ValueError(f"the event is formed or broken, not '{words[9]}'")
-    return (*map(int, words[:5]), words[5], *map(float, words[6:9]), words[9])
+        raise ValueError(f"the event is formed or broken, not '{shortened(words[9])}'")
+    if words[5] != "NULL" and not is_label(words[5]):
+        raise ValueError(f"'{shortened(words[5])}' is no pair of elements such as C-H")
+    ids = [whole_number(word, 1) for word in words[1:3]]
+    types = [whole_number(word, 1, 2**31 - 1) for word in words[3:5]]
+    numbers = [real_number(word, may_be_nan=True) for word in words[6:9]]
+    known = [not math.isnan(value) for value in numbers]
+    if any(known) != all(known) or numbers[2] <= 0.0:
+        raise ValueError(f"D, A and r of {' '.join(words[6:9])}; expected three numbers, or nan, r above 0")
+    if not any(known) and words[9] == "formed":
+        raise ValueError("a bond that formed, without its D, A and r")
+    return (whole_number(words[0]), *ids, *types, words[5], *numbers, words[9])
+
+
+def _add_threshold(known: dict[str, float], words: list[str]) -> None:
+    if len(words) != 3 or not is_label(words[1]) or words[1] in known:
+        raise ValueError(f"expected '{words[0]} C-H -1.0', each pair once")
+    known[words[1]] = real_number(words[2])
+
+
+def _check_thresholds(thresholds: dict[str, dict[str, float]]) -> None:
+    """Raise `ValueError` where a bond would form and break at once."""
+    form, break_off = thresholds["form"], thresholds["break"]
+    for label in {**form, **break_off}:
+        if label not in form or label not in break_off or form[label] > break_off[label]:
+            raise ValueError(f"form and break of {label}: expected both, form not above break")
+
+
+def _check_types(rows: list[tuple]) -> None:
+    """Raise `ValueError` where an atom has two types at one step."""
+    found: dict[int, int] = {}
+    step: int | None = None
+    for row in rows:
+        if row[0] != step:
+            step, found = row[0], {}
+        for atom, kind in ((row[1], row[3]), (row[2], row[4])):
+            if found.setdefault(atom, kind) != kind:
+                raise ValueError(f"atom {atom} is of type {found[atom]} and of type {kind} at step {step}")
 
 
 def event_columns(unit: str = "eV") -> tuple[Column, ...]:

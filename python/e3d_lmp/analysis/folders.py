@@ -11,6 +11,7 @@ where there are several series: ``t32:920=out/n920``.
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,8 @@ from e3d_lmp.analysis.bonds.files import BondEnergyFile, read_bond_energies
 from e3d_lmp.analysis.maps import EnergyMap, read_map
 from e3d_lmp.edges.structures import ENDS
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import read_json
+from e3d_lmp.files import read_json, read_text, reading
+from e3d_lmp.parsing import json_real, real_number, shortened
 
 ERRORS_FORMAT = "e3d-errors/1"
 
@@ -133,15 +135,17 @@ class AnalysisFolder:
     def errors(self) -> dict[str, Any]:
         """What ``errors.json`` says."""
         path = self.file("errors.json")
-        try:
+        with reading(path, f"table of errors ({ERRORS_FORMAT})", "make it again"):
             whole = read_json(path)
             if whole["format"] != ERRORS_FORMAT:
-                raise E3DError(f"{path}: expected the format {ERRORS_FORMAT}, got '{whole['format']}'")
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise E3DError(
-                f"{path}: not a file of the format {ERRORS_FORMAT} ({error!r}); make it again"
-            ) from None
-        return whole
+                found = shortened(str(whole["format"]))
+                raise E3DError(f"{path}: expected the format {ERRORS_FORMAT}, got '{found}'")
+            for key, inner in _SECTIONS.items():
+                _check_errors(whole.get(key), inner)
+            for key, text in whole["provenance"].items():
+                if not isinstance(text, str):
+                    raise ValueError(f"expected a text for '{shortened(key)}', got {shortened(repr(text))}")
+            return whole
 
     def model_errors(self) -> ModelErrors:
         """Mean absolute errors of energies, forces, barriers and reaction energies; nan where not there."""
@@ -156,13 +160,15 @@ class AnalysisFolder:
     def table(self, name: str) -> dict[str, list[str]]:
         """Columns of a .csv file, as text."""
         path = self.file(name)
+        expected = "a table of 'e3d analyze'"
         try:
-            with open(path, newline="", encoding="utf-8") as file:
-                rows = list(csv.reader(file))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise E3DError(f"{path}: {error}; expected a table of 'e3d analyze'") from None
+            rows = list(csv.reader(io.StringIO(read_text(path, expected), newline="")))
+        except csv.Error as error:
+            raise E3DError(f"{path}: {error}; expected {expected}") from None
         if not rows or any(len(row) != len(rows[0]) for row in rows):
             raise E3DError(f"{path}: rows of different length, or none; make it again")
+        if len(set(rows[0])) < len(rows[0]):
+            raise E3DError(f"{path}: two columns of the same name; make it again")
         return {head: [row[k] for row in rows[1:]] for k, head in enumerate(rows[0])}
 
     def numbers(self, name: str, *columns: str) -> list[np.ndarray]:
@@ -172,7 +178,10 @@ class AnalysisFolder:
         if missing:
             raise E3DError(f"{self.path / name}: no column {missing[0]}; columns there: {', '.join(table)}")
         try:
-            return [np.array([float(cell or "nan") for cell in table[column]]) for column in columns]
+            return [
+                np.array([real_number(cell, may_be_nan=True) if cell else math.nan for cell in table[column]])
+                for column in columns
+            ]
         except ValueError as error:
             raise E3DError(f"{self.path / name}: {error}; make it again") from None
 
@@ -182,7 +191,33 @@ def _number(whole: Mapping[str, Any], *keys: str) -> float:
     value: Any = whole
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
-    return math.nan if value is None else float(value)
+    return json_real(value, math.nan)
+
+
+_SECTIONS: dict[str, tuple[str, ...]] = {
+    "energy": (),
+    "force": (),
+    "reactions": ("barrier", "reaction_energy"),
+}
+"""Sections of ``errors.json``, and their own."""
+
+
+def _check_errors(section: Any, inner: Sequence[str] = ()) -> None:
+    """Raise `ValueError` unless a section is null, or a dictionary of numbers, nulls and `inner` sections; no
+    error is below 0, and no mean square below the square of a mean."""
+    if section is None:
+        return
+    if not isinstance(section, dict):
+        raise ValueError(f"expected a dictionary of numbers, got {shortened(repr(section))}")
+    for name, value in section.items():
+        if name in inner:
+            _check_errors(value)
+        elif json_real(value, 0.0) < 0.0 and not name.startswith("mean"):
+            raise ValueError(f"{name} is {value:g}")
+    for unit in {name.removeprefix("mae") for name in section if name.startswith("mae")}:
+        mae, rmse = section[f"mae{unit}"], section.get(f"rmse{unit}")
+        if mae is not None and rmse is not None and mae > rmse * (1.0 + 1e-9):
+            raise ValueError(f"a mean absolute error {mae:g} above the root mean square {rmse:g}")
 
 
 _WORD = re.compile(r"(?:(?P<series>[^:=]*):)?(?P<n>[^:=]+)=(?P<folder>.+)")

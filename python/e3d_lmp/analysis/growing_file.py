@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import read_text
 
 
 def read_appended(path: str | os.PathLike, wanted: str, writer: str) -> tuple[list[str], bool]:
@@ -28,20 +28,14 @@ def read_appended(path: str | os.PathLike, wanted: str, writer: str) -> tuple[li
     E3DError
         If the file is missing, empty, of another format, or of another version of the format.
     """
-    try:
-        with open(Path(path), encoding="utf-8", newline="") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise E3DError(f"{path}: {reason}; expected a file of {writer} ({wanted})") from None
-    lines = text.splitlines()
-    found = lines[0].strip()[:40] if lines else "nothing"
+    text = read_text(path, f"a file of {writer} ({wanted})")
+    lines = text.split("\n")
+    found = lines[0].strip()[:40] or "nothing"
     if found != wanted:
         family = wanted.split("/")[0] + "/"
         advice = f"; this version of e3d reads {wanted} only" if found.startswith(family) else ""
         raise E3DError(f"{path}: expected the format {wanted} of {writer}, got '{found}'{advice}")
-    is_cut_off = not text.endswith("\n")
-    return (lines[:-1] if is_cut_off else lines), is_cut_off
+    return lines[:-1], bool(lines[-1])
 
 
 def numbered_words(lines: list[str]) -> Iterator[tuple[int, list[str]]]:

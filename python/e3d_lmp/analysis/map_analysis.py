@@ -11,15 +11,12 @@ from pathlib import Path
 from e3d_lmp.analysis.edge_analysis import EdgeAnalysis, EnergySums
 from e3d_lmp.analysis.maps import FORMAT, EnergyMap, read_map
 from e3d_lmp.edges.pairs import pair_label
+from e3d_lmp.files import starts_with
 
 
 def is_map(path: str | os.PathLike) -> bool:
     """Whether a file is a map file, by its first bytes."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(FORMAT)) == FORMAT.encode()
-    except OSError:
-        return False
+    return starts_with(path, FORMAT.encode())
 
 
 class MapAnalysis(EdgeAnalysis):

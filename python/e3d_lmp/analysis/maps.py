@@ -33,14 +33,15 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
 from e3d_lmp.analysis.entropy import bits, shannon_nats
-from e3d_lmp.edges.pairs import is_like
+from e3d_lmp.analysis.map_checks import check_bins, check_sums, within_bounds
+from e3d_lmp.edges.pairs import is_label, is_like
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import atomic_path
+from e3d_lmp.files import atomic_path, read_text
+from e3d_lmp.parsing import real_number, shortened, whole_number
 
 FORMAT = "e3d-map/1"
 DEFAULT_BIN = 0.1
@@ -48,6 +49,18 @@ DEFAULT_BIN = 0.1
 
 BIN_LIMIT = 2**31
 """Bins are numbered from -2^31 to 2^31 - 1."""
+
+WIDTHS = (1e-9, 1e9)
+"""Widths of bins that a file may have, in its unit of energy."""
+
+MOST_PAIRS = 2**53
+"""Pairs of a label that a file may have: their weights are exact in double precision."""
+
+ENERGY_UNITS = ("eV", "kcal/mol")
+"""Units that a map file may name."""
+
+_HEADER = {"bin": 1, "cutoff": 1, "samples": 1, "steps": 2}
+"""Words after each key of a file's header; after cutoff at least so many."""
 
 _SHIFT = np.int64(32)
 _LOW = np.int64(0xFFFFFFFF)
@@ -322,7 +335,7 @@ class EnergyMap:
             )
         labels = dict(self.labels)
         for name, one in part.labels.items():
-            labels[name] = labels.get(name, LabelMap()).subtract(one, f"pair {name}")
+            labels[name] = self._left_of(name, one)
         left = [name for name, one in labels.items() if one.count]
         if samples == 0 and left:
             raise E3DError(
@@ -330,6 +343,18 @@ class EnergyMap:
                 "was added before can be subtracted"
             )
         return replace(self, samples=samples, steps=self.steps if samples else None, labels=labels)
+
+    def _left_of(self, name: str, part: LabelMap) -> LabelMap:
+        """The pairs of a label that are not in `part`."""
+        whole = self.labels.get(name, LabelMap())
+        left = whole.subtract(part, f"pair {name}")
+        try:
+            check_bins(left, is_like(name))
+            return within_bounds(left, is_like(name), self.width, whole.count * self.width)
+        except ValueError as error:
+            raise E3DError(
+                f"pair {name}: {error}; only a part that was added before can be subtracted"
+            ) from None
 
 
 def write_map(result: EnergyMap, path: str | os.PathLike) -> None:
@@ -366,13 +391,11 @@ def read_map(path: str | os.PathLike) -> EnergyMap:
     Raises
     ------
     E3DError
-        If the file is missing, of another format or version, cut off, or does not add up.
+        If the file is missing, of another format or version, cut off, or does not add up: bins, counts and
+        sums that are not those of one sample (`e3d_lmp.analysis.map_checks`).
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise E3DError(f"{path}: {error}; expected a map file ({FORMAT})") from None
-    numbered = ((number, line.split("#")[0].split()) for number, line in enumerate(text.splitlines(), 1))
+    text = read_text(path, f"a map file ({FORMAT})")
+    numbered = ((number, line.split("#")[0].split()) for number, line in enumerate(text.split("\n"), 1))
     rows = [(number, words) for number, words in numbered if words]
     found = rows[0][1][0] if rows else "nothing"
     if found != FORMAT:
@@ -394,39 +417,81 @@ def read_map(path: str | os.PathLike) -> EnergyMap:
             if words[0] == "label":
                 if words[1] in labels:
                     raise ValueError("this label occurs twice")
-                size = int(words[8])
-                labels[words[1]] = _read_label(words, [row[1] for row in rows[at : at + size]])
+                size = whole_number(words[8], 0, len(rows))
+                bins = [row[1] for row in rows[at : at + size]]
+                labels[words[1]] = _read_label(words, bins, _read_width(header["bin"]))
                 at += size
-            elif words[0] == "provenance":
+            elif words[0] == "provenance" and words[1] not in provenance:
                 provenance[words[1]] = " ".join(words[2:])
-            elif words[0] in ("bin", "cutoff", "samples", "steps") and words[0] not in header:
+            elif words[0] in _HEADER and words[0] not in header:
+                if len(words) < 2 or (words[0] != "cutoff" and len(words) != 1 + _HEADER[words[0]]):
+                    raise ValueError(f"{len(words) - 1} words after '{words[0]}', not {_HEADER[words[0]]}")
                 header[words[0]] = words[1:]
             else:
-                raise ValueError(f"'{words[0]}' is not expected here")
+                raise ValueError(f"'{shortened(words[0])}' is not expected here")
         number = 1
-        width = float(header["bin"][0])
-        if not (math.isfinite(width) and width > 0.0):
-            raise ValueError(f"a bin width of {width}")
-        steps = (int(header["steps"][0]), int(header["steps"][1])) if "steps" in header else None
-        samples = int(header["samples"][0])
-        return EnergyMap(width, " ".join(header["cutoff"]), samples, steps, labels, provenance)
+        return _read_header(header, provenance, labels)
     except (ValueError, IndexError, KeyError) as error:
         what = f"no line {error}" if isinstance(error, KeyError) else str(error)
+        what = "too few words" if isinstance(error, IndexError) else what
         raise E3DError(f"{path}, line {number}: not a line of {FORMAT}: {what}") from None
 
 
-def _read_label(words: list[str], rows: list[list[str]]) -> LabelMap:
-    name, count = words[1], int(words[2])
-    is_like(name)  # raises ValueError unless the label is two elements
-    sum_D, sum_D2, sum_A, sum_A2, sum_absA = (float(word) for word in words[3:8])
-    table = np.array([[float(word) for word in row] for row in rows], dtype=np.float64).reshape(-1, 3)
-    if len(rows) != int(words[8]) or len(words) != 9:
+def _read_header(
+    header: dict[str, list[str]], provenance: dict[str, str], labels: dict[str, LabelMap]
+) -> EnergyMap:
+    steps = None
+    if "steps" in header:
+        first, last = (whole_number(word) for word in header["steps"])
+        if first > last:
+            raise ValueError(f"a first step {first} after the last one, {last}")
+        steps = first, last
+    samples = whole_number(header["samples"][0], 0)
+    if (samples > 0) != (steps is not None) or (not samples and any(one.count for one in labels.values())):
+        raise ValueError(f"{samples} samples, but steps or pairs that say otherwise")
+    unit = provenance.get("energy_unit", "eV")
+    if unit not in ENERGY_UNITS:
+        raise ValueError(f"energy_unit {shortened(unit)}: expected {' or '.join(ENERGY_UNITS)}")
+    width = _read_width(header["bin"])
+    return EnergyMap(width, " ".join(header["cutoff"]), samples, steps, labels, provenance)
+
+
+def _read_width(words: list[str]) -> float:
+    width = real_number(words[0])
+    if not WIDTHS[0] <= width <= WIDTHS[1]:
+        raise ValueError(f"a bin width of {words[0]}; expected {WIDTHS[0]:g} to {WIDTHS[1]:g}")
+    return width
+
+
+def _read_label(words: list[str], rows: list[list[str]], width: float) -> LabelMap:
+    name, count = words[1], whole_number(words[2], 0, MOST_PAIRS)
+    if len(words) != 9 or len(rows) != int(words[8]) or any(len(row) != 3 for row in rows):
         raise ValueError("wrong number of words or bins")
-    bins = table[:, :2].astype(np.int64)
-    halves = (table[:, 2] * 2.0).astype(np.int64)
+    if not is_label(name):
+        raise ValueError(f"'{shortened(name)}' is no pair of elements such as C-H")
+    sum_D, sum_D2, sum_A, sum_A2, sum_absA = (real_number(word) for word in words[3:8])
+    bins = np.array(
+        [[whole_number(word, -BIN_LIMIT, BIN_LIMIT - 1) for word in row[:2]] for row in rows], dtype=np.int64
+    ).reshape(-1, 2)
+    halves = np.array([_halves(row[2]) for row in rows], dtype=np.int64)
     codes = bin_codes(bins[:, 0], bins[:, 1])
-    if not np.array_equal(bins, table[:, :2]) or not np.array_equal(halves, table[:, 2] * 2.0):
-        raise ValueError(f"{name}: bins must be whole numbers and weights multiples of 1/2")
-    if np.any(np.diff(codes) <= 0) or np.any(halves <= 0) or int(halves.sum()) != 2 * count:
+    if np.any(np.diff(codes) <= 0) or int(halves.sum()) != 2 * count:
         raise ValueError(f"{name}: bins must ascend, and their weights be positive and add up to {count}")
-    return LabelMap(count, sum_D, sum_D2, sum_A, sum_A2, sum_absA, codes, halves)
+    one = LabelMap(count, sum_D, sum_D2, sum_A, sum_A2, sum_absA, codes, halves)
+    try:
+        check_bins(one, is_like(name))
+        check_sums(one, is_like(name), width)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return one
+
+
+def _halves(word: str) -> int:
+    """Twice the weight of a bin, which is a whole number or ends in .5."""
+    whole, point, half = word.partition(".")
+    if point and half not in ("5", "0"):
+        raise ValueError(f"expected a weight that is a multiple of 1/2, got '{shortened(word)}'")
+    twice = 2 * whole_number(whole or "0", 0, MOST_PAIRS) + (half == "5")
+    if not twice:
+        raise ValueError(f"expected a weight above 0, got '{shortened(word)}'")
+    return twice

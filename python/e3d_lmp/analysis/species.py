@@ -18,19 +18,69 @@ A last line without newline was cut off while it was written and does not count.
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from e3d_lmp.analysis.growing_file import check_step, numbered_words, read_appended
+from e3d_lmp.edges.cutoffs import unknown_elements
 from e3d_lmp.errors import E3DError
+from e3d_lmp.parsing import shortened, whole_number
 from e3d_lmp.tables import Column
 
 FORMAT = "e3d-species/1"
 COLUMNS = ("step", "molecules", "species", "formulas...")
+MOST_MOLECULES = 2**53
+"""Molecules of a formula that a file may have."""
+
+MOST_CELLS = 50_000_000
+"""Cells of a table of all formulas at every sample."""
+
+_ELEMENT = re.compile(r"([A-Z][a-z]?)([1-9][0-9]*)?")
+
 DEFAULT_SHOWN = 8
 """Formulas in the table on the screen and in the picture."""
+
+
+class FormulaCounts(Mapping[str, np.ndarray]):
+    """Formula -> (S,) int64, number of its molecules in each sample; in the order in which they first occur.
+
+    Most formulas of a reacting run are there in few samples: kept are only those, and an array of all samples
+    is made when it is asked for.
+    """
+
+    def __init__(self, samples: int):
+        self._samples = samples
+        self._counts: dict[str, dict[int, int]] = {}
+
+    def put(self, formula: str, sample: int, molecules: int) -> None:
+        """Say how many molecules of a formula a sample has."""
+        self._counts.setdefault(formula, {})[sample] = molecules
+
+    def __getitem__(self, formula: str) -> np.ndarray:
+        counts = np.zeros(self._samples, dtype=np.int64)
+        known = self._counts[formula]
+        counts[list(known)] = list(known.values())
+        return counts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._counts)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def by_size(self) -> list[str]:
+        """The formula with the most molecules in any one sample first; of equal ones that with the higher
+        mean, then by name."""
+
+        def key(formula: str) -> tuple[int, int, str]:
+            counts = self._counts[formula].values()
+            return -max(counts), -sum(counts), formula
+
+        return sorted(self._counts, key=key)
 
 
 @dataclass(frozen=True)
@@ -49,14 +99,13 @@ class Species:
     step: np.ndarray
     molecules: np.ndarray
     species: np.ndarray
-    formulas: dict[str, np.ndarray]
+    formulas: FormulaCounts
     is_cut_off: bool = False
 
     def commonest(self, n: int | None = None) -> list[str]:
         """The n formulas (all by default) with the most molecules at any one sample, the most first; of equal
         ones that with the higher mean, then by name."""
-        order = sorted(self.formulas, key=lambda f: (-self.formulas[f].max(), -self.formulas[f].mean(), f))
-        return order[:n]
+        return self.formulas.by_size()[:n]
 
 
 def read_species(path: str | os.PathLike) -> Species:
@@ -76,7 +125,9 @@ def read_species(path: str | os.PathLike) -> Species:
     try:
         for number, words in numbered_words(lines):  # noqa: B007, the message has it
             if has_columns:
-                step, molecules, species = map(int, words[:3])
+                if len(words) < 3:
+                    raise ValueError("expected a step and the numbers of molecules and of formulas")
+                step, molecules, species = (whole_number(word) for word in words[:3])
                 check_step(step, rows[-1][0] if rows else None)
                 found = _read_formulas(words[3:])
                 if sum(found.values()) != molecules or len(found) != species:
@@ -95,10 +146,10 @@ def read_species(path: str | os.PathLike) -> Species:
     except ValueError as error:
         raise E3DError(f"{path}, line {number}: not a line of {FORMAT}: {error}") from None
     table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    formulas: dict[str, np.ndarray] = {}
+    formulas = FormulaCounts(len(counts))
     for k, found in enumerate(counts):
         for formula, n in found.items():
-            formulas.setdefault(formula, np.zeros(len(counts), dtype=np.int64))[k] = n
+            formulas.put(formula, k, n)
     return Species(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), formulas, is_cut_off)
 
 
@@ -106,10 +157,20 @@ def _read_formulas(words: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for word in words:
         formula, colon, count = word.partition(":")
-        if not (formula and colon) or formula in found or int(count) < 1:
-            raise ValueError(f"'{word}' is no formula with its number of molecules, or the second one of it")
-        found[formula] = int(count)
+        if not colon or not _is_formula(formula) or formula in found:
+            raise ValueError(
+                f"'{shortened(word)}' is no formula with its number of molecules, or the second one of it"
+            )
+        found[formula] = whole_number(count, 1, MOST_MOLECULES)
     return found
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a text is a formula of chemical elements, each once."""
+    parts = _ELEMENT.findall(text)
+    symbols = [symbol for symbol, _ in parts]
+    is_whole = "".join(symbol + number for symbol, number in parts) == text
+    return bool(symbols) and is_whole and len(set(symbols)) == len(symbols) and not unknown_elements(symbols)
 
 
 SUMMARY = (
@@ -140,6 +201,12 @@ def species_table(species: Species, n: int | None = None) -> list[dict[str, Any]
 def species_series(species: Species) -> tuple[tuple[Column, ...], list[dict[str, Any]]]:
     """Columns and rows of all numbers against time: step, molecules, species, and each formula."""
     names = species.commonest()
+    cells = len(species.step) * len(names)
+    if cells > MOST_CELLS:
+        raise E3DError(
+            f"a table of {len(species.step)} samples and {len(names)} formulas has {cells:.2g} cells, more "
+            f"than {MOST_CELLS:.0e}; read the lines of the file, which have the formulas of one sample each"
+        )
     arrays = [species.step, species.molecules, species.species, *(species.formulas[name] for name in names)]
     columns = tuple(Column(name, name) for name in (*COLUMNS[:3], *names))
     keys = [column.name for column in columns]

@@ -104,12 +104,14 @@ def _analyse(args: argparse.Namespace, communicator: Any) -> int:
     analysis = analyse(source, options, communicator)
     with raise_on_all_ranks(communicator), sleeping_barrier(communicator):
         if analysis is not None:
-            paths = analysis.write(args.output) + draw_tables(analysis.tables, args.output, args.pdf)
+            paths = analysis.write(args.output)
+            print(analysis.text(), flush=True)  # before pictures, which may take long
+            drawn = draw_tables(analysis.tables, args.output, args.pdf)
             if analysis.errors is not None:
-                paths += draw_parity(analysis.errors, args.output, args.pdf)
+                drawn += draw_parity(analysis.errors, args.output, args.pdf)
                 remarks += analysis.errors.remarks
-            print(analysis.text())
-            remarks += _remarks_on_leftovers(Path(args.output), paths)
+            paths += drawn.paths
+            remarks += drawn.remarks + _remarks_on_leftovers(Path(args.output), paths)
             for text in remarks + analysis.remarks:
                 print(f"e3d: warning: {text}", file=sys.stderr)
             print(analysis.tables.last_line(paths))
@@ -123,9 +125,11 @@ def _analyse_maps(args: argparse.Namespace, rank: int) -> int:
         raise E3DError(f"{other[0]} is not a map file, and others are; analyse the two kinds by themselves")
     if rank == 0:
         tables = AnalysisTables(MapAnalysis(args.sources, args.pairs), {}, args.equal_size)
-        paths = tables.write(args.output) + draw_tables(tables, args.output, args.pdf)
-        print(tables.text())
-        for text in _remarks_on_leftovers(Path(args.output), paths):
+        paths = tables.write(args.output)
+        print(tables.text(), flush=True)
+        drawn = draw_tables(tables, args.output, args.pdf)
+        paths += drawn.paths
+        for text in drawn.remarks + _remarks_on_leftovers(Path(args.output), paths):
             print(f"e3d: warning: {text}", file=sys.stderr)
         print(tables.last_line(paths))
     return 0

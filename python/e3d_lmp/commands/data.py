@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "contacts",
         help="add pairs of molecules in close contact",
         description="Turn random pairs of frames of FOLDER/PART.lmdb, bring them to a random closest "
-        "contact, and write FOLDER/contacts_PART.lmdb. The molecules keep their own labels; GFN2-xTB gives "
-        "the interaction. Needs: pip install tblite.",
+        "contact, and write FOLDER/contacts_PART.lmdb. The molecules keep their own labels; GFN2-xTB (needs: "
+        "pip install tblite) or AIMNet2 gives the interaction.",
     )
     contacts.add_argument("folder", type=Path, metavar="FOLDER", help="folder of 'e3d data prepare'")
     contacts.add_argument("--part", default="train", choices=("train", "val", "test"), help="default train")
@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     contacts.add_argument("--closest", type=float, default=0.38, metavar="X", help="closest contact, in sums "
                           "of van der Waals radii (default 0.38)")  # fmt: skip
+    contacts.add_argument(
+        "--aimnet2", type=Path, metavar="FILE", help="TorchScript file of AIMNet2, in place of GFN2-xTB"
+    )
     contacts.add_argument("--seed", type=int, default=1, help="of the random pairs (default 1)")
     contacts.set_defaults(act=_contacts)
 
@@ -56,11 +59,21 @@ def _contacts(args: argparse.Namespace) -> int:
     """Write the pairs and print what is known of them."""
     import torch
 
-    from e3d_lmp.training.data.contacts import make_contacts
+    from e3d_lmp.training.data.aimnet2 import AIMNet2
+    from e3d_lmp.training.data.contacts import make_contacts, xtb_energy
 
     torch.set_num_threads(1)
+    energy_of, name = (AIMNet2(args.aimnet2), "AIMNet2") if args.aimnet2 else (xtb_energy, "GFN2-xTB")
     facts = make_contacts(
-        args.folder, args.part, args.count, args.seed, args.minutes, args.max_atoms, args.closest
+        args.folder,
+        args.part,
+        args.count,
+        args.seed,
+        args.minutes,
+        args.max_atoms,
+        args.closest,
+        energy_of,
+        name,
     )
     print(json.dumps(facts))
     return 0

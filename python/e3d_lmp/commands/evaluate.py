@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="model file of e3d export; or a nequip package or checkpoint, which is exported first, each time",
+        help="model file of e3d export; or a nequip package or checkpoint, which is first exported",
     )
     parser.add_argument(
         "structures",
@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="edges to keep: model (default, all), covalent, paper (2.2 angstrom), a number of angstrom, "
         "'file F'",
     )
-    parser.add_argument("--device", default="auto", help=".pt2 and .pth: auto (default), cpu, cuda, cuda:K, xpu")
+    parser.add_argument(
+        "--device", default="auto", help=".pt2 and .pth: auto (default), cpu, cuda, cuda:K, xpu"
+    )
     parser.add_argument(
         "--batch",
         type=int,

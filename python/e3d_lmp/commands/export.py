@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """``e3d export``."""
+    """``e3d export``: write the model file and print what the gate found."""
     from e3d_lmp.model.export import export_model  # torch and nequip, which the help does not need
 
     logging.getLogger("nequip").setLevel(logging.WARNING)

@@ -111,7 +111,7 @@ def _units(args: argparse.Namespace) -> HeatUnits:
 
 def _run_green_kubo(args: argparse.Namespace) -> None:
     units = _units(args)
-    runs = read_runs(args.files, args.temperature, args.volume, args.skip)
+    runs = read_runs(args.files, args.temperature, args.volume, args.skip, remark=_remark)
     axes = ["xyz".index(axis) for axis in args.directions]
     result = green_kubo(runs, units, args.timestep, args.length, axes, args.blocks)
     unit = units.conductivity
@@ -153,6 +153,10 @@ def _run_green_kubo(args: argparse.Namespace) -> None:
     _write(args.output, about, "running", columns, rows, lambda: plot_green_kubo(result, units))
 
 
+def _remark(text: str) -> None:
+    print(f"note: {text}")
+
+
 def _run_hnemd(args: argparse.Namespace) -> None:
     units = _units(args)
     files: dict[str, list[str]] = {}
@@ -163,7 +167,8 @@ def _run_hnemd(args: argparse.Namespace) -> None:
         same = ",".join(map(str, parse_force(force)))  # however the force was typed
         files.setdefault(same, []).append(path)
     runs = {
-        force: read_runs(paths, args.temperature, args.volume, args.skip) for force, paths in files.items()
+        force: read_runs(paths, args.temperature, args.volume, args.skip, True, _remark)
+        for force, paths in files.items()
     }
     # one file for two forces
     check_distinct([run for group in runs.values() for run in group])

@@ -18,7 +18,7 @@ from e3d_lmp.edges.cutoffs import parse_cutoff
 from e3d_lmp.edges.frames import EdgeFrame
 from e3d_lmp.edges.pairs import unpaired_remarks
 from e3d_lmp.errors import EXIT_USER_ERROR, E3DError
-from e3d_lmp.figures.of_folder import draw_species, draw_tables
+from e3d_lmp.figures.of_folder import Drawn, draw_species, draw_tables
 from e3d_lmp.mpi import raise_on_all_ranks
 from e3d_lmp.runs.insitu import EVENTS_FILE, MAP_FILE, SPECIES_FILE, fix_commands
 from e3d_lmp.runs.simulate import Simulation, import_lammps
@@ -109,31 +109,33 @@ def _run_and_analyse(args: argparse.Namespace, output: Path, communicator: Any) 
         if analysis is None:  # every rank but the first
             return 0
         tables = AnalysisTables(analysis, references, args.equal_size, cutoff.name == "model" or None)
-        paths = tables.write(output) + draw_tables(tables, output, args.pdf)
-        print(tables.text())
-        paths += _report_fixes(output, args.map is not None, args.bonds is not None, args.species)
-        for text in remarks + unpaired_remarks(analysis.unpaired):
+        paths = tables.write(output)
+        print(tables.text(), flush=True)
+        drawn = draw_tables(tables, output, args.pdf)
+        drawn += _report_fixes(output, args.map is not None, args.bonds is not None, args.species)
+        paths += drawn.paths
+        for text in remarks + drawn.remarks + unpaired_remarks(analysis.unpaired):
             print(f"e3d: warning: {text}", file=sys.stderr)
         print(tables.last_line(paths))
     return 0
 
 
-def _report_fixes(output: Path, has_map: bool, has_bonds: bool, has_species: bool) -> list[Path]:
+def _report_fixes(output: Path, has_map: bool, has_bonds: bool, has_species: bool) -> Drawn:
     """Print what the fixes of `fix_commands` found; returns their files, and a picture of the species."""
-    paths = [output / MAP_FILE] if has_map and (output / MAP_FILE).exists() else []
+    found = Drawn([output / MAP_FILE] if has_map and (output / MAP_FILE).exists() else [])
     if has_bonds:
-        paths.append(output / EVENTS_FILE)
-        events = read_events(paths[-1])
+        found.paths.append(output / EVENTS_FILE)
+        events = read_events(output / EVENTS_FILE)
         print(f"{len(events)} bonds formed or broke")
         if len(events):
             print(format_table(event_columns(events.unit), event_table(events)))
     if has_species:
-        paths.append(output / SPECIES_FILE)
-        species = read_species(paths[-1])
+        found.paths.append(output / SPECIES_FILE)
+        species = read_species(output / SPECIES_FILE)
         print(f"{len(species.formulas)} different molecules")
         print(format_table(SUMMARY, species_table(species, DEFAULT_SHOWN)))
-        paths.append(draw_species(species, output))
-    return paths
+        found += draw_species(species, output)
+    return found
 
 
 def _add_fix_arguments(parser: argparse.ArgumentParser) -> None:

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """``e3d study scaling``."""
+    """``e3d study scaling``: train and evaluate the missing models of a plan, then write the table."""
     from e3d_lmp.study.plan import read_plan
     from e3d_lmp.study.table import StudyTable
     from e3d_lmp.training.run import Interrupted

@@ -23,6 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import read_text
+from e3d_lmp.parsing import real_number, shortened
 
 COVALENT_FACTOR = 1.3
 """Margin of the ``covalent`` cutoff on the sum of two covalent radii."""
@@ -130,10 +132,7 @@ def parse_cutoff(words: str | float | Sequence[str]) -> BondCutoff:
 
 
 def _read_table(path: Path) -> dict[frozenset[str], float]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise E3DError(f"cutoff file {path}: {error}; expected a text file of lines 'El1 El2 R'") from None
+    lines = read_text(path, "a cutoff file, a text of lines 'El1 El2 R'").splitlines()
     table: dict[frozenset[str], float] = {}
     for number, line in enumerate(lines, 1):
         words = line.split("#")[0].split()
@@ -142,9 +141,9 @@ def _read_table(path: Path) -> dict[frozenset[str], float]:
         where = f"cutoff file {path}, line {number}"
         try:
             first, second, text = words
-            radius = float(text)
+            radius = real_number(text)
         except ValueError:
-            raise E3DError(f"{where}: expected 'El1 El2 R', got '{line.strip()}'") from None
+            raise E3DError(f"{where}: expected 'El1 El2 R', got '{shortened(line.strip())}'") from None
         unknown = unknown_elements([first, second])
         if unknown:
             raise E3DError(

@@ -16,7 +16,6 @@ from e3d_lmp.edges.evaluator import EdgeEvaluator, UnknownElement, atomic_forces
 from e3d_lmp.edges.frames import AtomRows, Box, EdgeFrame
 from e3d_lmp.edges.store.writer import StoreWriter
 from e3d_lmp.edges.structures import Selection, Structure, Structures
-from e3d_lmp.errors import E3DError
 from e3d_lmp.files import sha256_of
 
 
@@ -108,16 +107,14 @@ def _evaluate_batch(
     first_atom = np.concatenate([[0], np.cumsum([len(types) for _, _, types in batch])])
     first_edge = np.searchsorted(i, first_atom)
     lammps_types = (all_types + 1).astype(np.int32)
-    type_i, type_j = lammps_types.take(i), lammps_types.take(j)
+    columns = (lammps_types.take(i), lammps_types.take(j), vec, eps)
     symbols = np.array(evaluator.model.type_elements).take(all_types)
     for k, (number, structure, types) in enumerate(batch):
         own, rows = slice(first_atom[k], first_atom[k + 1]), slice(first_edge[k], first_edge[k + 1])
         before = first_atom[k] - 1  # ids count from 1
         box = Box(structure.cell, np.zeros(3), structure.pbc)
         yield Evaluated(
-            EdgeFrame(
-                number, box, i[rows] - before, j[rows] - before, type_i[rows], type_j[rows], vec[rows], eps[rows]
-            ),
+            EdgeFrame(number, box, i[rows] - before, j[rows] - before, *(column[rows] for column in columns)),
             AtomRows(
                 np.arange(1, len(types) + 1),
                 lammps_types[own],

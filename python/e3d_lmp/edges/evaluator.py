@@ -28,8 +28,9 @@ class EdgeEvaluator:
     Parameters
     ----------
     path
-        Model file: .safetensors, which needs no torch; .nequip.pt2 or .nequip.pth, which torch runs; or a nequip
-        package or checkpoint (.nequip.zip, .ckpt), which is exported for the native engine on the spot.
+        Model file: .safetensors, which needs no torch; .nequip.pt2 or .nequip.pth, which torch runs; or a
+        nequip package or checkpoint (.nequip.zip, .ckpt), which is exported for the native engine on the
+        spot.
     device
         ``cpu``, ``cuda``, ``cuda:K``, ``xpu``; ``auto``: a GPU where the file and this machine allow it.
     batch
@@ -77,7 +78,7 @@ class EdgeEvaluator:
 
     @property
     def about(self) -> dict[str, str]:
-        """What evaluates, one line of text per key: ``engine``, ``device``, and ``torch`` where it is torch."""
+        """What evaluates: ``engine``, ``device``, and of torch its version."""
         version = getattr(self._evaluator, "version", UNKNOWN)
         torch = {} if version == UNKNOWN else {"torch": version}
         return {"engine": self.model.engine, "device": self.device, **torch}

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 from ase.units import Bohr, Hartree
 
+from e3d_lmp.edges.hdf5 import whole
 from e3d_lmp.errors import E3DError
 
 LENGTH_UNITS = {"bohr": Bohr, "angstrom": 1.0}
@@ -47,4 +48,4 @@ def unit_factor(dataset: h5py.Dataset, factors: Mapping[str, float], default: st
 
 def in_units(dataset: h5py.Dataset, factors: Mapping[str, float], default: str | None = None) -> np.ndarray:
     """The whole data set as float64 in eV and angstrom; arguments and errors are those of `unit_factor`."""
-    return dataset[()].astype(np.float64) * unit_factor(dataset, factors, default)
+    return whole(dataset).astype(np.float64) * unit_factor(dataset, factors, default)

@@ -118,6 +118,30 @@ def join_frames(parts: Sequence[Frame]) -> Frame:
     return type(first)(first.step, first.box, *whole)
 
 
+def atom_of_two_types(frame: EdgeFrame | BondFrame) -> int | None:
+    """Id of an atom whose type is not the same at all ends of edges; None where there is none."""
+    if not frame.i.size:
+        return None
+    low = min(int(frame.i.min()), int(frame.j.min()))
+    span = max(int(frame.i.max()), int(frame.j.max())) - low + 1
+    places = frame.i - low, frame.j - low
+    if span > _SPARSE * frame.i.size:
+        _, both = np.unique(np.concatenate(places), return_inverse=True)
+        places, span = (both[: frame.i.size], both[frame.i.size :]), both.size
+    type_of = np.empty(span, dtype=np.int32)
+    for place, types in zip(places, (frame.type_i, frame.type_j), strict=True):
+        type_of[place] = types
+    for place, ids, types in zip(places, (frame.i, frame.j), (frame.type_i, frame.type_j), strict=True):
+        wrong = type_of[place] != types
+        if wrong.any():
+            return int(ids[wrong.argmax()])
+    return None
+
+
+_SPARSE = 16
+"""Ids from the lowest to the highest, for each edge, from which on most of them are no atom's."""
+
+
 class KnownAtoms:
     """Types of the atoms that have had an edge so far."""
 

@@ -117,7 +117,7 @@ def address(array: np.ndarray | None) -> int | None:
 
 
 def room(rows: int, columns: Sequence[tuple[np.dtype, int]]) -> tuple[list[np.ndarray], list[int]]:
-    """Arrays in one piece of memory, not set to anything, and where each of them lies.
+    """Uninitialised arrays in one block of memory, and the offset of each in bytes.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from e3d_lmp.edges import kernel
-from e3d_lmp.edges.cutoffs import check_elements
+from e3d_lmp.edges.cutoffs import check_elements, unknown_elements
 from e3d_lmp.edges.frames import BondFrame, EdgeFrame
 from e3d_lmp.errors import E3DError
 
@@ -50,6 +50,12 @@ def is_like(label: str) -> bool:
     """Whether a label is of two like elements, e.g. ``C-C``."""
     first, second = label.split("-")
     return first == second
+
+
+def is_label(word: str) -> bool:
+    """Whether a word is the label of a pair of chemical elements, in the order of labels."""
+    first, hyphen, second = word.partition("-")
+    return bool(hyphen) and not unknown_elements([first, second]) and pair_label(first, second) == word
 
 
 def unpaired_remarks(count: int) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -107,15 +106,8 @@ class EdgeSource:
         end = str(self._names[number]).rsplit("/", 1)[-1]
         return end if end in ENDS else ""
 
-    def split(self, communicator: Any) -> None:
-        """Give each rank its own bytes of plain dumps; called by all of them together."""
-        if isinstance(self.reader, DumpReader):
-            self.reader.split(communicator)
-
-    def remarks(self, communicator: Any) -> list[str]:
-        """What the user must know about the frames that were left out by all ranks; called by all."""
-        if isinstance(self.reader, DumpReader):
-            self.reader.gather_counts(communicator)
+    def remarks(self) -> list[str]:
+        """What the user must know about the frames that were left out; the same on all ranks."""
         return self.reader.remarks()
 
     def first(self) -> EdgeFrame | BondFrame | None:

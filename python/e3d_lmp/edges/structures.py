@@ -14,8 +14,8 @@ import contextlib
 import gzip
 import lzma
 import os
-import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +25,10 @@ import h5py
 import numpy as np
 
 from e3d_lmp.edges import ani
+from e3d_lmp.edges.hdf5 import check_size, open_hdf5, read_atomic_numbers
 from e3d_lmp.edges.store.reader import is_store
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import input_file, reading
 
 SPICE_ENERGY = "dft_total_energy"
 SPICE_FORMATION = "formation_energy"
@@ -38,10 +40,6 @@ PARTS = ("data", "train", "val", "test")
 ENDS = ("reactant", "transition_state", "product")
 """Groups of a Transition1x reaction, in the order in which they are taken."""
 TRANSITION_STATE = ENDS[1]
-
-
-def _atomic_numbers(group: h5py.Group) -> np.ndarray:
-    return group["atomic_numbers"][()].astype(np.int64).reshape(-1)
 
 
 def _spice_gradient(energy: str) -> str:
@@ -71,7 +69,7 @@ class _Layout:
     energy: str
     forces: Callable[[str], str]
     units: tuple[str, str, str]
-    numbers: Callable[[h5py.Group], np.ndarray] = _atomic_numbers
+    numbers: Callable[[h5py.Group], np.ndarray] = read_atomic_numbers
     is_gradient: bool = False
 
 
@@ -86,6 +84,10 @@ _LAYOUTS = (
     _Layout(ani.POSITIONS, ani.ENERGY, lambda energy: ani.FORCES, ani.UNITS, ani.ani_numbers),
     _Layout("positions", TRANSITION1X_ENERGY, _transition1x_forces, ("angstrom", "ev", "ev/angstrom")),
 )
+
+
+UNPACKED, UNPACKED_RATIO = 1 << 30, 200
+"""Bytes that a compressed file may unpack to whatever its size, and bytes for each of its own."""
 
 
 def _layout_of(group: h5py.Group) -> _Layout:
@@ -150,9 +152,8 @@ class Structures:
         self._energy, self._part, self._path_images = energy, part, path_images
         self._forces = forces
         self._listed: dict[Path, list[tuple[str, int]]] = {}
-        missing = [path for path in self.paths if not path.is_file()]
-        if missing:
-            raise E3DError(f"{missing[0]}: no such file; expected structures (ASE-readable or HDF5)")
+        for path in self.paths:
+            input_file(path, "structures (ASE-readable or HDF5)")
 
     @property
     def request(self) -> dict[str, Any]:
@@ -289,11 +290,17 @@ class Structures:
                 f"{path}: positions of '{name}' have the shape {data.shape}, but it has {numbers.size} "
                 "atoms; the file is damaged"
             )
+        check_size(data, data.shape[0])
         scale = unit_factor(data, LENGTH_UNITS, length_unit)
         positions = data[start:].astype(np.float64) * scale
         field = self._energy or layout.energy
         force_field = layout.forces(field)
         if field in group:
+            if group[field].size != data.shape[0]:
+                raise E3DError(
+                    f"{path}: '{name}' has {group[field].size} values of {field} for {data.shape[0]} "
+                    "structures; the file is damaged"
+                )
             unit = unit_factor(group[field], ENERGY_UNITS, energy_unit)
             energies = group[field][start:].astype(np.float64).reshape(-1) * unit
         elif self._energy:
@@ -362,11 +369,13 @@ def _is_spice_group(item: Any) -> bool:
     return isinstance(item, h5py.Group) and "atomic_numbers" in item and "conformations" in item
 
 
-def _open(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise E3DError(f"{path}: HDF5 cannot open it ({error}); fetch it again") from None
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[h5py.File]:
+    with (
+        open_hdf5(path, "structures in HDF5 (SPICE, Transition1x or ANI)") as file,
+        reading(path, "file", "fetch it again"),
+    ):
+        yield file
 
 
 def _ase_structures(path: Path, start: int, forces: bool) -> Iterator[Structure]:
@@ -398,10 +407,7 @@ def _ase_structures(path: Path, start: int, forces: bool) -> Iterator[Structure]
 
 
 def _ase_count(path: Path) -> int:
-    import ase.io
-
-    with decompressed(path) as plain:
-        return sum(1 for _ in ase.io.iread(plain, index=":"))
+    return sum(1 for _ in _ase_structures(path, 0, False))
 
 
 @contextlib.contextmanager
@@ -415,6 +421,21 @@ def decompressed(path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="e3d-") as folder:
         copy = Path(folder) / path.stem
-        with openers[path.suffix](path, "rb") as source, open(copy, "wb") as target:
-            shutil.copyfileobj(source, target)
+        try:
+            with openers[path.suffix](path, "rb") as source, open(copy, "wb") as target:
+                _unpack(source, target, max(UNPACKED, UNPACKED_RATIO * path.stat().st_size))
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+            raise E3DError(
+                f"{path}: it cannot be unpacked ({error}); fetch it again, or unpack it yourself"
+            ) from None
         yield copy
+
+
+def _unpack(source: Any, target: Any, most: int) -> None:
+    """Copy a stream; `ValueError` beyond so many bytes, which no text of structures unpacks to."""
+    done = 0
+    while block := source.read(1 << 20):
+        done += len(block)
+        if done > most:
+            raise ValueError(f"more than {most} bytes come out of it")
+        target.write(block)

@@ -9,6 +9,7 @@ r"""Figures with matplotlib: one function each, which returns the figure; `save_
 `path`            energy, and D of the bonds that form and break, along a reaction
 `history`         molecules and bonds against time
 `heat`            thermal conductivities: correlations, responses to a force, spectra
+`extrapolation`   models of a family of molecules, each asked for all members
 `of_folder`       the figures of a folder of results
 `colours`         colours of bonds by D or \|A\|
 `style`           what all of them share: colours, fonts, axes, files

@@ -12,7 +12,7 @@ from e3d_lmp.analysis.sampling import FIGURE_SEED, entropy_change
 from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.maps import MAX_PANELS, chosen_labels
-from e3d_lmp.figures.style import COLOURS, new_figure, open_axes, styled
+from e3d_lmp.figures.style import COLOURS, new_figure, open_axes, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,17 +106,17 @@ def plot_entropy_bars(
             axis.hlines(corrected, *ends, color="black", linewidth=1.6, zorder=3)
         axis.axhline(0.0, color="black", linewidth=0.8)
         if sample:
-            axis.set_title(sample, loc="left")
+            axis.set_title(plain(sample), loc="left")
     axes[-1].set_xticks(range(len(shown)), shown)
     axes[-1].set_xlim(-0.6, len(shown) - 0.4)
     for axis in axes:
         axis.tick_params(axis="x", length=0)
         axis.spines["bottom"].set_visible(False)
     open_axes(axes)
-    figure.supylabel(f"$H_{{2D}}$ − $H_{{2D}}$({versus}) (nats)")
+    figure.supylabel(f"$H_{{2D}}$ − $H_{{2D}}$({plain(versus)}) (nats)")
     handles, names = axes[0].get_legend_handles_labels()
     handles.append(axes[0].plot([], [], color="black", linewidth=1.6)[0])
     figure.legend(handles, [*names, "corrected, equal size"], loc="outside upper center", ncols=4)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(plain(title))
     return figure

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.figures.style import COLOURS, GUIDE, MARKERS, letter, minus, new_figure, open_axes, styled
+from e3d_lmp.figures.style import COLOURS, GUIDE, MARKERS, letter, minus, new_figure, open_axes, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +60,7 @@ def plot_matrices(
     axes[0].set_ylabel("trained on")
     letter(axes)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(plain(title))
     return figure
 
 
@@ -101,7 +101,7 @@ def plot_shift(
     axis.legend(title="trained on", loc="center left", bbox_to_anchor=(1.0, 0.5))
     open_axes([axis])
     if title:
-        axis.set_title(title)
+        axis.set_title(plain(title))
     return figure
 
 
@@ -134,7 +134,7 @@ def plot_environments(
     marks = [_dot(colours[name]) for name in members]
     figure.legend(marks, members, loc="outside right center")
     if title:
-        figure.suptitle(title)
+        figure.suptitle(plain(title))
     return figure
 
 
@@ -165,7 +165,7 @@ def plot_between(
     open_axes(axes)
     letter(axes)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(plain(title))
     return figure
 
 
@@ -205,7 +205,7 @@ def plot_maps(
     open_axes(axes)
     letter(axes)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(plain(title))
     return figure
 
 
@@ -232,7 +232,7 @@ def plot_novelty(
     axis.legend(title="trained on", loc="center left", bbox_to_anchor=(1.0, 0.5))
     open_axes([axis])
     if title:
-        axis.set_title(title)
+        axis.set_title(plain(title))
     return figure
 
 
@@ -268,7 +268,7 @@ def plot_dissociation(
     open_axes(axes[:n])
     letter(axes[:n])
     if title:
-        figure.suptitle(title)
+        figure.suptitle(plain(title))
     return figure
 
 
@@ -297,7 +297,7 @@ def plot_reach(
     open_axes(axes)
     letter(axes)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(plain(title))
     return figure
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.figures.style import COLOURS, colours, new_figure, open_axes, styled
+from e3d_lmp.figures.style import COLOURS, colours, new_figure, open_axes, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
 
     from e3d_lmp.analysis.events import Events
     from e3d_lmp.analysis.species import Species
@@ -60,10 +61,31 @@ def _plot_steps(
     ):
         style = ("-", "--", ":")[k // len(COLOURS) % 3]
         x = step if timestep is None else step * timestep
-        axis.plot(x, number, drawstyle="steps-post", label=name, color=colour, linestyle=style)
+        axis.plot(x, number, drawstyle="steps-post", label=plain(name), color=colour, linestyle=style)
     axis.set_xlabel("time step" if timestep is None else "time (ps)")
     axis.set_ylabel(what)
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     open_axes([axis])
     figure.legend(loc="outside right upper")
+    return figure
+
+
+@styled
+def plot_lines(steps: ArrayLike, lines: Mapping[str, ArrayLike]) -> Figure:
+    """Figure of several quantities against the time step, a panel for each, in the order of `lines`; steps
+    are
+    common to all of them. Raises `E3DError` if there is no line."""
+    if not lines:
+        raise E3DError("no quantity to draw")
+    n_columns = min(3, len(lines))
+    n_rows = -(-len(lines) // n_columns)
+    figure = new_figure(0.6 + 2.7 * n_columns, 0.5 + 1.7 * n_rows)
+    panels = list(figure.subplots(n_rows, n_columns, sharex=True, squeeze=False).flat)
+    for axis, (name, values) in zip(panels, lines.items(), strict=False):
+        axis.plot(steps, values, color=COLOURS[0], linewidth=1.2)
+        axis.set_title(name)
+    for axis in panels[len(lines) :]:
+        axis.set_visible(False)
+    figure.supxlabel("time step")
+    open_axes(panels)
     return figure

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from e3d_lmp.analysis.comparison import compare_labels
 from e3d_lmp.analysis.maps import EnergyMap, LabelMap
 from e3d_lmp.edges.pairs import is_like, pair_label
 from e3d_lmp.errors import E3DError
-from e3d_lmp.figures.style import GUIDE, colours, new_figure, new_panels, styled
+from e3d_lmp.figures.ranges import shown_bins
+from e3d_lmp.figures.style import GUIDE, colours, new_figure, new_panels, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,19 +64,19 @@ def plot_maps(result: EnergyMap, labels: Sequence[str] | None = None, title: str
     from matplotlib.colors import LogNorm
 
     shown = chosen_labels(labels, result.by_count(), result.cutoff, MAX_PANELS)
-    x_range, y_range = _common_range([result.labels[name] for name in shown], result.width)
+    plane = _common_plane([result.labels[name] for name in shown], result.width)
     figure, panels = new_panels(len(shown) + 1)
     scale = max(result.samples, 1)
-    most = max(result.labels[name].halves.max() for name in shown) / 2.0 / scale
+    grids = {name: plane.grid(result.labels[name]) for name in shown}
+    most = max(float(np.nanmax(grid, initial=0.0)) for grid, _ in grids.values()) / scale
     norm = LogNorm(vmin=0.5 / scale, vmax=max(most, 1.0 / scale))
 
-    _draw_overview(panels[0], result, shown, x_range, y_range)
+    _draw_overview(panels[0], plane, {name: grid for name, (grid, _) in grids.items()})
     image: Any = None
     for axis, name, colour in zip(panels[1:], shown, colours(len(shown)), strict=True):
-        image = _draw_map(axis, result, name, x_range, y_range, norm, scale)
+        image = _draw_map(axis, plane, name, result.labels[name], grids[name], norm, scale)
         _draw_swatch(axis, colour)
-    bar = f"pairs per sample and ({result.width:g} {result.unit})² bin"
-    _name_axes(figure, panels, x_range, y_range, result.unit, image, bar, title)
+    _name_axes(figure, panels, plane, result.unit, image, "pairs per sample and {} bin", title)
     return figure
 
 
@@ -98,24 +100,22 @@ def plot_comparison(
     in_both = [name for name in a.by_count() if name in b.by_count()]
     shown = chosen_labels(labels, in_both, a.cutoff, MAX_PANELS)
     maps = [one.labels[name] for name in shown for one in (a, b)]
-    x_range, y_range = _common_range(maps, a.width)
+    plane = _common_plane(maps, a.width)
     figure, panels = new_panels(len(shown))
     grids = []
     for name in shown:
-        x, y, before, _ = _grid(a.labels[name], x_range, y_range, a.width)
-        _, _, after, _ = _grid(b.labels[name], x_range, y_range, a.width)
+        before, after = (plane.grid(one.labels[name])[0] for one in (a, b))
         is_empty = np.isnan(before) & np.isnan(after)
         change = np.nan_to_num(after) / b.labels[name].count - np.nan_to_num(before) / a.labels[name].count
         grids.append(np.where(is_empty, np.nan, change))
-    most = max(float(np.nanmax(np.abs(grid))) for grid in grids) or 1.0
+    most = max(float(np.nanmax(np.abs(grid), initial=0.0)) for grid in grids) or 1.0
     norm = SymLogNorm(linthresh=0.02 * most, vmin=-most, vmax=most)
     image: Any = None
     for axis, name, grid in zip(panels, shown, grids, strict=True):
-        image = axis.pcolormesh(x, y, grid, norm=norm, cmap="RdBu_r", rasterized=True)
+        image = axis.pcolormesh(plane.x, plane.y, grid, norm=norm, cmap="RdBu_r", rasterized=True)
         one = compare_labels(name, a.labels[name], b.labels[name])
         axis.set_title(f"{name}   JS = {one.distance:.3f}   ΔH = {one.shift_H:+.2f} nats", fontsize=9)
-    bar = f"share of pairs per ({a.width:g} {a.unit})² bin, b − a"
-    _name_axes(figure, panels, x_range, y_range, a.unit, image, bar, title)
+    _name_axes(figure, panels, plane, a.unit, image, "share of pairs per {} bin, b − a", title)
     return figure
 
 
@@ -156,7 +156,7 @@ def plot_map_grid(
     shown = chosen_labels(labels, found, first.cutoff, GRID_ROWS)
     parts = [one.labels[name] for name in shown for _, one in maps if name in one.labels]
     parts = [part for part in parts if part.count]
-    x_range, y_range = _common_range(parts, first.width, GRID_WEIGHT)
+    plane = _common_plane(parts, first.width, GRID_WEIGHT)
     shares = [part.halves / 2.0 / part.count for part in parts]
     norm = LogNorm(min(share.min() for share in shares), max(share.max() for share in shares))
     figure = new_figure(1.5 + 1.9 * len(maps), 0.9 + 1.6 * len(shown))
@@ -168,8 +168,10 @@ def plot_map_grid(
             if not part.count:
                 axis.text(0.5, 0.5, "none", transform=axis.transAxes, ha="center", color="0.4")
                 continue
-            x, y, grid, outside = _grid(part, x_range, y_range, one.width)
-            image = axis.pcolormesh(x, y, grid / part.count, norm=norm, cmap=MAP_COLOURS, rasterized=True)
+            grid, outside = plane.grid(part)
+            image = axis.pcolormesh(
+                plane.x, plane.y, grid / part.count, norm=norm, cmap=MAP_COLOURS, rasterized=True
+            )
             # above the panel, where no data can be
             above: dict[str, Any] = {"transform": axis.transAxes, "fontsize": 7.5, "va": "bottom"}
             axis.text(1.0, 1.02, f"H = {part.entropy_nats:.2f}", ha="right", **above)
@@ -177,9 +179,8 @@ def plot_map_grid(
                 axis.text(0.0, 1.02, f"{outside:g} outside", **above)
         row[0].set_ylabel(name, fontweight="bold")
     for axis, (name, _) in zip(panels[0], maps, strict=True):
-        axis.set_title(name, pad=16.0)
-    bar = f"share of the pairs per ({first.width:g} {first.unit})² bin"
-    _name_axes(figure, list(panels.flat), x_range, y_range, first.unit, image, bar, title)
+        axis.set_title(plain(name), pad=16.0)
+    _name_axes(figure, list(panels.flat), plane, first.unit, image, "share of the pairs per {} bin", title)
     return figure
 
 
@@ -195,11 +196,66 @@ def chosen_labels(labels: Sequence[str] | None, found: Sequence[str], cutoff: st
     return shown
 
 
+@dataclass(frozen=True)
+class _Plane:
+    """The part of the D-A plane that all panels show.
+
+    Attributes
+    ----------
+    first     bins of D and A at its corner
+    shape     bins of the picture along A and D
+    times     how many bins of the map make one of the picture, along D and A
+    width     of the maps' bins
+    """
+
+    first: tuple[int, int]
+    shape: tuple[int, int]
+    times: tuple[int, int]
+    width: float
+
+    @property
+    def x(self) -> np.ndarray:
+        """(X + 1,) edges of D."""
+        return (self.first[0] + self.times[0] * np.arange(self.shape[1] + 1)) * self.width
+
+    @property
+    def y(self) -> np.ndarray:
+        """(Y + 1,) edges of A."""
+        return (self.first[1] + self.times[1] * np.arange(self.shape[0] + 1)) * self.width
+
+    def grid(self, one: LabelMap) -> tuple[np.ndarray, float]:
+        """Weights (Y, X), nan where empty, and the weight outside."""
+        d, a, weight = one.bins
+        column, row = (d - self.first[0]) // self.times[0], (a - self.first[1]) // self.times[1]
+        inside = (column >= 0) & (column < self.shape[1]) & (row >= 0) & (row < self.shape[0])
+        sums = np.zeros(self.shape)
+        np.add.at(sums, (row[inside], column[inside]), weight[inside])
+        return np.where(sums > 0.0, sums, np.nan), float(weight[~inside].sum())
+
+    def bin_name(self, unit: str) -> str:
+        """What a bin of the picture is called."""
+        sides = [times * self.width for times in self.times]
+        if sides[0] == sides[1]:
+            return f"({sides[0]:g} {unit})²"
+        return f"{sides[0]:g} × {sides[1]:g} {unit}²"
+
+
+def _common_plane(maps: Sequence[LabelMap], width: float, shown: float = SHOWN_WEIGHT) -> _Plane:
+    """The plane that holds this share of each map, with a margin; less where it would be too large."""
+    first, count, times = [], [], []
+    for axis in (0, 1):
+        low, high, wide = shown_bins([(one.bins[axis], one.bins[2]) for one in maps], shown)
+        margin = max(1, round(0.04 * (high - low) / wide)) * wide
+        first.append(low - margin)
+        count.append(-(-(high + margin - first[-1]) // wide))
+        times.append(wide)
+    return _Plane((first[0], first[1]), (count[1], count[0]), (times[0], times[1]), width)
+
+
 def _name_axes(
     figure: Figure,
     panels: Sequence[Axes],
-    x_range: tuple[float, float],
-    y_range: tuple[float, float],
+    plane: _Plane,
     unit: str,
     image: Any,
     bar: str,
@@ -207,62 +263,28 @@ def _name_axes(
 ) -> None:
     """Ranges, zero lines and names of the D and A axes of all panels, and the colour bar."""
     for axis in panels:
-        axis.set_xlim(*x_range)
-        axis.set_ylim(*y_range)
+        axis.set_xlim(plane.x[0], plane.x[-1])
+        axis.set_ylim(plane.y[0], plane.y[-1])
         axis.axhline(0.0, color=GUIDE, linewidth=0.6, zorder=0)
         axis.axvline(0.0, color=GUIDE, linewidth=0.6, zorder=0)
     figure.supxlabel(f"bond energy D = ε₁₂ + ε₂₁ ({unit})")
     figure.supylabel(f"asymmetry A = ε₁₂ − ε₂₁ ({unit})")
-    figure.colorbar(image, ax=figure.axes, label=bar, shrink=0.8, pad=0.02)
+    figure.colorbar(image, ax=figure.axes, label=bar.format(plane.bin_name(unit)), shrink=0.8, pad=0.02)
     if title:
-        figure.suptitle(title, fontsize=10)
-
-
-def _common_range(
-    maps: Sequence[LabelMap], width: float, shown: float = SHOWN_WEIGHT
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Limits of D and A, in the maps' unit, that hold this share of each map."""
-    ranges = []
-    for axis in (0, 1):
-        ends = []
-        for one in maps:
-            k, weight = one.bins[axis], one.bins[2]
-            order = np.argsort(k)
-            share = np.cumsum(weight[order]) / weight.sum()
-            tail = (1.0 - shown) / 2.0
-            ends += [k[order][np.searchsorted(share, tail)], k[order][np.searchsorted(share, 1.0 - tail)] + 1]
-        low, high = min(ends) * width, max(ends) * width
-        margin = max(0.04 * (high - low), width)
-        ranges.append((low - margin, high + margin))
-    return ranges[0], ranges[1]
-
-
-def _grid(one: LabelMap, x_range: tuple[float, float], y_range: tuple[float, float], width: float) -> tuple:
-    """Edges (X + 1,) and (Y + 1,) and weights (Y, X), nan where empty, of the bins in a range; weight
-    outside."""
-    d, a, weight = one.bins
-    lows = np.floor([x_range[0] / width, y_range[0] / width]).astype(np.int64)
-    highs = np.ceil([x_range[1] / width, y_range[1] / width]).astype(np.int64)
-    inside = (d >= lows[0]) & (d < highs[0]) & (a >= lows[1]) & (a < highs[1])
-    grid = np.full((highs[1] - lows[1], highs[0] - lows[0]), np.nan)
-    grid[a[inside] - lows[1], d[inside] - lows[0]] = weight[inside]
-    x = np.arange(lows[0], highs[0] + 1) * width
-    y = np.arange(lows[1], highs[1] + 1) * width
-    return x, y, grid, weight[~inside].sum()
+        figure.suptitle(plain(title), fontsize=10)
 
 
 def _draw_map(
     axis: Axes,
-    result: EnergyMap,
+    plane: _Plane,
     name: str,
-    x_range: tuple[float, float],
-    y_range: tuple[float, float],
+    one: LabelMap,
+    drawn: tuple[np.ndarray, float],
     norm: Any,
     scale: int,
 ) -> Any:
-    one = result.labels[name]
-    x, y, grid, outside = _grid(one, x_range, y_range, result.width)
-    image = axis.pcolormesh(x, y, grid / scale, norm=norm, cmap=MAP_COLOURS, rasterized=True)
+    grid, outside = drawn
+    image = axis.pcolormesh(plane.x, plane.y, grid / scale, norm=norm, cmap=MAP_COLOURS, rasterized=True)
     axis.set_title(f"{name}   H = {one.entropy_nats:.2f} nats", fontsize=10)
     text = f"{one.count:,} pairs"
     if is_like(name):
@@ -281,18 +303,11 @@ def _draw_swatch(axis: Axes, colour: str) -> None:
     axis.add_artist(Line2D([0.03], [1.05], transform=axis.transAxes, clip_on=False, **style))
 
 
-def _draw_overview(
-    axis: Axes,
-    result: EnergyMap,
-    shown: Sequence[str],
-    x_range: tuple[float, float],
-    y_range: tuple[float, float],
-) -> None:
+def _draw_overview(axis: Axes, plane: _Plane, grids: Mapping[str, np.ndarray]) -> None:
     """All pairs in one plane, each in its colour: pale where it goes, strong where most of it is."""
     from matplotlib.colors import ListedColormap
 
-    for name, colour in zip(shown, colours(len(shown)), strict=True):
-        x, y, grid, _ = _grid(result.labels[name], x_range, y_range, result.width)
+    for grid, colour in zip(grids.values(), colours(len(grids)), strict=True):
         weight = np.nan_to_num(grid)
         order = np.argsort(weight, axis=None)
         share = np.empty(weight.size)
@@ -301,6 +316,12 @@ def _draw_overview(
         one_colour = ListedColormap([colour])
         for cells, alpha in ((weight > 0.0, 0.2), (is_core & (weight > 0.0), 0.5)):
             axis.pcolormesh(
-                x, y, np.where(cells, 1.0, np.nan), cmap=one_colour, alpha=alpha, rasterized=True, linewidth=0
+                plane.x,
+                plane.y,
+                np.where(cells, 1.0, np.nan),
+                cmap=one_colour,
+                alpha=alpha,
+                rasterized=True,
+                linewidth=0,
             )
     axis.set_title(f"all ({SOLID_WEIGHT:.0%} of each strong)", fontsize=10)

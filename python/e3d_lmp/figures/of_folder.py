@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_tables(tables: AnalysisTables, folder: str | os.PathLike, pdf: bool = False) -> list[Path]:
-    """Draw ``maps.png`` and, where there are bonds of a type, ``ridgelines.png``; returns the files written.
+@dataclass(frozen=True)
+class Drawn:
+    """What came of drawing the figures of a folder. A figure that cannot be drawn stops nothing.
+
+    Attributes
+    ----------
+    paths     files written
+    remarks   what the user must know of those that were not
+    """
+
+    paths: list[Path] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Drawn) -> Drawn:
+        return Drawn(self.paths + other.paths, self.remarks + other.remarks)
+
+
+def draw_tables(tables: AnalysisTables, folder: str | os.PathLike, pdf: bool = False) -> Drawn:
+    """Draw ``maps.png`` and, where there are bonds of a type, ``ridgelines.png``.
 
     Parameters
     ----------
@@ -32,41 +50,42 @@ def draw_tables(tables: AnalysisTables, folder: str | os.PathLike, pdf: bool = F
         What ``tables.write`` has written into the folder.
     pdf
         Write .pdf (vector graphics) as well.
-
-    Raises
-    ------
-    E3DError
-        If a file cannot be written.
     """
     result = tables.result
     title = f"{result.samples} frames, bond cutoff: {result.cutoff}"
-    paths = _save(plot_maps(result, tables.analysis.labels, title), Path(folder), "maps", pdf)
-    if tables.bonds is not None and tables.bonds.count.any():
-        figure = plot_ridgelines(tables.bonds, tables.used_references)
-        paths += _save(figure, Path(folder), "ridgelines", pdf)
-    return paths
+    drawn = _save(lambda: plot_maps(result, tables.analysis.labels, title), Path(folder), "maps", pdf)
+    bonds = tables.bonds
+    if bonds is not None and bonds.count.any():
+        drawn += _save(
+            lambda: plot_ridgelines(bonds, tables.used_references), Path(folder), "ridgelines", pdf
+        )
+    return drawn
 
 
-def draw_parity(errors: Errors, folder: str | os.PathLike, pdf: bool = False) -> list[Path]:
+def draw_parity(errors: Errors, folder: str | os.PathLike, pdf: bool = False) -> Drawn:
     """Draw ``parity.png``, the model against the reference, from what `write_errors` has written into the
-    folder; returns the files, none where nothing is comparable."""
+    folder; nothing where nothing is comparable."""
     if errors.energy is None and (errors.reactions is None or not errors.reactions.summary()["count"]):
-        return []
-    return _save(parity_figure(AnalysisFolder(Path(folder))), Path(folder), "parity", pdf)
+        return Drawn()
+    return _save(lambda: parity_figure(AnalysisFolder(Path(folder))), Path(folder), "parity", pdf)
 
 
-def draw_species(species: Species, folder: str | os.PathLike) -> Path:
-    """Draw ``species.png``, the commonest molecules of a run against time; returns the file."""
-    path = Path(folder) / "species.png"
-    save_figure(plot_species(species, DEFAULT_SHOWN), path)
-    return path
+def draw_species(species: Species, folder: str | os.PathLike) -> Drawn:
+    """Draw ``species.png``, the commonest molecules of a run against time."""
+    return _save(lambda: plot_species(species, DEFAULT_SHOWN), Path(folder), "species", False)
 
 
-def _save(figure: Figure, folder: Path, name: str, pdf: bool) -> list[Path]:
+def _save(make: Callable[[], Figure], folder: Path, name: str, pdf: bool) -> Drawn:
+    """Draw one figure; whatever goes wrong with it is a remark, because its tables are written already."""
     paths = [folder / f"{name}{ending}" for ending in (".png", ".pdf")[: 1 + pdf]]
-    for path in paths:
-        save_figure(figure, path)
-    return paths
+    try:
+        figure = make()
+        for path in paths:
+            save_figure(figure, path)
+    except Exception as error:  # matplotlib raises whatever it likes, and may want more memory than there is
+        reason = str(error) if isinstance(error, E3DError) else f"{type(error).__name__}: {error}"
+        return Drawn([], [f"no picture {paths[0]}: {reason}"])
+    return Drawn(paths)
 
 
 def parity_figure(folder: AnalysisFolder, title: str | None = None) -> Figure:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.figures.style import COLOURS, GUIDE, letter, minus, new_figure, styled
+from e3d_lmp.figures.style import COLOURS, GUIDE, letter, minus, new_figure, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ def plot_parity(panels: Sequence[Parity], title: str | None = None) -> Figure:
     for axis, panel in zip(axes, panels, strict=True):
         _draw(figure, axis, panel)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(plain(title))
     return figure
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from e3d_lmp.analysis.reaction_paths import ReactionPath
 from e3d_lmp.errors import E3DError
-from e3d_lmp.figures.style import COLOURS, GUIDE, MARKERS, new_figure, open_axes, styled
+from e3d_lmp.figures.style import COLOURS, GUIDE, MARKERS, new_figure, open_axes, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,8 @@ def plot_paths(paths: Sequence[ReactionPath], title: str | None = None) -> Figur
     for (above, below), path in zip(axes.T, paths, strict=True):
         x = np.arange(len(path.images))
         _draw_energy(above, x, path)
-        above.set_title(path.name.replace("/", "\n", 1) if len(path.name) > 24 else path.name)
+        name = plain(path.name)
+        above.set_title(name.replace("/", "\n", 1) if len(name) > 24 else name)
         below.set_xlim(-0.25, len(x) - 0.75)
         if set(path.images) <= set(_SHORT):
             below.set_xticks(x, [_SHORT[image] for image in path.images])
@@ -54,7 +55,7 @@ def plot_paths(paths: Sequence[ReactionPath], title: str | None = None) -> Figur
     axes[1, 0].set_ylabel("D of the bond (eV)")
     axes[0, 0].legend(loc="best")
     if title:
-        figure.suptitle(title)
+        figure.suptitle(plain(title))
     return figure
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from e3d_lmp.analysis.bonds.energies import BondEnergies, BondEnergyError, bond_energy_error
+from e3d_lmp.analysis.bonds.delta_bde import BondEnergyError, bond_energy_error
+from e3d_lmp.analysis.bonds.energies import BondEnergies
 from e3d_lmp.analysis.bonds.references import ReferenceEnergy
 from e3d_lmp.errors import E3DError
-from e3d_lmp.figures.style import COLOURS, colours, minus, new_figure, open_axes, styled
+from e3d_lmp.figures.ranges import MOST_BINS, shown_bins
+from e3d_lmp.figures.style import COLOURS, colours, minus, new_figure, open_axes, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +51,7 @@ def plot_ridgelines(
     highest bin at the same height in every row; a tick is the mean, a star the reference energy with a bar
     from its lowest to its highest table value; the number of bonds is at the right. The panel at the right
     has the distribution of -D - reference over all bonds of types with a reference, and Delta_BDE and
-    sigma_BDE as `e3d_lmp.analysis.bonds.energies` defines them.
+    sigma_BDE as `e3d_lmp.analysis.bonds.delta_bde` defines them.
 
     Parameters
     ----------
@@ -83,14 +85,15 @@ def plot_ridgelines(
     words = figure.add_subplot(grid[1, 1])
     pairs = list(dict.fromkeys(energies.types[k].split()[0] for k in rows))
     colour = dict(zip(pairs, colours(len(pairs)), strict=True))
+    ends, times = _range(energies, references, rows, sign)
     for row, k in enumerate(rows):
         name = energies.types[k]
-        _draw_ridge(left, energies, k, row, sign, colour[name.split()[0]])
+        _draw_ridge(left, energies, k, row, sign, colour[name.split()[0]], ends, times)
         if name in references:
             _draw_reference(left, references[name], row, -sign)
-    left.set_xlim(*_range(energies, references, rows, sign))
+    left.set_xlim(*ends)
     left.set_ylim(len(rows) - 0.55, -OVERLAP - 0.25)
-    left.set_yticks(range(len(rows)), [energies.types[k] for k in rows])
+    left.set_yticks(range(len(rows)), [plain(energies.types[k]) for k in rows])
     left.tick_params(axis="y", length=0)
     left.set_xlabel("bond energy −D (eV)" if as_bond_energy else "D = ε₁₂ + ε₂₁ (eV)")
     left.spines[["left", "top", "right"]].set_visible(False)
@@ -103,7 +106,7 @@ def plot_ridgelines(
     _draw_pooled(right, energies, references, error)
     _write_numbers(words, error, len(all_rows) - len(rows), least)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(plain(title))
     return figure
 
 
@@ -112,7 +115,8 @@ def pooled_errors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Histogram of -D - reference over all bonds whose type has one: edges (K + 1,) eV, and bonds (K,).
 
-    Bins start at multiples of `width`; both are empty where no bond has a reference.
+    Bins start at multiples of `width`, or of a multiple of it where there would be more than `MOST_BINS`;
+    both are empty where no bond has a reference.
     """
     values, weights = [], []
     for k, name in enumerate(energies.types):
@@ -122,7 +126,9 @@ def pooled_errors(
             weights.append(count)
     if not values:
         return np.zeros(0), np.zeros(0)
-    return _bins(np.concatenate(values), np.concatenate(weights), width)
+    errors = np.concatenate(values)
+    times = max(1.0, np.ceil(np.ptp(errors) / (MOST_BINS * width)))
+    return _bins(errors, np.concatenate(weights), times * width)
 
 
 def bin_width(energies: BondEnergies, k: int) -> float:
@@ -163,19 +169,33 @@ def type_key(name: str) -> tuple[tuple[bool, str], tuple[bool, str], float]:
     return (first == "H", first), (second == "H", second), float(order) if order else math.inf
 
 
-def _draw_ridge(axis: Axes, energies: BondEnergies, k: int, row: int, sign: float, colour: str) -> None:
+def _draw_ridge(
+    axis: Axes,
+    energies: BondEnergies,
+    k: int,
+    row: int,
+    sign: float,
+    colour: str,
+    ends: tuple[float, float],
+    times: int,
+) -> None:
+    """The bonds of a type between the ends of the axis, and how many there are, and how many outside."""
     centres, weights = energies.histogram(k)
-    edges, count = _bins(sign * centres, weights, bin_width(energies, k))
-    height = OVERLAP * count / count.max()
-    style: dict[str, Any] = {"baseline": row, "color": colour, "zorder": 2.0 + 0.01 * row}
-    axis.stairs(row - height, edges, fill=True, alpha=0.55, linewidth=0.0, **style)
-    axis.stairs(row - height, edges, linewidth=0.9, **style)
+    inside = (sign * centres >= ends[0]) & (sign * centres <= ends[1])
+    if inside.any():
+        edges, count = _bins(sign * centres[inside], weights[inside], times * bin_width(energies, k))
+        height = OVERLAP * count / count.max()
+        style: dict[str, Any] = {"baseline": row, "color": colour, "zorder": 2.0 + 0.01 * row}
+        axis.stairs(row - height, edges, fill=True, alpha=0.55, linewidth=0.0, **style)
+        axis.stairs(row - height, edges, linewidth=0.9, **style)
     mean = sign * energies.mean[k]
     axis.plot([mean, mean], [row, row - 0.45], color="black", linewidth=1.2, zorder=3.0)
+    outside = int(weights[~inside].sum())
     axis.text(
         1.02,
         row,
-        f"{energies.count[k]:,}",
+        f"{energies.count[k]:,}"
+        + (f", {outside:,} outside" if outside > TAIL * 2 * energies.count[k] else ""),
         transform=axis.get_yaxis_transform(),
         fontsize=7.5,
         color="0.3",
@@ -204,13 +224,15 @@ def _range(
     references: Mapping[str, ReferenceEnergy],
     rows: Sequence[int],
     sign: float,
-) -> tuple[float, float]:
-    """Ends of the energy axis, eV."""
-    ends = np.concatenate([sign * energies.quantiles(k, (TAIL, 1.0 - TAIL)) for k in rows])
+) -> tuple[tuple[float, float], int]:
+    """Ends of the energy axis, eV, and by how much its bins are wider than `bin_width` says."""
+    histograms = [energies.histogram(k) for k in rows]
+    parts = [(np.floor(sign * centres / WIDTH).astype(np.int64), weight) for centres, weight in histograms]
+    first, end, times = shown_bins(parts, 1.0 - 2.0 * TAIL)
     stars = [-sign * references[energies.types[k]].energy for k in rows if energies.types[k] in references]
-    low, high = min([ends.min(), *stars]), max([ends.max(), *stars])
+    low, high = min([first * WIDTH, *stars]), max([end * WIDTH, *stars])
     margin = max(0.03 * (high - low), 2.0 * WIDTH)
-    return low - margin, high + margin
+    return (low - margin, high + margin), times
 
 
 def _draw_pooled(

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from e3d_lmp.analysis.bonds.energies import BondEnergyError
+from e3d_lmp.analysis.bonds.delta_bde import BondEnergyError
 from e3d_lmp.analysis.folders import ModelErrors
 from e3d_lmp.analysis.maps import EnergyMap, LabelMap
 from e3d_lmp.analysis.sampling import FIGURE_SEED, EntropyChange, entropy_change
 from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.maps import chosen_labels
-from e3d_lmp.figures.style import COLOURS, GUIDE, LINES, MARKERS, letter, new_figure, open_axes, styled
+from e3d_lmp.figures.style import COLOURS, GUIDE, LINES, MARKERS, letter, new_figure, open_axes, plain, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -259,9 +259,10 @@ def _finish(figure: Figure, axes: Sequence[Axes], series: Series[Any], title: st
             for k in range(len(series))
         ]
         columns = min(len(series), 6)
-        figure.legend(marks, list(series), loc="outside upper center", ncols=columns, handlelength=2.8)
+        names = [plain(name) for name in series]
+        figure.legend(marks, names, loc="outside upper center", ncols=columns, handlelength=2.8)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(plain(title))
     return figure
 
 

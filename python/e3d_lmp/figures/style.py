@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import atomic_path
+from e3d_lmp.terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +50,12 @@ _SETTINGS: Any = {
     "pdf.fonttype": 42,  # text stays text in a PDF
     "svg.hashsalt": "e3d",  # the same figure gives the same file
 }
+
+LONGEST_TEXT = 150
+"""Characters of a text that comes from files."""
+
+MOST_PIXELS = 3e8
+"""Of a picture of dots; four bytes each."""
 
 P = ParamSpec("P")
 
@@ -112,6 +119,13 @@ def minus(value: float, text_format: str) -> str:
     return format(value, text_format).replace("-", "−")
 
 
+def plain(text: str) -> str:
+    """A text for a figure as it is: no ``$`` of a name or a file begins a formula, and no line is endless."""
+    shown = printable(text) if len(text) <= LONGEST_TEXT else printable(text[:LONGEST_TEXT]) + "…"
+    # matplotlib leaves names that begin with an underscore out of legends
+    return (f" {shown}" if shown.startswith("_") else shown).replace("$", r"\$")
+
+
 def save_figure(figure: Figure, path: str | os.PathLike, dpi: int = 200) -> None:
     """Write a figure in the format of the file's ending, one of `PICTURES`, whole or not at all."""
     ending = Path(path).suffix
@@ -131,6 +145,12 @@ def picture_bytes(figure: Figure, kind: str = "png", dpi: int = 150) -> bytes:
 def _write(figure: Figure, file: Any, kind: str, dpi: int) -> None:
     from matplotlib import rc_context
 
+    width, height = figure.get_size_inches() * dpi
+    if kind == "png" and (max(width, height) >= 2**16 or width * height > MOST_PIXELS):
+        raise E3DError(
+            f"a picture of {width:.0f} x {height:.0f} dots is too large; give fewer dots per inch, a smaller "
+            "size or fewer panels, or write .pdf"
+        )
     # No date, so that the same figure gives the same file.
     date = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind)
     with rc_context(_SETTINGS):  # ticks are made as late as here

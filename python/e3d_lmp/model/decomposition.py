@@ -117,12 +117,12 @@ class AllegroEdgeModel(EdgeModel):
             # edge has a centre of its own, its sum over edges is the term of one edge.
             n_edges = edge_vectors.size(0)
             own = torch.arange(n_edges, device=edge_index.device)
-            alone: dict[str, torch.Tensor] = {}
+            separate: dict[str, torch.Tensor] = {}
             for key, value in data.items():
-                alone[key] = value
-            alone["edge_index"] = torch.stack([own, own + n_edges])
-            alone["atom_types"] = torch.index_select(atom_types, 0, edge_index.reshape(-1))
-            term = pair_term(alone)["atomic_energy"]
+                separate[key] = value
+            separate["edge_index"] = torch.stack([own, own + n_edges])
+            separate["atom_types"] = torch.index_select(atom_types, 0, edge_index.reshape(-1))
+            term = pair_term(separate)["atomic_energy"]
             edge_energy = edge_energy + term[:n_edges].to(torch.float64)
         return sum_over_edges(edge_energy, edge_index, atom_types, self.shifts), edge_energy
 

@@ -287,6 +287,11 @@ def write_edge_model(
     """
     output = Path(output)
     engine = engine_of(output)
+    if engine == NATIVE:
+        raise E3DError(
+            f"the native engine runs Allegro models and '{output}' would be of another kind; write it as "
+            ".nequip.pt2 or .nequip.pth"
+        )
     device = metadata.device
     if engine == AOTINDUCTOR:
         device = "cpu" if device == "any" else device

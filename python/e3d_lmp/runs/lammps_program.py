@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,15 @@ def read_program(help_text: str) -> LammpsProgram:
         packages is not None and "PLUGIN" in packages[1].split(),
         kokkos if backends else None,
     )
+
+
+def ask_program(lmp: str) -> LammpsProgram | None:
+    """What a LAMMPS program says of itself; None: it cannot be asked here."""
+    try:
+        done = subprocess.run([lmp, "-h"], capture_output=True, text=True, timeout=60, check=False)
+        return read_program(done.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return None
 
 
 def _mpi_kind(text: str) -> str:

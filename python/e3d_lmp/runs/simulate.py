@@ -28,7 +28,7 @@ import numpy as np
 from e3d_lmp.edges.cutoffs import parse_cutoff
 from e3d_lmp.edges.frames import Box, EdgeFrame
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import make_folder
+from e3d_lmp.files import input_file, make_folder, read_text
 from e3d_lmp.mpi import gather_rows, raise_on_all_ranks
 from e3d_lmp.units import ev_per_unit
 
@@ -54,10 +54,7 @@ def read_commands(path: str | Path) -> Iterator[str]:
     E3DError
         The file cannot be read, or a triple quote is never closed.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise E3DError(f"input '{path}': {error}; expected a LAMMPS input file") from None
+    lines = read_text(path, "a LAMMPS input").splitlines()
     command = ""
     for line in lines:
         command += line
@@ -186,8 +183,7 @@ class Simulation:
                     f"-v {name}: expected a name of letters, digits and underscores, e.g. -v steps 1000"
                 )
         parse_cutoff(self.cutoff)
-        if not self.input_file.is_file():
-            raise E3DError(f"no input '{self.input_file}'; give the path of a LAMMPS input file")
+        input_file(self.input_file, "a LAMMPS input")
 
     def __enter__(self) -> Simulation:
         return self

@@ -20,8 +20,10 @@ import traits.api
 from ovito.data import DataCollection
 from ovito.io import FileReaderInterface
 
+from e3d_lmp.edges.hdf5 import open_hdf5
 from e3d_lmp.edges.store.reader import FORMAT, StoreReader, is_store
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import reading
 from e3d_lmp.scene.bond_source import BondSource
 from e3d_lmp.scene.contents import set_atoms, set_bonds, set_box
 
@@ -50,17 +52,15 @@ class E3DReader(FileReaderInterface):
         """Whether a file is an edge store, of any version; no other HDF5 file is."""
         if not is_store(filename):
             return False
-        import h5py
-
         try:
             StoreReader(filename).close()
             return True
         except E3DError:
             # Damaged, or of a newer version: ours, and `scan` says what is wrong with it.
             try:
-                with h5py.File(filename, "r") as file:
+                with open_hdf5(filename, "an edge store") as file, reading(filename, "edge store", ""):
                     return str(file.attrs.get("format", "")).startswith(FORMAT.split("/")[0] + "/")
-            except OSError:
+            except E3DError:
                 return False
 
     def scan(self, filename: str, register_frame: Callable[..., None]) -> None:

@@ -47,12 +47,14 @@ def evaluate_test_set(plan: Plan, name: str, model: Path, folder: Path, study: P
     options = analysis_options({**plan.analysis, **one.analyze}, one.file is None)
     analysis = analyse(EdgeSource([store]), options, show_progress=False)
     assert analysis is not None
-    paths = analysis.write(out) + draw_tables(analysis.tables, out)
+    paths = analysis.write(out)
+    drawn = draw_tables(analysis.tables, out)
     remarks = analysis.remarks
     if analysis.errors is not None:
-        paths += draw_parity(analysis.errors, out)
+        drawn += draw_parity(analysis.errors, out)
         remarks = analysis.errors.remarks + remarks
-    lines += [analysis.text(), *remarks, analysis.tables.last_line(paths)]
+    remarks = remarks + drawn.remarks
+    lines += [analysis.text(), *remarks, analysis.tables.last_line(paths + drawn.paths)]
     with open(folder / "analysis.log", "a", encoding="utf-8") as log:
         log.writelines(f"{line}\n" for line in lines)
     (out / "done").touch()

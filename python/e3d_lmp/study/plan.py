@@ -32,8 +32,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from e3d_lmp import files
 from e3d_lmp.analysis.bonds.types import PERCEPTIONS
 from e3d_lmp.edges.cutoffs import parse_cutoff
@@ -183,10 +181,7 @@ def read_plan(path: Path) -> Plan:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise E3DError(f"{path}: {error}; expected a study configuration, see docs/train.md") from None
+    tree = files.read_yaml(path, "a study configuration, see docs/train.md")
     if not isinstance(tree, dict):
         raise E3DError(f"{path}: expected keys and values, see docs/train.md")
     return tree

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from e3d_lmp.analysis.folders import AnalysisFolder
-from e3d_lmp.errors import E3DError
-from e3d_lmp.files import make_folder, read_json, write_json
+from e3d_lmp.files import make_folder, read_object, write_json
 from e3d_lmp.study.plan import Plan, Row
 from e3d_lmp.training.paths import TRAINED
 from e3d_lmp.training.run_config import differences
@@ -111,7 +110,4 @@ def _numbers(folder: AnalysisFolder) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        return read_json(path)
-    except (OSError, ValueError) as error:
-        raise E3DError(f"{path}: {error}; remove {path.parent} to compute it again") from None
+    return read_object(path, "row of a study", f"remove {path.parent} to compute it again")

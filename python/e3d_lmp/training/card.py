@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import read_text
 from e3d_lmp.templates import fill
 
 TEMPLATE = Path(__file__).parent / "card.md"
@@ -31,10 +32,7 @@ def read_template(path: Path | None = None) -> str:
         It cannot be read, or has a word that is not known.
     """
     path = path or TEMPLATE
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise E3DError(f"{path}: {error}; expected the template of a model card") from None
+    text = read_text(path, "the template of a model card")
     _filled(text, dict.fromkeys(WORDS, ""))
     return text
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from e3d_lmp.files import read_json, write_json, write_text
+from e3d_lmp.files import read_json, read_object, write_json, write_text
 from e3d_lmp.training.run_config import PreparedData
 
 
@@ -78,7 +78,7 @@ def _evaluation(path: Path, data: PreparedData, package: Path) -> dict[str, Any]
     from e3d_lmp.model.export import load_model
     from e3d_lmp.training.held_out_errors import evaluate, evaluated_sets
 
-    known = read_json(path) if path.exists() else {}
+    known = read_object(path, "held-out errors", "remove it") if path.exists() else {}
     if known.get("of") != evaluated_sets(data.folder):
         known = evaluate(load_model(package), data.folder)
         write_json(path, known)

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from ase.data import atomic_numbers, covalent_radii
 
-from e3d_lmp.files import read_json, sha256_of
+from e3d_lmp.files import sha256_of
 from e3d_lmp.model.contraction import contract_centres
 from e3d_lmp.model.decomposition import EdgeModelWithForces, decompose
 from e3d_lmp.model.gate import Graph, edge_reference
 from e3d_lmp.model.layers import use_edge_operators
+from e3d_lmp.training.data.database import read_manifest
 
 FORMAT = "e3d-evaluation/1"  # also with `of`, which older files have not
 CONTACTS = "Contacts of two molecules"
@@ -42,7 +43,7 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
     {label: count, mean_D, std_D, mean_abs_A (eV)} over pairs within covalent reach, of frames that are not
     periodic; labels have elements in alphabetical order and H last.
     """
-    manifest = read_json(folder / "manifest.json")
+    manifest = read_manifest(folder)
     sets = evaluated_sets(folder, part)
     names = [entry[0] for entry in manifest["sets"][part]["entries"]]
     frames = read_frames(folder / f"{part}.lmdb")
@@ -85,7 +86,7 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
 def evaluated_sets(folder: Path, part: str = "test") -> dict[str, str]:
     """The sets that `evaluate` reads, with what tells one from another: content of the set, and of the facts
     of the contacts."""
-    manifest = read_json(folder / "manifest.json")
+    manifest = read_manifest(folder)
     sets = {part: str(manifest["sets"][part].get("content_sha256", ""))}
     contacts = folder / f"contacts_{part}.lmdb"
     if contacts.exists():

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from nequip.scripts.train import main as nequip_train
 from nequip.train import NequIPLightningModule
 
+from e3d_lmp.files import read_yaml
 from e3d_lmp.model.contraction import contract_centres
 from e3d_lmp.model.export import load_model
 from e3d_lmp.model.layers import use_edge_operators
@@ -61,7 +61,7 @@ def _configuration(words: Sequence[str]) -> dict[str, Any]:
     """The configuration that the command line names."""
     name = words[words.index("-cn") + 1].removesuffix(".yaml")  # Lightning adds it for its further processes
     path = Path(words[words.index("-cp") + 1]) / f"{name}.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return read_yaml(path, "the configuration of a training run")
 
 
 def _end_with_parent() -> None:

@@ -49,7 +49,7 @@ class ProgressFile(lightning.Callback):
             self._write(trainer)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write the end."""
+        """Write where the run ended."""
         self._write(trainer)
 
     def on_exception(

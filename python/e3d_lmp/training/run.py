@@ -33,7 +33,7 @@ MALLOC = {
 }
 """Large tensors come and go at every step: malloc keeps their pages instead of returning them."""
 
-_PATIENCE = 20.0
+_LOCK_TIMEOUT = 20.0
 """Seconds to wait for a training process whose parent was killed: it writes a checkpoint before it ends."""
 _POLL = 0.5
 """Seconds between two looks at the training process."""
@@ -77,7 +77,7 @@ def train(config: dict[str, Any], folder: Path, label: str = "e3d train") -> Pat
         By SIGINT or SIGTERM, after a checkpoint.
     """
     make_folder(folder)
-    with locked(folder, _PATIENCE) as descriptor:
+    with locked(folder, _LOCK_TIMEOUT) as descriptor:
         if descriptor is None:
             raise E3DError(f"another process is training in {folder}; wait for it, or choose another folder")
         if not _has_begun(folder):
@@ -114,9 +114,10 @@ def _forget_first_attempt(config: dict[str, Any], folder: Path, label: str) -> N
 def read_progress(folder: Path) -> dict[str, Any]:
     """What the training in a folder last said of itself; {} if nothing yet."""
     try:
-        return read_json(folder / PROGRESS)
+        progress = read_json(folder / PROGRESS)
     except (OSError, ValueError):
         return {}
+    return progress if isinstance(progress, dict) else {}
 
 
 def _run(folder: Path, descriptor: int, label: str) -> None:

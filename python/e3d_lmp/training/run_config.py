@@ -8,7 +8,6 @@ with.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,10 @@ from typing import Any
 
 import yaml
 
+from e3d_lmp.edges.cutoffs import unknown_elements
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import atomic_path, sha256_of
+from e3d_lmp.files import atomic_path, input_file, read_json, read_object, read_yaml, reading, sha256_of
+from e3d_lmp.parsing import json_real, json_whole
 from e3d_lmp.training.missing_forces import ignore_missing_forces, without_idle_terms
 from e3d_lmp.training.model import resolve_model
 from e3d_lmp.training.paths import with_names
@@ -59,6 +60,21 @@ class PreparedData:
         # older manifests do not say: all frames had forces
         return any(sets[part].get("frames_without_forces", 0) for part in ("train", "val"))
 
+    def check(self) -> None:
+        """Raise, whatever, unless the manifest has what is asked of it, of the kinds that it should be."""
+        manifest = self.manifest
+        for key in ("sets", "recipe", "avg_num_neighbors", "level"):
+            if key not in manifest:
+                raise ValueError(f"no '{key}'")
+        for part in ("train", "val", "test"):
+            json_whole(manifest["sets"][part]["frames"], 1)
+        for value in (manifest["recipe"]["r_max"], manifest["avg_num_neighbors"]):
+            if not json_real(value) > 0.0:
+                raise ValueError(f"expected a number above 0, got {value}")
+        if not self.elements or unknown_elements(self.elements):
+            raise ValueError(f"expected elements, got {self.elements}")
+        _ = self.lacks_forces, self.frames
+
     @property
     def elements(self) -> list[str]:
         """Chemical symbols in the order of the types."""
@@ -97,21 +113,16 @@ def read_data(folder: Path) -> PreparedData:
     """
     folder = folder.resolve()
     path = folder / MANIFEST
-    try:
+    make = f"type: e3d data prepare RECIPE.yaml -o {folder}"
+    input_file(path, f"a folder of prepared data with {MANIFEST}; {make}")
+    with reading(path, "manifest", make):
         text = path.read_bytes()
-        manifest = json.loads(text)
-        for key in ("sets", "recipe", "avg_num_neighbors", "level"):
-            if key not in manifest:
-                raise ValueError(f"no '{key}'")
-    except (OSError, ValueError) as error:
-        raise E3DError(
-            f"{folder}: expected a folder of prepared data with {MANIFEST} ({error}); type: e3d data prepare "
-            f"RECIPE.yaml -o {folder}"
-        ) from None
+        data = PreparedData(folder, read_json(path), hashlib.sha256(text).hexdigest())
+        data.check()
     for part in ("train", "val", "test"):
         if not (folder / f"{part}.lmdb").exists():
             raise E3DError(f"{folder}: no {part}.lmdb there; prepare the data again")
-    return PreparedData(folder, manifest, hashlib.sha256(text).hexdigest())
+    return data
 
 
 @dataclass(frozen=True)
@@ -287,7 +298,8 @@ def _choose_frames(resolved: dict[str, Any], data: PreparedData, frames: int | N
         facts = pairs.with_suffix(".json")
         text = facts.read_bytes() if facts.exists() else b"{}"
         resolved["contacts_sha256"] = hashlib.sha256(text).hexdigest()
-        of, now = json.loads(text).get("of_sha256"), data.manifest["sets"]["train"].get("content_sha256")
+        told = read_object(facts, "facts of contacts", "make them again") if facts.exists() else {}
+        of, now = told.get("of_sha256"), data.manifest["sets"]["train"].get("content_sha256")
         if of is not None and of != now:
             raise E3DError(
                 f"{pairs} has pairs of another train set than that of {data.folder}, perhaps of held-out "
@@ -346,8 +358,9 @@ def changes_of(resolved: dict[str, Any], path: Path) -> list[str]:
     file."""
     if not path.exists():
         return []
-    before = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return differences(portable(before), portable(resolved))
+    before = read_yaml(path, "the configuration of a training run")
+    with reading(path, "configuration of a training run", "train in another folder"):
+        return differences(portable(before), portable(resolved))
 
 
 def portable(config: dict[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
-from e3d_lmp.files import read_json, sha256_of, write_json
+from e3d_lmp.files import read_object, read_yaml, sha256_of, write_json
 from e3d_lmp.model.provenance import training_provenance
 from e3d_lmp.training.data.recipe import with_short_names
 from e3d_lmp.training.paths import CHECKPOINT, TRAINED, with_names
@@ -49,8 +48,8 @@ def write_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
 
 def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[str, Any]) -> dict[str, Any]:
     """The facts of a model: file, training, sets, errors on held-out molecules."""
-    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    trained = read_json(run / TRAINED)
+    config = read_yaml(run / "config.yaml", "the configuration of a training run")
+    trained = _trained(run)
     manifest = data.manifest
     sets = {
         part: {key: value for key, value in about.items() if key != "entries"}
@@ -58,7 +57,7 @@ def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
     }
     for path in sorted(data.folder.glob("contacts_*.json")):
         if config.get("contacts") or path.stem != "contacts_train":
-            sets[path.stem] = read_json(path)
+            sets[path.stem] = read_object(path, "facts of contacts", "make them again", ("frames", "part"))
     sets["train"]["used"] = config.get("frames") or data.frames
     return {
         "format": FORMAT,
@@ -92,12 +91,18 @@ def model_facts(run: Path, data: PreparedData, packaged: Path, evaluation: dict[
 
 def epochs(run: Path, data: PreparedData) -> float:
     """How often a finished run has seen each of its frames, contacts among them."""
-    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    trained = read_json(run / TRAINED)
+    config = read_yaml(run / "config.yaml", "the configuration of a training run")
+    trained = _trained(run)
     frames = config.get("frames") or data.frames
     if config.get("contacts"):
-        frames += read_json(data.folder / "contacts_train.json")["frames"]
+        contacts = data.folder / "contacts_train.json"
+        frames += read_object(contacts, "facts of contacts", "make them again", ("frames",))["frames"]
     return trained["steps"] * _batch(config) / frames
+
+
+def _trained(run: Path) -> dict[str, Any]:
+    """What the training said of itself at its end."""
+    return read_object(run / TRAINED, "end of a training", "train again, in another folder", ("steps",))
 
 
 def _batch(config: dict[str, Any]) -> int:

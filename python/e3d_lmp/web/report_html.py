@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEMPLATE = "report.html"
-"""The page's template in ``data/``; Jinja escapes all text that goes into it."""
+"""The page's template in ``assets/``; Jinja escapes all text that goes into it."""
 
 _MIME = {"png": "image/png", "svg": "image/svg+xml"}
 
@@ -88,17 +88,29 @@ def write_page(
     summary: str,
     sections: Sequence[Section],
     warnings: Sequence[str] = (),
+    refresh: int | None = None,
 ) -> None:
     """Write the page, whole or not at all; empty sections are left out.
+
+    Parameters
+    ----------
+    refresh
+        Seconds after which a browser reads the page again; None: never.
 
     Raises
     ------
     E3DError
         If the file cannot be written.
     """
-    text = resources.files("e3d_lmp").joinpath("data").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    text = resources.files("e3d_lmp").joinpath(f"web/assets/{TEMPLATE}").read_text(encoding="utf-8")
     shown = [section for section in sections if not section.is_empty]
-    values = {"title": title, "summary": summary, "sections": shown, "warnings": list(warnings)}
+    values = {
+        "title": title,
+        "summary": summary,
+        "sections": shown,
+        "warnings": list(warnings),
+        "refresh": refresh,
+    }
     write_text(path, fill(text, values, is_html=True).rstrip("\n"))
 
 

@@ -9,7 +9,8 @@ import math
 import numpy as np
 import pytest
 
-from e3d_lmp.analysis.bonds.energies import BondEnergies, bond_energies, bond_energy_error
+from e3d_lmp.analysis.bonds.delta_bde import bond_energy_error
+from e3d_lmp.analysis.bonds.energies import BondEnergies, bond_energies
 from e3d_lmp.analysis.bonds.files import describe_error, read_bond_energies, write_bond_energies
 from e3d_lmp.analysis.bonds.references import ReferenceEnergy, reference_energies
 from e3d_lmp.analysis.edge_analysis import EnergySums

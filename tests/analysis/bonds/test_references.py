@@ -20,7 +20,7 @@ CO, BENZENE, PYRIDINE, FURAN = -110.53, 82.9, 140.4, -34.8
 
 
 def shipped(name: str) -> float:
-    """kJ/mol."""
+    """The energy of a bond type in the shipped table, kJ/mol."""
     return reference_energies()[name].energy / KJ_PER_MOL
 
 
@@ -116,5 +116,5 @@ def test_bad_files(tmp_path, text, kind):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(E3DError, match=r"no\.csv.*expected a \.csv file"):
+    with pytest.raises(E3DError, match=r"no\.csv.*no such file; expected reference energies, a \.csv file"):
         reference_energies([tmp_path / "no.csv"])

@@ -227,6 +227,31 @@ def test_parts_in_any_order_are_one_run(tmp_path: Path) -> None:
     fork = HeatCurrent("fork", runs[1].step, 2.0 * runs[1].current, 300.0, 1000.0)
     assert chains([runs[2], runs[0], fork, runs[1]]) == [[0], [1, 2], [3]]
     assert chains([runs[2], runs[1], runs[0]]) == [[2, 1, 0]]
+    assert chains([runs[0], runs[2]]) == [[0], [1]]
+    late = HeatCurrent("late", runs[1].step + 10, runs[1].current, 300.0, 1000.0)
+    assert chains([runs[0], late]) == [[0], [1]] and chains([runs[0], late], gap=1) == [[0, 1]]
+
+
+def test_rows_that_a_later_part_made_again_count_once(tmp_path: Path) -> None:
+    """A job that was killed at row 70 of each hundred went on from row 50: with the same current, but for
+    rounding.
+    """
+    current = damped_noise(2, 150, 0.8)
+    parts = [
+        write_current(tmp_path / f"j.{k}.txt", current[50 * k :][:70] * (1.0 + 1e-6 * k), start=500 * k)
+        for k in range(3)
+    ]
+    for order in (parts, parts[::-1]):
+        (whole,) = read_runs(order)
+        assert np.array_equal(whole.step, np.arange(0, 1700, 10)[: len(whole.step)])
+        close("current", whole.current[:150], current[:150], 1e-4)
+    (whole,) = read_runs(parts, skip=100)
+    assert whole.step[0] == 100 and (np.diff(whole.step) == 10).all()
+    other = write_current(tmp_path / "other.txt", damped_noise(3, 70, 0.8), start=500)
+    assert len(read_runs([parts[0], other])) == 2, "another run, that begins later"
+    said: list[str] = []
+    (whole,) = read_runs([parts[0], other], driven=True, remark=said.append)
+    assert len(whole.step) == 120 and "begins within" in said[0] and "from step 500 on count once" in said[0]
 
 
 def test_rows_that_are_given_twice_are_refused(tmp_path: Path) -> None:
@@ -388,7 +413,7 @@ def test_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
         read_current(path)
     with pytest.raises(E3DError, match="not a file of fix e3d/shc"):
         read_correlations(path)
-    with pytest.raises(E3DError, match="cannot read"):
+    with pytest.raises(E3DError, match="no such file; expected a file of fix e3d/shc"):
         read_correlations(tmp_path / "nowhere.txt")
     text = write_shc(tmp_path / "shc.txt", np.ones((1, 2, 5))).read_text()
     for right, wrong in (("temperature 300", "temperature 0"), (" 1 1\n", " 1 nan\n")):
@@ -396,6 +421,26 @@ def test_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
         path.write_text(text.replace(right, wrong))
         with pytest.raises(E3DError, match="has the simulation blown up"):
             read_correlations(path)
+    for right, wrong, message in (
+        ("units metal", "units lj", "units lj: expected metal or real"),
+        ("# units", "#\n# units", "without a key"),
+        ("# units", "# volume 1\n# units", "a second '# volume 1000'"),
+        ("blocks 1", f"blocks {'9' * 5000}", "whole number from 1 to"),
+        ("samples", "samples -1 #", "words after 'samples', not one"),
+        ("temperature 300", "temperature 3_00", "finite number, got '3_00'"),
+        ("direction 1 0 0", "direction 1 1 0", "no unit vector"),
+        (" 1 1\n", " 1 1e200\n", "beyond all sense"),
+        ("\n0 ", "\n0.1 ", "lags of its rows are no multiples"),
+        ("# units metal\n", "", "no line '# units'"),
+    ):
+        assert right in text, right
+        path.write_text(text.replace(right, wrong, 1))
+        with pytest.raises(E3DError, match=rf"not a file of fix e3d/shc \(e3d-shc/1\): .*{message}"):
+            read_correlations(path)
+    for right, wrong, message in (("30 ", "30.5 ", "whole numbers"), ("\n30 ", "\n3e300 ", "whole numbers")):
+        path.write_text("\n".join([*lines, ""]).replace(right, wrong, 1))
+        with pytest.raises(E3DError, match=message):
+            read_current(path)
     with pytest.raises(E3DError, match="too short for correlations"):
         green_kubo([run_of(current)], METAL, 0.002, 0.5)
 

@@ -14,6 +14,7 @@ struct Chain {
   std::vector<std::vector<double>> positions;
   std::vector<double *> x;
   std::vector<int> type, ilist, numneigh;
+  std::vector<LAMMPS_NS::tagint> tag;
   std::vector<std::vector<int>> lists;
   std::vector<int *> firstneigh;
 
@@ -23,6 +24,7 @@ struct Chain {
     for (int i = 0; i < n; i++) {
       positions.push_back({1.0 * i, 0.0, 0.0});
       ilist.push_back(i);
+      tag.push_back(i + 1);
       lists.emplace_back();
       for (int j = 0; j < n; j++)
         if (j != i) lists[i].push_back(j % 2 ? j | SPECIAL : j);
@@ -42,7 +44,8 @@ struct Chain {
             firstneigh.data(),
             NEIGHBOUR_MASK,
             x.data(),
-            type.data()};
+            type.data(),
+            tag.data()};
   }
 };
 

@@ -24,7 +24,7 @@ int main(int argc, char **argv)
   EdgeFrame frame;
   find_edges(chain.view(), types, frame);
   EdgeChunk chunk;
-  fill_chunk(chain.view(), types, {num_types, r_max, false}, frame, first_row, num_rows, chunk);
+  fill_chunk(chain.view(), types, {num_types, r_max, ChunkForm::Slots}, frame, first_row, num_rows, chunk);
 
   for (int64_t k = 0; k < 3 * chunk.num_padded; k++) std::printf("%.17g ", chunk.vectors[k]);
   std::printf("\n");

@@ -22,7 +22,7 @@ class FakeModel : public EdgeModel {
   explicit FakeModel(int lanes = 1, bool rounded = false) : started_(lanes, nullptr)
   {
     plan.lanes = lanes;
-    plan.rounded = rounded;
+    plan.form = rounded ? ChunkForm::RoundedSlots : ChunkForm::Slots;
     metadata_.type_names = metadata_.type_elements = {"C"};
     metadata_.r_max = 2.5;
     metadata_.cutoffs = {2.5};
@@ -32,6 +32,8 @@ class FakeModel : public EdgeModel {
   int64_t edges_wanted = 1000000;
   int64_t most_rows = 1000000;    // start() fails on more, as for want of memory
   int fails_to_finish = -1;       // the number of the call of finish() that fails
+  int spoilt_output = -1;         // 0 energy, 1 energies of edges, 2 forces: one of row 7 is `spoilt`
+  double spoilt = NAN;
   std::string remark;
   std::vector<int64_t> sizes;    // rows of each chunk that was started
   std::vector<int> lanes_started;
@@ -75,6 +77,14 @@ class FakeModel : public EdgeModel {
       eps_.push_back(x + 10.0 * x * x);
       g_[3 * e] = 1.0 + 20.0 * x;
       energy_[chunk->index[e]] += eps_[e];
+    }
+    for (int64_t c = 0; c < chunk->num_rows; c++) {
+      if (chunk->first_row + c != 7) continue;
+      const auto edge = std::find(chunk->index.data(), chunk->index.data() + chunk->num_edges, c) -
+          chunk->index.data() + 3;    // the last one
+      if (spoilt_output == 0) energy_[c] = spoilt;
+      if (spoilt_output == 1) eps_[edge] = spoilt;
+      if (spoilt_output == 2) g_[3 * edge + 1] = spoilt;
     }
     return {energy_.data(), eps_.data(), g_.data(), 0.0};
   }
@@ -284,6 +294,63 @@ void test_failures_that_are_final()
   system.run(evaluation, model);    // the evaluation itself is as before
 }
 
+void test_numbers_that_are_none_are_never_received()
+{
+  const char *expected[] = {"an energy that is not", "an energy of an edge that is not",
+                            "a force that is not"};
+  System system(20);
+  for (int output = 0; output < 3; output++)
+    for (const double spoilt : {std::nan(""), HUGE_VAL, -HUGE_VAL})
+      for (const int64_t centres : {0, 1, 5}) {
+        FakeModel model;
+        model.spoilt_output = output;
+        model.spoilt = spoilt;
+        ChunkedEvaluation evaluation;
+        evaluation.set_chunk_centres(centres);
+        int64_t row = -1;
+        try {
+          system.run(evaluation, model);
+        } catch (const NotANumber &e) {
+          row = e.row;
+          CHECK(std::string(e.what()).find(expected[output]) != std::string::npos);
+        }
+        CHECK_EQUAL(row, 7);
+        CHECK(system.next_row <= 7);
+      }
+}
+
+void test_models_may_take_chunks_of_another_form()
+{
+  System system(20);
+  FakeModel slots;
+  ChunkedEvaluation evaluation;
+  system.run(evaluation, slots);
+
+  class ByCentres : public FakeModel {
+   public:
+    ByCentres() { plan.form = ChunkForm::Centres; }
+    void start(const EdgeChunk &chunk, int /*lane*/) override { chunk_ = &chunk; }
+    ModelOutput finish(int /*lane*/) override
+    {
+      energy_.assign(chunk_->num_rows, 1.0);
+      eps_.assign(chunk_->num_edges, 0.0);
+      g_.assign(3 * chunk_->num_edges, 0.0);
+      for (int64_t c = 0; c < chunk_->num_rows; c++)
+        for (int64_t e = chunk_->first[c]; e < chunk_->first[c + 1]; e++) {
+          const double x = chunk_->vectors[3 * e];
+          energy_[c] += eps_[e] = x + 10.0 * x * x;
+        }
+      return {energy_.data(), eps_.data(), g_.data(), 0.0};
+    }
+
+   private:
+    const EdgeChunk *chunk_ = nullptr;
+    std::vector<double> energy_, eps_, g_;
+  } centres;
+  system.run(evaluation, centres);    // and the same energies come of it
+  system.run(evaluation, slots);
+}
+
 void test_what_a_receiver_throws_comes_through()
 {
   System system(10);
@@ -357,6 +424,8 @@ int main()
   test_chunks_shrink_where_memory_ends();
   test_chunks_under_way_are_finished_before_another_try();
   test_failures_that_are_final();
+  test_numbers_that_are_none_are_never_received();
+  test_models_may_take_chunks_of_another_form();
   test_what_a_receiver_throws_comes_through();
   test_remarks_are_told_once();
   test_buffers_are_of_the_memory_that_the_plan_names();

@@ -1,10 +1,11 @@
-// Edges of a small hand-made neighbour list: directed cutoffs, NULL types, chunks, padding.
+// Edges of a small hand-made neighbour list: directed cutoffs, NULL types, their order, chunks, padding.
 #include "check.h"
 #include "edges/chain.h"
 #include "edges/edge_list.h"
 #include "model/padded_shape.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 using namespace E3D;
@@ -67,6 +68,76 @@ void test_rank_without_atoms()
   CHECK_EQUAL(frame.edges(), 0);
 }
 
+void test_edges_are_in_the_order_of_ids()
+{
+  const TypeTable types({-1, 0}, {2.5});
+  Chain chain(std::vector<int>(7, 1));
+  chain.tag = {30, 5, 1000000, 7, 2, 9, 4};
+  EdgeFrame frame;
+  for (int repeat = 0; repeat < 2; repeat++) {    // the second time, the lists are in order already
+    find_edges(chain.view(), types, frame);
+    const std::vector<int> of_atom_3 = {4, 1, 5, 2};    // ids 2, 5, 9, 1000000
+    for (int k = 0; k < 4; k++) CHECK_EQUAL(frame.neighbour[frame.offset[3] + k], of_atom_3[k]);
+    for (std::size_t row = 0; row < frame.rows(); row++)
+      for (int64_t e = frame.offset[row] + 1; e < frame.offset[row + 1]; e++)
+        CHECK(chain.tag[frame.neighbour[e - 1]] < chain.tag[frame.neighbour[e]]);
+  }
+  CHECK_EQUAL(chain.lists[0].size(), 6u);    // nothing was lost of them, nor the marks of special neighbours
+  CHECK(std::count_if(chain.lists[0].begin(), chain.lists[0].end(), [](int j) { return j & SPECIAL; }) == 3);
+}
+
+void test_images_of_an_atom_are_in_the_order_of_distances()
+{
+  const TypeTable types({-1, 0}, {3.5});
+  Chain chain({1, 1, 1, 1, 1});
+  chain.tag = {1, 1, 2, 1, 1};    // all but atom 2 are images of each other
+  const auto order = [&] {
+    EdgeFrame frame;
+    find_edges(chain.view(), types, frame);
+    return std::vector<int>(&frame.neighbour[frame.offset[2]], &frame.neighbour[frame.offset[2]] + 4);
+  };
+  CHECK(order() == std::vector<int>({1, 3, 0, 4}));    // at the same distance: by x
+  chain.positions[0][0] = 1.5;                         // moves closer than all others
+  CHECK(order() == std::vector<int>({0, 1, 3, 4}));
+}
+
+void test_atoms_at_one_place_or_at_none_are_told()
+{
+  const TypeTable types({-1, 0, -1}, {1.5});
+  const double nan = std::nan("");
+  for (const double x : {2.0, nan}) {
+    Chain chain({1, 1, 1, 1});
+    chain.positions[1][0] = x;    // atom 2 is at 2.0
+    EdgeFrame frame;
+    int centre = -1, neighbour = -1;
+    try {
+      find_edges(chain.view(), types, frame);
+    } catch (const BadEdge &e) {
+      centre = e.centre;
+      neighbour = e.neighbour;
+    }
+    CHECK(centre == 1 || neighbour == 1);
+  }
+  Chain chain({1, 2, 1, 1});
+  chain.positions[1][0] = 2.0;    // of another style
+  EdgeFrame frame;
+  find_edges(chain.view(), types, frame);
+  CHECK_EQUAL(frame.edges(), 2);
+}
+
+void test_more_edges_than_fit_into_32_bits()
+{
+  constexpr int64_t MANY = int64_t(1) << 30;
+  EdgeFrame frame;
+  frame.centre.resize(6);
+  for (int64_t row = 0; row <= 6; row++) frame.offset.push_back(row * MANY);
+  CHECK_EQUAL(frame.edges(), 6 * MANY);
+  CHECK_EQUAL(rows_in_chunk(frame, 0, 0, 5 * MANY + 1), 5);
+  CHECK_EQUAL(rows_in_chunk(frame, 4, 0, 1000), 1);
+  CHECK_EQUAL(rows_in_chunk(frame, 5, 0, 3 * MANY), 1);
+  CHECK_EQUAL(even_edges(frame, 1, 4 * MANY), (5 * MANY + 1) / 2);
+}
+
 void test_chunks_cover_all_rows_once()
 {
   const TypeTable types({-1, 0}, {1.5});
@@ -115,7 +186,7 @@ void test_chunk_inputs_share_neighbour_slots()
   EdgeFrame frame;
   find_edges(chain.view(), types, frame);
   EdgeChunk chunk;
-  fill_chunk(chain.view(), types, {2, 1.5, false}, frame, 1, 2, chunk);    // atoms 1 and 2
+  fill_chunk(chain.view(), types, {2, 1.5, ChunkForm::Slots}, frame, 1, 2, chunk);    // atoms 1 and 2
 
   CHECK_EQUAL(chunk.num_edges, 3);
   CHECK_EQUAL(chunk.num_padded, 3);
@@ -128,6 +199,35 @@ void test_chunk_inputs_share_neighbour_slots()
   CHECK_EQUAL(chunk.vectors[3], 1.0);
 }
 
+void test_chunks_by_centres_hold_offsets_and_types()
+{
+  const TypeTable types({-1, 1, 0}, {1.5, 1.5, 1.5, 1.5});    // LAMMPS type 1 is model type 1
+  const Chain chain({1, 2, 1, 1});
+  EdgeFrame frame;
+  find_edges(chain.view(), types, frame);
+  EdgeChunk chunk;
+  fill_chunk(chain.view(), types, {2, 1.5, ChunkForm::Centres}, frame, 1, 3, chunk);    // atoms 1, 2 and 3
+
+  CHECK_EQUAL(chunk.first_edge, 1);
+  CHECK_EQUAL(chunk.num_edges, 5);
+  const std::vector<int64_t> first = {0, 2, 4, 5};
+  for (int c = 0; c <= 3; c++) CHECK_EQUAL(chunk.first[c], first[c]);
+  const std::vector<int> centre_types = {0, 1, 1}, neighbour_types = {1, 1, 0, 1, 1};
+  for (int c = 0; c < 3; c++) CHECK_EQUAL(chunk.centre_types[c], centre_types[c]);
+  const std::vector<double> dx = {-1.0, 1.0, -1.0, 1.0, -1.0};
+  for (int e = 0; e < 5; e++) {
+    CHECK_EQUAL(chunk.neighbour_types[e], neighbour_types[e]);
+    CHECK_EQUAL(chunk.vectors[3 * e], dx[e]);
+    CHECK_EQUAL(chunk.vectors[3 * e + 1], 0.0);
+  }
+
+  const Chain alone({1});
+  find_edges(alone.view(), types, frame);
+  fill_chunk(alone.view(), types, {2, 1.5, ChunkForm::Centres}, frame, 0, 1, chunk);
+  CHECK_EQUAL(chunk.num_edges, 0);    // no padding
+  CHECK_EQUAL(chunk.first[1], 0);
+}
+
 void test_tiny_chunks_are_padded_beyond_the_cutoff()
 {
   const TypeTable types({-1, 0}, {1.5});
@@ -135,7 +235,7 @@ void test_tiny_chunks_are_padded_beyond_the_cutoff()
   EdgeFrame frame;
   find_edges(chain.view(), types, frame);
   EdgeChunk chunk;
-  fill_chunk(chain.view(), types, {1, 1.5, false}, frame, 0, 1, chunk);
+  fill_chunk(chain.view(), types, {1, 1.5, ChunkForm::Slots}, frame, 0, 1, chunk);
   CHECK_EQUAL(chunk.num_edges, 1);
   CHECK_EQUAL(chunk.num_padded, 2);
   CHECK_EQUAL(chunk.index[1], 1);    // the padding slot comes after the centres: still sorted
@@ -151,8 +251,8 @@ void test_rounded_chunks_pad_with_small_centres()
   EdgeFrame frame;
   find_edges(chain.view(), types, frame);
   EdgeChunk exact, rounded;
-  fill_chunk(chain.view(), types, {2, 9.5, false}, frame, 3, 31, exact);
-  fill_chunk(chain.view(), types, {2, 9.5, true}, frame, 3, 31, rounded);
+  fill_chunk(chain.view(), types, {2, 9.5, ChunkForm::Slots}, frame, 3, 31, exact);
+  fill_chunk(chain.view(), types, {2, 9.5, ChunkForm::RoundedSlots}, frame, 3, 31, rounded);
 
   const ChunkShape shape = rounded_shape(exact.num_edges, 31, 2);
   CHECK_EQUAL(rounded.num_edges, exact.num_edges);
@@ -189,11 +289,11 @@ void test_buffers_are_kept()
   EdgeFrame frame;
   find_edges(chain.view(), types, frame);
   EdgeChunk chunk;
-  fill_chunk(chain.view(), types, {1, 1.5, true}, frame, 0, 10, chunk);
+  fill_chunk(chain.view(), types, {1, 1.5, ChunkForm::RoundedSlots}, frame, 0, 10, chunk);
   const double *vectors = chunk.vectors.data();
   const int64_t *index = chunk.index.data();
   for (const int rows : {1, 7, 10}) {
-    fill_chunk(chain.view(), types, {1, 1.5, true}, frame, 0, rows, chunk);
+    fill_chunk(chain.view(), types, {1, 1.5, ChunkForm::RoundedSlots}, frame, 0, rows, chunk);
     CHECK(chunk.vectors.data() == vectors);
     CHECK(chunk.index.data() == index);
   }
@@ -220,9 +320,14 @@ int main()
   test_a_frame_that_is_used_again();
   test_null_types_are_no_centres_and_no_neighbours();
   test_rank_without_atoms();
+  test_edges_are_in_the_order_of_ids();
+  test_images_of_an_atom_are_in_the_order_of_distances();
+  test_atoms_at_one_place_or_at_none_are_told();
+  test_more_edges_than_fit_into_32_bits();
   test_chunks_cover_all_rows_once();
   test_even_chunks();
   test_chunk_inputs_share_neighbour_slots();
+  test_chunks_by_centres_hold_offsets_and_types();
   test_tiny_chunks_are_padded_beyond_the_cutoff();
   test_rounded_chunks_pad_with_small_centres();
   test_buffers_are_kept();

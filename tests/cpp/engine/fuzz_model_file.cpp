@@ -1,5 +1,5 @@
-// Arbitrary bytes as a model file: Error or a model, nothing else. An entry for libFuzzer, and with E3D_FUZZ_ALONE a program
-// of its own that damages a good file in random ways for so many seconds:
+// Arbitrary bytes as a model file: Error or a model, nothing else. An entry for libFuzzer, and with
+// E3D_FUZZ_ALONE a program of its own that damages a good file in random ways for so many seconds:
 //   fuzz_model_file [seconds] [seed]
 #include "errors.h"
 #include "folded_model.h"

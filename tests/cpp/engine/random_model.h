@@ -1,5 +1,5 @@
-// Models of any shape with random weights, as files in memory. Their tensor products have random entries: the algebra of the
-// engine does not need them to be equivariant.
+// Models of any shape with random weights, as files in memory. Their tensor products have random entries: the
+// algebra of the engine does not need them to be equivariant.
 #ifndef E3D_TESTS_RANDOM_MODEL_H
 #define E3D_TESTS_RANDOM_MODEL_H
 

@@ -37,6 +37,7 @@ void test_model(const std::string &path)
   CHECK(std::string(info.precision) == "float64");
   CHECK(std::string(e3d_engine_instruction_sets()).find(info.instruction_set) != std::string::npos);
   CHECK(std::string(e3d_engine_type_name(model, 1)) == "B");
+  CHECK(!e3d_engine_type_name(model, 2) && !e3d_engine_type_element(model, -1));
   CHECK(std::string(e3d_engine_metadata_value(model, "architecture")) == "allegro/1");
   CHECK(!e3d_engine_metadata_value(model, "nothing"));
   CHECK(std::string(e3d_engine_metadata_key(model, 0)) == "architecture");

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cmath>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace e3d::engine;
 
@@ -55,6 +57,15 @@ void test_thread_pool()
       pool.run(task);
       CHECK_EQUAL(sum.load(), threads * (threads + 1) / 2);
     }
+    const pid_t child = fork();
+    if (child == 0) {
+      int calls = 0;
+      pool.run([&](int thread) { calls += 1 + thread; });
+      _exit(calls == 1 ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    CHECK_EQUAL(status, 0);
   }
 }
 
@@ -83,6 +94,9 @@ void test_faults()
   bad = good;
   bad.neighbour_type[7] = 2;
   expect(refusal(bad), "edge 7 of centre 0 has a neighbour of the model type 2, expected 0 to 1");
+  bad = good;
+  bad.first[1] = 55;
+  expect(refusal(bad), "fall from 55 to 50 at centre 1");
   bad = good;
   bad.centre_type[2] = -1;
   expect(refusal(bad), "centre 2 has the model type -1");

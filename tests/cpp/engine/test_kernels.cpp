@@ -1,5 +1,5 @@
-// Kernels of every instruction set and precision against the textbook form of the model: energies and forces of edges, for
-// shapes of all kinds, 0 to 500 edges a centre, lengths from 0.4 angstrom to beyond the cutoff.
+// Kernels of every instruction set and precision against the textbook form of the model: energies and forces
+// of edges, for shapes of all kinds, 0 to 500 edges a centre, lengths from 0.4 angstrom to beyond the cutoff.
 #include "check.h"
 #include "evaluator.h"
 #include "random_model.h"
@@ -46,8 +46,8 @@ Result run(const ModelFile &file, Precision precision, const KernelSet &set, con
   return evaluate(evaluator, edges);
 }
 
-// Energies, and forces of the sum of a centre's energies by dual numbers along every coordinate of every `stride`-th edge of a
-// centre; those of the other edges stay NaN.
+// Energies, and forces of the sum of a centre's energies by dual numbers along every coordinate of every
+// `stride`-th edge of a centre; those of the other edges stay NaN.
 Result textbook(const ModelFile &file, const RandomEdges &edges, int stride)
 {
   const Textbook book(file);

@@ -37,7 +37,7 @@ void test_metadata()
     expect(refusal([&](FileWriter &w) { w.metadata.erase(key); }),
            std::string("the metadata key '") + key + "' is missing");
   expect(set("l_max", "4"), "expected whole numbers from 0 to 3");
-  expect(set("num_layers", "1000000000"), "from 1 to 64");
+  expect(set("num_layers", "1000000000"), "from 1 to 16");
   expect(set("num_scalar_features", "99999999999999999999"), "from 1 to 16384");
   expect(set("type_names", "A A"), "a name twice");
   expect(set("type_names", "A"), "type_elements");

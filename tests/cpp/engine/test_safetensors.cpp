@@ -1,4 +1,5 @@
-// Files that are whole, and files that are damaged in every way one can think of: a message for each, never a crash.
+// Files that are whole, and files that are damaged in every way one can think of: a message for each, never a
+// crash.
 #include "check.h"
 #include "errors.h"
 #include "random_model.h"

@@ -1,4 +1,5 @@
-// The two-body functions against the model written down plainly, their derivatives, and the tables that are made of them.
+// The two-body functions against the model written down plainly, their derivatives, and the tables that are
+// made of them.
 #include "check.h"
 #include "radial_basis.h"
 #include "random_model.h"
@@ -61,7 +62,8 @@ double polynomial(const Matrix &table, int interval, int column, double t, doubl
   return value;
 }
 
-// Tables against exact values: at the ends of the intervals to the last digits, inside them within their tolerance.
+// Tables against exact values: at the ends of the intervals to the last digits, inside them within their
+// tolerance.
 void test_tables(const ModelShape &shape)
 {
   const FoldedModel model = fold(RandomModel(shape).file());

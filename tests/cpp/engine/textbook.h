@@ -1,6 +1,6 @@
-// An Allegro model computed as its papers write it down (Musaelian et al., Nat. Commun. 14, 579 (2023); nequip-allegro 0.8):
-// a tensor for every edge and layer, from the weights of the file and nothing that the engine derives from them. With dual
-// numbers it gives derivatives, too.
+// An Allegro model computed as its papers write it down (Musaelian et al., Nat. Commun. 14, 579 (2023);
+// nequip-allegro 0.8): a tensor for every edge and layer, from the weights of the file and nothing that the
+// engine derives from them. With dual numbers it gives derivatives, too.
 #ifndef E3D_TESTS_TEXTBOOK_H
 #define E3D_TESTS_TEXTBOOK_H
 

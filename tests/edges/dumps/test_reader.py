@@ -280,10 +280,25 @@ def test_one_rank_cut_off(tmp_path):
     assert [frame.step for frame in DumpReader(str(tmp_path / "e.*"), allow_truncated=True)] == [0, 10]
 
 
+def retyped(text: str, kind: int) -> str:
+    """The last row with another type of its first atom."""
+    words = text.split("\n")[-2].split()
+    place = NAMES.index("type1")
+    return text[: text.rstrip().rindex("\n") + 1] + " ".join(
+        [*words[:place], str(kind), *words[place + 1 :], "\n"]
+    )
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda t: t.replace("ITEM: NUMBER OF ENTRIES\n", "ITEM: NUMBER OF ENTRIES\n-", 1), "rows than"),
+        (
+            lambda t: t.replace("ITEM: NUMBER OF ENTRIES\n", "ITEM: NUMBER OF ENTRIES\n-", 1),
+            "from 0 to .*got '-42'",
+        ),
+        (lambda t: t.replace("ENTRIES\n42", "ENTRIES\n" + "4" * 5000, 1), r"from 0 to .*got '4+\.\.\.'"),
+        (lambda t: t.replace("ENTRIES\n42", "ENTRIES\n--42", 1), "got '--42'"),
+        (lambda t: t.replace("TIMESTEP\n0", f"TIMESTEP\n{2**63}", 1), "to 9223372036854775807, got"),
         (lambda t: t + "1 2 3 4 5 6 7 8 9 \n", "more rows than the 42 its header says"),
         (lambda t: "hello\n" + t, "expected the header of a LAMMPS 'dump local'.*got 'hello'"),
         (lambda t: t.replace("ENTRIES", "ATOMS"), "this is a dump of atoms"),
@@ -291,10 +306,19 @@ def test_one_rank_cut_off(tmp_path):
         (lambda t: t[:-2].rsplit(" ", 1)[0] + " 12abc \n", "expected 9 finite numbers.*12abc"),
         (lambda t: t[:-2].rsplit(" ", 1)[0] + "\n", "expected 9 finite numbers"),
         (lambda t: t[:-2] + " 1 \n", "expected 9 finite numbers"),
-        (lambda t: t.replace("pp pp pp\n", "pp pp pp\nx", 1), "cannot understand the box"),
+        (lambda t: t.replace("pp pp pp\n", "pp pp pp\nx", 1), "no box is 'pp pp pp' / x"),
+        (lambda t: t.replace("pp pp pp", "pp pp", 1), "no box is 'pp pp' /"),
+        (lambda t: t.replace("pp pp pp", "pp pp po", 1), "no box is 'pp pp po' /"),
+        (lambda t: t.replace("pp pp pp\n", "pp pp pp\nnan nan\n", 1), "no box is 'pp pp pp' / nan nan"),
+        (lambda t: t.replace("pp pp pp\n", "pp pp pp\n0 inf\n", 1), "no box is 'pp pp pp' / 0 inf"),
+        (lambda t: t.replace("pp pp pp\n", "pp pp pp\n5 5\n", 1), "no box is 'pp pp pp' / 5 5"),
+        (lambda t: t.replace("ITEM: BOX", "ITEM: TIMESTEP\n7\nITEM: BOX", 1), "a second 'ITEM: TIMESTEP'"),
+        (lambda t: "ITEM: UNITS\nmetal\n" + t + "ITEM: UNITS\nreal\n" + t, "units real after units metal"),
+        (lambda t: retyped(t, 3), r"step 0: atom \d+ has two types"),
+        (lambda t: t[:-2].rsplit(" ", 1)[0] + " 1\xff \n", "expected 9 finite numbers.*1"),
         (
             lambda t: t.replace("TIMESTEP\n0", "TIMESTEP\nzero", 1),
-            "expected a whole number after 'ITEM: TIMESTEP'",
+            "after 'ITEM: TIMESTEP': expected a whole number, got 'zero'",
         ),
     ],
 )

@@ -221,6 +221,19 @@ def test_groups_that_are_not_finite_are_counted(alkanes: Path) -> None:
     assert dropped.as_dict() == {"molecules": {"no frame left": 1}, "frames": {"not finite": 4}}
 
 
+def test_groups_without_frames_are_counted(alkanes: Path) -> None:
+    """Whatever the shapes of their fields are."""
+    with h5py.File(alkanes, "a") as file:
+        for name, shape in (("flat", (0,)), ("deep", (0, 8, 3))):
+            group = file.create_group(f"gdb11_s02/{name}")
+            group["coordinates"], group["energies"] = np.zeros(shape, np.float32), np.zeros(0)
+            group["species"] = np.array(["C", "C", *"HHHHHH"], dtype="S1")
+    molecules, dropped = _read(alkanes)
+    assert len(molecules) == 5
+    assert dropped.as_dict() == {"molecules": {"no frame left": 2}, "frames": {}}
+    assert len(list(Structures([alkanes]).since())) == Structures([alkanes]).count() == 12
+
+
 def test_structures_to_evaluate(alkanes: Path) -> None:
     """The same frames as the reader of training data, with total energies."""
     structures = Structures([alkanes], forces=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from e3d_lmp.training.data.contacts import closest_contact
+from e3d_lmp.training.data.placement import closest_contact
 from training_sets import repulsion, small_training_set
 
 

@@ -65,7 +65,7 @@ def _read(folder: Path, entries: Any, **options: Any) -> tuple[list[Molecule], D
 
 
 def test_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matpes, "_CHUNK", 700)  # the file is read in pieces that entries do not fit into
+    monkeypatch.setattr(matpes, "_CHUNK", 700)  # the file is read in blocks that entries do not fit into
     entries = [entry(k, ["Zn", "N"] if k % 2 else ["Zn", "Zn", "O"]) for k in range(7)]
     molecules, dropped = _read(tmp_path, entries)
     assert not dropped.as_dict()["molecules"] and not dropped.as_dict()["frames"]

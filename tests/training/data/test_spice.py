@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,11 @@ import h5py
 import numpy as np
 import pytest
 
+from e3d_lmp.edges.structures import Structures
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.data.records import Dropped, Molecule
 from e3d_lmp.training.data.spice import read_spice
+from no_locks import environment_without_locks
 from training_sets import BOHR, CONSTANTS_RTOL, HARTREE, wanted, write_spice
 
 
@@ -77,12 +81,85 @@ def test_bad_frames_and_molecules_are_left_out_and_counted(tmp_path: Path) -> No
     assert molecules[0].frames.tolist() == [0, 2, 3]
 
 
+def add_empty_groups(path: Path) -> None:
+    """Groups without conformations, as `54X VAL` of SPICE 2.0.1: flat fields of no numbers, with units."""
+    with h5py.File(path, "a") as file:
+        for name, n_atoms in (("54X VAL", 4), ("nothing", 0)):
+            group = file.create_group(name)
+            group["atomic_numbers"] = np.ones(n_atoms, dtype=np.int16)
+            group["smiles"] = np.array([b"[H]"])
+            group["subset"] = np.array([b"small"])
+            for field, units in (
+                ("conformations", "bohr"),
+                ("dft_total_energy", "hartree"),
+                ("dft_total_gradient", "hartree/bohr"),
+                ("formation_energy", "hartree"),
+            ):
+                group[field] = np.zeros(0, dtype=np.float32)
+                group[field].attrs["units"] = units
+
+
+def test_groups_without_conformations_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "spice.hdf5"
+    write_spice(path, ["H2O", "CH4"])
+    before = _read(path)[0]
+    add_empty_groups(path)
+    molecules, dropped = _read(path)
+    assert [m.name for m in molecules] == ["mol_00", "mol_01"]
+    np.testing.assert_array_equal(molecules[1].positions, before[1].positions)
+    assert dropped.as_dict() == {"molecules": {"no frame left": 2}, "frames": {}}
+    structures = Structures([path], forces=True)
+    assert structures.count() == 8 and len(list(structures.since())) == 8
+    assert [one.name for one in structures.since(6)] == ["mol_01/2", "mol_01/3"]
+
+
+@pytest.mark.parametrize("bad", [-7, 0, 119, 300])
+def test_numbers_of_no_element_are_refused(tmp_path: Path, bad: int) -> None:
+    """-112 was oxygen to `e3d evaluate`."""
+    path = tmp_path / "spice.hdf5"
+    write_spice(path, ["H2O"])
+    with h5py.File(path, "a") as file:
+        file["mol_00/atomic_numbers"][1] = bad
+    with pytest.raises(E3DError, match="expected atomic numbers from 1 to 118 in '/mol_00/atomic_numbers'"):
+        _read(path)
+    with pytest.raises(E3DError, match="expected atomic numbers from 1 to 118 in '/mol_00/atomic_numbers'"):
+        list(Structures([path]).since())
+
+
+def test_a_file_system_without_locks(tmp_path: Path) -> None:
+    """Both readers of such files; HDF5 alone says 'unable to lock file'."""
+    path = tmp_path / "spice.hdf5"
+    write_spice(path, ["H2O", "CH4"])
+    code = f"""
+from pathlib import Path
+import h5py
+from e3d_lmp.edges.structures import Structures
+from e3d_lmp.training.data.spice import read_spice
+from training_sets import wanted
+try:
+    h5py.File({str(path)!r})
+except OSError as error:
+    print(error)
+print(len(list(read_spice({str(path)!r}, wanted()))), len(list(Structures([{str(path)!r}]).since())))
+"""
+    environment = environment_without_locks(tmp_path) | {
+        "PYTHONPATH": str(Path(__file__).parents[2] / "support")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "unable to lock file" in done.stdout and done.stdout.endswith("\n2 8\n")
+
+
 def test_refused_files_say_why(tmp_path: Path) -> None:
-    with pytest.raises(E3DError, match=r"expected an HDF5 file.*nothere.*check the path"):
+    with pytest.raises(
+        E3DError, match=r"nothere.hdf5: no such file; expected an HDF5 file in the SPICE layout"
+    ):
         _read(tmp_path / "nothere.hdf5")
     text = tmp_path / "text.hdf5"
     text.write_text("no hdf5")
-    with pytest.raises(E3DError, match="expected an HDF5 file in the SPICE layout"):
+    with pytest.raises(E3DError, match="expected an HDF5 file in the SPICE layout, but HDF5 cannot open it"):
         _read(text)
     path = tmp_path / "spice.hdf5"
     write_spice(path, ["H2O"])
@@ -107,7 +184,7 @@ def test_a_damaged_index_is_refused(tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     whole[begin : begin + 24] = rng.integers(0, 256, 24, dtype=np.uint8).tobytes()
     path.write_bytes(whole)
-    with pytest.raises(E3DError, match="the file is damaged"):
+    with pytest.raises(E3DError, match=r"damaged file, or not in the SPICE layout \(.*fetch it again"):
         _read(path)
 
 

@@ -11,6 +11,7 @@ import pytest
 from ase.build import molecule as ase_molecule
 
 from e3d_lmp.edges.isolated_atoms import isolated_atom_energies
+from e3d_lmp.edges.structures import Structures
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.data.records import Dropped, Molecule
 from e3d_lmp.training.data.transition1x import read_transition1x
@@ -119,6 +120,27 @@ def test_another_energy_of_the_file(path: Path) -> None:
         assert np.isnan(other.forces).all()
     with pytest.raises(E3DError, match=r"missing: other.forces; labels there:.*wB97x_6-31G\(d\).energy"):
         _read(path, energy="other.energy")
+
+
+def without_frames(group: h5py.Group) -> None:
+    for name in ("positions", FIELD + "energy", FIELD + "atomization_energy", FIELD + "forces"):
+        del group[name]
+        group[name] = np.zeros(0, dtype=np.float32)
+
+
+def test_members_without_frames_are_counted(path: Path) -> None:
+    """A transition state alone; and an end, without which the reaction has no key."""
+    with h5py.File(path, "a") as file:
+        without_frames(file["data/C2H6O/rxn1/transition_state"])
+        without_frames(file["data/H2O/rxn333/product"])
+    molecules, dropped = _read(path)
+    assert [m.name for m in molecules if "rxn22" not in m.name] == [
+        f"C2H6O/rxn1/{end}" for end in ("reactant", "product", "path")
+    ]
+    assert dropped.as_dict()["molecules"] == {"no frame left": 5}
+    names = [one.name for one in Structures([path]).since()]
+    assert len(names) == 7 == Structures([path]).count()
+    assert "H2O/rxn333/product" not in names and "C2H6O/rxn1/product" in names
 
 
 def test_damaged_files_are_refused(path: Path, tmp_path: Path) -> None:

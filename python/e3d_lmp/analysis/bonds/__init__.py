@@ -3,8 +3,9 @@
 ==============  ============================================================================================
 `orders`        bond orders of molecules
 `types`         bond types of a stream of frames
-`energies`      D by bond type, Delta_BDE and sigma_BDE
+`energies`      D by bond type: counts, means, histograms
 `references`    reference bond energies
+`delta_bde`     how far the first are from the second: Delta_BDE, sigma_BDE
 `files`         files of bond energies, ``e3d-bond-types/1``
 ==============  ============================================================================================
 """

@@ -1,30 +1,17 @@
-"""Bond energies by bond type, and how far they are from reference energies: Delta_BDE and sigma_BDE.
+"""Bond energies by bond type: counts, means and the histogram of D of each type.
 
 All numbers come from a type index and D of each bond, whatever read them; D is in eV, a bond has D < 0, and
-its bond energy is -D. With ``x = -D - ref_t`` for a bond of type t, N bonds, N_t of them of type t, T types:
-
-=================  =========================================================================================
-Delta_BDE          (1/T) sum_t |mean_t(-D) - ref_t| (`BondEnergyError.mean_over_types`, the default); beside
-                   it the pooled signed error (1/N) sum x and the pooled absolute error (1/N) sum |x|
-sigma_BDE          pooled: standard deviation of x over all bonds; within type: sqrt((1/N) sum_t sum (D -
-                   mean_t)^2); pooled^2 = within^2 + variance of the types' mean errors, weighted by N_t
-=================  =========================================================================================
-
-The paper (Fig. 2b, c) does not say how it averages over types, whether a type of three bonds counts as much
-as one of three thousand (it does in the default, not in the pooled numbers), nor whether sigma has the spread
-between types in it. Its figure shows 3 sigma; here sigma is 1 sigma, always of the population (1/N). Types
-without a reference are left out of all of them, and counted.
+its bond energy is -D. `e3d_lmp.analysis.bonds.delta_bde` compares them with reference energies.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from e3d_lmp.analysis.bonds.references import ReferenceEnergy
 from e3d_lmp.errors import E3DError
 
 RESOLUTION = 1e-3
@@ -32,6 +19,9 @@ RESOLUTION = 1e-3
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Shares of a type's bonds with a lower D, by default."""
+
+MOST_BINS = 2**39
+"""Bins of D are numbered from minus this to this, less one."""
 
 _SHIFT = np.int64(40)
 _HALF = np.int64(1) << np.int64(39)
@@ -197,130 +187,36 @@ def from_histograms(
     Raises
     ------
     ValueError
-        If bins do not ascend, or do not add up to the count of their type.
+        If bins do not ascend, do not add up to the count of their type, or cannot have its mean and squares.
     """
     codes, weights = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for k, (numbers, bonds) in enumerate(bins):
         number, bond = np.array(numbers, dtype=np.int64), np.array(bonds, dtype=np.int64)
         if number.shape != bond.shape or bond.sum() != count[k] or np.any(np.diff(number) <= 0):
             raise ValueError(f"{types[k]}: bins must ascend and their bonds add up to {count[k]}")
+        _check_moments(types[k], number, bond, float(mean[k]), float(squares[k]))
         codes.append((np.int64(k) << _SHIFT) + (number + _HALF))
         weights.append(bond)
     return BondEnergies(tuple(types), count, mean, squares, np.concatenate(codes), np.concatenate(weights))
 
 
-@dataclass(frozen=True)
-class TypeRow:
-    """One bond type, for a table.
-
-    Attributes
-    ----------
-    type        name
-    count       bonds
-    mean_D, std_D
-                eV; nan without bonds
-    quantiles   of D, eV, at the shares that were asked for; nan without bonds
-    reference   eV; nan if there is none
-    error       -mean_D - reference, eV; nan if there is none
-    """
-
-    type: str
-    count: int
-    mean_D: float
-    std_D: float
-    quantiles: tuple[float, ...]
-    reference: float
-    error: float
-
-
-def type_rows(
-    energies: BondEnergies, references: Mapping[str, ReferenceEnergy], shares: Sequence[float] = QUANTILES
-) -> list[TypeRow]:
-    """One row for each type, in order: the distribution of D and its mean against the reference."""
-    rows = []
-    for k, (name, reference) in enumerate(
-        zip(energies.types, _references(energies, references), strict=True)
-    ):
-        found = energies.count[k] > 0
-        mean = float(energies.mean[k]) if found else math.nan
-        rows.append(
-            TypeRow(
-                name,
-                int(energies.count[k]),
-                mean,
-                float(energies.std[k]) if found else math.nan,
-                tuple(energies.quantiles(k, shares).tolist()),
-                float(reference),
-                -mean - float(reference),
-            )
+def _check_moments(name: str, number: np.ndarray, bond: np.ndarray, mean: float, squares: float) -> None:
+    """Raise `ValueError` unless the histogram can have this mean and this sum of squares about it."""
+    if not bond.size:
+        return
+    count = float(bond.sum())
+    centre = (number + 0.5) * RESOLUTION
+    middle = float(bond @ centre) / count
+    slack = RESOLUTION * (0.5 + 1e-6) + 1e-9 * abs(middle)
+    spread = math.sqrt(float(bond @ (centre - middle) ** 2) / count)
+    # the root of a mean square is a norm: moving each D by half a bin changes it by that at most
+    deviation = math.sqrt(max(squares, 0.0) / count)
+    near = abs(mean - middle) <= slack and abs(deviation - spread) <= slack + 1e-9 * spread
+    if not near or squares < 0.0:
+        raise ValueError(
+            f"{name}: mean {mean:g} and sum of squares {squares:g}, but its bins have the mean {middle:g} "
+            f"and the standard deviation {spread:g}"
         )
-    return rows
-
-
-@dataclass(frozen=True)
-class BondEnergyError:
-    """Delta_BDE and sigma_BDE, defined at the head of this module; eV, nan where no bond has a reference.
-
-    Attributes
-    ----------
-    mean_over_types   Delta_BDE
-    pooled_signed     mean error of all bonds
-    pooled_absolute   mean absolute error of all bonds, to half of `RESOLUTION`
-    sigma_pooled      sigma_BDE of all errors
-    sigma_within      sigma_BDE within types
-    types, bonds      how many have a reference
-    left_out          bonds of each type that has none
-    """
-
-    mean_over_types: float
-    pooled_signed: float
-    pooled_absolute: float
-    sigma_pooled: float
-    sigma_within: float
-    types: int
-    bonds: int
-    left_out: dict[str, int]
-
-
-def bond_energy_error(
-    energies: BondEnergies, references: Mapping[str, ReferenceEnergy], least: int = 1
-) -> BondEnergyError:
-    """Delta_BDE and sigma_BDE of bonds against reference energies.
-
-    Parameters
-    ----------
-    least
-        Types with fewer bonds are left out; the paper does not say whether it has such a limit.
-    """
-    reference = _references(energies, references)
-    known = np.isfinite(reference) & (energies.count >= max(least, 1))
-    left_out = {
-        name: int(count)
-        for name, count, kept in zip(energies.types, energies.count, known, strict=True)
-        if count and not kept
-    }
-    if not known.any():
-        return BondEnergyError(math.nan, math.nan, math.nan, math.nan, math.nan, 0, 0, left_out)
-    count = energies.count[known].astype(np.float64)
-    error = -energies.mean[known] - reference[known]
-    n_bonds = count.sum()
-    signed = float(count @ error / n_bonds)
-    within = float(energies.squares[known].sum() / n_bonds)
-    between = float(count @ (error - signed) ** 2 / n_bonds)
-    absolute = 0.0
-    for k in np.flatnonzero(known):
-        centres, weights = energies.histogram(int(k))
-        absolute += float(weights @ np.abs(-centres - reference[k]))
-    return BondEnergyError(
-        mean_over_types=float(np.abs(error).mean()),
-        pooled_signed=signed,
-        pooled_absolute=absolute / n_bonds,
-        sigma_pooled=math.sqrt(within + between),
-        sigma_within=math.sqrt(within),
-        types=int(known.sum()),
-        bonds=int(n_bonds),
-        left_out=left_out,
-    )
 
 
 def cohesive_share(bonded: np.ndarray | float, cohesive: np.ndarray | float) -> float:
@@ -350,8 +246,3 @@ def cohesive_share(bonded: np.ndarray | float, cohesive: np.ndarray | float) -> 
     if total == 0.0:
         raise E3DError("share of E_coh: the cohesive energies add up to 0; are they E_system - sum E_atom?")
     return math.fsum(np.ravel(bonded)) / total
-
-
-def _references(energies: BondEnergies, references: Mapping[str, ReferenceEnergy]) -> np.ndarray:
-    """(T,) eV, nan for a type without a reference."""
-    return np.array([references[name].energy if name in references else math.nan for name in energies.types])

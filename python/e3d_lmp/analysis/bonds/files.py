@@ -3,7 +3,7 @@
 The JSON file holds the whole sample: of each type the count, the mean, the sum of squares and the histogram
 of D, beside the reference energy and the quantiles. So files of parts add up to that of the whole, and
 ridgelines can be drawn from it. Energies are in eV; ``error`` holds the fields of
-`e3d_lmp.analysis.bonds.energies.BondEnergyError`; what is not known is null.
+`e3d_lmp.analysis.bonds.delta_bde.BondEnergyError`; what is not known is null.
 """
 
 from __future__ import annotations
@@ -19,19 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from e3d_lmp.analysis.bonds.energies import (
-    QUANTILES,
-    RESOLUTION,
-    BondEnergies,
-    BondEnergyError,
-    bond_energy_error,
-    from_histograms,
-    type_rows,
-)
+from e3d_lmp.analysis.bonds.delta_bde import BondEnergyError, bond_energy_error, type_rows
+from e3d_lmp.analysis.bonds.energies import MOST_BINS, QUANTILES, RESOLUTION, BondEnergies, from_histograms
+from e3d_lmp.analysis.bonds.orders import is_bond_type
 from e3d_lmp.analysis.bonds.references import ReferenceEnergy
 from e3d_lmp.analysis.edge_analysis import EnergySums
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import atomic_path, read_json, write_text
+from e3d_lmp.files import atomic_path, read_json, reading, write_text
+from e3d_lmp.parsing import json_real, json_whole, shortened
 from e3d_lmp.tables import Column
 
 FORMAT = "e3d-bond-types/1"
@@ -141,26 +136,56 @@ def read_bond_energies(path: str | os.PathLike) -> BondEnergyFile:
         raise E3DError(f"{path}: {problem}; {expected}") from None
     found = whole.get("format") if isinstance(whole, dict) else None
     if found != FORMAT:
-        raise E3DError(f"{path}: {expected}, got the format '{found}'")
-    try:
+        raise E3DError(f"{path}: {expected}, got the format '{shortened(str(found))}'")
+    with reading(path, "table of bond types", f"make it again; {expected}"):
         if whole["resolution_eV"] != RESOLUTION:
             raise ValueError(f"bins of {whole['resolution_eV']} eV instead of {RESOLUTION}")
         rows = whole["types"]
+        names = [row["type"] for row in rows]
+        strange = [name for name in names if not is_bond_type(name)]
+        if strange or len(set(names)) < len(names):
+            raise ValueError(f"'{shortened(str(strange[0]))}' is no bond type" if strange else "a type twice")
         energies = from_histograms(
-            [row["type"] for row in rows],
-            np.array([row["count"] for row in rows], dtype=np.int64),
-            np.array([row["mean_D_eV"] or 0.0 for row in rows], dtype=np.float64),
-            np.array([row["squares_eV2"] for row in rows], dtype=np.float64),
-            [(row["bins"], row["weights"]) for row in rows],
-        )
+            names,
+            np.array([json_whole(row["count"], 0) for row in rows], dtype=np.int64),
+            np.array([json_real(row["mean_D_eV"], 0.0) for row in rows], dtype=np.float64),
+            np.array([json_real(row["squares_eV2"]) for row in rows], dtype=np.float64),
+            [
+                ([json_whole(k, -MOST_BINS, MOST_BINS - 1) for k in row["bins"]],
+                 [json_whole(n, 1) for n in row["weights"]])
+                for row in rows
+            ],
+        )  # fmt: skip
         references = {
-            row["type"]: ReferenceEnergy(**_with_nan(row["reference"])) for row in rows if row["reference"]
+            row["type"]: _reference(row["reference"]) for row in rows if row["reference"] is not None
         }
-        error = BondEnergyError(**_with_nan(whole["error"]))
-        sums = None if whole["sums"] is None else EnergySums(**whole["sums"])
-        return BondEnergyFile(energies, references, whole["provenance"], error, sums)
-    except (KeyError, TypeError, ValueError) as problem:
-        raise E3DError(f"{path}: damaged ({problem!r}); {expected}") from None
+        error = bond_energy_error(energies, references)
+        _check_same(_plain(asdict(error)), whole["error"])
+        sums = None
+        if whole["sums"] is not None:
+            sums = EnergySums(**{key: json_real(value) for key, value in whole["sums"].items()})
+        about = {str(key): str(text) for key, text in whole["provenance"].items()}
+        return BondEnergyFile(energies, references, about, error, sums)
+
+
+def _reference(row: Mapping[str, Any]) -> ReferenceEnergy:
+    energy, low, high = (json_real(row[key], math.nan) for key in ("energy", "low", "high"))
+    if not energy > 0.0:
+        raise ValueError(f"a reference energy of {energy} eV")
+    kind, source, checked, note = (str(row[key]) for key in ("kind", "source", "checked", "note"))
+    return ReferenceEnergy(energy, low, high, kind, source, checked, note)
+
+
+def _check_same(found: Mapping[str, Any], said: Mapping[str, Any]) -> None:
+    """Raise `ValueError` unless the errors that a file says of itself are those of its bonds."""
+    for key, value in found.items():
+        other = said[key]
+        if isinstance(value, float) and other is not None:
+            same = abs(value - json_real(other)) <= 1e-6 * (1.0 + abs(value))
+        else:
+            same = value == other
+        if not same:
+            raise ValueError(f"its {key} is {shortened(str(other))}, that of its bonds {value}")
 
 
 def describe_error(error: BondEnergyError) -> str:
@@ -190,7 +215,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return None if _is_nan(value) else value
-
-
-def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: math.nan if value is None else value for key, value in row.items()}

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,7 @@ import numpy as np
 
 from e3d_lmp.edges.cutoffs import BondCutoff, parse_cutoff, unknown_elements
 from e3d_lmp.edges.molecules import molecule_of_atoms
-from e3d_lmp.edges.pairs import pair_label
+from e3d_lmp.edges.pairs import is_label, pair_label
 from e3d_lmp.errors import E3DError
 
 MOST_STRUCTURES = 100
@@ -52,6 +53,15 @@ def bond_type(label: str, order: float) -> str:
     """Name of a bond type: ``C-N 2``; the label in its usual order, and alone where the order is nan."""
     label = pair_label(*label.split("-"))
     return label if math.isnan(order) else f"{label} {order:g}"
+
+
+def is_bond_type(name: Any) -> bool:
+    """Whether a value is the name of a bond type, as `bond_type` gives it."""
+    if not isinstance(name, str):
+        return False
+    label, blank, order = name.partition(" ")
+    is_order = re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", order) is not None
+    return is_label(label) and (not blank or (is_order and bond_type(label, float(order)) == name))
 
 
 def bonded_pairs(

@@ -21,11 +21,12 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 
 from e3d_lmp.analysis.bonds.orders import bond_type
 from e3d_lmp.edges.cutoffs import unknown_elements
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import read_text, reading
+from e3d_lmp.parsing import real_number
 from e3d_lmp.units import KJ_PER_MOL
 
 NEEDED = ("pair", "order", "kJ_per_mol")
@@ -69,14 +70,9 @@ def reference_energies(files: Sequence[str | os.PathLike] = ()) -> dict[str, Ref
     name = "reference_bond_energies.csv"
     table |= _parse(data.joinpath(name).read_text(encoding="ascii").splitlines(), name)
     for file in files:
-        try:
-            lines = Path(file).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise E3DError(
-                f"reference energies {file}: {error}; expected a .csv file with the columns "
-                f"{', '.join(NEEDED)}"
-            ) from None
-        table |= _parse(lines, str(file))
+        expected = f"reference energies, a .csv file with the columns {', '.join(NEEDED)}"
+        with reading(file, "file", f"expected {expected}"):
+            table |= _parse(read_text(file, expected).splitlines(), str(file))
     return table
 
 
@@ -137,7 +133,7 @@ def _entry(row: dict[str, str], place: str) -> tuple[str, ReferenceEnergy]:
 
 def _positive(text: str, what: str, place: str) -> float:
     try:
-        value = float(text)
+        value = real_number(text)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value > 0.0):

@@ -6,17 +6,25 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import read_text
 
 TEMPERATURES = ("c_thermo_temp", "v_temperature", "v_temp", "c_temp")
 VOLUMES = ("v_volume", "v_vol")
+LARGEST_STEP, LARGEST_VALUE = 2.0**53, 1e100
+"""Steps are exact, and currents are a simulation's, below these."""
 ENTRIES = {"c": ("123", "456", "789"), "f": ("456",)}
 """Which three entries of a compute (e3d/heat, heat/flux) or of a fix (e3d/hnemd) are a current."""
+
+SAME_CURRENT = 1e-3
+"""Largest difference, by its rms, of a current that was made twice: rounding that has grown since a
+restart.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,16 +75,13 @@ def read_current(
     E3DError
         If the file is no such file, holds too few rows, or rows at uneven distances.
     """
+    text = read_text(path, "a file of fix ave/time in mode scalar")
+    text = text[: text.rfind("\n") + 1]
+    head = [line[1:].split() for line in text.split("\n", 2)[:2] if line.startswith("#")]
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        text = text[: text.rfind("\n") + 1]
-        head = [line[1:].split() for line in text.split("\n", 2)[:2] if line.startswith("#")]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numpy warns of an empty file; that is an error below
             table = np.loadtxt(io.StringIO(text), ndmin=2)
-    except OSError as error:
-        raise E3DError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, IndexError) as error:
         raise E3DError(f"{path}: not a file of fix ave/time in mode scalar: {error}") from None
     names = head[1] if len(head) == 2 else []
@@ -87,6 +92,8 @@ def read_current(
             "c_thermo_temp v_volume file F'"
         )
     _check_names(path, names[1:4])
+    if not (np.abs(table[:, 0]) < LARGEST_STEP).all() or (table[:, 0] % 1.0).any():
+        raise E3DError(f"{path}: the first column must hold steps, whole numbers below {LARGEST_STEP:.0e}")
     table = table[table[:, 0] >= table[0, 0] + skip]
     steps = table[:, 0].astype(np.int64)
     if len(steps) < 10:
@@ -97,8 +104,10 @@ def read_current(
     if uneven.size:
         first = int(steps[uneven[0]])
         raise E3DError(f"{path}: the rows after step {first} are not {steps[1] - steps[0]} steps apart")
-    if not np.isfinite(table[:, 1:4]).all():
-        raise E3DError(f"{path}: the current is not finite; has the simulation blown up?")
+    if not (np.abs(table[:, 1:4]) < LARGEST_VALUE).all():
+        raise E3DError(
+            f"{path}: the current is not finite, or beyond all sense; has the simulation blown up?"
+        )
     return HeatCurrent(
         str(path),
         steps,
@@ -108,12 +117,15 @@ def read_current(
     )
 
 
-def continues(before: HeatCurrent, run: HeatCurrent) -> bool:
-    """Whether a run goes on from another one: it begins one interval after the other ended."""
-    return bool(run.step[0] - before.step[-1] == before.interval == run.interval)
+def continues(before: HeatCurrent, run: HeatCurrent, gap: int = 0) -> bool:
+    """Whether a run goes on from another one: it begins one interval after the other ended, or up to `gap`
+    more.
+    """
+    intervals = (run.step[0] - before.step[-1]) / before.interval
+    return bool(before.interval == run.interval and intervals in range(1, gap + 2))
 
 
-def chains(runs: Sequence[HeatCurrent]) -> list[list[int]]:
+def chains(runs: Sequence[HeatCurrent], gap: int = 0) -> list[list[int]]:
     """Which runs are parts of one: their places, in the order of time.
 
     Each goes on from the one before it in the list; and where just one ends where just one begins, from any
@@ -121,14 +133,14 @@ def chains(runs: Sequence[HeatCurrent]) -> list[list[int]]:
     """
     found: list[list[int]] = []
     for place, run in enumerate(runs):
-        if found and continues(runs[found[-1][-1]], run):
+        if found and continues(runs[found[-1][-1]], run, gap):
             found[-1].append(place)
         else:
             found.append([place])
-    pairs = [(a, b) for a in found for b in found if a is not b and continues(runs[a[-1]], runs[b[0]])]
-    alone = [(a, b) for a, b in pairs if sum(x is a for x, _ in pairs) == 1 == sum(y is b for _, y in pairs)]
-    following = {a[0]: b for a, b in alone}
-    later = {b[0] for _, b in alone}
+    pairs = [(a, b) for a in found for b in found if a is not b and continues(runs[a[-1]], runs[b[0]], gap)]
+    unique = [(a, b) for a, b in pairs if sum(x is a for x, _ in pairs) == 1 == sum(y is b for _, y in pairs)]
+    following = {a[0]: b for a, b in unique}
+    later = {b[0] for _, b in unique}
     whole = []
     for chain in found:
         if chain[0] in later:
@@ -141,10 +153,10 @@ def chains(runs: Sequence[HeatCurrent]) -> list[list[int]]:
     return whole
 
 
-def join_parts(runs: Sequence[HeatCurrent]) -> list[HeatCurrent]:
+def join_parts(runs: Sequence[HeatCurrent], gap: int = 0) -> list[HeatCurrent]:
     """The runs, with the parts of each (`chains`) put together."""
     joined = []
-    for places in chains(runs):
+    for places in chains(runs, gap):
         parts = [runs[place] for place in places]
         if len(parts) == 1:
             joined += parts
@@ -167,20 +179,69 @@ def read_runs(
     temperature: float | None = None,
     volume: float | None = None,
     skip: int = 0,
+    driven: bool = False,
+    remark: Callable[[str], None] = lambda text: None,
 ) -> list[HeatCurrent]:
     """Files as `read_current` reads them, parts put together; `skip` is for the first part of each run.
+
+    Parameters
+    ----------
+    driven
+        Whether a force drives the runs. It depends on velocities, so that a run does not go on from a restart
+        file exactly as before; and rows are means, one of which may be missing between two parts.
+    remark
+        What to do with a line about files that were taken for parts of one run.
 
     Raises
     ------
     E3DError
         If two files hold the same rows, too.
     """
-    runs = [read_current(path, temperature, volume) for path in paths]
+
+    def read(skips: Mapping[int, int]) -> list[HeatCurrent]:
+        runs = [read_current(path, temperature, volume, skips.get(k, 0)) for k, path in enumerate(paths)]
+        return without_overlaps(runs, driven, remark if not skips else lambda text: None)
+
+    runs = read({})
     check_distinct(runs)
     if skip:
-        for places in chains(runs):
-            runs[places[0]] = read_current(paths[places[0]], temperature, volume, skip)
-    return join_parts(runs)
+        runs = read({places[0]: skip for places in chains(runs, int(driven))})
+    return join_parts(runs, int(driven))
+
+
+def without_overlaps(
+    runs: Sequence[HeatCurrent], driven: bool, remark: Callable[[str], None]
+) -> list[HeatCurrent]:
+    """The runs without the rows that a later part made again: those of a job that was killed, from where the
+    next one went on from a restart file. Temperature and volume stay the means of whole files.
+
+    Such a part begins within the file before it, and its current is that of the other file at this step to
+    `SAME_CURRENT` of its rms; where a force drives the run the current may be any.
+    """
+    kept = list(runs)
+    for place, before in enumerate(runs):
+        later = [run for run in runs if _is_made_again(before, run, driven)]
+        if not later:
+            continue
+        first = min(later, key=lambda run: run.step[0])
+        rows = before.step < first.step[0]
+        kept[place] = replace(before, step=before.step[rows], current=before.current[rows])
+        remark(
+            f"{first.path} begins within {before.path}: taken as its next part, and rows from step "
+            f"{first.step[0]} on count once"
+        )
+    return kept
+
+
+def _is_made_again(before: HeatCurrent, run: HeatCurrent, driven: bool) -> bool:
+    """Whether a run begins within another one, with its current."""
+    first = run.step[0]
+    if run.interval != before.interval or not before.step[0] < first <= before.step[-1]:
+        return False
+    at = int(np.searchsorted(before.step, first))
+    rms = float(np.sqrt(np.mean(before.current**2)))
+    apart = float(np.abs(before.current[at] - run.current[0]).max())
+    return bool(before.step[at] == first and (driven or apart <= SAME_CURRENT * rms))
 
 
 def check_distinct(runs: Sequence[HeatCurrent]) -> None:

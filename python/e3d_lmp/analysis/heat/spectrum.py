@@ -14,6 +14,7 @@ it is never taken smaller than `equilibrium_noise`.
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Sequence
@@ -24,9 +25,14 @@ import numpy as np
 from e3d_lmp.analysis.heat.conversion import HeatUnits, heat_units
 from e3d_lmp.analysis.heat.hnemd import equilibrium_noise
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import read_text
+from e3d_lmp.parsing import real_number, shortened, whole_number
+from e3d_lmp.units import LAMMPS_UNITS
 
 FORMAT = "e3d-shc/1"
 PARTS = ("potential", "convective")
+LARGEST_VALUE = 1e100
+"""Size of a correlation, in the units of the run, from which on a file counts as damaged."""
 
 
 @dataclass(frozen=True)
@@ -68,49 +74,78 @@ class Correlations:
 
 def read_correlations(path: str | os.PathLike) -> Correlations:
     """Read a file of ``fix e3d/shc``; raises `E3DError` if it is none."""
+    text = read_text(path, f"a file of fix e3d/shc ({FORMAT})")
     head: dict[str, list[str]] = {}
     try:
-        with open(path, encoding="utf-8") as file:
-            for line in file:
-                if not line.startswith("#"):
-                    break
-                words = line[1:].split()
-                head[words[0]] = words[1:]
+        for line in text.split("\n"):
+            if not line.startswith("#"):
+                break
+            words = line[1:].split()
+            if not words or words[0] in head:
+                raise ValueError(f"a line of its header without a key, or a second '{shortened(line)}'")
+            head[words[0]] = words[1:]
         if FORMAT not in head:
             raise ValueError(f"it does not begin with '# {FORMAT}'")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            table = np.loadtxt(path, ndmin=2)
-        blocks, rows = int(head["blocks"][0]), len(table)
-        if table.shape[1] != 1 + 2 * blocks or rows % 2 == 0 or rows < 3:
-            raise ValueError(f"a table of {table.shape} does not hold {blocks} blocks of two parts")
-        interval, temperature, volume = (float(head[key][0]) for key in ("interval", "temperature", "volume"))
-        samples = int(head["samples"][0])
-        direction = np.array([float(word) for word in head["direction"]])
-        numbers = (interval, temperature, volume)
-        if not (np.isfinite(table).all() and np.isfinite(numbers).all() and min(*numbers, samples) > 0):
+        interval, temperature, volume = (real_number(_only(head, key)) for key in _REALS)
+        samples, blocks = (whole_number(_only(head, key), 1) for key in ("samples", "blocks"))
+        if min(interval, temperature, volume) <= 0.0:
             raise ValueError(
-                "it has numbers that are not finite, or an interval, a temperature or a volume of 0; has the "
-                "simulation blown up?"
+                "an interval, a temperature or a volume that is not above 0; has the simulation blown up?"
             )
-        force = np.array([float(word) for word in head.get("force", ["0", "0", "0"])])
+        units = _only(head, "units")
+        if units not in LAMMPS_UNITS:
+            raise ValueError(f"units {shortened(units)}: expected {' or '.join(LAMMPS_UNITS)}")
+        direction, force = (
+            np.array([real_number(word) for word in head.get(key, default)])
+            for key, default in (("direction", []), ("force", ["0", "0", "0"]))
+        )
         if direction.shape != (3,) or force.shape != (3,):
             raise ValueError(f"its direction has {len(direction)} numbers, its force {len(force)}")
+        if abs(np.linalg.norm(direction) - 1.0) > 1e-6:
+            raise ValueError("its direction is no unit vector")
         return Correlations(
             str(path),
-            head["units"][0],
+            units,
             interval,
             samples,
-            table[:, 1:].T.reshape(blocks, 2, rows).copy(),
+            _read_values(text, blocks, interval),
             temperature,
             volume,
             direction,
             force,
         )
-    except OSError as error:
-        raise E3DError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, KeyError, IndexError) as error:
+    except KeyError as error:
+        raise E3DError(f"{path}: not a file of fix e3d/shc ({FORMAT}): no line '# {error.args[0]}'") from None
+    except ValueError as error:
         raise E3DError(f"{path}: not a file of fix e3d/shc ({FORMAT}): {error}") from None
+
+
+_REALS = ("interval", "temperature", "volume")
+
+
+def _only(head: dict[str, list[str]], key: str) -> str:
+    """The one word of a line of the header."""
+    if len(head[key]) != 1:
+        raise ValueError(f"{len(head[key])} words after '{key}', not one")
+    return head[key][0]
+
+
+def _read_values(text: str, blocks: int, interval: float) -> np.ndarray:
+    """(blocks, 2, 2 N - 1) as `Correlations` has them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = np.loadtxt(io.StringIO(text), ndmin=2)
+    rows = len(table)
+    if table.shape[1] != 1 + 2 * blocks or rows % 2 == 0 or rows < 3:
+        raise ValueError(f"a table of {table.shape} does not hold {blocks} blocks of two parts")
+    if not (np.abs(table) < LARGEST_VALUE).all():
+        raise ValueError(
+            "it has numbers that are not finite, or beyond all sense; has the simulation blown up?"
+        )
+    lags = interval * (np.arange(rows) - rows // 2)
+    if not np.allclose(table[:, 0], lags, rtol=1e-8, atol=1e-8 * interval):
+        raise ValueError("the lags of its rows are no multiples of its interval around 0; is a row missing?")
+    return table[:, 1:].T.reshape(blocks, 2, rows).copy()
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 Expected is the text of a ``dump local`` of ``compute e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz
 eps``, or of ``compute e3d/pair/local`` with ``e12 e21`` instead of ``eps``, plain or compressed, in one file,
-one per rank, or one per step. Frames are read one at a time, so memory is bounded by the largest frame, never
+one per step, or one per rank (``dump local/gz`` with ``%`` in its name: plain files of ranks lack headers).
+Frames are read one at a time, so memory is bounded by the largest frame, never
 by the file. `e3d_lmp.edges.dumps.text` knows the text itself.
 """
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
 import time
@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from e3d_lmp.edges.dumps.shares import ByteShare, share_bytes
-from e3d_lmp.edges.dumps.text import ATOMS, LOCAL, DumpFile, Header, Truncated
-from e3d_lmp.edges.frames import AtomRows, join_frames
+from e3d_lmp.edges.dumps.text import ATOMS, EXPECTED, LOCAL, DumpFile, Header, Truncated
+from e3d_lmp.edges.frames import AtomRows, atom_of_two_types, join_frames
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import input_file
 
 POLL = 0.2
 """Seconds between two looks at a file that is still being written."""
@@ -34,12 +34,12 @@ def expand_paths(patterns: str | os.PathLike | Sequence[str | os.PathLike]) -> l
         patterns = [patterns]
     paths: list[Path] = []
     for pattern in patterns:
-        if Path(pattern).is_file():
-            paths.append(Path(pattern))
+        if os.path.exists(pattern):
+            paths.append(input_file(pattern, EXPECTED))
             continue
         found = sorted(name for name in glob.glob(os.fspath(pattern)) if os.path.isfile(name))
         if not found:
-            raise E3DError(f"{os.fspath(pattern)}: no such file; expected the text of a LAMMPS 'dump local'")
+            raise E3DError(f"{os.fspath(pattern)}: no such file; expected {EXPECTED}")
         paths += map(Path, found)
     if not paths:
         raise E3DError("no dump file given")
@@ -51,9 +51,9 @@ class DumpReader:
     """Frames (`EdgeFrame`, or `BondFrame`) of one or several dump files, in order of time.
 
     Files whose first frames have the same step are taken as the parts that the ranks of one run wrote
-    (``dump ... file.%``): their frames are joined step by step. Other files follow each other by their
-    first step. A frame whose step is not beyond the last one read (a restarted run, say) is left out and
-    counted in `repeated`.
+    (``dump ... local/gz N file.%.gz``): their frames are joined step by step. Other files follow each other
+    by their first step. A frame whose step is not beyond the last one read (a restarted run, say) is left out
+    and counted in `repeated`.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ class DumpReader:
     every
         Read one frame out of so many, starting with the first.
     share
-        (rank, ranks): of the frames that `every` leaves, read those whose turn is that of this rank. After
-        `split`, those that start in its share of the bytes.
+        (rank, ranks): of the frames that `every` leaves, read those whose turn is that of this rank, and pass
+        over the text of the others.
     allow_truncated
         Leave out a frame that is cut off (counted in `truncated`) instead of raising.
     after
@@ -108,7 +108,6 @@ class DumpReader:
     truncated: int = field(init=False, default=0)
     passed: int = field(init=False, default=0)
     number: int = field(init=False, default=-1)
-    _bytes: ByteShare | None = field(init=False, default=None, repr=False)
     _quiet: bool = field(init=False, default=False, repr=False)
     _is_last_group: bool = field(init=False, default=True, repr=False)
     _taken: list[Path] = field(init=False, default_factory=list, repr=False)
@@ -128,21 +127,16 @@ class DumpReader:
         self._quiet = False
         last: int | None = None
         seen = 0
-        if self._bytes is not None:
-            last, seen = self._bytes.last, self._bytes.seen
         for group in self._all_groups():
             done = self.bytes_read
             files = self._open_group(group)
             try:
-                while not self._is_at_end(files[0]):
-                    headers = self._headers(files)
-                    if headers is None:
-                        break
+                while (headers := self._headers(files)) is not None:
                     step = headers[0].step
                     repeated = last is not None and step <= last
                     old = self.after is not None and step <= self.after
                     turn, off = divmod(seen, self.every)
-                    mine = off == 0 and self._is_mine(turn)
+                    mine = off == 0 and turn % self.share[1] == self.share[0]
                     wanted = not repeated and not old and mine
                     parts = self._rows(files, headers, wanted)
                     self.bytes_read = done + sum(file.bytes_read for file in files)
@@ -158,8 +152,8 @@ class DumpReader:
             finally:
                 for file in files:
                     file.close()
-            self.bytes_read = done + self._size(group)
-        if seen == 0 and self.truncated == 0 and self._bytes is None:
+            self.bytes_read = done + sum(path.stat().st_size for path in group)
+        if seen == 0 and self.truncated == 0:
             raise E3DError(f"{self.files[0]}: the dump is empty; did the run reach its first dump step?")
 
     def remarks(self) -> list[str]:
@@ -173,67 +167,28 @@ class DumpReader:
             )
         return remarks
 
-    def split(self, communicator: Any) -> None:
-        """Let each rank read its own bytes, where that is possible; called by all of them together.
-
-        The frames are the same as those of one process, and so are their numbers and all errors.
-        """
-        groups = None
-        if communicator.Get_rank() == 0 and self.follow is None and self.after is None:
-            with contextlib.suppress(E3DError):  # reading says it
-                self.truncated = 0
-                groups = self._groups(self.files)
-                groups = None if self.truncated else groups
-        self._bytes = share_bytes(groups, self.allow_truncated, communicator)
-        if self._bytes is not None:
-            self.bytes_total = sum(part.size for part in self._bytes.parts.values())
-
-    def gather_counts(self, communicator: Any) -> None:
-        """Add up `repeated` and `truncated` of all ranks, where each has its own bytes; called by all."""
-        if self._bytes is not None:
-            every = communicator.allgather((self.repeated, self.truncated))
-            self.repeated, self.truncated = (sum(counts) for counts in zip(*every, strict=True))
-
-    def _is_mine(self, turn: int) -> bool:
-        return self._bytes is not None or turn % self.share[1] == self.share[0]
-
-    def _is_at_end(self, file: DumpFile) -> bool:
-        """Whether the next frame is the first one of another rank."""
-        if self._bytes is None or file.frames != self._bytes.parts[file.path].end:
-            return False
-        with contextlib.suppress(Truncated):  # counted there; here: are there too many rows?
-            file.next_header()
-        return True
-
-    def _size(self, group: Sequence[Path]) -> int:
-        """Bytes of a group that are read."""
-        if self._bytes is not None:
-            return sum(self._bytes.parts[path].size for path in group)
-        return sum(path.stat().st_size for path in group)
-
     def _file(self, path: Path, wait: Callable[[DumpFile], bool] | None = None) -> DumpFile:
         return DumpFile(path, self.columns, self.of, wait, self.units)
 
     def _open_group(self, group: Sequence[Path]) -> list[DumpFile]:
-        files = [self._file(path, self._wait if self.follow else None) for path in group]
-        if self._bytes is not None:
-            for file in files:
-                part = self._bytes.parts[file.path]
-                file.start_at(part.start, part.before, part.units)
-        return files
+        return [self._file(path, self._wait if self.follow else None) for path in group]
 
     def _join(self, step: int, parts: list[Any]) -> Any:
         """One frame from what the files of one group hold of it."""
-        return parts[0] if len(parts) == 1 else join_frames(parts)
+        frame = parts[0] if len(parts) == 1 else join_frames(parts)
+        atom = atom_of_two_types(frame)
+        if atom is not None:
+            raise E3DError(
+                f"{self.files[0]}, step {step}: atom {atom} has two types; the file is damaged, or its ids "
+                "have lost digits: dump it again, with 'dump_modify ID format float %.17g'"
+            )
+        return frame
 
     def _read(self, file: DumpFile, header: Header) -> Any:
         return file.read_rows(header)
 
     def _all_groups(self) -> Iterator[list[Path]]:
         """The groups of files that are there, then those that come while the run goes on."""
-        if self._bytes is not None:
-            yield from ([path] for path in self._bytes.parts)
-            return
         if self.follow is None:
             yield from self._groups(self.files)
             return

@@ -10,6 +10,7 @@ import numpy as np
 
 from e3d_lmp.edges import kernel
 from e3d_lmp.errors import E3DError
+from e3d_lmp.parsing import shortened
 
 WORD, NUMBER, ID, TYPE, REAL, SYMBOL = range(6)
 """Kinds of columns: any word and any finite number, which are not kept; int64 ids, int32 types, float64
@@ -99,7 +100,7 @@ class RowReader:
         found: Any = self._report
         word = ""
         if self.stop in (NOT_WHOLE, LOST_DIGITS):
-            word = row.split()[found.column].decode()
+            word = shortened(row.split()[found.column].decode("ascii", "replace"))
         if self.stop == NOT_WHOLE:
             largest = _LARGEST[self._kind[found.column]]
             name = self._names[found.column]

@@ -9,17 +9,19 @@ compressed (.gz, and .zst with the zstandard module). A file may still be growin
 
 from __future__ import annotations
 
-import zlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from e3d_lmp.edges.cutoffs import unknown_elements
 from e3d_lmp.edges.dumps.rows import DONE, END, HEADER, ID, NUMBER, REAL, SYMBOL, TYPE, WORD, RowReader
+from e3d_lmp.edges.dumps.streams import is_compressed, open_stream
 from e3d_lmp.edges.frames import AtomRows, BondFrame, Box, EdgeFrame
 from e3d_lmp.errors import E3DError
+from e3d_lmp.parsing import LARGEST, real_number, shortened, whole_number
 from e3d_lmp.units import ev_per_unit
 
 ENDS = ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz")
@@ -34,6 +36,23 @@ ATOMS = "atoms"
 
 BLOCK_BYTES = 1 << 18
 """Text read at a time."""
+
+LONGEST_ROW = 1 << 20
+"""Bytes of a row at most: without a limit, a file without line ends is read again and again in search of
+one."""
+
+MOST_ROWS = 2**53
+
+LONGEST_EDGE = 1e6
+"""angstrom, of each component."""
+
+EXPECTED = "the text of a LAMMPS 'dump local'"
+
+NO_HEADERS = (
+    "LAMMPS writes the headers of 'dump local' into the first file only where the name has a %, or with "
+    "nfile or fileper, so that such files cannot be read; dump into one file (no %), or use 'dump ID all "
+    "local/gz N edges.%.dump.gz ...', whose files all have headers"
+)
 
 _COLUMNS_HINT = (
     "dump them with 'compute E all e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz eps' (or "
@@ -61,65 +80,6 @@ class Header:
 
 class Truncated(Exception):
     """The file ends, or its next frame starts, before this frame is complete."""
-
-
-class _Inflating:
-    """Plain text of a compressed file; a file that ends too early is read as far as it goes.
-
-    Parameters
-    ----------
-    raw : the file as it lies on disk
-    new : makes a decompressor (of `zlib` or `zstandard`) for the next member of the file
-    """
-
-    def __init__(self, raw: Any, new: Callable[[], Any]):
-        self._raw, self._new = raw, new
-        self._member = new()
-
-    def read(self, size: int) -> bytes:
-        """About `size` bytes, b'' at the present end of the file."""
-        parts: list[bytes] = []
-        have = 0
-        while have < size:
-            packed = self._raw.read(size >> 3)
-            if not packed:
-                break
-            while packed:
-                if self._member.eof:
-                    packed = packed.lstrip(b"\0")  # padding behind the last member
-                    if not packed:
-                        break
-                    self._member = self._new()
-                parts.append(self._member.decompress(packed))
-                have += len(parts[-1])
-                packed = self._member.unused_data
-        return b"".join(parts)
-
-
-def is_compressed(path: Path) -> bool:
-    """Whether a file is read from its beginning only."""
-    return path.suffix in (".gz", ".zst")
-
-
-def _open(path: Path) -> tuple[Any, Any]:
-    """The file as it lies on disk, and the stream of its plain text."""
-    try:
-        raw = open(path, "rb")
-    except OSError as error:
-        raise E3DError(f"{path}: {error.strerror}") from None
-    if path.suffix == ".gz":
-        return raw, _Inflating(raw, lambda: zlib.decompressobj(wbits=31))
-    if path.suffix == ".zst":
-        try:
-            import zstandard
-        except ImportError:
-            raw.close()
-            raise E3DError(
-                f"{path}: reading .zst needs the zstandard module; "
-                f"type 'pip install zstandard', or 'zstd -d {path}'"
-            ) from None
-        return raw, _Inflating(raw, lambda: zstandard.ZstdDecompressor().decompressobj())
-    return raw, raw
 
 
 class DumpFile:
@@ -155,8 +115,9 @@ class DumpFile:
         self._units = units
         self._ev = ev_per_unit(units or "metal", "--units")
         self._columns = tuple(columns) if columns else None
-        self._raw, self._stream = _open(path)
-        self._start = 0
+        self._said_units: str | None = None
+        self._is_zeros = False
+        self._raw, self._stream = open_stream(path, EXPECTED)
         self._text = b""
         self._at = 0
         self._ended = False
@@ -168,22 +129,9 @@ class DumpFile:
     def close(self) -> None:
         self._raw.close()
 
-    def start_at(self, start: int, frames: int, units: str | None) -> None:
-        """Begin with the header at a byte of a plain file that stands behind `frames` frames.
-
-        Parameters
-        ----------
-        units
-            What the file says about its units before; None: nothing.
-        """
-        self._raw.seek(start)
-        self._start, self.frames = start, frames
-        if units is not None:
-            self._set_units(units)
-
     @property
     def bytes_read(self) -> int:
-        return self._raw.tell() - self._start
+        return self._raw.tell()
 
     def next_header(self) -> Header | None:
         """Header of the next frame, None at the end of the file."""
@@ -200,11 +148,19 @@ class DumpFile:
             )
         self.between_frames = False
         self.frames += 1
+        if self.frames == 1:
+            self._check_first_line(line)
         step = rows = box = None
+        seen: set[str] = set()
         while True:
             item = line.strip()
+            start = next((start for start in _ONCE if item.startswith(start)), "")
+            if start in seen:
+                raise E3DError(f"{self.path}, frame {self.frames}: a second '{item}' in its header")
+            if start:
+                seen.add(start)
             if item == "ITEM: TIMESTEP":
-                step = self._int(item)
+                step = self._int(item, -LARGEST, LARGEST)
             elif item == "ITEM: UNITS":
                 self._set_units(self._need_line().strip())
             elif item == "ITEM: TIME":
@@ -218,7 +174,7 @@ class DumpFile:
                     if self._of == ATOMS:
                         got, expected = "not a dump of atoms", "a 'dump custom' with id type x y z"
                     raise E3DError(f"{self.path}: this is {got}; expected {expected}")
-                rows = self._int(item)
+                rows = self._int(item, 0, MOST_ROWS)
             elif item.startswith("ITEM: BOX BOUNDS"):
                 box = self._box(item)
             elif item.startswith("ITEM: ") and step is not None and rows is not None and box is not None:
@@ -239,6 +195,12 @@ class DumpFile:
         if self._ev != 1.0:
             for values in arrays[len(_END_SLOTS) :]:
                 values *= self._ev
+        vec = arrays[4]
+        if vec.size and not max(vec.max(), -vec.min()) < LONGEST_EDGE:
+            raise E3DError(
+                f"{self._where(header)}: an edge of {max(vec.max(), -vec.min()):.3g} angstrom; the file is "
+                "damaged, dump it again"
+            )
         frame = EdgeFrame if header.kind == "edges" else BondFrame
         return frame(header.step, header.box, *arrays)
 
@@ -252,6 +214,12 @@ class DumpFile:
             raise E3DError(f"{self._where(header)}: atom ids occur more than once; expected each in one row")
         if "element" in rows:
             element = np.char.decode(rows["element"], "ascii", "replace")
+            strange = unknown_elements(np.unique(element).tolist())
+            if strange:
+                raise E3DError(
+                    f"{self._where(header)}: '{strange[0]}' is not a chemical element from H to Cm; say the "
+                    "element of each type with 'dump_modify ID element C H ...'"
+                )
         else:
             element = np.full(rows["id"].size, "", dtype="U2")
         position = _positions(rows, header.box)
@@ -277,7 +245,7 @@ class DumpFile:
             self._reader = (header.columns, RowReader(header.columns, slots, other))
         reader = self._reader[1]
         try:
-            arrays = reader.room(max(header.rows, 0))
+            arrays = reader.room(header.rows)
         except (MemoryError, ValueError, OverflowError):
             raise E3DError(
                 f"{self.path}, frame {self.frames}: no memory for the {header.rows} rows its header says; is "
@@ -294,6 +262,11 @@ class DumpFile:
             done += rows
             if reader.stop == DONE:
                 return
+            if reader.stop == END and len(self._text) - self._at > LONGEST_ROW:
+                raise E3DError(
+                    f"{self._where(header)}: {LONGEST_ROW >> 20} MB without a line end; the file is damaged, "
+                    "dump it again"
+                )
             if reader.stop == END and self._fill():
                 continue
             if reader.stop == END:
@@ -324,10 +297,39 @@ class DumpFile:
                 f"{self.path}: the compressed data are damaged ({error}), or is it really a "
                 f"{self.path.suffix} file?"
             ) from None
+        if not is_compressed(self.path):
+            more = self._without_zeros(more)
         self._ended = not more
         self._text = self._text[self._at :] + more
         self._at = 0
         return bool(more)
+
+    def _without_zeros(self, block: bytes) -> bytes:
+        """A block of a plain file without the zeros that a power cut leaves at its end."""
+        while block:
+            text = block.rstrip(b"\0")
+            if text and self._is_zeros:
+                raise E3DError(f"{self.path}, frame {self.frames}: zeros in its middle; the file is damaged")
+            self._is_zeros = len(text) < len(block)
+            if text:
+                return text
+            block = self._stream.read(BLOCK_BYTES)
+        return b""
+
+    def _check_first_line(self, line: str) -> None:
+        """Raise where the files of a run have their headers in the first of them only."""
+        if self._of != LOCAL or is_compressed(self.path):
+            return
+        if not line.lstrip().startswith("ITEM:") and _is_row(line):
+            raise E3DError(f"{self.path}: rows without a header; {NO_HEADERS}")
+        for match in re.finditer(r"(?<![0-9])0(?![0-9])", self.path.name):
+            name = self.path.name
+            second = self.path.with_name(f"{name[: match.start()]}1{name[match.end() :]}")
+            if second.is_file() and not is_compressed(second):
+                with open(second, "rb") as file:
+                    head = file.read(LONGEST_ROW >> 4).split(b"\n")[0].decode("ascii", "replace")
+                if _is_row(head):
+                    raise E3DError(f"{self.path}: {second.name} has rows without a header; {NO_HEADERS}")
 
     def _line(self) -> str | None:
         """The next line without its end, None at the end of the file."""
@@ -350,17 +352,18 @@ class DumpFile:
             raise Truncated
         return line
 
-    def _int(self, item: str) -> int:
-        text = self._need_line().strip()
-        if not text.lstrip("-").isdecimal():
-            raise E3DError(
-                f"{self.path}, frame {self.frames}: expected a whole number after '{item}', got '{text}'"
-            )
-        return int(text)
+    def _int(self, item: str, low: int, high: int) -> int:
+        try:
+            return whole_number(self._need_line().strip(), low, high)
+        except ValueError as error:
+            raise E3DError(f"{self.path}, frame {self.frames}: after '{item}': {error}") from None
 
     def _set_units(self, units: str) -> None:
         """Take over what the file says about its units, once at its beginning."""
-        self._ev = ev_per_unit(units, str(self.path))
+        self._ev = ev_per_unit(shortened(units), str(self.path))
+        if self._said_units not in (None, units):
+            raise E3DError(f"{self.path}, frame {self.frames}: units {units} after units {self._said_units}")
+        self._said_units = units
         if self._units not in (None, units):
             raise E3DError(f"{self.path}: the dump says units {units}, not {self._units}; leave --units out")
 
@@ -374,9 +377,13 @@ class DumpFile:
 
     def _parse_box(self, words: list[str], lines: list[str]) -> Box:
         try:
+            if len(words) < 3 or not all(_BOUNDARY.fullmatch(word) for word in words[-3:]):
+                raise ValueError
             pbc = np.array([word == "pp" for word in words[-3:]])
-            rows = np.array([[float(word) for word in line.split()] for line in lines])
+            rows = np.array([[real_number(word) for word in line.split()] for line in lines])
             if words[:2] == ["abc", "origin"]:
+                if abs(np.linalg.det(rows[:, :3])) == 0.0:
+                    raise ValueError
                 return Box(rows[:, :3].copy(), rows[:, 3].copy(), pbc)
             low, high = rows[:, 0].copy(), rows[:, 1].copy()
             xy, xz, yz = rows[:, 2] if words[0] == "xy" else np.zeros(3)
@@ -384,9 +391,12 @@ class DumpFile:
             high[0] -= max(0.0, xy, xz, xy + xz)
             low[1] -= min(0.0, yz)
             high[1] -= max(0.0, yz)
+            if not (high > low).all():
+                raise ValueError
         except (ValueError, IndexError):
             raise E3DError(
-                f"{self.path}, frame {self.frames}: cannot understand the box '{' '.join(words)}' / {lines}"
+                f"{self.path}, frame {self.frames}: no box is '{shortened(' '.join(words))}' / "
+                f"{' / '.join(shortened(line.strip()) for line in lines)}; expected finite bounds"
             ) from None
         cell = np.diag(high - low)
         cell[1, 0], cell[2, 0], cell[2, 1] = xy, xz, yz
@@ -424,6 +434,9 @@ class DumpFile:
         return names, kind
 
 
+_ONCE = ("ITEM: TIMESTEP", "ITEM: NUMBER OF ", "ITEM: BOX BOUNDS")
+_BOUNDARY = re.compile("[pfsm]{2}")
+_NUMBER = re.compile(r"[-+.0-9eE]+")
 _COORDINATES = (("x", "y", "z"), ("xu", "yu", "zu"), ("xs", "ys", "zs"), ("xsu", "ysu", "zsu"))
 _ATOM_KINDS = {
     "id": ID,
@@ -438,6 +451,12 @@ _END_SLOTS = (
     (("type2",), TYPE),
     (("dx", "dy", "dz"), REAL),
 )
+
+
+def _is_row(line: str) -> bool:
+    """Whether a line is a row of numbers."""
+    words = line.split()
+    return len(words) > 1 and all(_NUMBER.fullmatch(word) for word in words)
 
 
 def _positions(rows: dict[str, np.ndarray], box: Box) -> np.ndarray | None:

@@ -27,6 +27,7 @@ Rows beyond the whole frames are what a killed writer left; they are no part of 
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 from collections.abc import Iterator
@@ -37,9 +38,13 @@ from typing import Any
 import h5py
 import numpy as np
 
+from e3d_lmp.edges.cutoffs import unknown_elements
 from e3d_lmp.edges.frames import AtomRows, BondFrame, Box, EdgeFrame
+from e3d_lmp.edges.hdf5 import open_hdf5
+from e3d_lmp.edges.store.checks import check_atoms, check_boxes, check_layout, check_rows
 from e3d_lmp.edges.store.superblock import is_marked
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import input_file, reading, starts_with
 
 FORMAT = "e3d-edges/1"
 EDGES = "edges"
@@ -69,11 +74,7 @@ BLOCK_ATOMS, BLOCK_FRAMES = 1 << 17, 1 << 14
 
 def is_store(path: str | os.PathLike) -> bool:
     """Whether a file is HDF5, by its first bytes."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(8) == b"\x89HDF\r\n\x1a\n"
-    except OSError:
-        return False
+    return starts_with(path, b"\x89HDF\r\n\x1a\n")
 
 
 class StoreReader:
@@ -111,8 +112,9 @@ class StoreReader:
         self.path = Path(path)
         self._file = _open(self.path)
         try:
-            self.kind = _check_format(self.path, self._file)
-            self._load()
+            with self._reading():
+                self.kind = _check_format(self.path, self._file)
+                self._load()
         except BaseException:
             self._file.close()
             raise
@@ -178,28 +180,40 @@ class StoreReader:
 
     def _read_atoms(self, first: int, end: int) -> AtomRows:
         """Rows of /atoms."""
-        group = self._file["atoms"]
-        return AtomRows(
-            id=group["id"][first:end].astype(np.int64),
-            type=group["type"][first:end].astype(np.int32),
-            element=group["element"][first:end].astype(str),
-            position=group["position"][first:end] if "position" in group else None,
-            force=group["force"][first:end] if "force" in group else None,
-            reference_force=group["reference_force"][first:end] if "reference_force" in group else None,
-        )
+        with self._reading():
+            group = self._file["atoms"]
+            rows = AtomRows(
+                id=group["id"][first:end].astype(np.int64),
+                type=group["type"][first:end].astype(np.int32),
+                element=group["element"][first:end].astype(str),
+                position=group["position"][first:end] if "position" in group else None,
+                force=group["force"][first:end] if "force" in group else None,
+                reference_force=group["reference_force"][first:end] if "reference_force" in group else None,
+            )
+            for name in ("position", "force"):
+                values = getattr(rows, name)
+                if values is not None and not np.isfinite(values).all():
+                    raise ValueError(f"'/atoms/{name}' that is not finite")
+            check_atoms(rows.id, rows.type, self._boundaries(first, end))
+            strange = set(np.unique(rows.element).tolist()) - {""}
+            if unknown_elements(sorted(strange)):
+                raise ValueError(f"'{unknown_elements(sorted(strange))[0]}' is no chemical element")
+        return rows
 
     def has(self, name: str) -> bool:
         """Whether /frames has this column."""
-        return name in self._file["frames"]
+        with self._reading():
+            return name in self._file["frames"]
 
     def values(self, name: str) -> np.ndarray:
         """(F,) one number or str per frame: ``step`` or one of `FRAME_COLUMNS`; `E3DError` if not there."""
         if not self.has(name):
             there = ", ".join(sorted(set(self._file["frames"]) & {"step", *FRAME_COLUMNS}))
             raise E3DError(f"{self.path}: no column '{name}' of frames; expected one of: {there}")
-        whole = self._file["frames"][name][: self._frames]
-        picked = whole[np.asarray(self._range, dtype=np.int64)]
-        return np.char.decode(picked, "utf-8") if picked.dtype.kind == "S" else picked
+        with self._reading():
+            whole = self._file["frames"][name][: self._frames]
+            picked = whole[np.asarray(self._range, dtype=np.int64)]
+            return np.char.decode(picked, "utf-8") if picked.dtype.kind == "S" else picked
 
     def remarks(self) -> list[str]:
         """What the user must know about a store that its writer has not finished, or that lacks edges."""
@@ -230,25 +244,26 @@ class StoreReader:
 
     def _load(self) -> None:
         """Take the tables of frames into memory; raise if they do not fit together."""
+        more = {name: np.dtype(kind).kind for name, kind in FRAME_COLUMNS.items()}
+        self._frames, self.is_complete = check_layout(self._file, self.kind, ROW_COLUMNS[self.kind], more)
         frames = self._file["frames"]
-        try:
-            self._frames, complete = (int(value) for value in frames["state"][:2])
-            self.is_complete = bool(complete)
-            self._step = frames["step"][: self._frames]
-            self._edge_offset = frames["edge_offset"][: self._frames]
-            self._atom_offset = frames["atom_offset"][: self._frames]
-            ends = (
-                (self._step, self._frames, len),
-                (self._edge_offset, self._file[self.kind]["i"].shape[0], _last_row),
-                (self._atom_offset, self._file["atoms"]["id"].shape[0], _last_row),
-            )
-            sound = len(self._step) == self._frames and all(size(a) <= limit for a, limit, size in ends)
-            self.elements = tuple(str(self._file.attrs["elements"]).split())
-            self.provenance = {k: str(v) for k, v in self._file["provenance"].attrs.items()}
-        except (KeyError, ValueError, OSError) as error:
-            raise E3DError(f"{self.path}: damaged edge store ({error}); make it again") from None
-        if not sound:
-            raise E3DError(f"{self.path}: damaged edge store (rows of its frames are missing); make it again")
+        self._step = frames["step"][: self._frames].astype(np.int64)
+        self._edge_offset = frames["edge_offset"][: self._frames].astype(np.int64)
+        self._atom_offset = frames["atom_offset"][: self._frames].astype(np.int64)
+        self._atom_ends = np.unique(self._atom_offset)
+        self.elements = tuple(str(self._file.attrs["elements"]).split())
+        strange = unknown_elements(self.elements)
+        if strange:
+            raise ValueError(f"'{strange[0]}' is no chemical element")
+        self.provenance = {k: str(v) for k, v in self._file["provenance"].attrs.items()}
+
+    def _boundaries(self, first: int, end: int) -> np.ndarray:
+        """Where the atoms of frames begin and end among rows of /atoms, counted from `first`."""
+        low, high = np.searchsorted(self._atom_ends, [first, end + 1])
+        return self._atom_ends[low:high] - first
+
+    def _reading(self) -> contextlib.AbstractContextManager[None]:
+        return reading(self.path, "edge store", "make it again")
 
     def _blocks(self) -> Iterator[range]:
         """Runs of frames that are read together."""
@@ -266,7 +281,7 @@ class StoreReader:
     def _frames_of(self, block: range) -> Iterator[Any]:
         """The frames of a run of numbers, with one reading for all of them."""
         at = slice(block.start, block.stop)
-        try:
+        with self._reading():
             table = {name: self._file["frames"][name][at] for name in ("cell", "origin", "pbc")}
             edges, atoms = self._edge_offset[at], self._atom_offset[at]
             first, first_atom = int(edges[:, 0].min()), int(atoms[:, 0].min())
@@ -274,8 +289,9 @@ class StoreReader:
             columns = [group[name][first : int(edges[:, 1].max())] for name in ROW_COLUMNS[self.kind]]
             ids = self._file["atoms"]["id"][first_atom : int(atoms[:, 1].max())].astype(np.int64)
             types = self._file["atoms"]["type"][first_atom : int(atoms[:, 1].max())].astype(np.int32)
-        except OSError as error:
-            raise E3DError(f"{self.path}: damaged edge store ({error}); make it again") from None
+            check_boxes(**table)
+            check_rows(dict(zip(ROW_COLUMNS[self.kind], columns, strict=True)))
+            check_atoms(ids, types, self._boundaries(first_atom, first_atom + ids.size))
         kinds = (np.int64, np.int64, *[np.float64] * (len(columns) - 2))
         columns = [column.astype(kind, copy=False) for column, kind in zip(columns, kinds, strict=True)]
         frame = EdgeFrame if self.kind == EDGES else BondFrame
@@ -309,14 +325,10 @@ class StoreReader:
         return types[at]
 
 
-def _last_row(offset: np.ndarray) -> int:
-    return int(offset.max()) if offset.size else 0
-
-
 def _open(path: Path) -> h5py.File:
     """The file, whether it is whole, unfinished, or being written."""
     expected = f"expected an edge store ({FORMAT})"
-    if not path.is_file():
+    if not path.exists():
         partial = path.with_name(path.name + PARTIAL)
         if partial.is_file():
             raise E3DError(
@@ -324,15 +336,9 @@ def _open(path: Path) -> h5py.File:
                 f"or read {partial} up to its last whole frame"
             )
         raise E3DError(f"{path}: no such file; {expected}, as 'e3d convert' and 'e3d evaluate' make it")
-    # Not finished: a reader beside a writer (SWMR). Without locks: this process is the writer.
-    beside = is_marked(path)
-    reasons = []
-    for locking in (None, False):
-        try:
-            return h5py.File(path, "r", swmr=beside, locking=locking)
-        except OSError as error:
-            reasons.append(str(error))
-    raise E3DError(f"{path}: {expected}, but HDF5 cannot open it ({reasons[0]})")
+    input_file(path, f"an edge store ({FORMAT})")
+    # Not finished: a reader beside a writer (SWMR), which may be in this process.
+    return open_hdf5(path, f"an edge store ({FORMAT})", swmr=is_marked(path), beside_writer=True)
 
 
 def _check_format(path: Path, file: h5py.File) -> str:

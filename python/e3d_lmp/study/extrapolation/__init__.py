@@ -2,4 +2,14 @@
 
 After Hooven, Lin, Carroll, Cersonsky, J. Chem. Theory Comput. (2026), doi 10.1021/acs.jctc.6c00365 (arXiv
 2509.25022), with what edge energies add to it.
+
+================  ============================================================================================
+`frames`          labelled frames of liquids
+`molecules`       the molecules of a frame, whole
+`errors`          errors of each model on each member, shifts that composition explains
+`between`         how much of the energy between molecules their edges carry
+`soap`            SOAP vectors of all surroundings, or of other molecules only
+`ridge`           energies between molecules by linear regression on them
+`environments`    do surroundings tell the members of the family apart?
+================  ============================================================================================
 """

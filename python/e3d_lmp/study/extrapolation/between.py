@@ -72,10 +72,10 @@ def between_molecules(evaluator: EdgeEvaluator, frames: Sequence[MolecularFrame]
 def _between(evaluator: EdgeEvaluator, frame: MolecularFrame) -> tuple[int, float, float]:
     whole = frame.unwrapped()
     names = np.unique(frame.molecule)
-    together = Structure(
+    everything = Structure(
         frame.name, frame.numbers, frame.positions, frame.cell, np.full(3, frame.is_periodic), np.nan
     )
-    alone = [
+    molecules = [
         Structure(
             f"{frame.name}, molecule {name}",
             frame.numbers[frame.molecule == name],
@@ -86,7 +86,7 @@ def _between(evaluator: EdgeEvaluator, frame: MolecularFrame) -> tuple[int, floa
         )
         for name in names
     ]
-    found = list(evaluate_structures(evaluator, enumerate([together, *alone])))
+    found = list(evaluate_structures(evaluator, enumerate([everything, *molecules])))
     edges = found[0].frame
     within = is_within_molecule(frame, whole, edges.i - 1, edges.j - 1, edges.vec)
     own = sum(one.energy for one in found[1:])

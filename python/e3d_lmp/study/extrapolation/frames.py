@@ -69,11 +69,11 @@ def _frame(name: str, one: Any, atoms: Mapping[int, float], level: str) -> Molec
         raise E3DError(f"{name}: expected labels at {level}, got {stated}; levels of theory do not mix")
     molecule = one.arrays["molecule"].astype(np.int64)
     numbers = one.numbers.astype(np.int64)
-    alone = np.atleast_1d(np.asarray(one.info["molecule_energies"], dtype=np.float64))
-    if not np.array_equal(np.unique(molecule), np.arange(len(alone))):
+    energies = np.atleast_1d(np.asarray(one.info["molecule_energies"], dtype=np.float64))
+    if not np.array_equal(np.unique(molecule), np.arange(len(energies))):
         raise E3DError(
             f"{name}: expected molecules numbered from 0 and an energy of each, got "
-            f"{len(np.unique(molecule))} molecules and {len(alone)} energies"
+            f"{len(np.unique(molecule))} molecules and {len(energies)} energies"
         )
     return MolecularFrame(
         name=name,
@@ -84,6 +84,6 @@ def _frame(name: str, one: Any, atoms: Mapping[int, float], level: str) -> Molec
         energy=float(cohesive_energy(results["energy"], numbers, atoms)),
         forces=np.asarray(results.get("forces", np.full((len(numbers), 3), np.nan)), dtype=np.float64),
         molecule_energies=np.array(
-            [float(cohesive_energy(own, numbers[molecule == k], atoms)) for k, own in enumerate(alone)]
+            [float(cohesive_energy(own, numbers[molecule == k], atoms)) for k, own in enumerate(energies)]
         ),
     )

@@ -70,7 +70,7 @@ class Alignment:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """For the manifest."""
+        """The same as plain values, for the manifest of a set."""
         error = (
             {} if self.method == "atoms" else {"rmse_before": self.rmse_before, "rmse_after": self.rmse_after}
         )

@@ -4,10 +4,11 @@
 random, brings them to a random closest contact and writes DATA_FOLDER/contacts_<part>.lmdb. The label of a
 pair is
 
-    E_coh(AB) = E_coh(A) + E_coh(B) + E_GFN2(AB) - E_GFN2(A) - E_GFN2(B)
+    E_coh(AB) = E_coh(A) + E_coh(B) + E_X(AB) - E_X(A) - E_X(B)
 
-and likewise for the forces: the molecules keep their own labels, and GFN2-xTB (Bannwarth, Ehlert and Grimme,
-J. Chem. Theory Comput. 15, 1652 (2019)) gives the interaction. Needs `pip install tblite`.
+and likewise for the forces: the molecules keep their own labels, and X gives the interaction. X is GFN2-xTB
+(Bannwarth, Ehlert and Grimme, J. Chem. Theory Comput. 15, 1652 (2019); needs `pip install tblite`) or AIMNet2
+(`e3d_lmp.training.data.aimnet2`), which is then, for molecules with its own labels, the label of the pair.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase.data import vdw_radii
 from ase.units import Bohr, Hartree
 
-from e3d_lmp.files import read_json, write_json
-from e3d_lmp.training.data.database import entry, write_database
+from e3d_lmp.files import write_json
+from e3d_lmp.training.data.database import entry, read_manifest, write_database
+from e3d_lmp.training.data.placement import place_pair
 
 FORMAT = "e3d-contacts/1"
 
@@ -43,40 +44,6 @@ def xtb_energy(atomic_numbers: np.ndarray, positions: np.ndarray) -> tuple[float
     return float(result.get("energy")) * Hartree, -result.get("gradient") * Hartree / Bohr
 
 
-def closest_contact(numbers: list[np.ndarray], positions: list[np.ndarray]) -> float:
-    """Smallest distance between two molecules over the sum of van der Waals radii."""
-    radii = [vdw_radii[n] for n in numbers]
-    distance = np.linalg.norm(positions[0][:, None] - positions[1][None], axis=-1)
-    return float((distance / (radii[0][:, None] + radii[1][None])).min())
-
-
-def place_pair(
-    numbers: list[np.ndarray], positions: list[np.ndarray], contact: float, rng: np.random.Generator
-) -> np.ndarray:
-    """(N, 3) angstrom: both molecules turned at random, the second moved to the wanted `contact`."""
-    turned = [(p - p.mean(axis=0)) @ _rotation(rng) for p in positions]
-    # off the line of centres, so that edges and corners meet too
-    aside = np.append(rng.normal(scale=1.0, size=2), 0.0)
-    high = 25.0
-    low = high
-    while low > -10.0 and closest_contact(numbers, [turned[0], turned[1] + aside + [0, 0, low]]) > contact:
-        high, low = low, low - 0.25
-    for _ in range(25):
-        middle = 0.5 * (low + high)
-        if closest_contact(numbers, [turned[0], turned[1] + aside + [0, 0, middle]]) > contact:
-            high = middle
-        else:
-            low = middle
-    return np.concatenate([turned[0], turned[1] + aside + [0, 0, high]])
-
-
-def _rotation(rng: np.random.Generator) -> np.ndarray:
-    """Uniform random rotation matrix."""
-    q, r = np.linalg.qr(rng.normal(size=(3, 3)))
-    q = q * np.sign(np.diag(r))
-    return q if np.linalg.det(q) > 0 else -q
-
-
 def make_contacts(
     folder: Path,
     part: str,
@@ -86,6 +53,7 @@ def make_contacts(
     max_atoms: int = 14,
     closest: float = 0.38,
     energy_of: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]] = xtb_energy,
+    interaction: str = "GFN2-xTB",
 ) -> dict[str, Any]:
     """Write the pairs and return what is known of them (also in contacts_<part>.json).
 
@@ -96,12 +64,13 @@ def make_contacts(
     max_atoms : of one molecule
     closest : pairs are placed at contacts from this to 1.05 sums of van der Waals radii, evenly
     energy_of : energy (eV) and forces (eV/angstrom) of atomic numbers and positions (angstrom)
+    interaction : its name, for the facts
     """
     from nequip.data.dataset import NequIPLMDBDataset
     from nequip.utils.global_state import set_global_state
 
     set_global_state()
-    manifest = read_json(folder / "manifest.json")
+    manifest = read_manifest(folder)
     recipe = manifest["recipe"]
     rng = np.random.default_rng(seed)
     dataset = NequIPLMDBDataset(str(folder / f"{part}.lmdb"))
@@ -124,24 +93,24 @@ def make_contacts(
             first = len(numbers[0])
             try:
                 energy, forces = energy_of(np.concatenate(numbers), positions)
-                alone = [
+                monomers = [
                     energy_of(numbers[0], positions[:first]),
                     energy_of(numbers[1], positions[first:]),
                 ]
             except RuntimeError:
                 refused["not converged"] += 1
                 continue
-            interaction = energy - alone[0][0] - alone[1][0]
+            gain = energy - monomers[0][0] - monomers[1][0]
             turn = [_fit(own[0], positions[:first]), _fit(own[1], positions[first:])]
             labels = [frame["forces"].double().numpy() @ r for frame, r in zip(frames, turn, strict=True)]
-            total = forces + np.concatenate([label - a[1] for label, a in zip(labels, alone, strict=True)])
+            total = forces + np.concatenate([label - a[1] for label, a in zip(labels, monomers, strict=True)])
             if np.abs(total).max() > 25.0:
                 refused["force above 25 eV/angstrom"] += 1
                 continue
-            if abs(interaction) > 8.0:
+            if abs(gain) > 8.0:
                 refused["interaction above 8 eV"] += 1
                 continue
-            cohesive = interaction + sum(float(frame["total_energy"].sum()) for frame in frames)
+            cohesive = gain + sum(float(frame["total_energy"].sum()) for frame in frames)
             data = entry(
                 np.concatenate(numbers),
                 positions,
@@ -159,7 +128,7 @@ def make_contacts(
     write_database(folder / f"contacts_{part}.lmdb", pairs())
     facts = {
         "format": FORMAT,
-        "label": "molecules: as in the set; interaction: GFN2-xTB",
+        "label": f"molecules: as in the set; interaction: {interaction}",
         "part": part,
         "of_sha256": manifest["sets"][part]["content_sha256"],
         "seed": seed,

@@ -10,10 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from e3d_lmp.files import atomic_path
+from e3d_lmp.files import atomic_path, read_object
 
 MAP_SIZE = 64 * 1024**3
 """Largest size of a file in bytes while it is written."""
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What ``manifest.json`` says of the sets of a folder; `E3DError` where it is missing or damaged."""
+    advice = f"type: e3d data prepare RECIPE.yaml -o {folder}"
+    return read_object(folder / "manifest.json", "manifest of prepared data", advice, ("sets", "recipe"))
 
 
 def entry(

@@ -12,9 +12,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from e3d_lmp.edges import hdf5
 from e3d_lmp.edges.field_units import ENERGY_UNITS, GRADIENT_UNITS, LENGTH_UNITS, in_units
 from e3d_lmp.edges.isolated_atoms import cohesive_energy
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import reading
 from e3d_lmp.training.data.records import Molecule, Wanted
 from e3d_lmp.training.data.screening import screened
 
@@ -32,22 +34,11 @@ def open_hdf5(path: str | Path, layout: str) -> Iterator[h5py.File]:
     E3DError
         The file cannot be opened, or what is read of it while it is open is damaged.
     """
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise E3DError(
-            f"expected an HDF5 file in the {layout} layout at '{path}', got: {error}; check the path"
-        ) from error
-    with file:
-        try:
-            yield file
-        except E3DError:
-            raise
-        except Exception as error:  # h5py raises whatever it likes on damaged files
-            raise E3DError(
-                f"expected the {layout} layout in '{path}', got {type(error).__name__}: {error}; the file is "
-                "damaged, or not in this layout"
-            ) from error
+    with (
+        hdf5.open_hdf5(path, f"an HDF5 file in the {layout} layout") as file,
+        reading(path, f"file, or not in the {layout} layout", "fetch it again"),
+    ):
+        yield file
 
 
 @dataclass(frozen=True)
@@ -88,6 +79,9 @@ def read_molecule(
     E3DError
         A unit is absent or unknown, or an element has no isolated atom.
     """
+    if has_no_frame(group, labels):
+        wanted.dropped.molecules["no frame left"] += 1
+        return None
     length, energy, force = labels.units or (None, None, None)
     positions = in_units(group[labels.positions], LENGTH_UNITS, length)
     total = in_units(group[labels.energy], ENERGY_UNITS, energy)
@@ -105,6 +99,11 @@ def read_molecule(
     return screened(molecule, wanted)
 
 
+def has_no_frame(group: h5py.Group, labels: Labels) -> bool:
+    """Whether a group holds no frame; then its fields have whatever shapes (SPICE 2.0.1 has such groups)."""
+    return group[labels.positions].shape[0] == 0
+
+
 def check_shapes(group: h5py.Group, numbers: str, labels: Labels, wanted: Wanted) -> None:
     """Raise unless those fields of a group that are read have matching shapes.
 
@@ -112,6 +111,8 @@ def check_shapes(group: h5py.Group, numbers: str, labels: Labels, wanted: Wanted
     ----------
     numbers : name of the atomic numbers or species (N,)
     """
+    if has_no_frame(group, labels):
+        return
     n_frames, n_atoms = group[labels.positions].shape[0], group[numbers].size
     shapes = [(n_frames, n_atoms, 3), (n_frames,), (n_frames, n_atoms, 3)]
     fields = labels.fields(wanted.forces and labels.forces in group)

@@ -22,12 +22,16 @@ from ase.units import GPa
 
 from e3d_lmp.edges.isolated_atoms import cohesive_energy
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import input_file
 from e3d_lmp.training.data.records import Molecule, Wanted
 from e3d_lmp.training.data.screening import screened
 from e3d_lmp.training.data.split import crystal_key
 
 KILOBAR = 0.1 * GPa
 """eV/angstrom^3."""
+
+LONGEST_ENTRY = 1 << 26
+"""Characters of an entry at most; a damaged one would be looked for to the end of the file."""
 
 _CHUNK = 1 << 22
 
@@ -44,6 +48,7 @@ def read_matpes(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
     E3DError
         The file cannot be read, is no list of entries, or an entry lacks a label.
     """
+    input_file(path, "a list of entries in JSON (MatPES)")
     opener = gzip.open if str(path).endswith(".gz") else open
     try:
         with opener(path, "rt", encoding="utf-8") as stream:
@@ -51,7 +56,7 @@ def read_matpes(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
                 molecule = _entry(path, number, entry, wanted)
                 if molecule is not None:
                     yield molecule
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise E3DError(
             f"expected a list of entries in JSON (MatPES) at '{path}', got: {error}; check the path, fetch "
             "it again"
@@ -69,10 +74,14 @@ def _entries(stream: TextIO) -> Iterator[Any]:
         while place < len(text) and text[place] in ", \t\r\n":
             place += 1
         if text.startswith("]", place):
+            if text[place + 1 :].strip() or stream.read(_CHUNK).strip():
+                raise json.JSONDecodeError("more after the end of the list", text[place : place + 20], 0)
             return
         try:
             entry, place = decoder.raw_decode(text, place)
         except json.JSONDecodeError:
+            if len(text) - place > LONGEST_ENTRY:
+                raise
             more = stream.read(max(_CHUNK, len(text) - place))
             if not more:
                 raise
@@ -113,7 +122,9 @@ def _entry(path: str | Path, number: int, entry: Any, wanted: Wanted) -> Molecul
         if wanted.forces and entry.get("forces") is not None:
             forces = np.array(entry["forces"], dtype=np.float64).reshape(size, 3)
         stress = _stress(entry["stress"]) if entry.get("stress") is not None else None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        charge = int(structure.get("charge") or 0)
+        parent = (entry.get("provenance") or {}).get("original_mp_id")
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise E3DError(
             f"expected a pymatgen Structure with labels of its size in entry '{name}' of '{path}', got "
             f"{type(error).__name__}: {error}; the file is damaged, or not in the MatPES layout"
@@ -122,11 +133,9 @@ def _entry(path: str | Path, number: int, entry: Any, wanted: Wanted) -> Molecul
         raise E3DError(
             f"expected xyz = abc . lattice in entry '{name}' of '{path}', they differ; the file is damaged"
         )
-    charge = int(structure.get("charge") or 0)
     subset = str(entry.get("functional", ""))
     if not wanted.takes(numbers, subset, charge):
         return None
-    parent = (entry.get("provenance") or {}).get("original_mp_id")
     molecule = Molecule(
         name=name,
         subset=subset,

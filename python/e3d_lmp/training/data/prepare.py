@@ -255,8 +255,8 @@ def _pools(items: Sequence[_Sourced], whole: set[int]) -> list[tuple[Share, str 
         if share is None:
             continue
         if share.by_frame and index not in whole:
-            together = (item.source.name, item.molecule.subset, item.key)
-            pools.setdefault(together, (share, None, []))[2].append(index)
+            pool = (item.source.name, item.molecule.subset, item.key)
+            pools.setdefault(pool, (share, None, []))[2].append(index)
         else:
             pools[index] = (share, item.key, [index])
     return list(pools.values())

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ase.data import atomic_numbers as _Z_OF
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import read_yaml
 from e3d_lmp.training.data.alignment import METHODS
 from e3d_lmp.training.data.split import PARTS
 from e3d_lmp.training.data.transition1x import PARTS as TRANSITION1X_PARTS
@@ -119,11 +119,7 @@ def read_recipe(path: Path, sources: Sequence[str] = ()) -> Recipe:
     E3DError
         The file cannot be read, or a key is unknown, missing, or has no possible value.
     """
-    try:
-        text = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise E3DError(f"expected a recipe in YAML at '{path}', got: {error}") from None
-    return parse_recipe(text, path.parent, sources)
+    return parse_recipe(read_yaml(path, "a recipe in YAML (docs/data.md)"), path.parent, sources)
 
 
 def parse_recipe(text: Any, folder: Path, sources: Sequence[str] = ()) -> Recipe:

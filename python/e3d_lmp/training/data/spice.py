@@ -15,6 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from e3d_lmp.edges.hdf5 import read_atomic_numbers
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.data.hdf5_file import Labels, check_shapes, open_hdf5, read_molecule
 from e3d_lmp.training.data.records import Molecule, Wanted
@@ -37,7 +38,7 @@ def read_spice(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
             raise E3DError(f"expected molecules in '{path}', found an empty file; fetch it again")
         for name, group in file.items():
             _check_group(path, name, group, energy, wanted)
-            numbers = group["atomic_numbers"][()].astype(np.int64).reshape(-1)
+            numbers = read_atomic_numbers(group)
             smiles, subset = _text(group, "smiles"), _text(group, "subset")
             charge = formal_charge(smiles)
             if not wanted.takes(numbers, subset, charge):

@@ -17,8 +17,9 @@ import h5py
 import numpy as np
 
 from e3d_lmp.edges.field_units import LENGTH_UNITS, in_units
+from e3d_lmp.edges.hdf5 import read_atomic_numbers
 from e3d_lmp.errors import E3DError
-from e3d_lmp.training.data.hdf5_file import Labels, check_shapes, open_hdf5, read_molecule
+from e3d_lmp.training.data.hdf5_file import Labels, check_shapes, has_no_frame, open_hdf5, read_molecule
 from e3d_lmp.training.data.records import Molecule, Wanted
 from e3d_lmp.training.data.smiles import formal_charge
 from e3d_lmp.training.data.split import molecule_key
@@ -69,6 +70,10 @@ def _reaction(path: str | Path, part: h5py.Group, name: str, wanted: Wanted) -> 
         members[PATH] = group
     for subset, member in members.items():
         _check(path, f"{name}/{subset}", member, wanted)
+    empty = [end for end in ("reactant", "product") if has_no_frame(members[end], _labels(wanted))]
+    if empty:  # without both ends nobody knows which reactions share a molecule
+        wanted.dropped.molecules["no frame left"] += len(members)
+        return
     keys = tuple(
         sorted(
             {
@@ -106,7 +111,7 @@ def _forces_field(wanted: Wanted) -> str:
 
 
 def _numbers(member: h5py.Group) -> np.ndarray:
-    return member["atomic_numbers"][()].astype(np.int64).reshape(-1)
+    return read_atomic_numbers(member)
 
 
 def _positions(member: h5py.Group) -> np.ndarray:

@@ -1,0 +1,203 @@
+"""Pairs and clusters of molecules, cut from liquids, with AIMNet2's energies and forces. Not DFT.
+
+    python scripts/training/contacts_labels.py cut OUT liquid.extxyz ... --clusters 300 --pairs 600
+    python scripts/training/contacts_labels.py run OUT --model aimnet2_wb97m-d3_0.jpt
+    python scripts/training/contacts_labels.py status OUT
+    python scripts/training/contacts_labels.py collect OUT --model aimnet2_wb97m-d3_0.jpt -o contacts.h5
+
+The liquids are periodic frames in any file that ASE reads, as what a model's own run has dumped. The model is
+a file that you have (see `e3d_lmp.training.data.aimnet2`). `run` goes on where it was stopped. Another folder
+that is cut with the same seed may be labelled by `dft_labels.py run`, as far as time allows; `compare` then
+says how far these labels are from DFT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.units import Bohr
+from label_frames import Dropped, Frame, Label, Labeller, round_robin
+from label_run import planned, run, write_plan
+from label_store import HARTREE, labels_of, print_status, write_store
+
+from e3d_lmp.errors import E3DError
+from e3d_lmp.training.data.clusters import Molecules, nearest, pairs_in_contact, whole_molecules
+
+
+def cut(liquids: Sequence[Path], clusters: int, size: tuple[int, int], pairs: int, seed: int) -> list[Frame]:
+    """Clusters and pairs from random frames of the liquids, the liquids in turn.
+
+    Parameters
+    ----------
+    clusters, pairs : how many of each, over all liquids
+    size : fewest and most molecules of a cluster
+
+    Raises
+    ------
+    E3DError
+        A file cannot be read, or is not a periodic liquid of separate molecules.
+    """
+    rng = np.random.default_rng(seed)
+    frames = [(path, _frames(path)) for path in liquids]
+    made = round_robin(
+        (
+            _share(clusters, [_clusters(path, boxes, size, rng) for path, boxes in frames]),
+            _share(pairs, [_pairs(path, boxes, rng) for path, boxes in frames]),
+        )
+    )
+    return list(made)
+
+
+def _share(count: int, rows: list[Iterator[Frame]]) -> Iterator[Frame]:
+    for _, frame in zip(range(count), round_robin(rows), strict=False):
+        yield frame
+
+
+def _frames(path: Path) -> list[Atoms]:
+    import ase.io
+
+    try:
+        frames = list(ase.io.iread(path, index=":"))
+    except Exception as error:  # ASE's readers raise whatever they like
+        raise E3DError(f"expected frames that ASE reads at '{path}', got: {error}") from None
+    if not all(frame.pbc.all() for frame in frames):
+        raise E3DError(f"expected periodic frames of a liquid in '{path}', got one that is not periodic")
+    return frames
+
+
+def _whole(frame: Atoms) -> Molecules:
+    return whole_molecules(frame.numbers, frame.positions, frame.cell.array, frame.pbc)
+
+
+def _clusters(
+    path: Path, boxes: list[Atoms], size: tuple[int, int], rng: np.random.Generator
+) -> Iterator[Frame]:
+    while True:
+        number = int(rng.integers(len(boxes)))
+        molecules = _whole(boxes[number])
+        count = int(rng.integers(size[0], size[1] + 1))
+        atoms, positions = nearest(molecules, int(rng.integers(len(molecules.members))), count)
+        yield _frame(
+            "cluster", f"{path.stem}/{number} {count} molecules", molecules.numbers[atoms], positions
+        )
+
+
+def _pairs(path: Path, boxes: list[Atoms], rng: np.random.Generator) -> Iterator[Frame]:
+    while True:
+        number = int(rng.integers(len(boxes)))
+        molecules = _whole(boxes[number])
+        found = pairs_in_contact(molecules)
+        if not found:
+            raise E3DError(f"expected molecules in contact in frame {number} of '{path}', found none")
+        for k in rng.permutation(len(found))[:20]:
+            atoms, positions, first = found[k]
+            yield _frame("pair", f"{path.stem}/{number} {first}", molecules.numbers[atoms], positions)
+
+
+def _frame(group: str, name: str, numbers: np.ndarray, positions: np.ndarray) -> Frame:
+    symbols = tuple(Atoms(numbers).get_chemical_symbols())
+    return Frame(group, name, "", symbols, positions - positions.mean(axis=0))
+
+
+def aimnet2_labeller(path: Path) -> Labeller:
+    """AIMNet2 for `label_run`."""
+    import torch
+
+    from e3d_lmp.training.data.aimnet2 import AIMNet2
+
+    torch.set_num_threads(1)
+    model = AIMNet2(path)
+
+    def label(frame: Frame) -> Label:
+        start = time.process_time()
+        try:
+            energy, forces = model(Atoms(frame.symbols).numbers, frame.positions)
+        except E3DError:
+            raise Dropped("energy not finite, as of an element that AIMNet2 does not know") from None
+        gradient = -forces * Bohr / HARTREE
+        return Label(energy / HARTREE, gradient, 1, 0.0, "AIMNet2", time.process_time() - start)
+
+    return Labeller(
+        label, "AIMNet2", {"level": "AIMNet2 (wB97M-D3), not DFT"}, {"model_sha256": model.sha256}
+    )
+
+
+def compare(folder: Path, reference: Path) -> None:
+    """Print how far the labels of two folders are apart on the frames that both have."""
+    ours, theirs = (
+        {one.frame.key: one for one in labels_of(where, planned(where))[0]} for where in (folder, reference)
+    )
+    keys = [key for key in ours if key in theirs]
+    if not keys:
+        raise E3DError(f"expected frames that '{folder}' and '{reference}' both have labelled, found none")
+    energy = np.array([(ours[k].row["energy"] - theirs[k].row["energy"]) * HARTREE for k in keys])
+    per_atom = np.array([len(ours[k].frame.symbols) for k in keys])
+    force = np.concatenate(
+        [
+            np.ravel(np.subtract(ours[k].row["gradient"], theirs[k].row["gradient"])) * HARTREE / Bohr
+            for k in keys
+        ]
+    )
+    print(
+        f"{len(keys)} frames: energy {1e3 * np.abs(energy / per_atom).mean():.2f} meV/atom mean absolute, "
+        f"forces {1e3 * np.abs(force).mean():.1f} meV/angstrom"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    commands = {
+        name: verbs.add_parser(name, help=text)
+        for name, text in (
+            ("cut", "cut pairs and clusters from liquids"),
+            ("run", "label them"),
+            ("status", "how far it is"),
+            ("collect", "what is labelled as one file in the SPICE layout"),
+            ("compare", "with another folder's labels of the same frames"),
+        )
+    }
+    for one in commands.values():
+        one.add_argument("out", type=Path)
+    commands["cut"].add_argument("liquids", type=Path, nargs="+")
+    commands["cut"].add_argument("--clusters", type=int, default=300)
+    commands["cut"].add_argument(
+        "--size", type=int, nargs=2, default=(20, 40), help="fewest and most molecules of a cluster"
+    )
+    commands["cut"].add_argument("--pairs", type=int, default=600)
+    commands["cut"].add_argument("--seed", type=int, default=1)
+    for name in ("run", "collect"):
+        commands[name].add_argument("--model", type=Path, required=True, help="AIMNet2's TorchScript file")
+    commands["collect"].add_argument("-o", "--output", type=Path, required=True)
+    commands["compare"].add_argument("reference", type=Path)
+    args = parser.parse_args(argv)
+    try:
+        if args.verb == "cut":
+            size = (args.size[0], args.size[1])
+            write_plan(args.out, cut(args.liquids, args.clusters, size, args.pairs, args.seed))
+        elif args.verb == "run":
+            counts = run(args.out, aimnet2_labeller(args.model), 1)
+            print(f"labelled: {counts.pop('', 0)}; dropped: {dict(counts) or 0}")
+        elif args.verb == "status":
+            print_status(args.out, planned(args.out))
+        elif args.verb == "collect":
+            write_store(args.out, planned(args.out), aimnet2_labeller(args.model), args.output)
+        else:
+            compare(args.out, args.reference)
+    except E3DError as error:
+        print(f"contacts_labels.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
