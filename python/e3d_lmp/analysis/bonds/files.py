@@ -206,6 +206,22 @@ def describe_error(error: BondEnergyError) -> str:
     )
 
 
+TABLES_SAY = {
+    "enthalpies": "average bond enthalpies at 298 K",
+    "dissociation": "electronic dissociation energies of one bond",
+    "level": "the training level's own bond energies",
+}
+
+
+def describe_named(errors: Mapping[str, BondEnergyError]) -> str:
+    """Delta_BDE against each table, a line each."""
+    return "\n".join(
+        f"Delta_BDE against '{name}' ({TABLES_SAY[name]}): {error.mean_over_types:.3f} eV over {error.types} "
+        f"types; pooled {error.pooled_signed:+.3f} eV signed, {error.pooled_absolute:.3f} eV absolute"
+        for name, error in errors.items()
+    )
+
+
 def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
