@@ -88,10 +88,10 @@ DISSOCIATIONS = (
 LEVEL_COMMENT = """\
 Bond energies of the level that the shipped models were trained at: AIMNet2 (wB97M-D3, ensemble member 0),
 which is not DFT but close to wB97M-D3(BJ)/def2-TZVPPD. Least squares of E_coh = -sum_t n_t e_t over
-{molecules} small closed-shell molecules at their minima, errors per bond; what is left is {rest:.3f} eV per bond
-(root mean square). Electronic energies, without zero-point and thermal energy. low, high: two standard
-errors of the fit. {known} of the molecules are in W4-11: E_coh of AIMNet2 less that of W4-11 is {mean:+.3f} eV on
-average and {absolute:.3f} eV in absolute value.
+{molecules} small closed-shell molecules at their minima, errors per bond; what is left is {rest:.3f} eV
+per bond (root mean square). Electronic energies, without zero-point and thermal energy. low, high: two
+standard errors of the fit. {known} of the molecules are in W4-11: E_coh of AIMNet2 less that of W4-11 is
+{mean:+.3f} eV on average and {absolute:.3f} eV in absolute value.
 Left out, as AIMNet2 does not hold them together or they are no closed shells: {left}
 Made by scripts/training/level_bond_energies.py."""
 
