@@ -24,11 +24,14 @@ from e3d_lmp.edges.structures import Selection, Structures
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import input_file, sha256_of
 from e3d_lmp.model.contract import COHESIVE, read_metadata
+from e3d_lmp.model.evaluators import as_model_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d bde``."""
-    parser.add_argument("model", metavar="MODEL", help="model file")
+    parser.add_argument(
+        "model", metavar="MODEL", help="model file; .safetensors, of the native engine, is the fastest"
+    )
     parser.add_argument(
         "structures",
         nargs="*",
@@ -110,49 +113,50 @@ def run(args: argparse.Namespace) -> int:
     perception, remarks = chosen_perception(args.bond_orders)
     references = read_references(args.reference, args.dimers) if args.reference else None
     model = input_file(args.model, "a model file")
-    metadata = read_metadata(model)
+    folder = Path(args.output)
+    with as_model_file(model) as file:  # of a nequip package it is made here, for all processes
+        metadata = read_metadata(file)
+        about = {
+            "command": "bde",
+            "model": str(model),
+            "decomposition": metadata.decomposition,
+            "training_data": metadata.training_data,
+            "dimers": args.dimers,
+            "relax": settings.relax,
+            "fmax_eV_per_A": settings.fmax,
+            "steps": settings.steps,
+            "enthalpy": settings.enthalpy,
+            "cutoff": cutoff.name,
+            "bond_orders": perception,
+            "bonds": args.bonds,
+            "sources": [*args.structures, *args.smiles],
+            "every": args.every,
+            "limit": args.limit,
+        }
+        request = about | {
+            "model": sha256_of(model),
+            "sources": [*map(os.path.abspath, args.structures), *args.smiles],
+        }
+        make_task: Any = (
+            ContactEnergies(file, settings)
+            if args.dimers
+            else BondBreaking(file, settings, perception, parse_bonds(args.bonds))
+        )
+        jobs = args.jobs or len(os.sched_getaffinity(0))
+        total, sources = _sources(args)
+        with tqdm(total=total, unit="structure", desc="e3d bde", disable=None, leave=False) as bar:
+            found = results(
+                folder / ("dimers.jsonl" if args.dimers else "bde.jsonl"),
+                request,
+                sources,
+                make_task,
+                jobs if total is None else min(jobs, total),
+                args.overwrite,
+                lambda count: bar.update(count - bar.n),
+            )
     if metadata.decomposition != COHESIVE:
         remarks.append(
             f"the model is '{metadata.decomposition}': its D are no bond energies, differences of E are"
-        )
-    about = {
-        "command": "bde",
-        "model": str(model),
-        "decomposition": metadata.decomposition,
-        "training_data": metadata.training_data,
-        "dimers": args.dimers,
-        "relax": settings.relax,
-        "fmax_eV_per_A": settings.fmax,
-        "steps": settings.steps,
-        "enthalpy": settings.enthalpy,
-        "cutoff": cutoff.name,
-        "bond_orders": perception,
-        "bonds": args.bonds,
-        "sources": [*args.structures, *args.smiles],
-        "every": args.every,
-        "limit": args.limit,
-    }
-    request = about | {
-        "model": sha256_of(model),
-        "sources": [*map(os.path.abspath, args.structures), *args.smiles],
-    }
-    make_task: Any = (
-        ContactEnergies(model, settings)
-        if args.dimers
-        else BondBreaking(model, settings, perception, parse_bonds(args.bonds))
-    )
-    folder = Path(args.output)
-    jobs = args.jobs or len(os.sched_getaffinity(0))
-    total, sources = _sources(args)
-    with tqdm(total=total, unit="structure", desc="e3d bde", disable=None, leave=False) as bar:
-        found = results(
-            folder / ("dimers.jsonl" if args.dimers else "bde.jsonl"),
-            request,
-            sources,
-            make_task,
-            jobs if total is None else min(jobs, total),
-            args.overwrite,
-            lambda count: bar.update(count - bar.n),
         )
     if not any(one.get("rows") for one in found):
         first = next((f" (the first: {one['name']}: {one['error']})" for one in found if "error" in one), "")

@@ -29,7 +29,7 @@ import numpy as np
 from e3d_lmp.analysis.bonds.orders import Perception, bond_orders, bond_type, bonded_pairs, is_bond_type
 from e3d_lmp.analysis.bonds.types import PERCEPTIONS
 from e3d_lmp.analysis.dissociation.graph import cut, equivalent_bonds, molecule_key
-from e3d_lmp.analysis.dissociation.potential import ModelPotential, Potential
+from e3d_lmp.analysis.dissociation.potential import directed_edges, open_calculator
 from e3d_lmp.analysis.dissociation.relaxing import (
     Minimum,
     Settings,
@@ -140,7 +140,7 @@ class BondRow:
 
 def break_bonds(
     structure: Structure,
-    potential: Potential,
+    calculator: Any,
     settings: Settings,
     perceive: Perception | None,
     choice: BondChoice | None = None,
@@ -169,7 +169,7 @@ def break_bonds(
     atoms = molecule_atoms(structure)
     symbols = atoms.get_chemical_symbols()
     bonds = bonded_pairs(symbols, atoms.positions, settings.cutoff)
-    start = relaxed(atoms, potential.calculator, settings)
+    start = relaxed(atoms, calculator, settings)
     remarks = [] if start.converged else [_unfinished("molecule", settings)]
     change = what_changed(bonds, start.bonds, len(atoms))
     if change:
@@ -188,7 +188,7 @@ def break_bonds(
         else ""
     )
     same = equivalent_bonds(symbols, bonds, orders)
-    table = _rows(atoms, symbols, bonds, orders, potential)
+    table = _rows(atoms, symbols, bonds, orders, calculator)
     wanted = [
         k for k, row in enumerate(table) if choice.has(row.i, row.j, row.type.partition(" ")[0], row.type)
     ]
@@ -207,9 +207,9 @@ def break_bonds(
             row.same_as = f"{table[first].i}-{table[first].j}"
             continue
         if settings.enthalpy and enthalpy is None:
-            enthalpy = _enthalpy(atoms, start, potential, remarks, "molecule")
+            enthalpy = _enthalpy(atoms, start, calculator, remarks, "molecule")
         ordered = (sides.first, sides.second) if row.i == bonds[k][0] else (sides.second, sides.first)
-        _break(row, atoms, ordered, energy, enthalpy, potential, settings)
+        _break(row, atoms, ordered, energy, enthalpy, calculator, settings)
     return {
         "formula": atoms.get_chemical_formula(),
         "energy": energy,
@@ -236,7 +236,7 @@ class BondBreaking:
         """`break_bonds` of one structure; `E3DError` where the model cannot be loaded."""
         return partial(
             break_bonds,
-            potential=ModelPotential(self.model),
+            calculator=open_calculator(self.model, self.settings.enthalpy),
             settings=self.settings,
             perceive=PERCEPTIONS[self.perception],
             choice=self.choice,
@@ -263,10 +263,10 @@ def molecule_atoms(structure: Structure) -> Any:
 
 
 def _rows(
-    atoms: Any, symbols: Sequence[str], bonds: np.ndarray, orders: np.ndarray, potential: Potential
+    atoms: Any, symbols: Sequence[str], bonds: np.ndarray, orders: np.ndarray, calculator: Any
 ) -> list[BondRow]:
     """All bonds, none of them broken yet."""
-    edges = potential.edges(atoms)
+    edges = directed_edges(atoms, calculator)
     rows = []
     for (i, j), order in zip(bonds.tolist(), orders, strict=True):
         label = pair_label(symbols[i], symbols[j])
@@ -293,7 +293,7 @@ def _break(
     sides: tuple[np.ndarray, np.ndarray],
     energy: float,
     enthalpy: float | None,
-    potential: Potential,
+    calculator: Any,
     settings: Settings,
 ) -> None:
     """Fill in the energies of the two fragments; `sides` in the order of the row's atoms."""
@@ -306,10 +306,10 @@ def _break(
         formula = part.get_chemical_formula()
         setattr(row, f"side_{end}", formula)
         setattr(row, f"key_{end}", molecule_key(symbols, bonds))
-        setattr(row, f"frozen_{end}", energy_of(part, potential.calculator))
+        setattr(row, f"frozen_{end}", energy_of(part, calculator))
         if not settings.relax:
             continue
-        end_state = relaxed(part, potential.calculator, settings)
+        end_state = relaxed(part, calculator, settings)
         setattr(row, f"relaxed_{end}", end_state.energy)
         if not end_state.converged:
             remarks.append(_unfinished(formula, settings))
@@ -317,7 +317,7 @@ def _break(
         if change:
             remarks.append(f"{formula}: {change}")
         if enthalpy is not None:
-            total += _enthalpy(part, end_state, potential, remarks, formula)
+            total += _enthalpy(part, end_state, calculator, remarks, formula)
     row.bde_frozen = row.frozen_i + row.frozen_j - energy
     row.bde_relaxed = row.relaxed_i + row.relaxed_j - energy
     if enthalpy is not None:
@@ -325,11 +325,11 @@ def _break(
     row.remark = "; ".join(remarks)
 
 
-def _enthalpy(atoms: Any, minimum: Minimum, potential: Potential, remarks: list[str], what: str) -> float:
+def _enthalpy(atoms: Any, minimum: Minimum, calculator: Any, remarks: list[str], what: str) -> float:
     """H(298 K) of a minimum, eV; modes that are none are remarked on."""
     atoms = atoms.copy()
     atoms.positions = minimum.positions
-    found = thermal(atoms, potential.calculator, minimum.energy)
+    found = thermal(atoms, calculator, minimum.energy)
     if found.imaginary:
         remarks.append(f"{what}: {found.imaginary} imaginary frequencies")
     return found.enthalpy

@@ -18,7 +18,7 @@ import numpy as np
 
 from e3d_lmp.analysis.bonds.orders import bonded_pairs
 from e3d_lmp.analysis.dissociation.breaking import molecule_atoms
-from e3d_lmp.analysis.dissociation.potential import ModelPotential, Potential
+from e3d_lmp.analysis.dissociation.potential import directed_edges, open_calculator
 from e3d_lmp.analysis.dissociation.relaxing import Settings, energy_of, relaxed, what_changed
 from e3d_lmp.edges.molecules import molecule_of_atoms
 from e3d_lmp.edges.structures import Structure
@@ -34,10 +34,14 @@ class ContactEnergies:
 
     def __call__(self) -> Callable[[Structure], dict[str, Any]]:
         """`contact_energy` of one structure; `E3DError` where the model cannot be loaded."""
-        return partial(contact_energy, potential=ModelPotential(self.model), settings=self.settings)
+        return partial(
+            contact_energy,
+            calculator=open_calculator(self.model, self.settings.enthalpy),
+            settings=self.settings,
+        )
 
 
-def contact_energy(structure: Structure, potential: Potential, settings: Settings) -> dict[str, Any]:
+def contact_energy(structure: Structure, calculator: Any, settings: Settings) -> dict[str, Any]:
     """The contact energy of a dimer.
 
     Returns
@@ -60,10 +64,9 @@ def contact_energy(structure: Structure, potential: Potential, settings: Setting
     if count != 2:
         raise E3DError(f"{count} molecules by the bond cutoff '{settings.cutoff.name}'; expected two")
     parts = sorted((atoms[molecule == k] for k in range(2)), key=lambda part: part.get_chemical_formula())
-    edges = potential.edges(atoms)
+    edges = directed_edges(atoms, calculator)
     across = molecule[edges.i] != molecule[edges.j]
     gaps = atoms.get_all_distances()[np.ix_(molecule == 0, molecule == 1)]
-    calculator = potential.calculator
     row: dict[str, Any] = {
         "type": " + ".join(part.get_chemical_formula() for part in parts),
         "distance": float(gaps.min()),
