@@ -132,9 +132,9 @@ def _with_intervals(
 
 def _of_types(values: np.ndarray, kind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each value the mean of its type, and the means of the types that there are."""
-    _, place, count = np.unique(kind, return_inverse=True, return_counts=True)
-    means = np.bincount(place.ravel(), values) / count
-    return means[place.ravel()], means
+    count = np.bincount(kind)
+    means = np.bincount(kind, values) / np.maximum(count, 1)
+    return means[kind], means[count > 0]
 
 
 def _statistics(scope: str, y: np.ndarray, x: np.ndarray, kind: np.ndarray, is_baseline: bool) -> np.ndarray:
