@@ -177,16 +177,13 @@ def break_bonds(
     else:
         atoms.positions = start.positions
     orders = np.full(len(bonds), math.nan) if perceive is None else bond_orders(symbols, bonds, perceive)
-    if perceive is not None and np.isnan(orders).any():
-        orders[:] = math.nan
+    several = len(bonds) > 0 and molecule_of_atoms(len(atoms), bonds).max() > 0
+    # `bond_orders` gives bonds of H an order in any case
+    found = perceive(symbols, bonds, 0) if perceive and len(bonds) and not several else orders
+    is_open = atoms.numbers.sum() % 2 == 1 or (perceive is not None and bool(np.isnan(found).any()))
+    if is_open:
         remarks.append("no closed-shell structure: a radical, an ion or unusual bonds")
-    whole = (
-        "the molecule changed"
-        if change
-        else "several molecules"
-        if len(bonds) and molecule_of_atoms(len(atoms), bonds).max() > 0
-        else ""
-    )
+    whole = "the molecule changed" if change else "several molecules" if several else ""
     same = equivalent_bonds(symbols, bonds, orders)
     table = _rows(atoms, symbols, bonds, orders, calculator)
     wanted = [
@@ -197,7 +194,7 @@ def break_bonds(
     for k in wanted:
         row, named = table[k], not choice.is_all
         first = next(other for other in wanted if same[other] == same[k])
-        row.why = whole or _why_not(orders[k], perceive is not None, named)
+        row.why = whole or _why_not(orders[k], perceive is not None, is_open, named)
         sides = None if row.why else cut(len(atoms), bonds, k)
         if not row.why and sides is None:
             row.why = "ring"
@@ -278,10 +275,12 @@ def _rows(
     return rows
 
 
-def _why_not(order: float, has_orders: bool, named: bool) -> str:
+def _why_not(order: float, has_orders: bool, is_open: bool, named: bool) -> str:
     """Why a bond is not broken that may lie in no ring; nothing where it is."""
     if named:
         return ""
+    if is_open:
+        return "no closed-shell structure"
     if math.isnan(order):
         return "no bond order" if has_orders else "no bond orders without RDKit; name it with --bonds"
     return "" if order == 1.0 else f"order {order:g}"

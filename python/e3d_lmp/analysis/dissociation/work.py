@@ -7,7 +7,6 @@ same again gets what is there and does the rest.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import multiprocessing
@@ -32,7 +31,7 @@ Source = Structure | Smiles
 Task = Callable[[Structure], dict[str, Any]]
 """What is done with a structure; its result goes into the file."""
 
-_task: Task | None = None  # of a worker process
+_task: Task | E3DError | None = None  # of a worker process; an error where it could not be made
 
 
 def results(
@@ -44,7 +43,7 @@ def results(
     overwrite: bool = False,
     done: Callable[[int], None] = lambda count: None,
 ) -> list[dict[str, Any]]:
-    """What a task gives for each structure, in the order of their numbers.
+    """What a task gives for each structure, in the order of their numbers, as JSON has it: nan is None.
 
     An `E3DError` of a structure is its result: ``error`` holds the message. Each result has ``number`` and
     ``name`` too.
@@ -79,9 +78,10 @@ def results(
         rest = ((k, structure) for k, structure in structures if k not in known)
         with open(file, "a", encoding="utf-8") as stream:
             for one in _side_by_side(rest, make_task, jobs):
-                stream.write(_line(one))
+                line = _line(one)
+                stream.write(line)
                 stream.flush()
-                found.append(one)
+                found.append(json.loads(line))  # as it will be read, with None for nan
                 done(len(found))
     return sorted(found, key=lambda one: one["number"])
 
@@ -133,7 +133,7 @@ def _side_by_side(
         for number, structure in structures:
             yield _one(task, number, structure)
         return
-    context = multiprocessing.get_context("spawn")  # torch and threads do not survive a fork
+    context = multiprocessing.get_context("spawn")  # threads do not survive a fork
     pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(make_task,))
     waiting: set[Future[dict[str, Any]]] = set()
     try:
@@ -160,11 +160,10 @@ def _begin(make_task: Callable[[], Task]) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    with contextlib.suppress(ImportError):
-        import torch
-
-        torch.set_num_threads(1)
-    _task = make_task()
+    try:
+        _task = make_task()
+    except E3DError as error:  # an exception in here would break the pool, and nobody would know why
+        _task = error
 
 
 def _end_with(sentinel: int) -> None:
@@ -173,6 +172,8 @@ def _end_with(sentinel: int) -> None:
 
 
 def _work(number: int, source: Source) -> dict[str, Any]:
+    if isinstance(_task, E3DError):
+        raise _task
     assert _task is not None
     return _one(_task, number, source)
 
