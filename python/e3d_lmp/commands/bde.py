@@ -26,6 +26,9 @@ from e3d_lmp.files import input_file, sha256_of
 from e3d_lmp.model.contract import COHESIVE, read_metadata
 from e3d_lmp.model.evaluators import as_model_file
 
+FMAX, FMAX_OF_DIMERS = 0.01, 0.002
+"""Default forces at a minimum; contacts are soft, and a small force is a long way from their minimum."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d bde``."""
@@ -109,7 +112,8 @@ def run(args: argparse.Namespace) -> int:
 
     _check(args)
     cutoff = parse_cutoff(args.cutoff)
-    settings = Settings(not args.no_relax, args.fmax, args.steps, args.enthalpy, cutoff)
+    fmax = args.fmax or (FMAX_OF_DIMERS if args.dimers else FMAX)
+    settings = Settings(not args.no_relax, fmax, args.steps, args.enthalpy, cutoff)
     perception, remarks = chosen_perception(args.bond_orders)
     references = read_references(args.reference, args.dimers) if args.reference else None
     model = input_file(args.model, "a model file")
@@ -177,7 +181,7 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise E3DError(f"--{name} {value}: expected a whole number of at least 1")
-    if not (np.isfinite(args.fmax) and args.fmax > 0.0):
+    if args.fmax is not None and not (np.isfinite(args.fmax) and args.fmax > 0.0):
         raise E3DError(f"--fmax {args.fmax}: expected a number above 0")
     if not args.structures and not args.smiles:
         raise E3DError("no molecule: give files, or SMILES with --smiles")

@@ -11,6 +11,7 @@ import json
 import math
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -155,8 +156,9 @@ def _side_by_side(
 
 
 def _begin(make_task: Callable[[], Task]) -> None:
-    """A worker starts: it ends when its parent does, by whatever."""
+    """A worker starts: it ends when its parent does, by whatever; the keyboard interrupts that alone."""
     global _task
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
