@@ -167,13 +167,18 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
-def test_another_model_does_not_go_on_with_it(folder: Path, short_morse_cho: Path, morse_cho: Path) -> None:
+def test_another_model_or_molecule_does_not_go_on_with_it(
+    folder: Path, short_morse_cho: Path, morse_cho: Path, capsys: Any
+) -> None:
     words = ["CH3OH.xyz", "-o", "out", "--jobs", 1, "--no-relax"]
     assert bde(short_morse_cho, *words) == 0
     before = (folder / "out/bde.csv").read_bytes()
     assert bde(morse_cho, *words) == 2
     assert (folder / "out/bde.csv").read_bytes() == before
     assert bde(morse_cho, *words, "--overwrite") == 0
+    ase.io.write("CH3OH.xyz", shaken("CH3OH", 2))  # the same name, another molecule
+    assert bde(morse_cho, *words) == 2
+    assert "begun with other content of sources" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

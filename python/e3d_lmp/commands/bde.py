@@ -117,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
     perception, remarks = chosen_perception(args.bond_orders)
     references = read_references(args.reference, args.dimers) if args.reference else None
     model = input_file(args.model, "a model file")
+    total, sources = _sources(args)
     folder = Path(args.output)
     with as_model_file(model) as file:  # of a nequip package it is made here, for all processes
         metadata = read_metadata(file)
@@ -140,6 +141,7 @@ def run(args: argparse.Namespace) -> int:
         request = about | {
             "model": sha256_of(model),
             "sources": [*map(os.path.abspath, args.structures), *args.smiles],
+            "content of sources": [sha256_of(Path(path)) for path in args.structures],
         }
         make_task: Any = (
             ContactEnergies(file, settings)
@@ -147,7 +149,6 @@ def run(args: argparse.Namespace) -> int:
             else BondBreaking(file, settings, perception, parse_bonds(args.bonds))
         )
         jobs = args.jobs or len(os.sched_getaffinity(0))
-        total, sources = _sources(args)
         with tqdm(total=total, unit="structure", desc="e3d bde", disable=None, leave=False) as bar:
             found = results(
                 folder / ("dimers.jsonl" if args.dimers else "bde.jsonl"),
