@@ -20,7 +20,7 @@
 
 using namespace LAMMPS_NS;
 
-static const char *const STATE_FORMAT = "e3d-bonds-state/1";
+static const char *const STATE_FORMAT = "e3d-bonds-state/2";
 
 /* ---------------------------------------------------------------------- */
 
@@ -52,7 +52,7 @@ int FixE3DBonds::unpack_exchange(int nlocal, double *buf)
 }
 
 /* ----------------------------------------------------------------------
-   restart file, per atom: number of doubles, then the list
+   restart file, per atom: number of doubles, then id and list
 ------------------------------------------------------------------------- */
 
 int FixE3DBonds::size_restart(int nlocal)
