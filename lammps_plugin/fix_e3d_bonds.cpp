@@ -47,7 +47,7 @@ FixE3DBonds::FixE3DBonds(LAMMPS *lmp, int narg, char **arg) :
   comm_forward = comm_reverse = 1;
   datamask_read = X_MASK | TAG_MASK | TYPE_MASK | MASK_MASK;
   datamask_modify = EMPTY_MASK;
-  maxexchange = 1;
+  maxexchange = E3D::BondState::ATOM_DOUBLES;
   maxexchange_dynamic = 1;
 
   FixE3DBonds::grow_arrays(atom->nmax);

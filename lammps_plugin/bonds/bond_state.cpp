@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 
 namespace E3D {
 
@@ -60,12 +61,15 @@ int BondState::pack(int atom, double *buffer) const
   return static_cast<int>(out - buffer);
 }
 
-int BondState::unpack(int atom, const double *buffer)
+void BondState::unpack(int atom, const double *buffer, int size)
 {
   constexpr uint64_t TYPE = (uint64_t{1} << 31) - 1;
+  const int rest = size - ATOM_DOUBLES;
+  if (rest < 0 || rest % LINK_DOUBLES != 0 || buffer[1] != rest / LINK_DOUBLES)
+    throw std::runtime_error("a list of bonds that is damaged");
   auto &[id, links] = atoms_[atom];
   id = static_cast<int64_t>(to_bits(buffer[0]));
-  links.resize(static_cast<int>(buffer[1]));
+  links.resize(rest / LINK_DOUBLES);
   const double *in = buffer + ATOM_DOUBLES;
   for (auto &link : links) {
     const uint64_t bits = to_bits(in[1]);
@@ -73,7 +77,6 @@ int BondState::unpack(int atom, const double *buffer)
             static_cast<int>(bits & TYPE), (bits >> 62) != 0};
     in += LINK_DOUBLES;
   }
-  return doubles(atom);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -40,6 +40,8 @@ struct BondCandidate {
 
 class BondState {
  public:
+  static constexpr int ATOM_DOUBLES = 2;    // of an atom without bonds
+
   void resize(int atoms) { atoms_.resize(atoms); }
   void copy(int from, int to) { atoms_[to] = atoms_[from]; }
   void clear(int atom) { atoms_[atom] = Atom(); }
@@ -51,8 +53,13 @@ class BondState {
 
   // as doubles: the id, the number of bonds, then LINK_DOUBLES of each
   int doubles(int atom) const { return ATOM_DOUBLES + LINK_DOUBLES * num_bonds(atom); }
-  int pack(int atom, double *buffer) const;      // returns the doubles written
-  int unpack(int atom, const double *buffer);    // returns the doubles read
+  int pack(int atom, double *buffer) const;          // returns the doubles written
+  static int packed_doubles(const double *buffer)    // of what pack() wrote
+  {
+    return ATOM_DOUBLES + LINK_DOUBLES * static_cast<int>(buffer[1]);
+  }
+  // takes in what pack() wrote; throws std::runtime_error where that has another size than this
+  void unpack(int atom, const double *buffer, int size);
 
   /* What becomes of an atom's bonds, given all its pairs within the bond cutoff (which are sorted).
      Where begin is set there is no past: pairs that are not beyond the breaking threshold are bonds,
@@ -63,7 +70,7 @@ class BondState {
   double memory_usage() const;
 
  private:
-  static constexpr int ATOM_DOUBLES = 2, LINK_DOUBLES = 2;
+  static constexpr int LINK_DOUBLES = 2;
   struct Link {
     int64_t partner;
     int own_type, partner_type;    // when the bond formed, for the event of its end

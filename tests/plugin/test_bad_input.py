@@ -580,6 +580,7 @@ def test_bonds_that_appear_between_runs(tmp_path: Path, metals: Path) -> None:
         ("e3d/edge/local eps cutoff -2", r"'-2' is none of: model, covalent, paper"),
         ("e3d/edge/local eps cutoff file gone.txt", r"cannot open bond cutoff file gone\.txt: .*'El1 El2 R'"),
         ("e3d/edge/local eps cutoff file bad.txt", r"line 2 of bond cutoff file bad\.txt is not 'El1 El2 R'"),
+        ("e3d/edge/local eps cutoff file odd.txt", r"with R in Angstrom: C\\x1b\[2J H 1\.4"),
         ("e3d/edge/local eps cutoff", "compute c e3d/edge/local cutoff.*missing"),
         (
             "e3d/edge/local energy",
@@ -593,6 +594,7 @@ def test_bonds_that_appear_between_runs(tmp_path: Path, metals: Path) -> None:
 def test_compute_arguments(compute: str, message: str, tmp_path: Path, metals: Path) -> None:
     """Values, cutoffs, and the computes of LAMMPS that ask a pair for its energy."""
     (tmp_path / "bad.txt").write_text("Cu Cu 3.0\nCu 3.0\n")
+    (tmp_path / "odd.txt").write_text("C\x1b[2J H 1.4 and more\n")  # clears a screen that it reaches
     refused(tmp_path, with_model(metals, commands=f"compute c all {compute}\nrun 0"), message)
 
 
