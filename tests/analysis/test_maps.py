@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from e3d_lmp.analysis.maps import EnergyMap, LabelMap, bin_codes, label_map, read_map, split_codes, write_map
+from e3d_lmp.analysis.label_map import LabelMap, bin_codes, label_map, split_codes
+from e3d_lmp.analysis.maps import EnergyMap, read_map, write_map
 from e3d_lmp.errors import E3DError
 
 

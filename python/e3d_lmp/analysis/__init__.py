@@ -4,7 +4,7 @@
 `analyse`             a whole source: frames in, tables and errors out
 `edge_analysis`       the same as a reducer, for edges from anywhere
 `reducers`            what it is made of
-`maps`                D-A maps, with H_2D, and their files
+`maps`                D-A maps, with H_2D, and their files; `label_map`: of one pair label; `map_checks`
 `map_analysis`        tables from map files
 `entropy`             estimators of entropies
 `sampling`            intervals, corrections and changes of H_2D

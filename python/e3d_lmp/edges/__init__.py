@@ -12,7 +12,10 @@
 `convert`           dumps to stores
 `structures`        readers of structures to evaluate
 `ani`               the ANI layout of HDF5 files
+`neighbours`        edges of structures, without their energies
+`evaluator`         a model that is asked for the energies of edges
 `evaluate`          structures and a model to edges
+`calculator`        a model as a calculator of ASE
 `field_units`       units of fields of public data
 `isolated_atoms`    energies of isolated atoms
 ==================  ========================================================================================

@@ -12,6 +12,8 @@
 `file`            writing and opening of files that torch runs, one function per engine
 `weights`         files of the native engine: the weights and the architecture of a nequip model
 `engine`          the native engine, which runs them without torch
+`evaluators`      either kind of file, by one interface
+`torch_evaluator` files that torch runs, by the engine's interface
 `provenance`      what a file says about its own training
 ================  ==========================================================================================
 """
