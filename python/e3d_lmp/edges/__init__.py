@@ -11,6 +11,7 @@
 `sources`           either of them, by one interface
 `convert`           dumps to stores
 `structures`        readers of structures to evaluate
+`hdf5`              HDF5 files of others, also where locks fail
 `ani`               the ANI layout of HDF5 files
 `neighbours`        edges of structures, without their energies
 `evaluator`         a model that is asked for the energies of edges
