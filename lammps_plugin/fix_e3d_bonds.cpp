@@ -47,7 +47,7 @@ FixE3DBonds::FixE3DBonds(LAMMPS *lmp, int narg, char **arg) :
   comm_forward = comm_reverse = 1;
   datamask_read = X_MASK | TAG_MASK | TYPE_MASK | MASK_MASK;
   datamask_modify = EMPTY_MASK;
-  maxexchange = 1;
+  maxexchange = E3D::BondState::ATOM_DOUBLES;
   maxexchange_dynamic = 1;
 
   FixE3DBonds::grow_arrays(atom->nmax);
@@ -316,6 +316,13 @@ void FixE3DBonds::sample()
   events.clear();
   bigint mine[2] = {0, 0}, all[2];
   for (int i = 0; i < atom->nlocal; i++) {
+    if (begun && bonds.id(i) && bonds.id(i) != atom->tag[i])
+      error->one(
+          FLERR,
+          "{}: atom {} has become atom {} since the last sample, and bonds are known by the ids of their "
+          "atoms: use 'delete_atoms ... compress no', or 'unfix {}' before atoms are numbered anew and "
+          "define the fix again with another file",
+          name, bonds.id(i), atom->tag[i], id);
     find_candidates(edges, i);
     bonds.update(i, atom->tag[i], candidates, thresholds, !begun, events);
     mine[0] += bonds.num_bonds(i);

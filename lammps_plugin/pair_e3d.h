@@ -91,7 +91,7 @@ class PairE3D : public Pair {
   int threads = 1;
   double energy_unit = 1.0;    // LAMMPS energy units per eV
   bool banner_shown = false;
-  bool exclusions_reported = false, scaled_reported = false;
+  bool missing_reported = false, scaled_reported = false;
 
   // this step
 
@@ -130,6 +130,7 @@ class PairE3D : public Pair {
   void prepare_models();
   void show_banner();
   void check_topology();
+  void check_special_neighbours();
   E3D::NeighborView neighbor_view() const;
   void begin_work();
   void begin_frame();

@@ -160,6 +160,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::compute(int eflag, i
 {
   ev_init(eflag, vflag, 0);
   atomKK->sync(execution_space, datamask_read);
+  if (atom->molecular != Atom::ATOMIC) atomKK->sync(Host, TAG_MASK | SPECIAL_MASK);
   begin_device_frame();
   const double t0 = platform::walltime();
   E3D::EnergyAndVirial sums;
@@ -184,6 +185,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::begin_device_frame()
 {
   const double t0 = platform::walltime();
   frame.step = -1;    // not readable until it is whole
+  check_special_neighbours();
   frame.members = 0;
   frame.nlocal = atoms.nlocal = atom->nlocal;
   frame.nghost = atom->nghost;
