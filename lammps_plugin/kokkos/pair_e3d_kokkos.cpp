@@ -80,7 +80,7 @@ template <class DeviceType>
 std::unique_ptr<E3D::EdgeModel> PairE3DKokkos<DeviceType>::open_model(const std::string &file)
 {
   threads = lmp->kokkos->nthreads;
-  return std::make_unique<E3D::NativeModel>(file);
+  return std::make_unique<E3D::NativeModel>(file, precision);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -90,9 +90,6 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::coeff(int narg, char
   evaluations.clear();
   PairE3D::coeff(narg, arg);
 
-  const auto is_single = [this](const E3D::NativeModel &native) {
-    return precision == "auto" ? native.metadata().model_dtype == "float32" : precision == "single";
-  };
   std::vector<int> used;
   for (int type : type_map)
     if (type >= 0) used.push_back(type);
@@ -101,7 +98,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::coeff(int narg, char
     for (int m = 0; m < num_models(); m++) {
       const auto &native = static_cast<const E3D::NativeModel &>(m == 0 ? *model : *members[m - 1]);
       evaluations.push_back(
-          E3D::make_device_evaluation<DeviceType>(native.folded(), is_single(native), used));
+          E3D::make_device_evaluation<DeviceType>(native.folded(), native.single_precision(), used));
     }
   } catch (const std::exception &e) {
     message = e.what();
