@@ -420,7 +420,7 @@ double FixE3DBonds::compute_vector(int n)
   if (n >= 2 && !species_wanted) {    // from now on at every sample
     species_wanted = true;
     if (begun) {
-      PairE3D::find(lmp, name)->edge_frame(name);    // stops where the ghost atoms are not those of now
+      PairE3D::find(lmp, name)->require_frame(name);    // stops where the ghost atoms are not those of now
       count_species();
     }
   }

@@ -265,6 +265,16 @@ template <class DeviceType> double PairE3DKokkos<DeviceType>::memory_usage()
   return bytes;
 }
 
+/* ---------------------------------------------------------------------- */
+
+template <class DeviceType>
+typename PairE3DKokkos<DeviceType>::DeviceFrame
+PairE3DKokkos<DeviceType>::device_frame(const std::string &requested_by)
+{
+  require_frame(requested_by);
+  return {atoms, edges, *evaluations[0], frame.evaluation};
+}
+
 /* ----------------------------------------------------------------------
    on the first request of a step: the rows, and the edges that some style has subscribed to
 ------------------------------------------------------------------------- */
@@ -357,7 +367,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::evaluate_members()
 template <class DeviceType>
 int PairE3DKokkos<DeviceType>::pack_reverse_comm_kokkos(int n, int first, DAT::tdual_double_1d &k_buf)
 {
-  device_committee.pack(n, first, k_buf.view<DeviceType>());
+  E3D::pack_range<3>(device_committee.force(), n, first, k_buf.view<DeviceType>());
   return 3 * n;
 }
 
@@ -367,7 +377,7 @@ template <class DeviceType>
 void PairE3DKokkos<DeviceType>::unpack_reverse_comm_kokkos(int n, DAT::tdual_int_1d k_list,
                                                            DAT::tdual_double_1d &k_buf)
 {
-  device_committee.unpack(n, k_list.view<DeviceType>(), k_buf.view<DeviceType>());
+  E3D::add_listed<3>(device_committee.force(), n, k_list.view<DeviceType>(), k_buf.view<DeviceType>());
 }
 
 /* ---------------------------------------------------------------------- */

@@ -115,3 +115,37 @@ def test_hybrid(partner: str, model: Path, tmp_path: Path) -> None:
     run_of(tmp_path / "host", model, tail, KOKKOS_OFF, pair=pair)
     run_of(tmp_path / "device", model, tail, TWO_THREADS, pair=pair)
     check_same_end(tmp_path / "device", tmp_path / "host")
+
+
+def numbers_in(path: Path) -> list[str]:
+    """Every number of a file of fix ave/time, one a line."""
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    return [word for line in lines for word in line.split()]
+
+
+HEAT = """
+compute heat all e3d/heat
+compute parts moving e3d/heat cutoff 1.6
+fix heat all ave/time 5 1 5 c_heat[1] c_heat[2] c_heat[3] c_heat[4] file heat.txt format " %.17g"
+fix parts all ave/time 5 1 5 c_parts[*] mode vector file parts.txt format " %.17g"
+fix drive moving e3d/hnemd 1e-3 0 2e-3
+fix power all ave/time 5 1 5 f_drive[1] f_drive[2] f_drive[3] f_drive[4] f_drive[5] f_drive[6] f_drive[7] &
+    file drive.txt format " %.17g"
+fix nve all nve
+timestep 0.0002
+thermo 100
+"""
+
+
+@pytest.mark.parametrize(("kokkos", "ranks"), [(TWO_THREADS, 1), (ONE_THREAD, 3)])
+def test_heat(kokkos: str, ranks: int, model: Path, tmp_path: Path) -> None:
+    """``compute e3d/heat/kk`` and ``fix e3d/hnemd/kk``: numbers and motion of the host, no edge copied."""
+    tail = f"group moving id <= 40\n{HEAT}run 15{END_OF_RUN}"
+    run_of(tmp_path / "host", model, tail, KOKKOS_OFF)
+    run = run_of(tmp_path / "device", model, tail, kokkos, ranks)
+    check_same_end(tmp_path / "device", tmp_path / "host")
+    for name in ("heat.txt", "parts.txt", "drive.txt"):
+        got, want = (np.loadtxt(numbers_in(tmp_path / folder / name)) for folder in ("device", "host"))
+        assert want.size > 10
+        close(name, got, want, 1e-9 * np.abs(want).max())
+    assert "\n0 arrays of edges and atoms copied from the device" in run.output
