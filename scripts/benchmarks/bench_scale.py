@@ -4,8 +4,9 @@
 
 The liquid of inputs/ on the host engine, in four parts, each a process or an ``mpirun`` of its own:
 
-- *timed*: 1 and 2 ranks, the same box (strong) and a box for each rank (weak); the best of several blocks
-  of steps, by the clock, without and with a new neighbour list at every step;
+- *timed*: 1 and 2 ranks, the same box (strong) and a box for each rank (weak); CPU time of the best of
+  several blocks of steps on the slowest rank, which counts waiting for the other one (MPI spins), without and
+  with a new neighbour list at every step;
 - *counted*: the same on 1, 2, 4, 8 ranks, which may be more than there are cores: ghost atoms, messages,
   bytes and collectives of a step, from count_messages.c, beside what geometry says they are;
 - *memory*: resident memory of one rank for two sizes, and the slope between them;
@@ -29,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_pair import ELEMENTS, LIQUID, LIQUID_ATOMS, peak_bytes, replication
+from bench_pair import ELEMENTS, LIQUID, peak_bytes, replication
 
 SKIN = 1.0
 BYTES_PER_GHOST = 48
@@ -114,20 +115,20 @@ def run_row(job: dict[str, Any]) -> dict[str, Any]:
 
     def block(steps: int) -> float:
         world.Barrier()
-        start = time.perf_counter()
+        start = time.process_time()
         lmp.command(f"run {steps} pre no post no")
-        return world.allreduce(time.perf_counter() - start, op=MPI.MAX) / steps
+        return world.allreduce(time.process_time() - start, op=MPI.MAX) / steps
 
-    # a longer block less a shorter one: what LAMMPS does at the ends of a run is in both
-    taken = []
-    for steps in (4, 8):
-        before = [counter()[k] for k in range(3)]
-        lmp.command(f"run {steps} pre no post no")
-        taken.append([counter()[k] - b for k, b in enumerate(before)])
-    of_step = (np.array(taken[1]) - np.array(taken[0])) / 4
-    names = ("messages", "bytes", "collectives")
-    for name, mine in zip(names, of_step, strict=True):
-        row[name] = world.allreduce(float(mine), op=MPI.SUM) / world.size
+    if job["counted"]:  # a longer block less a shorter one: what LAMMPS does at the ends of a run is in both
+        taken = []
+        for steps in (4, 8):
+            before = [counter()[k] for k in range(3)]
+            lmp.command(f"run {steps} pre no post no")
+            taken.append([counter()[k] - b for k, b in enumerate(before)])
+        of_step = (np.array(taken[1]) - np.array(taken[0])) / 4
+        names = ("messages", "bytes", "collectives")
+        for name, mine in zip(names, of_step, strict=True):
+            row[name] = world.allreduce(float(mine), op=MPI.SUM) / world.size
     if job["timed"]:
         row["seconds"] = min(block(job["steps"]) for _ in range(job["repeat"]))
         lmp.command("neigh_modify every 1 delay 0 check no")
@@ -241,12 +242,12 @@ def memory_table(small: dict[str, Any], large: dict[str, Any]) -> str:
 
 
 def modelled_seconds(
-    machine: Machine, atoms: float, args: argparse.Namespace, facts: dict[str, float]
+    machine: Machine, atoms: float, edge_ns: float, args: argparse.Namespace, facts: dict[str, float]
 ) -> list[float]:
     """Seconds of a step of a rank in the middle of a large run: model, lists, messages."""
     side = (atoms / facts["density"]) ** (1 / 3)
     shape = Geometry((side,) * 3, (2, 2, 2), args.reach, facts["density"])
-    model = atoms * facts["edges_per_atom"] * args.device_ns * 1e-9
+    model = atoms * facts["edges_per_atom"] * edge_ns * 1e-9
     lists = (atoms + shape.ghosts) * args.list_ns * 1e-9 / STEPS_PER_LIST
     wire = shape.bytes_sent / (machine.gigabytes * 1e9 / machine.devices)
     return [model, lists, wire + shape.messages * args.latency_us * 1e-6]
@@ -255,15 +256,15 @@ def modelled_seconds(
 def modelled_table(args: argparse.Namespace, facts: dict[str, float]) -> str:
     """Modelled: weak scaling by atoms of a device."""
     out = []
-    for atoms in (1e4, 1e5, 1e6):
-        row: list[Any] = [f"{atoms:,.0f}"]
+    for edge_ns, atoms in ((edge_ns, atoms) for edge_ns in args.device_ns for atoms in (1e3, 1e4, 1e5, 1e6)):
+        row: list[Any] = [f"{edge_ns:g}", f"{atoms:,.0f}"]
         for machine in MACHINES:
-            parts = modelled_seconds(machine, atoms, args, facts)
+            parts = modelled_seconds(machine, atoms, edge_ns, args, facts)
             efficiency = (parts[0] + parts[1]) / sum(parts)
             whole = atoms * machine.devices * machine.nodes
             row += [f"{1e3 * sum(parts):.2f}", f"{efficiency:.3f}", f"{whole:.1e}"]
         out.append(row)
-    head = "atoms per device"
+    head = "ns per edge | atoms per device"
     for machine in MACHINES:
         head += f" | {machine.name}: ms/step | efficiency | atoms on all of it"
     return markdown(head, out)
@@ -280,7 +281,9 @@ def main() -> None:
     parser.add_argument("--counted", type=int, nargs="*", default=[4, 8], help="more ranks, for counts")
     parser.add_argument("--steps", type=int, default=4, help="steps of a timed block")
     parser.add_argument("--repeat", type=int, default=7, help="timed blocks; the best one counts")
-    parser.add_argument("--device-ns", type=float, default=15.0, help="assumed: ns per edge on a device")
+    parser.add_argument(
+        "--device-ns", type=float, nargs="+", default=[5.0, 15.0], help="assumed: ns per edge on a device"
+    )
     parser.add_argument(
         "--list-ns", type=float, default=10.0, help="assumed: ns per atom for a neighbour list"
     )
@@ -305,11 +308,11 @@ def main() -> None:
         for ranks in [*args.timed, *args.counted]:
             timed = ranks in args.timed
             for share in dict.fromkeys([1, ranks] if timed else [max(1, ranks // 4)]):
-                job = common | {"copies": replication(args.atoms * share), "timed": timed}
+                job = common | {"copies": replication(args.atoms * share), "timed": timed, "counted": True}
                 rows.append(start(job, ranks, counter))
-        small = start(
-            common | {"copies": replication(max(LIQUID_ATOMS, args.atoms // 4)), "timed": False}, 1, counter
-        )
+        alike = common | {"timed": False, "counted": False}
+        sizes = (replication(args.atoms), replication(8 * args.atoms))
+        small, large = (start(alike | {"copies": copies}, 1, counter) for copies in sizes)
     alone = next(row for row in rows if row["ranks"] == 1)
     facts = {
         "density": alone["atoms"] / math.prod(alone["box"]),
@@ -317,10 +320,10 @@ def main() -> None:
     }
     print("Measured: time\n\n" + timed_table(rows))
     print("\nMeasured: counts, beside geometry\n\n" + counted_table(rows, args.reach))
-    print("\nMeasured: memory of one rank\n\n" + memory_table(small, alone))
+    print("\nMeasured: memory of one rank\n\n" + memory_table(small, large))
     print(
-        f"\nMODELLED, never run: {args.device_ns:g} ns per edge, {args.list_ns:g} ns per atom for a list "
-        f"every {STEPS_PER_LIST} steps, {args.latency_us:g} us per message are assumed, and no overlap\n\n"
+        f"\nMODELLED, never run: the time of an edge, {args.list_ns:g} ns per atom for a list every "
+        f"{STEPS_PER_LIST} steps and {args.latency_us:g} us per message are assumed, and no overlap\n\n"
         + modelled_table(args, facts)
     )
     if args.output:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Time per edge, memory and the largest system of this pair style and of the stock graphs, on one GPU.
-#   bash scripts/gpu/bench.sh [OUT] [MODEL.nequip.zip]        E3D_BENCH_SECONDS=N: at most so long (default 420)
+#   bash scripts/gpu/torch/bench.sh [OUT] [MODEL.nequip.zip]        E3D_BENCH_SECONDS=N: at most so long (default 420)
 # Rows are written as they come, and those that are there already are not measured again.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-source scripts/gpu/environment.sh
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+source scripts/gpu/torch/environment.sh
 model=${2:-inputs/models/organic-small.nequip.zip}
 export PATH=$venv/bin:$PATH
 limited "${E3D_BENCH_SECONDS:-420}" python scripts/benchmarks/bench_pair_gpu.py "$model" --work build/gpu-bench \

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # An environment around the torch of this machine: the wheels of pack.sh, this package, the plugin. No network is needed.
-#   bash scripts/gpu/build.sh [OUT]         about two minutes on 16 cores; what is done is skipped
+#   bash scripts/gpu/torch/build.sh [OUT]         about two minutes on 16 cores; what is done is skipped
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-source scripts/gpu/environment.sh
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+source scripts/gpu/torch/environment.sh
 python=$(command -v "${PYTHON:-python3}") || python=${PYTHON:-python3}
 "$python" -c 'import torch' || fail "'$python' has no torch. Type: PYTHON=/path/to/python3 bash $0"
-[[ -d $pack ]] || fail "there is no $pack. Type, where the network is: bash scripts/gpu/pack.sh"
+[[ -d $pack ]] || fail "there is no $pack. Type, where the network is: bash scripts/gpu/torch/pack.sh"
 "$python" - <<'END'
 import torch, sys
 gpus = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
@@ -39,7 +39,7 @@ names = ["torch", "nequip", "allegro", "e3nn", "ase", "matscipy", "lmdb", "hydra
 print(*[n for n in names if u.find_spec(n) is None])
 END
 )
-[[ -z $missing ]] || fail "missing Python packages: $missing. Add them to 'wheels' in scripts/gpu/pack.sh and run it again"
+[[ -z $missing ]] || fail "missing Python packages: $missing. Add them to 'wheels' in scripts/gpu/torch/pack.sh and run it again"
 export PATH=$venv/bin:$PATH
 for tool in cmake ninja; do
   command -v "$tool" >/dev/null || fail "no $tool; it is beside $python in most images: PATH=\$(dirname $python):\$PATH bash $0"

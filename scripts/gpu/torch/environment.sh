@@ -1,8 +1,8 @@
 # Sourced by the scripts beside it, in the root of the repository: where things are.
-#   E3D_GPU_PACK    folder of pack.sh          (build/gpu-pack)
+#   E3D_GPU_PACK    folder of pack.sh          (build/gpu-torch-pack)
 #   E3D_GPU_VENV    the environment            (build/gpu-venv)
 #   PYTHON          the Python that has torch  (python3)
-pack=${E3D_GPU_PACK:-build/gpu-pack}
+pack=${E3D_GPU_PACK:-build/gpu-torch-pack}
 venv=$(realpath -m "${E3D_GPU_VENV:-build/gpu-venv}")
 out=${1:-${OUT:-out/gpu}}
 mkdir -p "$out"

