@@ -705,7 +705,9 @@ class Spoilt(torch.nn.Module):
     def forward(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         vectors, index, types = inputs["edge_vectors"], inputs["edge_index"], inputs["atom_types"]
         length = (vectors * vectors).sum(dim=1, keepdim=True)
-        near = ((length < 16.0).squeeze(1) & (types[index[0]] == 0) & (types[index[1]] == 0)).to(torch.float64)
+        near = ((length < 16.0).squeeze(1) & (types[index[0]] == 0) & (types[index[1]] == 0)).to(
+            torch.float64
+        )
         bad = torch.where(near > 0.5, torch.full_like(near, self.value), torch.zeros_like(near)).unsqueeze(1)
         eps = torch.zeros_like(length)
         energy = torch.zeros([types.size(0), 1], dtype=torch.float64)
