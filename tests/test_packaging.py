@@ -279,7 +279,7 @@ def test_configure_finds_version_and_sizes(tmp_path: Path, kind: str, sizes: str
     assert "WARNING" not in run.stderr
 
 
-STUBS_MPI_H = """
+STUBS_MPI_H = """#pragma once
 #define MPI_Comm int
 #define MPI_Request int
 #define MPI_Datatype int

@@ -424,6 +424,16 @@ def test_every_output_has_to_be_a_number(
         list(evaluate_structures(evaluator, structures, forces=True))
 
 
+@pytest.mark.parametrize("ending", ["pth", "safetensors"])
+def test_atoms_at_one_place(
+    ending: str, tmp_path: Path, model_files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "same.xyz").write_text("2\n\nC 0 0 0\nH 1 0 0\n3\n\nC 0 0 0\nH 1 0 0\nH 1 0 0\n")
+    model = model_files("allegro-plain", ending)
+    assert evaluate(model, tmp_path / "same.xyz", "-o", tmp_path / "e.h5", "--device", "cpu") == 2
+    assert "same.xyz/1: atom 2: another atom is at the same place" in capsys.readouterr().err
+
+
 def test_bad_input(tmp_path: Path, model_files, capsys: pytest.CaptureFixture[str]) -> None:
     model = model_files("allegro-plain")
     out = ("-o", tmp_path / "e.h5", "--device", "cpu")
@@ -439,11 +449,6 @@ def test_bad_input(tmp_path: Path, model_files, capsys: pytest.CaptureFixture[st
     assert "nan.xyz/0: positions that are not finite" in said(
         model, tmp_path / "nan.xyz", *out, "--overwrite"
     )
-    (tmp_path / "same.xyz").write_text("2\n\nC 0 0 0\nH 1 0 0\n3\n\nC 0 0 0\nH 1 0 0\nH 1 0 0\n")
-    for kind in (model, model_files("allegro-plain", "safetensors")):
-        assert "same.xyz/1: atom 2: another atom is at the same place" in said(
-            kind, tmp_path / "same.xyz", *out, "--overwrite"
-        )
     (tmp_path / "flat.extxyz").write_text(
         '1\nProperties=species:S:1:pos:R:3 Lattice="5 0 0 0 5 0 0 0 0" pbc="T T T"\nC 0 0 0\n'
     )

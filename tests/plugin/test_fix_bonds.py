@@ -36,6 +36,9 @@ from job_runs import kill_when
 from lammps_runs import Run, lammps_command, plugin_environment, run_lammps, write_data
 from tolerances import close
 
+NATIVE_AND_COMPILED = [("safetensors", "float64"), ("safetensors", "float32"), ("pt2", "float64")]
+"""Endings and precisions of the random Allegro beside the analytic model."""
+
 # ---------------------------------------------------------------- events
 
 
@@ -163,16 +166,27 @@ def test_same_events_on_any_number_of_ranks(
     assert vector_of(run)[1] == len(want[1])
 
 
-def test_bonds_equal_a_replay_of_the_pairs(tmp_path: Path, short_morse_cho: Path) -> None:
-    """The rules, applied in Python to a dump of e3d/pair/local, give the same events."""
+@pytest.mark.parametrize(
+    "model",
+    [("morse-cho-short",), *(("allegro-plain", *rest) for rest in NATIVE_AND_COMPILED)],
+    ids=lambda model: "-".join(model),
+)
+def test_bonds_equal_a_replay_of_the_pairs(model: tuple[str, ...], tmp_path: Path, model_files) -> None:
+    """The rules, applied in Python to a dump of e3d/pair/local, give the same events; for a random Allegro
+    with thresholds in the middle of its energies.
+    """
     write_data(tmp_path / "data.lmp", gas(), ELEMENTS, velocities=True)
     columns = ("tag1", "tag2", "D", "A", "dist")
-    body = f"""{GAS}compute pairs all e3d/pair/local {" ".join(columns)} cutoff covalent
+    file = model_files(*model)
+    fix = GAS
+    if model[0].startswith("allegro"):
+        fix = GAS.replace("cutoff covalent", "cutoff covalent form -0.2 break -0.1")
+    body = f"""{fix}compute pairs all e3d/pair/local {" ".join(columns)} cutoff covalent
 dump pairs all local 3 pairs.dump {" ".join(f"c_pairs[{k + 1}]" for k in range(5))}
 dump_modify pairs format float %.17g {" ".join(f"colname {k + 1} {name}" for k, name in enumerate(columns))}
 run 150
 """
-    run = run_lammps(script_of(short_morse_cho, body), tmp_path, 2)
+    run = run_lammps(script_of(file, body), tmp_path, 2)
     header, rows = read_events(tmp_path / "events.txt")
     symbols = gas().get_chemical_symbols()
     bonds: set[tuple[int, int]] = set()
@@ -196,6 +210,7 @@ run 150
                 expected.append([str(frame.step), *ids, *types, label, repr(d), repr(a), repr(r), what])
         bonds = now
     expected.sort(key=lambda row: [int(word) for word in row[:3]])
+    assert len(expected) > 10
     same_events(rows, expected, ENERGY)
 
 
