@@ -226,7 +226,11 @@ def test_what_is_no_molecule(pairs: E3DCalculator) -> None:
 def test_structures_from_smiles(pairs: E3DCalculator) -> None:
     found = break_bonds(structure_of("CCO", "ethanol"), pairs, Settings(), rdkit_orders)
     assert found["formula"] == "C2H6O" and len(found["rows"]) == 8
-    for smiles, message in (("C1CC", "cannot read"), ("[NH4+]", "charge is +1".replace("+", r"\+"))):
+    for smiles, message in (
+        ("O.O", "several molecules"),
+        ("C1CC", "cannot read"),
+        ("[NH4+]", "charge is +1".replace("+", r"\+")),
+    ):
         with pytest.raises(E3DError, match=message):
             structure_of(smiles)
     assert np.array_equal(structure_of("CCO").positions, structure_of("CCO").positions)

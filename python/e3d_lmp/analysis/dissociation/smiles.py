@@ -51,12 +51,13 @@ def check_rdkit() -> None:
 
 
 def structure_of(smiles: str, name: str | None = None) -> Structure:
-    """A conformer of a molecule, or of several where the SMILES has dots, with all hydrogens.
+    """A conformer of a molecule with all hydrogens.
 
     Raises
     ------
     E3DError
-        RDKit is not installed, cannot read the SMILES, or finds no conformer.
+        RDKit is not installed, cannot read the SMILES, or finds no conformer; the SMILES is of an ion or of
+        several molecules, which RDKit would place on top of each other.
     """
     check_rdkit()
     from rdkit import Chem, rdBase
@@ -70,6 +71,8 @@ def structure_of(smiles: str, name: str | None = None) -> Structure:
             raise E3DError(
                 f"'{smiles}': its charge is {Chem.GetFormalCharge(molecule):+d}, expected a neutral one"
             )
+        if "." in smiles:
+            raise E3DError(f"'{smiles}': several molecules; give their structure in a file that ASE reads")
         molecule = Chem.AddHs(molecule)
         if rdDistGeom.EmbedMolecule(molecule, randomSeed=SEED) != 0:
             raise E3DError(f"'{smiles}': RDKit finds no conformer; give a structure in a file that ASE reads")
