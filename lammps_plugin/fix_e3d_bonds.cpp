@@ -18,6 +18,7 @@
 #include "utils.h"
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
@@ -376,6 +377,27 @@ void FixE3DBonds::find_candidates(const E3D::BondedEdges &edges, int i)
 
 /* ---------------------------------------------------------------------- */
 
+// MPI counts in 32 bits what one message of all ranks holds
+
+std::vector<int> FixE3DBonds::offsets_of(const std::vector<int> &counts, const char *what) const
+{
+  std::vector<int> offsets;
+  bigint sum = 0;
+  for (int count : counts) {
+    offsets.push_back(static_cast<int>(sum));
+    sum += count;
+    if (sum > INT_MAX)
+      error->one(
+          FLERR,
+          "{} on step {}: the {} of all ranks are more than one message holds; take samples more often "
+          "(Nevery), or watch fewer atoms by the group",
+          name, update->ntimestep, what);
+  }
+  return offsets;
+}
+
+/* ---------------------------------------------------------------------- */
+
 void FixE3DBonds::gather_events()
 {
   MPI_Datatype record;
@@ -383,9 +405,9 @@ void FixE3DBonds::gather_events()
   MPI_Type_commit(&record);
 
   int mine = static_cast<int>(events.size());
-  std::vector<int> counts(comm->nprocs), offsets(comm->nprocs);
+  std::vector<int> counts(comm->nprocs);
   MPI_Gather(&mine, 1, MPI_INT, counts.data(), 1, MPI_INT, 0, world);
-  for (int rank = 1; rank < comm->nprocs; rank++) offsets[rank] = offsets[rank - 1] + counts[rank - 1];
+  const std::vector<int> offsets = offsets_of(counts, "events");
   std::vector<E3D::BondEvent> gathered(comm->me == 0 ? offsets.back() + counts.back() : 0);
   MPI_Gatherv(events.data(), mine, record, gathered.data(), counts.data(), offsets.data(), record, 0, world);
   MPI_Type_free(&record);
@@ -427,7 +449,7 @@ double FixE3DBonds::compute_vector(int n)
   if (n >= 2 && !species_wanted) {    // from now on at every sample
     species_wanted = true;
     if (begun) {
-      PairE3D::find(lmp, name)->edge_frame(name);    // stops where the ghost atoms are not those of now
+      PairE3D::find(lmp, name)->require_frame(name);    // stops where the ghost atoms are not those of now
       count_species();
     }
   }

@@ -257,13 +257,20 @@ void PairE3D::prepare_models()
 
 /* ---------------------------------------------------------------------- */
 
-const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by)
+void PairE3D::require_frame(const std::string &requested_by) const
 {
   if (!frame.is_current(update->ntimestep, atom->nlocal, atom->nghost))
     error->one(FLERR,
                "{}: there are no edge energies of the atoms as they are now (the model ran last "
                "on step {}); type 'run 0' first",
                requested_by, frame.step);
+}
+
+/* ---------------------------------------------------------------------- */
+
+const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by)
+{
+  require_frame(requested_by);
   fetch_frame();
   return frame;
 }

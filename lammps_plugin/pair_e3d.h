@@ -45,6 +45,8 @@ class PairE3D : public Pair {
   // the edges of this step; error->one if the model has not run on the atoms as they are now. Those that
   // nobody has subscribed to in init() may be missing: they may be on a GPU
   const E3D::EdgeFrame &edge_frame(const std::string &requested_by);
+  // the same check alone: the frame may be on a device, and nothing is copied
+  void require_frame(const std::string &requested_by) const;
   // edges within squared cutoffs by LAMMPS type, row = centre, (ntypes+1)^2 entries
   void subscribe_edges(const std::vector<double> &cutsq);
   // all edges with g_ij: subscribe in init(), and ask for the frame with them on the step

@@ -301,8 +301,14 @@ int MPI_Gatherv(void *, int, MPI_Datatype, void *, int *, int *, MPI_Datatype, i
 int MPI_Bcast(void *, int, MPI_Datatype, int, MPI_Comm);
 int MPI_Allreduce(void *, void *, int, MPI_Datatype, int, MPI_Comm);
 int MPI_Reduce(void *, void *, int, MPI_Datatype, int, int, MPI_Comm);
+int MPI_Scan(void *, void *, int, MPI_Datatype, int, MPI_Comm);
+#define MPI_COMM_NULL -1
+int MPI_Comm_split(MPI_Comm, int, int, MPI_Comm *);
+int MPI_Comm_dup(MPI_Comm, MPI_Comm *);
+int MPI_Comm_free(MPI_Comm *);
 #define MPI_STATUS_IGNORE NULL
-struct MPI_Status;
+struct MPI_Status { int MPI_SOURCE; };
+int MPI_Get_count(MPI_Status *, MPI_Datatype, int *);
 int MPI_Send(void *, int, MPI_Datatype, int, int, MPI_Comm);
 int MPI_Recv(void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Status *);
 """

@@ -370,7 +370,7 @@ def test_no_torch_is_opened(tmp_path: Path, metals: Path, morse: Path) -> None:
     """A run of weights has no library of torch in its memory; one of a TorchScript file has."""
     write_data(tmp_path / "data.lmp", gas(8), ELEMENTS)
     for model, expected in ((metals, False), (morse, True)):
-        run_lammps(with_model(model, commands="run 0\nshell cp /proc/$PPID/maps maps.txt"), tmp_path)
+        run_lammps(with_model(model, commands='run 0\nshell "cp /proc/$PPID/maps maps.txt"'), tmp_path)
         maps = (tmp_path / "maps.txt").read_text()
         assert "libe3d_engine.so" in maps and "e3dplugin.so" in maps
         assert ("libtorch" in maps, "libe3d_model.so" in maps) == (expected, expected)
@@ -696,7 +696,7 @@ def test_a_position_that_is_none(ending: str, tmp_path: Path, metals: Path, mors
 
 
 class Spoilt(torch.nn.Module):
-    """A model of which one output is not finite where two Cu meet within 3 angstrom, the others are."""
+    """A model of which one output is not finite where two Cu meet within 4 angstrom, the others are."""
 
     def __init__(self, output: int, value: float) -> None:
         super().__init__()
@@ -705,7 +705,9 @@ class Spoilt(torch.nn.Module):
     def forward(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         vectors, index, types = inputs["edge_vectors"], inputs["edge_index"], inputs["atom_types"]
         length = (vectors * vectors).sum(dim=1, keepdim=True)
-        near = ((length < 9.0).squeeze(1) & (types[index[0]] == 0) & (types[index[1]] == 0)).to(torch.float64)
+        near = ((length < 16.0).squeeze(1) & (types[index[0]] == 0) & (types[index[1]] == 0)).to(
+            torch.float64
+        )
         bad = torch.where(near > 0.5, torch.full_like(near, self.value), torch.zeros_like(near)).unsqueeze(1)
         eps = torch.zeros_like(length)
         energy = torch.zeros([types.size(0), 1], dtype=torch.float64)

@@ -168,7 +168,7 @@ def test_same_events_on_any_number_of_ranks(
 
 @pytest.mark.parametrize(
     "model",
-    [("morse-cho-short",), *(("allegro-everything", *rest) for rest in NATIVE_AND_COMPILED)],
+    [("morse-cho-short",), *(("allegro-plain", *rest) for rest in NATIVE_AND_COMPILED)],
     ids=lambda model: "-".join(model),
 )
 def test_bonds_equal_a_replay_of_the_pairs(model: tuple[str, ...], tmp_path: Path, model_files) -> None:

@@ -16,6 +16,8 @@ from tolerances import LADDER, close
 MODELS = [("safetensors", "float64"), ("safetensors", "float32"), ("pt2", "float64")]
 EV_IN_KCAL_PER_MOL = 23.060549
 LJ = "pair_coeff * * lj/cut 0.01 1.2"
+AT_REST = "velocity all set 0 0 0\nrun 0"
+"""The pressure is then the virial alone."""
 
 
 def section(name: str, pair: str, body: str, units: str = "metal", before: str = "") -> str:
@@ -58,12 +60,12 @@ def test_hybrid_units_and_restart(ending: str, dtype: str, tmp_path: Path, model
     hybrid = f"pair_style hybrid e3d zero 3.0\npair_coeff * * e3d {model} {some}\npair_coeff * 3 zero"
     steps = "timestep 0.0002\nfix 1 all nve\n"
     run = run_lammps(
-        section("e3d", e3d(model), "run 0")
-        + section("lj", lj, "run 0")
-        + section("overlay", overlay, "run 0")
-        + section("hybrid", hybrid, "run 0")
-        + section("lone", e3d(model), "run 0", before="read_data lone.lmp")
-        + section("real", e3d(model), "run 0", units="real")
+        section("e3d", e3d(model), AT_REST)
+        + section("lj", lj, AT_REST)
+        + section("overlay", overlay, AT_REST)
+        + section("hybrid", hybrid, AT_REST)
+        + section("lone", e3d(model), AT_REST, before="read_data lone.lmp")
+        + section("real", e3d(model), AT_REST, units="real")
         + section("whole", e3d(model), steps + "run 6")
         + section("half", e3d(model), steps + "run 3\nwrite_restart half.restart")
         + section("rest", e3d(model), steps + "run 3", before="read_restart half.restart"),
