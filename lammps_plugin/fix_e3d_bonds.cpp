@@ -407,7 +407,7 @@ void FixE3DBonds::gather_events()
   int mine = static_cast<int>(events.size());
   std::vector<int> counts(comm->nprocs);
   MPI_Gather(&mine, 1, MPI_INT, counts.data(), 1, MPI_INT, 0, world);
-  const std::vector<int> offsets = offsets_of(counts, "events");
+  std::vector<int> offsets = offsets_of(counts, "events");
   std::vector<E3D::BondEvent> gathered(comm->me == 0 ? offsets.back() + counts.back() : 0);
   MPI_Gatherv(events.data(), mine, record, gathered.data(), counts.data(), offsets.data(), record, 0, world);
   MPI_Type_free(&record);

@@ -181,7 +181,7 @@ void FixE3DBonds::gather_species(E3D::SpeciesCount &all)
   int mine = static_cast<int>(words.size());
   std::vector<int> counts(comm->nprocs);
   MPI_Gather(&mine, 1, MPI_INT, counts.data(), 1, MPI_INT, 0, world);
-  const std::vector<int> offsets = offsets_of(counts, "formulas");
+  std::vector<int> offsets = offsets_of(counts, "formulas");
   std::string gathered(comm->me == 0 ? offsets.back() + counts.back() : 0, ' ');
   MPI_Gatherv(&words[0], mine, MPI_CHAR, &gathered[0], counts.data(), offsets.data(), MPI_CHAR, 0, world);
   if (comm->me == 0) all.add_words(gathered);

@@ -279,7 +279,7 @@ def test_configure_finds_version_and_sizes(tmp_path: Path, kind: str, sizes: str
     assert "WARNING" not in run.stderr
 
 
-STUBS_MPI_H = """
+STUBS_MPI_H = """#pragma once
 #define MPI_Comm int
 #define MPI_Request int
 #define MPI_Datatype int
@@ -307,7 +307,8 @@ int MPI_Comm_split(MPI_Comm, int, int, MPI_Comm *);
 int MPI_Comm_dup(MPI_Comm, MPI_Comm *);
 int MPI_Comm_free(MPI_Comm *);
 #define MPI_STATUS_IGNORE NULL
-struct MPI_Status { int MPI_SOURCE; };
+struct _MPI_Status { int MPI_SOURCE; };
+typedef struct _MPI_Status MPI_Status;
 int MPI_Get_count(MPI_Status *, MPI_Datatype, int *);
 int MPI_Send(void *, int, MPI_Datatype, int, int, MPI_Comm);
 int MPI_Recv(void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Status *);
