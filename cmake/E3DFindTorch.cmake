@@ -3,7 +3,7 @@
 # torch's own TorchConfig.cmake is not used: with a CUDA build it wants the whole CUDA toolkit at configure time, which a
 # machine that only runs models need not have; libtorch.so brings the CUDA or XPU libraries by itself at run time.
 
-set(Torch_ROOT "" CACHE PATH "Folder with include/ and lib/ of libtorch; empty: of the torch of the Python that is found")
+set(Torch_ROOT "" CACHE STRING "Folder with include/ and lib/ of libtorch; empty: of the torch of the Python that is found; none: build without")
 
 set(_torch "${Torch_ROOT}")
 if(NOT _torch AND Python_Interpreter_FOUND)
@@ -15,8 +15,8 @@ endif()
 set(E3D_TORCH OFF)
 set(E3D_TORCH_VERSION "none")
 set(E3D_CUDA OFF)
-if(NOT _torch)
-  message(STATUS "torch: not found, so no libe3d_model.so: the plugin will run .safetensors files, and neither .pt2 nor .pth. To have it, "
+if(NOT _torch OR _torch STREQUAL "none")
+  message(STATUS "torch: none, so no libe3d_model.so: the plugin will run .safetensors files, and neither .pt2 nor .pth. To have it, "
     "install torch and build without isolation (pip install --no-build-isolation .), or give -DTorch_ROOT=/path/to/libtorch")
   return()
 endif()

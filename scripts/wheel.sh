@@ -22,12 +22,13 @@ start=$SECONDS
 mkdir -p build/wheel dist
 rm -rf build/wheel/built dist/e3d_lmp-*.whl
 PATH=$bin:$PATH "$bin/python" -m pip wheel --quiet --no-deps --constraint constraints.txt --wheel-dir build/wheel/built \
-  --config-settings=build-dir=build/wheel . || fail "the build failed (see above)"
+  --config-settings=build-dir=build/wheel --config-settings=cmake.define.Torch_ROOT=none . || fail "the build failed (see above)"
 PATH=$bin:$PATH auditwheel repair --plat "$platform" --wheel-dir dist build/wheel/built/e3d_lmp-*.whl >build/wheel/audit.log 2>&1 || {
   cat build/wheel/audit.log >&2
   fail "the wheel does not fit $platform"
 }
 wheel=$(echo dist/e3d_lmp-*.whl)
+! "$bin/python" -m zipfile -l "$wheel" | grep -q 'e3d_lmp\.libs/' || fail "auditwheel put libraries of this machine into $wheel"
 echo "wheel: made in $((SECONDS - start)) s: $wheel ($(stat -c %s "$wheel") bytes)"
 [[ ${1:-} == check ]] || exit 0
 
