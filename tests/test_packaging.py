@@ -335,7 +335,7 @@ def test_configure_finds_version_and_sizes(tmp_path: Path, kind: str, sizes: str
     assert "WARNING" not in run.stderr
 
 
-STUBS_MPI_H = """
+STUBS_MPI_H = """#pragma once
 #define MPI_Comm int
 #define MPI_Request int
 #define MPI_Datatype int
@@ -357,8 +357,15 @@ int MPI_Gatherv(void *, int, MPI_Datatype, void *, int *, int *, MPI_Datatype, i
 int MPI_Bcast(void *, int, MPI_Datatype, int, MPI_Comm);
 int MPI_Allreduce(void *, void *, int, MPI_Datatype, int, MPI_Comm);
 int MPI_Reduce(void *, void *, int, MPI_Datatype, int, int, MPI_Comm);
+int MPI_Scan(void *, void *, int, MPI_Datatype, int, MPI_Comm);
+#define MPI_COMM_NULL -1
+int MPI_Comm_split(MPI_Comm, int, int, MPI_Comm *);
+int MPI_Comm_dup(MPI_Comm, MPI_Comm *);
+int MPI_Comm_free(MPI_Comm *);
 #define MPI_STATUS_IGNORE NULL
-struct MPI_Status;
+struct _MPI_Status { int MPI_SOURCE; };
+typedef struct _MPI_Status MPI_Status;
+int MPI_Get_count(MPI_Status *, MPI_Datatype, int *);
 int MPI_Send(void *, int, MPI_Datatype, int, int, MPI_Comm);
 int MPI_Recv(void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Status *);
 """
@@ -407,6 +414,7 @@ def test_plugin_compiles_without_mpi(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     plugin = ROOT / "lammps_plugin"
     sources = [file.relative_to(plugin) for file in plugin.rglob("*.cpp") if "MPI_" in file.read_text()]
+    sources = [source for source in sources if source.parent.name != "kokkos"]  # needs a LAMMPS with KOKKOS
     assert {"pair_e3d.cpp", "support/node_layout.cpp"} <= set(map(str, sources))
     objects = [
         f"CMakeFiles/e3d_{'styles' if source.parent == Path() else 'core'}.dir/lammps_plugin/{source}.o"

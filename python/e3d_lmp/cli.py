@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "train": "train a model under the E3D protocol; goes on where it stopped",
     "study": "train and evaluate models of many sizes and make one table of them",
     "evaluate": "make an edge store from structures and a model, with no MD",
+    "bde": "break the bonds of molecules: D beside dissociation energies of a model",
     "analyze": "turn edge energies into tables, maps, errors and figures",
     "page": "make a web page that links D-A maps to structures, in one file",
     "map": "show, add, subtract and compare D-A maps",
