@@ -352,11 +352,11 @@ class Simulation:
 
     def _read_elements(self, words: Sequence[str]) -> None:
         """Elements of the types from ``pair_coeff * * [e3d] MODEL NAME...``."""
-        from e3d_lmp.model.contract import read_metadata
+        from e3d_lmp.model.contract import ENGINE_BY_ENDING, read_metadata
 
         n_types = self.lmp.extract_global("ntypes")
         names, files = words[-n_types:], words[3:-n_types]
-        models = [word for word in files if word.endswith((".nequip.pt2", ".nequip.pth"))]
+        models = [word for word in files if word.endswith(tuple(ENGINE_BY_ENDING))]
         if not models or "NULL" in names:
             return
         metadata = read_metadata(models[0])

@@ -110,7 +110,7 @@ def test_equals_ase_by_hand(tmp_path: Path) -> None:
     atoms = molecule("CH3OH")
     ours = break_bonds(
         structure(atoms),
-        E3DCalculator(ROOT / "inputs/models/organic-small.nequip.pth"),
+        E3DCalculator(ROOT / "inputs/models/organic-small.safetensors"),
         Settings(),
         rdkit_orders,
     )
