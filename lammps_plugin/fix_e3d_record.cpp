@@ -106,7 +106,7 @@ FixE3DRecord::FixE3DRecord(LAMMPS *lmp, int narg, char **arg) :
   int rank;
   MPI_Comm_rank(group_ranks, &rank);
   is_writer = rank == 0;
-  int mine = is_writer ? 1 : 0;
+  int mine = is_writer ? 1 : 0;    // LAMMPS's MPI stubs take no const
   MPI_Scan(&mine, &writer, 1, MPI_INT, MPI_SUM, world);
   MPI_Allreduce(&mine, &num_writers, 1, MPI_INT, MPI_SUM, world);
 }
@@ -416,14 +416,14 @@ void FixE3DRecord::put_bonds(RowSink &sink)
 
 std::vector<double> FixE3DRecord::totals() const
 {
-  double mine[3] = {0.0, 0.0, 0.0}, all[3], slowest, own_seconds = seconds;
+  double mine[3] = {0.0, 0.0, 0.0}, own = seconds, all[3], slowest;
   if (shards) {
     mine[0] = static_cast<double>(shards->rows());
     mine[1] = static_cast<double>(shards->bytes());
     mine[2] = static_cast<double>(shards->files());
   }
   MPI_Allreduce(mine, all, 3, MPI_DOUBLE, MPI_SUM, world);
-  MPI_Allreduce(&own_seconds, &slowest, 1, MPI_DOUBLE, MPI_MAX, world);
+  MPI_Allreduce(&own, &slowest, 1, MPI_DOUBLE, MPI_MAX, world);
   return {all[0], all[1], all[2], slowest};
 }
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +20,7 @@ from e3d_lmp.mpi import (
     SerialComm,
     abort_on_error,
     gather_rows,
+    in_turn,
     raise_on_all_ranks,
     sleeping_barrier,
     world,
@@ -163,3 +169,63 @@ def test_an_error_of_one_rank_that_is_no_message_ends_all(capsys: pytest.Capture
     with pytest.raises(E3DError), abort_on_error(others):
         raise E3DError("message")
     assert others.code == 0
+
+
+class _Threads:
+    """Ranks that are threads of this process; messages wait in queues."""
+
+    def __init__(self, rank: int, ranks: int, queues: dict[tuple[int, int], queue.Queue[Any]]) -> None:
+        self.rank, self.ranks, self.queues = rank, ranks, queues
+
+    def Get_rank(self) -> int:
+        return self.rank
+
+    def Get_size(self) -> int:
+        return self.ranks
+
+    def send(self, value: Any, dest: int) -> None:
+        self.queues[self.rank, dest].put(value)
+
+    def recv(self, source: int) -> Any:
+        return self.queues[source, self.rank].get(timeout=20)
+
+
+def _taken(ranks: int, n_items: int, most: int = 99, bad: int = -1) -> tuple[list[int], str]:
+    """Items that rank 0 takes of a sequence dealt out to ranks, and its error; all ranks have ended then."""
+    queues = {(a, b): queue.Queue() for a in range(ranks) for b in range(ranks)}  # type: ignore[var-annotated]
+
+    def items(rank: int) -> Iterator[int]:
+        for item in range(rank, n_items, ranks):
+            if item == bad:
+                raise E3DError(f"item {item} is bad")
+            yield item
+
+    def other(rank: int) -> None:
+        assert list(in_turn(items(rank), _Threads(rank, ranks, queues))) == []
+
+    threads = [threading.Thread(target=other, args=(rank,), daemon=True) for rank in range(1, ranks)]
+    for thread in threads:
+        thread.start()
+    taken, problem = [], ""
+    try:
+        with contextlib.closing(in_turn(items(0), _Threads(0, ranks, queues))) as found:
+            for item in found:
+                taken.append(item)
+                if len(taken) == most:
+                    break
+    except E3DError as error:
+        problem = str(error)
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert all(one.empty() for one in queues.values())
+    return taken, problem
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_items_of_all_ranks_in_turn(ranks: int) -> None:
+    for n_items in range(8):
+        assert _taken(ranks, n_items) == (list(range(n_items)), "")
+    assert _taken(ranks, 9, most=4) == ([0, 1, 2, 3], "")
+    for bad in (0, 1, 4):
+        assert _taken(ranks, 9, bad=bad) == (list(range(bad)), f"item {bad} is bad")

@@ -17,6 +17,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.scene.bond_source import BondSource
 from edge_frames import bonds_of, random_cell, take, write_dump
 from ovito_frames import ELEMENTS, Snapshot, assert_same_bonds, chain, snapshot, write_atoms, write_store
+from record_runs import write_record
 
 pytest.importorskip(
     "ovito", reason="OVITO cannot be imported; type: pip install 'e3d-lmp[ovito]'", exc_type=ImportError
@@ -101,6 +102,22 @@ def test_dumps_of_edges_and_of_pairs(tmp_path: Path, kind: str, ending: str) -> 
         data = pipeline.compute(k)
         assert_same_bonds(data, frame, CUTOFF)
         np.testing.assert_allclose(data.particles.positions, rows.position, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["edges", "pairs"])
+def test_records_open_by_themselves(tmp_path: Path, kind: str) -> None:
+    given = snapshots(7, True, False)
+    frames = [frame if kind == "edges" else bonds_of(frame, ELEMENTS) for frame, _ in given]
+    record = write_record(tmp_path / "r.json", [frames[:2], frames[2:]], writers=2)
+    atoms = write_atoms(tmp_path / "atoms.dump", given)
+    pipeline = import_file(str(record), atoms=str(atoms), cutoff=str(CUTOFF))
+    assert pipeline.num_frames == len(given)
+    for k, (frame, rows) in enumerate(given):
+        data = pipeline.compute(k)
+        assert_same_bonds(data, frame, CUTOFF)
+        np.testing.assert_allclose(data.particles.positions, rows.position, atol=1e-12)
+    with pytest.raises(Exception, match="name the dump of the atoms too"):
+        import_file(str(record)).compute(0)
 
 
 def test_sums_of_atoms(tmp_path: Path) -> None:
