@@ -12,6 +12,7 @@
 #include "fix_e3d_bonds.h"
 #include "fix_e3d_hnemd.h"
 #include "fix_e3d_map.h"
+#include "fix_e3d_record.h"
 #include "fix_e3d_shc.h"
 #include "kokkos_styles.h"
 #include "pair_e3d.h"
@@ -92,6 +93,8 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *l
   add("fix", "e3d/hnemd", "driving force of homogeneous non-equilibrium heat transport",
       create_with_arguments<FixE3DHnemd>);
   add("fix", "e3d/map", "D-A maps of all bonds during the run", create_with_arguments<FixE3DMap>);
+  add("fix", "e3d/record", "edges or bonds in binary, written by one rank of each node",
+      create_with_arguments<FixE3DRecord>);
   add("fix", "e3d/shc", "spectral heat current: virial-velocity correlation",
       create_with_arguments<FixE3DShc>);
 

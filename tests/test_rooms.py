@@ -23,7 +23,10 @@ PACKAGE = Path(__file__).resolve().parents[1] / "python/e3d_lmp"
 
 ROOMS = (
     # the ground
-    ("errors", "units", "version", "plugin", "files", "mpi", "parsing", "tables", "templates", "terminal"),
+    (
+        *("errors", "extras", "units", "version", "plugin", "files", "mpi", "parsing", "tables", "templates"),
+        "terminal",
+    ),
     ("model",),
     ("edges",),
     ("analysis",),

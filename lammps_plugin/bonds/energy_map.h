@@ -78,7 +78,7 @@ class EnergyMap {
  public:
   static constexpr int64_t BIN_LIMIT = INT64_C(1) << 31;    // bins are numbered from -2^31 to 2^31 - 1
 
-  // one number per bin (d, a), ascending first by d, then by a: the codes of maps.bin_codes
+  // one number per bin (d, a), ascending first by d, then by a: the codes of label_map.bin_codes
   static int64_t bin_code(int64_t d, int64_t a) { return d * (BIN_LIMIT << 1) + (a + BIN_LIMIT); }
   static std::pair<int64_t, int64_t> split_code(int64_t code);
 

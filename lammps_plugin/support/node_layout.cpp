@@ -52,12 +52,25 @@ namespace {
     return {0, 1, 1};
   }
 
+  MPI_Comm split_by_node(MPI_Comm world)
+  {
+    MPI_Comm node;
+    MPI_Comm_dup(world, &node);
+    return node;
+  }
+
 #else
 
-  Ranks ranks_on_node(MPI_Comm world, unsigned long long binding)
+  MPI_Comm split_by_node(MPI_Comm world)
   {
     MPI_Comm node;
     MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    return node;
+  }
+
+  Ranks ranks_on_node(MPI_Comm world, unsigned long long binding)
+  {
+    MPI_Comm node = split_by_node(world);
     Ranks ranks{};
     MPI_Comm_rank(node, &ranks.local_rank);
     MPI_Comm_size(node, &ranks.node_ranks);
@@ -82,6 +95,20 @@ NodeLayout node_layout(MPI_Comm world)
   const int threads = requested ? std::atoi(requested) : 0;
   return {ranks.local_rank, ranks.node_ranks,
           threads > 0 ? threads : std::max(1, cores.count / ranks.sharing)};
+}
+
+/* ---------------------------------------------------------------------- */
+
+MPI_Comm rank_group(MPI_Comm world, int groups)
+{
+  if (groups <= 0) return split_by_node(world);
+  int rank, ranks;
+  MPI_Comm_rank(world, &rank);
+  MPI_Comm_size(world, &ranks);
+  const auto mine = static_cast<int>(static_cast<long long>(rank) * groups / ranks);
+  MPI_Comm group;
+  MPI_Comm_split(world, mine, rank, &group);
+  return group;
 }
 
 }    // namespace E3D

@@ -23,6 +23,11 @@ struct NodeLayout {
 
 NodeLayout node_layout(MPI_Comm world);
 
+/* This rank's group among those that share a file: the ranks of its node, or, if groups is positive, those of one of
+   so many groups of neighbouring ranks. Collective; the caller frees it. */
+
+MPI_Comm rank_group(MPI_Comm world, int groups);
+
 }    // namespace E3D
 
 #endif

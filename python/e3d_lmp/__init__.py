@@ -5,6 +5,7 @@ start, through ``e3d_lmp.plugin``, and an import that failed here would end ever
 
 ====================  ======================================================================================
 `Simulation`          a LAMMPS input run from Python, whose edges arrive while it runs
+`E3DCalculator`       a model, or a committee, as a calculator of ASE
 `EdgeEvaluator`       a model file, ready to be asked for edge energies
 `DumpReader`          frames of LAMMPS dumps
 `StoreReader`         frames of an edge store
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
     from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
     from e3d_lmp.analysis.folders import AnalysisFolder
     from e3d_lmp.analysis.maps import read_map, write_map
+    from e3d_lmp.edges.calculator import E3DCalculator
     from e3d_lmp.edges.cutoffs import parse_cutoff
     from e3d_lmp.edges.dumps.reader import DumpReader
-    from e3d_lmp.edges.evaluate import EdgeEvaluator
+    from e3d_lmp.edges.evaluator import EdgeEvaluator
     from e3d_lmp.edges.frames import EdgeFrame
     from e3d_lmp.edges.pairs import Pairing
     from e3d_lmp.edges.store.reader import StoreReader
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Simulation": "runs.simulate",
-    "EdgeEvaluator": "edges.evaluate",
+    "E3DCalculator": "edges.calculator",
+    "EdgeEvaluator": "edges.evaluator",
     "DumpReader": "edges.dumps.reader",
     "StoreReader": "edges.store.reader",
     "StoreWriter": "edges.store.writer",
@@ -70,6 +73,7 @@ _MODULES = {
 
 __all__ = [
     "Simulation",
+    "E3DCalculator",
     "EdgeEvaluator",
     "DumpReader",
     "StoreReader",

@@ -7,8 +7,8 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ _LONGEST_PAUSE = 0.01
 """Seconds between two looks of a waiting rank."""
 
 _SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+_Item = TypeVar("_Item")
 _RANK_VARIABLES = (*_SIZE_VARIABLES, "PMI_RANK", "PMIX_RANK")
 """What the launchers of MPICH, Intel MPI, MVAPICH, Open MPI and Slurm set for each of their processes."""
 
@@ -161,3 +162,57 @@ def gather_rows(rows: np.ndarray, communicator: Any) -> np.ndarray | None:
             stop = min(start + _ROWS_PER_MESSAGE, offsets[source + 1])
             communicator.Recv(out[start:stop], source=source, tag=0)
     return out
+
+
+def in_turn(mine: Iterator[_Item], communicator: Any) -> Generator[_Item, None, None]:
+    """The items of all ranks on rank 0, one of each in turn; nothing on the others, which hand theirs over.
+
+    Each rank makes one item ahead while it waits. The first rank without an item ends all, so items are the
+    turns of one sequence. On rank 0 use it in ``contextlib.closing``: the others end when it is closed.
+
+    Raises
+    ------
+    E3DError
+        On rank 0, where an item of another rank raised one.
+    """
+    rank, ranks = communicator.Get_rank(), communicator.Get_size()
+    if rank != 0:
+        yield from _hand_over(mine, communicator)
+        return
+    waiting = set(range(1, ranks))
+    try:
+        while True:
+            for item in mine:
+                yield item
+                break
+            else:
+                return
+            for other in range(1, ranks):
+                communicator.send(True, dest=other)
+                item, problem = communicator.recv(source=other)
+                if problem is not None or item is None:
+                    waiting.discard(other)
+                if problem is not None:
+                    raise E3DError(problem)
+                if item is None:
+                    return
+                yield item
+    finally:
+        for other in waiting:
+            communicator.send(False, dest=other)
+
+
+def _hand_over(mine: Iterator[_Item], communicator: Any) -> Iterator[_Item]:
+    """Hand items to rank 0 as it asks for them, until there is none, one fails, or it wants no more."""
+    while True:
+        item, problem = None, None
+        try:
+            item = next(mine, None)
+        except E3DError as error:
+            problem = str(error)
+        if not communicator.recv(source=0):
+            return
+        communicator.send((item, problem), dest=0)
+        if item is None:
+            return
+    yield  # a generator, which gives nothing

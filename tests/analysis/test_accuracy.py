@@ -149,7 +149,7 @@ def test_models_with_shifts_are_compared_as_they_are(tmp_path: Path) -> None:
         (["--isolated-atoms", "no.json"], "--isolated-atoms no.json"),
         (["--isolated-atoms", "{}/word.json"], "expected a .json file of eV by element"),
         (["--isolated-atoms", "{}/x.json"], "'Xx' is no chemical element"),
-        (["--references", "no.csv"], "reference energies no.csv"),
+        (["--references", "no.csv"], "no.csv: no such file; expected reference energies"),
         (["--references", "a.csv", "--no-references"], "exclude each other"),
         (["--equal-size", "0"], "--equal-size 0"),
         (["--topology", "x.data"], "these are different structures"),

@@ -10,7 +10,8 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from e3d_lmp.analysis.comparison import compare_labels, compare_maps
-from e3d_lmp.analysis.maps import EnergyMap, LabelMap, label_map
+from e3d_lmp.analysis.label_map import LabelMap, label_map
+from e3d_lmp.analysis.maps import EnergyMap
 from e3d_lmp.errors import E3DError
 
 

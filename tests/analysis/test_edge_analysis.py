@@ -14,7 +14,7 @@ from e3d_lmp.analysis.analysis_tables import AnalysisTables
 from e3d_lmp.analysis.bonds.orders import rdkit_orders
 from e3d_lmp.analysis.bonds.types import BondTyping
 from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
-from e3d_lmp.analysis.maps import label_map
+from e3d_lmp.analysis.label_map import label_map
 from e3d_lmp.analysis.sampling import bootstrap_interval, offset_spread
 from e3d_lmp.edges.cutoffs import parse_cutoff
 from e3d_lmp.edges.frames import EdgeFrame

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from e3d_lmp.analysis.maps import EnergyMap, label_map, read_map, write_map
+from e3d_lmp.analysis.label_map import label_map
+from e3d_lmp.analysis.maps import EnergyMap, read_map, write_map
 from e3d_lmp.cli import main
 
 LABELS = {"C-C": True, "C-H": False, "O-H": False}

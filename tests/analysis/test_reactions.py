@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from e3d_lmp.analysis.maps import EnergyMap, label_map
+from e3d_lmp.analysis.label_map import label_map
+from e3d_lmp.analysis.maps import EnergyMap
 from e3d_lmp.analysis.reactions import reaction_errors, role_columns, role_table
 from e3d_lmp.errors import E3DError
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from e3d_lmp.analysis import reducers
-from e3d_lmp.analysis.maps import EnergyMap, label_map
+from e3d_lmp.analysis.label_map import label_map
+from e3d_lmp.analysis.maps import EnergyMap
 from e3d_lmp.analysis.reducers import MapReducer
 from e3d_lmp.edges.pairs import PairFrame, Pairing
 from e3d_lmp.errors import E3DError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from e3d_lmp.analysis.entropy import ESTIMATORS, shannon_nats
-from e3d_lmp.analysis.maps import LabelMap, label_map
+from e3d_lmp.analysis.label_map import LabelMap, label_map
 from e3d_lmp.analysis.sampling import (
     at_equal_size,
     bootstrap_interval,

@@ -288,6 +288,7 @@ def hot_run(path, n: int = 9, breaks: int = 4):
     molecules = [molecule("CH3CN"), molecule("CO2")]
     molecules[1].positions += [0.0, 0.0, 7.0]
     both = molecules[0] + molecules[1]
+    both.cell = [40.0] * 3
     rng = np.random.default_rng(2)
     ids = rng.permutation(np.arange(7, 7 + 3 * len(both), 3))
     out = []

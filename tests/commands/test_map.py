@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from e3d_lmp import cli
-from e3d_lmp.analysis.maps import EnergyMap, LabelMap, label_map, read_map, write_map
+from e3d_lmp.analysis.label_map import LabelMap, label_map
+from e3d_lmp.analysis.maps import EnergyMap, read_map, write_map
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from ase.units import Bohr, Hartree
 
 from e3d_lmp.cli import main
 from e3d_lmp.edges.cutoffs import parse_cutoff
-from e3d_lmp.edges.evaluate import EdgeEvaluator, Evaluated, evaluate_structures
+from e3d_lmp.edges.evaluate import Evaluated, evaluate_structures
+from e3d_lmp.edges.evaluator import EdgeEvaluator
 from e3d_lmp.edges.frames import EdgeFrame
 from e3d_lmp.edges.store.reader import StoreReader
 from e3d_lmp.edges.structures import Selection, Structures

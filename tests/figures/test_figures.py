@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from e3d_lmp.analysis.events import Events
-from e3d_lmp.analysis.maps import EnergyMap, LabelMap, label_map
+from e3d_lmp.analysis.label_map import LabelMap, label_map
+from e3d_lmp.analysis.maps import EnergyMap
 from e3d_lmp.analysis.species import FormulaCounts, Species
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import (

@@ -13,7 +13,8 @@ from e3d_lmp import cli
 from e3d_lmp.analysis.bonds.energies import bond_energies
 from e3d_lmp.analysis.bonds.references import ReferenceEnergy
 from e3d_lmp.analysis.events import Events
-from e3d_lmp.analysis.maps import EnergyMap, label_map, read_map
+from e3d_lmp.analysis.label_map import label_map
+from e3d_lmp.analysis.maps import EnergyMap, read_map
 from e3d_lmp.analysis.reaction_paths import ReactionPath
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import (

@@ -305,7 +305,7 @@ def test_exported_files_and_packages_are_told_apart(
     (tmp_path / "m.nequip.zip").write_bytes(b"a package")
     for name in ("m.nequip.zip", "m.ckpt"):
         assert main(["inspect", str(tmp_path / name)]) == 2
-        assert f"make one with 'e3d export {tmp_path / name} OUT.nequip.pt2'" in capsys.readouterr().err
+        assert f"make one with 'e3d export {tmp_path / name} OUT.safetensors'" in capsys.readouterr().err
 
 
 def test_compiler_is_checked_before_anything_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

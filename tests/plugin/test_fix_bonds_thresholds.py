@@ -26,7 +26,8 @@ from bond_runs import (
     script_of,
     water,
 )
-from e3d_lmp.analysis.maps import EnergyMap, LabelMap, write_map
+from e3d_lmp.analysis.label_map import LabelMap
+from e3d_lmp.analysis.maps import EnergyMap, write_map
 from e3d_lmp.model.export import write_edge_model
 from lammps_runs import run_lammps, write_data
 from tolerances import close

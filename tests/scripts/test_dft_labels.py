@@ -258,7 +258,7 @@ from pathlib import Path
 def label(frame):
     with open({log!r}, "a") as log:
         log.write(frame.key + "\\n")
-    time.sleep(0.4)
+    time.sleep(0.3)
     return Label(-76.0, 0.0 * frame.positions, 1, 0.0, "RKS", 0.4)
 
 if __name__ == "__main__":
@@ -269,7 +269,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_killed_run_loses_only_the_frames_under_way(tmp_path: Path, jobs: int) -> None:
     """kill -9, in a session of its own; the workers go too, and the same command ends what was begun."""
-    frames = _frames(8)
+    frames = _frames(40)
     label_run.write_plan(tmp_path, frames)
     log = tmp_path / "log"
     script = tmp_path / "slow.py"

@@ -12,7 +12,8 @@ from ase import Atoms
 from ase.build import molecule as ase_molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from e3d_lmp.edges.evaluate import EdgeEvaluator, evaluate_structures
+from e3d_lmp.edges.evaluate import evaluate_structures
+from e3d_lmp.edges.evaluator import EdgeEvaluator
 from e3d_lmp.edges.structures import Structure
 from e3d_lmp.errors import E3DError
 from e3d_lmp.study.extrapolation.between import BetweenMolecules, between_molecules, joined

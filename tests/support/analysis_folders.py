@@ -10,7 +10,8 @@ import numpy as np
 from e3d_lmp.analysis.bonds.energies import BondEnergies, bond_energies
 from e3d_lmp.analysis.bonds.files import write_bond_energies
 from e3d_lmp.analysis.bonds.references import ReferenceEnergy
-from e3d_lmp.analysis.maps import EnergyMap, LabelMap, label_map, write_map
+from e3d_lmp.analysis.label_map import LabelMap, label_map
+from e3d_lmp.analysis.maps import EnergyMap, write_map
 from e3d_lmp.edges.frames import AtomRows, Box, EdgeFrame
 from e3d_lmp.edges.store.writer import StoreWriter
 

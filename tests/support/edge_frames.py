@@ -174,7 +174,7 @@ def molecule_frame(
     i, j = np.nonzero((distance < cutoff) & ~np.eye(len(atoms), dtype=bool))
     types = np.array([elements.index(symbol) + 1 for symbol in symbols], dtype=np.int32)
     eps = [energy(symbols[a], symbols[b], distance[a, b]) for a, b in zip(i, j, strict=True)]
-    box = Box(np.zeros((3, 3)), np.zeros(3), np.zeros(3, dtype=bool))
+    box = Box(np.array(atoms.cell), np.zeros(3), np.zeros(3, dtype=bool))
     return EdgeFrame(
         step, box, ids[i], ids[j], types[i], types[j], vecs[i, j], np.array(eps, dtype=np.float64)
     )

@@ -18,7 +18,7 @@ import pytest
 
 from e3d_lmp import cli
 from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
-from e3d_lmp.analysis.maps import bin_codes
+from e3d_lmp.analysis.label_map import bin_codes
 from e3d_lmp.edges.cutoffs import covalent_radii, parse_cutoff
 from e3d_lmp.edges.frames import BondFrame
 from e3d_lmp.edges.pairs import PairFrame, Pairing, is_like

@@ -4,7 +4,9 @@
 `analyse`             a whole source: frames in, tables and errors out
 `edge_analysis`       the same as a reducer, for edges from anywhere
 `reducers`            what it is made of
+`label_map`           histogram and moments of one pair label
 `maps`                D-A maps, with H_2D, and their files
+`map_checks`          whether sums and bins of a map can be those of one sample
 `map_analysis`        tables from map files
 `entropy`             estimators of entropies
 `sampling`            intervals, corrections and changes of H_2D

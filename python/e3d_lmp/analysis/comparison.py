@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from e3d_lmp.analysis.entropy import jensen_shannon_distance
-from e3d_lmp.analysis.maps import EnergyMap, LabelMap
+from e3d_lmp.analysis.label_map import LabelMap
+from e3d_lmp.analysis.maps import EnergyMap
 from e3d_lmp.edges.pairs import is_like
 
 

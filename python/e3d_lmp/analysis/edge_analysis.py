@@ -10,7 +10,8 @@ import numpy as np
 
 from e3d_lmp.analysis.bonds.energies import BondEnergies
 from e3d_lmp.analysis.bonds.types import BondTyping
-from e3d_lmp.analysis.maps import DEFAULT_BIN, EnergyMap, LabelMap
+from e3d_lmp.analysis.label_map import LabelMap
+from e3d_lmp.analysis.maps import DEFAULT_BIN, EnergyMap
 from e3d_lmp.analysis.reducers import BlockReducer, BondReducer, MapReducer, OffsetReducer
 from e3d_lmp.edges.cutoffs import BondCutoff, check_elements
 from e3d_lmp.edges.frames import BondFrame, EdgeFrame

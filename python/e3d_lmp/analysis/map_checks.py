@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from e3d_lmp.analysis.maps import LabelMap
+    from e3d_lmp.analysis.label_map import LabelMap
 
 ROUNDING = 1e-6
 """Share of the sum of all sizes by which a sum may be beyond its bounds, because sums are rounded."""

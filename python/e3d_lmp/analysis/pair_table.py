@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from e3d_lmp.analysis.maps import EnergyMap, LabelMap
+from e3d_lmp.analysis.label_map import LabelMap
+from e3d_lmp.analysis.maps import EnergyMap
 from e3d_lmp.analysis.reducers import OffsetReducer
 from e3d_lmp.analysis.sampling import (
     at_equal_size,

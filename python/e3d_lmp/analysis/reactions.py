@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from e3d_lmp.analysis.maps import EnergyMap, LabelMap
+from e3d_lmp.analysis.label_map import LabelMap
+from e3d_lmp.analysis.maps import EnergyMap
 from e3d_lmp.analysis.sampling import entropy_change, generator_of
 from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.edges.structures import ENDS

@@ -16,7 +16,8 @@ import numpy as np
 
 from e3d_lmp.analysis.bonds.energies import BondEnergies, bond_energies
 from e3d_lmp.analysis.bonds.types import BondTyping
-from e3d_lmp.analysis.maps import BIN_LIMIT, DEFAULT_BIN, EnergyMap, LabelMap, label_map
+from e3d_lmp.analysis.label_map import BIN_LIMIT, LabelMap, label_map
+from e3d_lmp.analysis.maps import DEFAULT_BIN, EnergyMap
 from e3d_lmp.edges.pairs import PairFrame, is_like
 from e3d_lmp.errors import E3DError
 

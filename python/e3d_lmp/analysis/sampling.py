@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from e3d_lmp.analysis.entropy import estimator, shannon_nats
-from e3d_lmp.analysis.maps import LabelMap, bin_codes, label_map, split_codes
+from e3d_lmp.analysis.label_map import LabelMap, bin_codes, label_map, split_codes
 from e3d_lmp.errors import E3DError
 
 FIGURE_SEED = 2025

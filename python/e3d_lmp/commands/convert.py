@@ -1,8 +1,12 @@
-"""``e3d convert``: from ``dump local`` text to an edge store, in one pass, also while the run goes on."""
+"""``e3d convert``: from ``dump local`` text, also while the run goes on, or a record, to an edge store.
+
+Under an MPI launcher the ranks read and pair the frames of a record, and rank 0 writes.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -13,9 +17,11 @@ from e3d_lmp.edges.convert import convert
 from e3d_lmp.edges.cutoffs import check_elements
 from e3d_lmp.edges.dumps.reader import AtomReader, DumpReader
 from e3d_lmp.edges.pairs import Pairing, unpaired_remarks
+from e3d_lmp.edges.records.reader import RecordReader, is_record
 from e3d_lmp.edges.sources import model_types
 from e3d_lmp.edges.store.writer import StoreWriter
-from e3d_lmp.errors import E3DError
+from e3d_lmp.errors import EXIT_USER_ERROR, E3DError
+from e3d_lmp.mpi import abort_on_error, raise_on_all_ranks, world
 
 DEFAULT_FOLLOW = 60.0
 """Seconds without growth after which ``--follow`` takes a run for finished."""
@@ -28,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="DUMP",
         help="'dump local' text of compute e3d/edge/local or e3d/pair/local, plain, .gz or .zst; one file, "
-        "one per rank, or one per step",
+        "one per rank, or one per step; or the .json of a record of fix e3d/record",
     )
     parser.add_argument("-o", "--output", required=True, metavar="STORE", help="file to write, e.g. edges.h5")
     parser.add_argument("--types", nargs="+", metavar="El", help="element of each LAMMPS type, e.g. C H N O")
@@ -75,53 +81,100 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """``e3d convert``: write the store, or go on with one that was begun."""
+    communicator = world()
+    with abort_on_error(communicator):
+        try:
+            return _convert(args, communicator)
+        except E3DError:
+            if communicator.Get_rank() != 0:  # the same on every rank; said once
+                return EXIT_USER_ERROR
+            raise
+
+
+def _convert(args: argparse.Namespace, communicator: Any) -> int:
     from tqdm import tqdm
 
-    elements = check_elements(args.types) if args.types else ()
-    pairing = _pairing(args, elements)
-    if args.frames is not None and args.frames < 1:
-        raise E3DError(f"--frames {args.frames}: expected a whole number of at least 1")
-    reader = DumpReader(
-        args.dumps, args.columns, args.every, args.allow_truncated, follow=args.follow, units=args.units
-    )
-    atoms = AtomReader(args.atoms, None, 1, args.allow_truncated, follow=args.follow) if args.atoms else None
-    request = {
-        "command": "convert",
-        "dumps": _absolute(args.dumps),
-        "atoms": _absolute(args.atoms or []),
-        "types": elements,
-        "pairs": args.pairs,
-        "every": args.every,
-        "single": args.single,
-    }
-    bar = tqdm(unit="B", unit_scale=True, desc="e3d convert", disable=None, leave=False)
-    with (
-        bar,
-        StoreWriter(
-            args.output,
-            request=request,
-            elements=elements,
-            provenance={"dumps": " ".join(map(str, reader.files)), "every": str(args.every)},
-            frame_columns=("beyond", "unpaired") if args.pairs else (),
-            atom_columns=("position",) if atoms is not None else (),
-            single=args.single,
-            long_ids=args.long_ids,
-            overwrite=args.overwrite,
-        ) as store,
-    ):
-        before = store.frames
+    is_writer = communicator.Get_rank() == 0
+    with raise_on_all_ranks(communicator):
+        if args.frames is not None and args.frames < 1:
+            raise E3DError(f"--frames {args.frames}: expected a whole number of at least 1")
+        reader = _reader(args, communicator)
+        elements = check_elements(args.types) if args.types else ()
+        if isinstance(reader, RecordReader):
+            if elements and reader.elements and elements != reader.elements:
+                said = " ".join(reader.elements)
+                raise E3DError(f"{reader.path}: the elements of its types are {said}; leave --types out")
+            elements = elements or reader.elements
+        pairing = _pairing(args, elements)
+    with contextlib.ExitStack() as stack:
+        atoms, store = None, None
+        with raise_on_all_ranks(communicator):
+            if is_writer:
+                if args.atoms:
+                    atoms = AtomReader(args.atoms, None, 1, args.allow_truncated, follow=args.follow)
+                store = stack.enter_context(_writer(args, reader, elements))
+        before = store.frames if store is not None else 0
         if before:
             print(f"e3d: {before} frames are in {args.output} already; going on after them", file=sys.stderr)
+        bar = tqdm(
+            unit="B", unit_scale=True, desc="e3d convert", disable=None if is_writer else True, leave=False
+        )
+        stack.enter_context(bar)
 
         def progress() -> None:
             bar.total = reader.bytes_total
-            bar.update(reader.bytes_read - bar.n)
+            bar.update(reader.bytes_read * communicator.Get_size() - bar.n)
 
-        unpaired = convert(reader, store, atoms, pairing, args.frames, progress)
-    for text in reader.remarks() + unpaired_remarks(unpaired):
-        print(f"e3d: warning: {text}", file=sys.stderr)
-    print(store.summary(before))
+        with raise_on_all_ranks(communicator):
+            unpaired = convert(reader, store, atoms, pairing, args.frames, progress, communicator)
+    if store is not None:
+        for text in reader.remarks() + unpaired_remarks(unpaired):
+            print(f"e3d: warning: {text}", file=sys.stderr)
+        print(store.summary(before))
     return 0
+
+
+def _reader(args: argparse.Namespace, communicator: Any) -> DumpReader | RecordReader:
+    rank, ranks = communicator.Get_rank(), communicator.Get_size()
+    if not any(map(is_record, args.dumps)):
+        if ranks > 1:
+            raise E3DError("e3d convert reads dumps with one process; only records are read by several")
+        return DumpReader(
+            args.dumps, args.columns, args.every, args.allow_truncated, follow=args.follow, units=args.units
+        )
+    if len(args.dumps) > 1:
+        raise E3DError(f"expected dumps or one record, got {len(args.dumps)} files, records among them")
+    for option in ("columns", "units", "follow", "allow_truncated"):
+        if getattr(args, option):
+            raise E3DError(f"{args.dumps[0]} is a record: leave --{option.replace('_', '-')} out")
+    return RecordReader(args.dumps[0], args.every, (rank, ranks))
+
+
+def _writer(
+    args: argparse.Namespace, reader: DumpReader | RecordReader, elements: Sequence[str]
+) -> StoreWriter:
+    provenance = {"dumps": " ".join(map(str, reader.files)), "every": str(args.every)}
+    if isinstance(reader, RecordReader):
+        provenance = {**reader.provenance, "record": str(reader.path), "every": str(args.every)}
+    return StoreWriter(
+        args.output,
+        request={
+            "command": "convert",
+            "dumps": _absolute(args.dumps),
+            "atoms": _absolute(args.atoms or []),
+            "types": elements,
+            "pairs": args.pairs,
+            "every": args.every,
+            "single": args.single,
+        },
+        elements=elements,
+        provenance=provenance,
+        frame_columns=("beyond", "unpaired") if args.pairs else (),
+        atom_columns=("position",) if args.atoms else (),
+        single=args.single,
+        long_ids=args.long_ids,
+        overwrite=args.overwrite,
+    )
 
 
 def _pairing(args: argparse.Namespace, elements: Sequence[str]) -> Pairing | None:

@@ -8,14 +8,19 @@ import sys
 from e3d_lmp.commands.arguments import add_store_arguments
 from e3d_lmp.edges import ani
 from e3d_lmp.edges.cutoffs import parse_cutoff
-from e3d_lmp.edges.evaluate import DEFAULT_BATCH, EdgeEvaluator, fill_store, open_store
+from e3d_lmp.edges.evaluate import fill_store, open_store
+from e3d_lmp.edges.evaluator import BATCH, EdgeEvaluator
 from e3d_lmp.edges.structures import PARTS, SPICE_ENERGY, TRANSITION1X_ENERGY, Structures
 from e3d_lmp.errors import E3DError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d evaluate``."""
-    parser.add_argument("model", metavar="MODEL", help="model file (.nequip.pth or .nequip.pt2)")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="model file of e3d export; or a nequip package or checkpoint, which is first exported",
+    )
     parser.add_argument(
         "structures",
         nargs="+",
@@ -41,13 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="edges to keep: model (default, all), covalent, paper (2.2 angstrom), a number of angstrom, "
         "'file F'",
     )
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:K, xpu")
+    parser.add_argument(
+        "--device", default="auto", help=".pt2 and .pth: auto (default), cpu, cuda, cuda:K, xpu"
+    )
     parser.add_argument(
         "--batch",
         type=int,
         metavar="N",
-        help=f"atoms in one call of the model (default {DEFAULT_BATCH['cpu']} on a CPU, "
-        f"{DEFAULT_BATCH['cuda']} on a GPU)",
+        help=f"atoms at a time (default {BATCH['native']}; of .pt2 and .pth {BATCH['cpu']} on a CPU, "
+        f"{BATCH['cuda']} on a GPU)",
     )
     parser.add_argument(
         "--forces",

@@ -1,7 +1,6 @@
-"""Edge energies of structures, from a model file and nothing else.
+"""Edge energies of structures, from a model and nothing else: many structures, one after the other.
 
-A model of the contract ``e3d/1`` knows edges, not structures: those of many molecules go into one call, and a
-structure that is larger than a call is taken some centres at a time, as the plugin does it.
+A model knows edges, not structures: those of many molecules go into one call.
 """
 
 from __future__ import annotations
@@ -9,155 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
 from e3d_lmp.edges.cutoffs import BondCutoff
+from e3d_lmp.edges.evaluator import EdgeEvaluator, UnknownElement, atomic_forces
 from e3d_lmp.edges.frames import AtomRows, Box, EdgeFrame
 from e3d_lmp.edges.store.writer import StoreWriter
 from e3d_lmp.edges.structures import Selection, Structure, Structures
-from e3d_lmp.errors import E3DError
 from e3d_lmp.files import sha256_of
-from e3d_lmp.model.contract import AOTINDUCTOR, ModelMetadata, read_metadata
-from e3d_lmp.model.file import open_model_file
-from e3d_lmp.model.slots import call_inputs
-
-DEFAULT_BATCH = {"cpu": 256, "cuda": 8192, "xpu": 8192}
-"""Atoms in one call of the model."""
-
-
-@dataclass(frozen=True)
-class EdgeList:
-    """Directed edges of one or several structures, ordered by their centres.
-
-    Attributes
-    ----------
-    i, j    (E,) int64, centre and neighbour, counted from 0
-    vec     (E, 3) float64, angstrom, r_j - r_i, image included
-    """
-
-    i: np.ndarray
-    j: np.ndarray
-    vec: np.ndarray
-
-
-class UnknownElement(E3DError):
-    """A structure holds an element that the model does not know."""
-
-
-class EdgeEvaluator:
-    """A model file, ready to be asked for edge energies.
-
-    Parameters
-    ----------
-    path
-        Model file, .nequip.pth or .nequip.pt2.
-    device
-        ``cpu``, ``cuda``, ``cuda:K``, ``xpu``; ``auto``: a GPU where the file and this machine allow it.
-    batch
-        Atoms in one call; by device as a default.
-
-    Raises
-    ------
-    E3DError
-        The file keeps no contract, or does not run on the device.
-    """
-
-    def __init__(self, path: str | Path, device: str = "auto", batch: int | None = None):
-        self.path = Path(path)
-        self.model: ModelMetadata = read_metadata(self.path)
-        self.device = _device(self.path, self.model, device)
-        if batch is not None and batch < 1:
-            raise E3DError(f"--batch {batch}: expected a whole number of at least 1")
-        self.batch = batch or DEFAULT_BATCH[torch.device(self.device).type]
-        self._call = open_model_file(self.path, self.device)
-        n_types = len(self.model.type_names)
-        self._cutoffs = np.array(self.model.cutoffs).reshape(n_types, n_types)
-        self._type_of = _types_by_number(self.model)
-
-    def types(self, structure: Structure) -> np.ndarray:
-        """(N,) int64 model types; `UnknownElement` where there is none."""
-        from ase.data import chemical_symbols
-
-        types = self._type_of[structure.numbers]
-        if (types < 0).any():
-            symbols = sorted({chemical_symbols[z] for z in structure.numbers[types < 0]})
-            raise UnknownElement(
-                f"{structure.name}: the model knows {' '.join(self.model.type_elements)}, not "
-                f"{' '.join(symbols)}; add --skip-unknown to leave such structures out"
-            )
-        return types
-
-    def edges(self, structure: Structure, types: np.ndarray) -> EdgeList:
-        """All directed edges of a structure within the model's cutoffs."""
-        from ase.geometry import complete_cell
-        from matscipy.neighbours import neighbour_list
-
-        if not np.isfinite(structure.positions).all():
-            raise E3DError(f"{structure.name}: positions that are not finite; mend the file")
-        if len(types) == 0:
-            return EdgeList(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))
-        if structure.pbc.any():
-            if not np.linalg.norm(structure.cell[structure.pbc], axis=1).all():
-                raise E3DError(f"{structure.name}: periodic, but without a cell vector; mend the file")
-            box = {"cell": complete_cell(structure.cell), "pbc": structure.pbc}
-        else:
-            low, high = structure.positions.min(axis=0) - 1.0, structure.positions.max(axis=0) + 1.0
-            box = {"cell": np.diag(high - low), "cell_origin": low, "pbc": structure.pbc}
-        i, j, vec, distance = neighbour_list(
-            "ijDd", positions=structure.positions, cutoff=float(self._cutoffs.max()), **box
-        )
-        near = distance < self._cutoffs[types[i], types[j]]
-        return EdgeList(i[near].astype(np.int64), j[near].astype(np.int64), vec[near])
-
-    def evaluate(self, edges: EdgeList, types: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Energies of all atoms, and energies and gradients of all edges.
-
-        Parameters
-        ----------
-        edges
-            Ordered by centres.
-        types
-            (N,) int64 model types.
-
-        Returns
-        -------
-        atomic_energy : (N,) float64, eV, mu included
-        eps : (E,) float64, eV
-        gradient : (E, 3) float64, eV/angstrom, dU_i/dr_ij
-        """
-        n_atoms = len(types)
-        atomic, eps, gradient = np.zeros(n_atoms), np.zeros(edges.i.size), np.zeros((edges.i.size, 3))
-        for first in range(0, n_atoms, self.batch):
-            last = min(first + self.batch, n_atoms)
-            begin, end = np.searchsorted(edges.i, [first, last])
-            rows = slice(int(begin), int(end))
-            results = self._centres(
-                edges.i[rows] - first, types[edges.j[rows]], edges.vec[rows], types[first:last]
-            )
-            atomic[first:last], eps[rows], gradient[rows] = results
-        return atomic, eps, gradient
-
-    def _centres(
-        self, centre: np.ndarray, neighbour_type: np.ndarray, vec: np.ndarray, types: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Energy of each centre, energy and gradient of each edge, from one call of the model."""
-        n, n_edges = len(types), len(centre)
-        n_types = len(self.model.type_names)
-        arrays = call_inputs(centre, neighbour_type, vec, types, n_types, self.model.r_max)
-        tensors = [torch.from_numpy(array).to(self.device) for array in arrays]
-        try:
-            atomic, eps, gradient = (tensor.detach().cpu().numpy() for tensor in self._call(*tensors))
-        except RuntimeError as error:
-            advice = "choose a smaller --batch" if "memory" in str(error) else "try --device cpu"
-            raise E3DError(
-                f"{self.path}: the model failed on {n} atoms and {n_edges} edges on {self.device} "
-                f"({str(error).strip().splitlines()[-1]}); {advice}"
-            ) from error
-        return atomic[:n, 0], eps[:n_edges, 0], gradient[:n_edges]
 
 
 @dataclass(frozen=True)
@@ -213,10 +72,10 @@ def evaluate_structures(
     for number, structure in structures:
         try:
             types = evaluator.types(structure)
-        except UnknownElement:
+        except UnknownElement as error:
             if skip_unknown:
                 continue
-            raise
+            raise UnknownElement(f"{error}; add --skip-unknown to leave such structures out") from None
         batch.append((number, structure, types))
         waiting += len(types)
         if waiting >= evaluator.batch:
@@ -233,51 +92,38 @@ def _evaluate_batch(
 ) -> Iterator[Evaluated]:
     if not batch:
         return
-    lists = [evaluator.edges(structure, types) for _, structure, types in batch]
-    sizes = [len(types) for _, _, types in batch]
-    first_atom = np.concatenate([[0], np.cumsum(sizes)])
-    first_edge = np.concatenate([[0], np.cumsum([edges.i.size for edges in lists])])
-    whole = EdgeList(
-        np.concatenate([edges.i + at for edges, at in zip(lists, first_atom, strict=False)]),
-        np.concatenate([edges.j + at for edges, at in zip(lists, first_atom, strict=False)]),
-        np.concatenate([edges.vec for edges in lists]),
-    )
     all_types = np.concatenate([types for _, _, types in batch])
-    atomic, eps, gradient = evaluator.evaluate(whole, all_types)
+    edges = evaluator.edges([structure for _, structure, _ in batch], all_types)
+    energies = evaluator.evaluate(edges, all_types, forces)
     force = None
-    if forces:
-        # F_i = sum_j (g_ij - g_ji)
-        force = np.stack(
-            [
-                np.bincount(whole.i, gradient[:, k], len(all_types))
-                - np.bincount(whole.j, gradient[:, k], len(all_types))
-                for k in range(3)
-            ],
-            axis=1,
+    if energies.edge_forces is not None:
+        force = atomic_forces(edges, energies.edge_forces, len(all_types))
+    i, j, vec, eps = edges.i, edges.j, edges.vec, energies.edge_energy
+    if bond is not None:
+        near = np.flatnonzero(
+            np.einsum("ij,ij->i", vec, vec) < np.square(bond[all_types[edges.i], all_types[edges.j]])
         )
-    symbols = np.array(evaluator.model.type_elements)
+        i, j, vec, eps = i.take(near), j.take(near), vec.take(near, axis=0), eps.take(near)
+    first_atom = np.concatenate([[0], np.cumsum([len(types) for _, _, types in batch])])
+    first_edge = np.searchsorted(i, first_atom)
+    lammps_types = (all_types + 1).astype(np.int32)
+    columns = (lammps_types.take(i), lammps_types.take(j), vec, eps)
+    symbols = np.array(evaluator.model.type_elements).take(all_types)
     for k, (number, structure, types) in enumerate(batch):
-        edges, own = lists[k], slice(first_atom[k], first_atom[k + 1])
-        energies = eps[first_edge[k] : first_edge[k + 1]]
-        keep: Any = slice(None)
-        if bond is not None:
-            keep = np.linalg.norm(edges.vec, axis=1) < bond[types[edges.i], types[edges.j]]
-        i, j = edges.i[keep], edges.j[keep]
-        lammps_types = (types + 1).astype(np.int32)
+        own, rows = slice(first_atom[k], first_atom[k + 1]), slice(first_edge[k], first_edge[k + 1])
+        before = first_atom[k] - 1  # ids count from 1
         box = Box(structure.cell, np.zeros(3), structure.pbc)
         yield Evaluated(
-            EdgeFrame(
-                number, box, i + 1, j + 1, lammps_types[i], lammps_types[j], edges.vec[keep], energies[keep]
-            ),
+            EdgeFrame(number, box, i[rows] - before, j[rows] - before, *(column[rows] for column in columns)),
             AtomRows(
                 np.arange(1, len(types) + 1),
-                lammps_types,
-                symbols[types],
+                lammps_types[own],
+                symbols[own],
                 structure.positions,
                 None if force is None else force[own],
                 _reference_force(structure) if forces else None,
             ),
-            float(atomic[own].sum()),
+            float(energies.energy[own].sum()),
             structure.energy,
             structure.name,
         )
@@ -288,44 +134,6 @@ def _reference_force(structure: Structure) -> np.ndarray:
     if structure.forces is None:
         return np.full(structure.positions.shape, np.nan)
     return structure.forces
-
-
-def _types_by_number(model: ModelMetadata) -> np.ndarray:
-    """(120,) model type of each atomic number, -1 where there is none."""
-    from ase.data import atomic_numbers
-
-    if len(set(model.type_elements)) < len(model.type_elements):
-        raise E3DError(
-            f"the model has several types of one element ({' '.join(model.type_names)} are "
-            f"{' '.join(model.type_elements)}): structures do not say which is meant"
-        )
-    types = np.full(120, -1, dtype=np.int64)
-    for k, symbol in enumerate(model.type_elements):
-        types[atomic_numbers[symbol]] = k
-    return types
-
-
-def _device(path: Path, model: ModelMetadata, wanted: str) -> str:
-    """The device to run on; raises if the file or this machine cannot."""
-    kind = wanted.split(":")[0]
-    if kind not in ("auto", "cpu", "cuda", "xpu"):
-        raise E3DError(f"--device {wanted}: expected auto, cpu, cuda, cuda:K or xpu")
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "xpu": torch.xpu.is_available()}
-    if model.engine == AOTINDUCTOR and kind not in ("auto", model.device):
-        raise E3DError(
-            f"{path}: compiled for {model.device}, not for {kind}; use the portable .nequip.pth, or export "
-            f"the model with --device {kind}"
-        )
-    if kind == "auto":
-        if model.engine == AOTINDUCTOR:
-            wanted = kind = model.device
-        else:
-            wanted = kind = next(name for name in ("cuda", "xpu", "cpu") if there[name])
-    if not there[kind]:
-        raise E3DError(
-            f"{path}: no {kind} device that this torch ({torch.__version__}) can use; try --device cpu"
-        )
-    return wanted
 
 
 def open_store(
@@ -382,8 +190,7 @@ def open_store(
             "decomposition": model.decomposition,
             "training_data": model.training_data,
             "cutoff": cutoff.name,
-            "device": evaluator.device,
-            "torch": torch.__version__,
+            **evaluator.about,
             "reference_energy": structures.energy_fields(),
         },
         frame_columns=("energy", "reference_energy", "name"),

@@ -1,4 +1,4 @@
-"""Where directed edges come from: dumps of one run, or an edge store; all frames, or one rank's share."""
+"""Where directed edges come from: dumps of a run, a record, or an edge store; whole, or a rank's share."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 from e3d_lmp.edges.cutoffs import check_elements
 from e3d_lmp.edges.dumps.reader import DumpReader, expand_paths
 from e3d_lmp.edges.frames import BondFrame, EdgeFrame
+from e3d_lmp.edges.records.reader import RecordReader, is_record
 from e3d_lmp.edges.store.reader import EDGES, PARTIAL, StoreReader, is_store
 from e3d_lmp.edges.structures import ENDS, TRANSITION_STATE
 from e3d_lmp.errors import E3DError
 
 NOT_PASSED_ON = ("request", "e3d", "cutoff", "every")
-"""Provenance of a store that is not that of what is made from it."""
+"""Provenance of a store or a record that is not that of what is made from it."""
 
 
 class EdgeSource:
@@ -24,9 +25,9 @@ class EdgeSource:
     Parameters
     ----------
     paths
-        Dumps, or one edge store.
+        Dumps, or one edge store, or one record (its ``.json``).
     types
-        Element, or with `model` name, of each LAMMPS type; a store may know better.
+        Element, or with `model` name, of each LAMMPS type; stores and records may know better.
     model
         Model file of the run, for cutoffs that differ for the two directions.
     every
@@ -38,7 +39,7 @@ class EdgeSource:
 
     Attributes
     ----------
-    reader : DumpReader or StoreReader
+    reader : DumpReader, StoreReader or RecordReader
     elements : tuple of str, chemical symbol of each type
     model_cutoffs : (n, n) angstrom, or None
     provenance : dict of str
@@ -49,7 +50,7 @@ class EdgeSource:
     Raises
     ------
     E3DError
-        As the readers do; several stores; elements missing; options of the other kind of source.
+        As the readers do; several stores or records; elements missing; options of the other kind of source.
     """
 
     def __init__(
@@ -66,25 +67,28 @@ class EdgeSource:
         self._share = share
         self._numbers: range | None = None
         self._done = 0
-        self.reader: DumpReader | StoreReader
+        self.reader: DumpReader | StoreReader | RecordReader
         self.is_set = self.has_reactions = False
         self.holds_all_edges: bool | None = None
         self._names: np.ndarray | None = None
-        if any(is_store(path) or _is_unfinished_store(path) for path in paths):
+        is_one_of_stores = any(is_store(path) or _is_unfinished_store(path) for path in paths)
+        if is_one_of_stores or any(map(is_record, paths)):
+            article, what = ("an", "edge store") if is_one_of_stores else ("a", "record")
             if len(paths) > 1:
-                raise E3DError(
-                    f"expected dumps or one edge store, got {len(paths)} files, edge stores among them"
-                )
+                raise E3DError(f"expected dumps or one {what}, got {len(paths)} files, {what}s among them")
             if columns or units:
-                raise E3DError(f"{paths[0]} is an edge store: leave --columns and --units out")
-            self._open_store(Path(paths[0]), every)
+                raise E3DError(f"{paths[0]} is {article} {what}: leave --columns and --units out")
+            if is_one_of_stores:
+                self._open_store(Path(paths[0]), every)
+            else:
+                self._open_record(Path(paths[0]), every)
         else:
             expand_paths(paths)  # a file that is not there is said before what it would need
             if not types:
                 raise E3DError("--types: name the element of each LAMMPS type in order, e.g. --types C H N O")
             self.reader = DumpReader(paths, columns, every, allow_truncated, units=units, share=share)
             self.provenance = {"dumps": " ".join(map(str, self.reader.files)), "every": str(every)}
-        self._set_types(tuple(types) if types else self._store_elements(), model)
+        self._set_types(tuple(types) if types else self._known_elements(), model)
         self.provenance["energy_unit"] = "eV"
 
     def __iter__(self) -> Iterator[tuple[int, EdgeFrame | BondFrame, str]]:
@@ -112,11 +116,11 @@ class EdgeSource:
 
     def first(self) -> EdgeFrame | BondFrame | None:
         """The first frame of the whole source; None where no frame is complete."""
-        if isinstance(self.reader, StoreReader):
-            if not len(self.reader):
-                raise E3DError(f"{self.reader.path}: the edge store has no frame")
-            return self.reader[0]
         reader = self.reader
+        if not isinstance(reader, DumpReader):
+            if not len(reader):
+                raise E3DError(f"{reader.path}: has no whole frame")
+            return reader[0]
         again = DumpReader(reader.paths, reader.columns, 1, reader.allow_truncated, units=reader.units)
         return next(iter(again), None)
 
@@ -127,7 +131,7 @@ class EdgeSource:
 
     @property
     def size(self) -> int:
-        """Bytes of the dumps, or frames of this share of a store."""
+        """Bytes of the dumps, or frames of this share of a store or record."""
         return self.reader.bytes_total if self._numbers is None else len(self._numbers)
 
     @property
@@ -137,32 +141,42 @@ class EdgeSource:
 
     @property
     def numbers(self) -> range:
-        """Numbers of the frames of this share of a store."""
+        """Numbers of the frames of this share of a store or record."""
         assert self._numbers is not None
         return self._numbers
 
     def _open_store(self, path: Path, every: int) -> None:
         store = StoreReader(path, every)
-        rank, ranks = self._share
-        n = len(store)
-        self.reader = store
-        self._numbers = range(n * rank // ranks, n * (rank + 1) // ranks)
-        kept = {key: text for key, text in store.provenance.items() if key not in NOT_PASSED_ON}
-        self.provenance = {**kept, "store": str(path), "every": str(every)}
+        self._take_share(store, "store")
         self.is_set = store.has("name")
         if self.is_set:
             self._names = store.values("name")
             self.has_reactions = bool(np.char.endswith(self._names, "/" + TRANSITION_STATE).any())
             self.holds_all_edges = store.kind == EDGES and store.provenance.get("cutoff") == "model"
 
-    def _store_elements(self) -> tuple[str, ...]:
-        """Elements of the types as the store, or its atoms, say them."""
+    def _open_record(self, path: Path, every: int) -> None:
+        record = RecordReader(path, every)
+        if not len(record):
+            raise E3DError(f"{path}: no whole frame is in its shards yet; did the run reach its first step?")
+        self._take_share(record, "record")
+
+    def _take_share(self, reader: StoreReader | RecordReader, what: str) -> None:
+        """Read the frames of this rank, which follow each other: so it opens few of the files of a record."""
+        rank, ranks = self._share
+        n = len(reader)
+        self.reader = reader
+        self._numbers = range(n * rank // ranks, n * (rank + 1) // ranks)
+        kept = {key: text for key, text in reader.provenance.items() if key not in NOT_PASSED_ON}
+        self.provenance = {**kept, what: str(reader.path), "every": str(reader.every)}
+
+    def _known_elements(self) -> tuple[str, ...]:
+        """Elements of the types as the store or record, or the atoms of a store, say them."""
         store = self.reader
-        assert isinstance(store, StoreReader)
+        assert not isinstance(store, DumpReader)
         if store.elements:
             return store.elements
         found: dict[int, str] = {}
-        if len(store):
+        if isinstance(store, StoreReader) and len(store):
             atoms = store.atoms(0)
             found = dict(zip(atoms.type.tolist(), atoms.element.tolist(), strict=True))
         known = [found.get(k, "") for k in range(1, max(found, default=0) + 1)]
@@ -177,7 +191,7 @@ class EdgeSource:
         else:
             self.elements = check_elements(words)
         store = self.reader
-        if isinstance(store, StoreReader) and store.elements and store.elements != self.elements:
+        if not isinstance(store, DumpReader) and store.elements and store.elements != self.elements:
             raise E3DError(
                 f"{store.path}: the elements of its types are {' '.join(store.elements)}, not "
                 f"{' '.join(self.elements)}; leave --types out"

@@ -151,6 +151,7 @@ class Structures:
         self.paths = [Path(path) for path in paths]
         self._energy, self._part, self._path_images = energy, part, path_images
         self._forces = forces
+        self._listed: dict[Path, list[tuple[str, int]]] = {}
         for path in self.paths:
             input_file(path, "structures (ASE-readable or HDF5)")
 
@@ -230,18 +231,35 @@ class Structures:
             start = 0 if is_begun or start == 0 else start - _ase_count(path)
 
     def _groups(self, path: Path, file: h5py.File) -> Iterator[tuple[str, h5py.Group, int]]:
-        """Name, group and number of frames of every molecule."""
+        """Name, group and number of frames of every molecule; they are looked for once."""
+        if path in self._listed:
+            for name, count in self._listed[path]:
+                yield name, self._group(file, name), count
+            return
+        listed = []
+        for name, group, count in self._found(path, file):
+            listed.append((name, count))
+            yield name, group, count
+        self._listed[path] = listed
+
+    def _group(self, file: h5py.File, name: str) -> h5py.Group:
+        part = file.get(self._part)
+        if isinstance(part, h5py.Group) and "conformations" not in part:
+            return part[name.removesuffix("/path")]
+        return file[name]
+
+    def _found(self, path: Path, file: h5py.File) -> Iterator[tuple[str, h5py.Group, int]]:
         part = file.get(self._part)
         if isinstance(part, h5py.Group) and "conformations" not in part:
             yield from self._reactions(path, part)
             return
-        names = ani.ani_groups(file)
+        names = [] if _is_spice_group(next(iter(file.values()), None)) else ani.ani_groups(file)
         if names:
             for name in names:
                 yield name, file[name], file[name][ani.POSITIONS].shape[0]
             return
         for name, group in file.items():
-            if not isinstance(group, h5py.Group) or not {"atomic_numbers", "conformations"} <= set(group):
+            if not _is_spice_group(group):
                 raise E3DError(
                     f"{path}: '{name}' is no group with atomic_numbers and conformations (SPICE), no group "
                     f"has coordinates and species (ANI), and there is no '{self._part}' (Transition1x); for "
@@ -297,11 +315,12 @@ class Structures:
             unit = unit_factor(group[force_field], GRADIENT_UNITS, force_unit)
             sign = -1.0 if layout.is_gradient else 1.0
             forces = group[force_field][start:].astype(np.float64) * (sign * unit)
+        cell, pbc = np.zeros((3, 3)), np.zeros(3, dtype=bool)
         for k, position in enumerate(positions):
             # One structure of its kind needs no number.
             full = name if data.shape[0] == 1 else f"{name}/{start + k}"
             energy, force = float(energies[k]), None if forces is None else forces[k]
-            yield Structure(full, numbers, position, np.zeros((3, 3)), np.zeros(3, bool), energy, force)
+            yield Structure(full, numbers, position, cell, pbc, energy, force)
 
 
 class Selection:
@@ -344,6 +363,10 @@ class Selection:
             number, self._number = self._number, self._number + 1
             if number // self._group % self._every == 0:
                 yield number, structure
+
+
+def _is_spice_group(item: Any) -> bool:
+    return isinstance(item, h5py.Group) and "atomic_numbers" in item and "conformations" in item
 
 
 @contextlib.contextmanager

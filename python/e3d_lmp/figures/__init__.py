@@ -11,6 +11,7 @@ r"""Figures with matplotlib: one function each, which returns the figure; `save_
 `heat`            thermal conductivities: correlations, responses to a force, spectra
 `extrapolation`   models of a family of molecules, each asked for all members
 `of_folder`       the figures of a folder of results
+`ranges`          bounds of bins and axes that outliers do not stretch
 `colours`         colours of bonds by D or \|A\|
 `style`           what all of them share: colours, fonts, axes, files
 ================  ==========================================================================================

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from e3d_lmp.analysis.maps import EnergyMap, LabelMap
+from e3d_lmp.analysis.label_map import LabelMap
+from e3d_lmp.analysis.maps import EnergyMap
 from e3d_lmp.analysis.sampling import FIGURE_SEED, entropy_change
 from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.errors import E3DError

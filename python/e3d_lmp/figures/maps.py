@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from e3d_lmp.analysis.comparison import compare_labels
-from e3d_lmp.analysis.maps import EnergyMap, LabelMap
+from e3d_lmp.analysis.label_map import LabelMap
+from e3d_lmp.analysis.maps import EnergyMap
 from e3d_lmp.edges.pairs import is_like, pair_label
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.ranges import shown_bins

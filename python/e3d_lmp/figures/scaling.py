@@ -11,7 +11,8 @@ import numpy as np
 
 from e3d_lmp.analysis.bonds.delta_bde import BondEnergyError
 from e3d_lmp.analysis.folders import ModelErrors
-from e3d_lmp.analysis.maps import EnergyMap, LabelMap
+from e3d_lmp.analysis.label_map import LabelMap
+from e3d_lmp.analysis.maps import EnergyMap
 from e3d_lmp.analysis.sampling import FIGURE_SEED, EntropyChange, entropy_change
 from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.errors import E3DError

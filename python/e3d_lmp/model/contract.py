@@ -34,7 +34,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.model.engine import EngineModel
 
 CONTRACT = "e3d/1"
 
@@ -220,6 +219,8 @@ def read_strings(path: str | Path) -> dict[str, str]:
         raise E3DError(f"no model file '{path}'; check the path, or make one with 'e3d export'")
     if engine == NATIVE:
         belongs_to_none = {"contract": CONTRACT, "engine": NATIVE, "device": "any", "torch_version": UNKNOWN}
+        from e3d_lmp.model.engine import EngineModel  # numpy, which the help does not need
+
         return EngineModel(path).metadata | belongs_to_none
     try:
         with zipfile.ZipFile(path) as archive:

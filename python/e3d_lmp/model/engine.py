@@ -96,6 +96,14 @@ def _failure() -> E3DError:
     return E3DError(library().e3d_engine_error().decode(errors="replace"))
 
 
+def default_threads() -> int:
+    """OMP_NUM_THREADS, or else the cores that this process may use."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class EngineModel:
     """A model file of the format e3d-weights/1, ready to run.
 
@@ -159,12 +167,19 @@ class EngineModel:
 
     def prepare(self, types: Sequence[int] | np.ndarray) -> None:
         """Make tables of all pairs of these model types and those of earlier calls; not while evaluating."""
-        wanted = self._prepared | {int(t) for t in np.unique(types)}
+        wanted = self._prepared | {int(t) for t in types}
         if wanted != self._prepared:
             array = np.array(sorted(wanted), dtype=np.int32)
             if library().e3d_engine_prepare(self._handle, len(array), array.ctypes.data):
                 raise _failure()
             self._prepared = wanted
+
+
+def _different(types: np.ndarray) -> np.ndarray:
+    """The values in an array of model types; without sorting it where they are such."""
+    if types.size and types.min() >= 0 and types.max() < 1000:
+        return np.flatnonzero(np.bincount(types))
+    return np.unique(types)
 
 
 @dataclass(frozen=True)
@@ -228,7 +243,7 @@ class Evaluator:
         if offsets[0] != 0 or offsets[-1] != count or np.any(np.diff(offsets) < 0):
             raise E3DError(f"expected offsets that rise from 0 to {count}, the number of edges")
         if n:
-            self.model.prepare(np.concatenate([np.unique(centres), np.unique(neighbours)]))
+            self.model.prepare([*_different(centres), *_different(neighbours)])
         out = EdgeEnergies(np.empty(n), np.empty(count), np.empty((count, 3)) if forces else None)
         given = _Edges(n, *(a.ctypes.data for a in (offsets, centres, neighbours, edges)))
         wanted = _Energies(

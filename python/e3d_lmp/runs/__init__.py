@@ -3,8 +3,6 @@
 `simulate`          a LAMMPS input whose edges arrive while it runs
 `insitu`            the fixes of the plugin that gather while it runs
 `lammps_program`    what a LAMMPS program says of itself, and whether a plugin fits it
-==================  ==========================================================================================
-=======
 ==================  ========================================================================================
 `simulate`          a LAMMPS input whose edges arrive while it runs
 `insitu`            the fixes of the plugin that gather while it runs
@@ -16,7 +14,8 @@
 `queue`             jobs handed to a scheduler, and asked after
 `progress`          how far a run has come, by its logs
 `campaign`          a matrix of variables times an input, and what a changed file makes of it
-`workers`           where members of a campaign run (Parsl); `shell_task` is what it sends to nodes
+`workers`           where members of a campaign run (Parsl)
+`shell_task`        what is sent to nodes: a command, run in a folder
 `campaign_run`      members brought to their end
 `campaign_results`  what members have found, put together; the report
 `watch`             a page that follows a job or a campaign

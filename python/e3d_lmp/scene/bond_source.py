@@ -1,4 +1,4 @@
-"""The pairs of any frame of an edge store or a local dump, taken when they are asked for."""
+"""The pairs of any frame of an edge store, a local dump or a record, taken when they are asked for."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from e3d_lmp.errors import E3DError
 
 
 class BondSource:
-    """Frames of an edge store or of a local dump, in any order.
+    """Frames of an edge store, of a local dump or of a record, in any order.
 
-    A dump is turned into an edge store in the folder for temporary files first (about a second for 100 MB),
-    which goes when this object does: text cannot be read in any order. Of a store, opening reads no more than
-    the table of its frames.
+    A dump or a record is turned into an edge store in the folder for temporary files first (about a second
+    for 100 MB of text), which goes when this object does: text cannot be read in any order, and a record has
+    no atoms. Of a store, opening reads no more than the table of its frames.
 
     Parameters
     ----------
     path
         Edge store, or text of a ``dump local`` of compute e3d/edge/local or e3d/pair/local (plain, .gz, .zst;
-        a name or a glob pattern).
+        a name or a glob pattern), or the ``.json`` of a record of fix e3d/record.
     cutoff
         Bond cutoff in the words of `e3d_lmp.edges.cutoffs`.
     elements
         Chemical symbol of each LAMMPS type, where the file does not say them.
     atoms
-        ``dump custom`` of the same steps with positions; only for a local dump.
+        ``dump custom`` of the same steps with positions; not for an edge store.
     units
         LAMMPS units of a dump that does not say them, ``metal`` or ``real``.
 
@@ -63,7 +63,7 @@ class BondSource:
         self.path = Path(path)
         cutoff = parse_cutoff(cutoff) if isinstance(cutoff, str) else cutoff
         if self.path.is_dir():
-            raise E3DError(f"{path}: a folder; expected an edge store or a local dump")
+            raise E3DError(f"{path}: a folder; expected an edge store, a local dump or a record")
         if is_store(path):
             if atoms:
                 raise E3DError(
@@ -155,12 +155,18 @@ def _store_of_dump(
     atoms: str | os.PathLike | None,
     units: str | None,
 ) -> StoreReader:
-    """The frames of a dump in a temporary store that goes with its owner."""
+    """The frames of a dump or a record in a temporary store that goes with its owner."""
     from e3d_lmp.edges.convert import convert
     from e3d_lmp.edges.dumps.reader import AtomReader, DumpReader
+    from e3d_lmp.edges.records.reader import RecordReader, is_record
     from e3d_lmp.edges.store.writer import StoreWriter
 
-    reader = DumpReader(os.fspath(path), allow_truncated=True, units=units)
+    reader: DumpReader | RecordReader
+    if is_record(path):
+        reader = RecordReader(path)
+        elements = elements or reader.elements
+    else:
+        reader = DumpReader(os.fspath(path), allow_truncated=True, units=units)
     atom_reader = AtomReader(os.fspath(atoms), allow_truncated=True) if atoms else None
     folder = tempfile.TemporaryDirectory(prefix="e3d-scene-")
     weakref.finalize(owner, folder.cleanup)

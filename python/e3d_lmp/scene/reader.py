@@ -1,10 +1,12 @@
-"""`E3DReader`: OVITO opens edge stores, by itself, and local dumps, where it is told to.
+"""`E3DReader`: OVITO opens edge stores and records, by itself, and local dumps, where it is told to.
 
 ::
 
     from ovito.io import import_file
     pipeline = import_file("edges.h5")
     pipeline = import_file("edges.h5", cutoff="2.2", bond_orders=True)
+
+    pipeline = import_file("edges.json", atoms="atoms.dump")     # a record of fix e3d/record
 
     from e3d_lmp.scene.reader import E3DReader          # a local dump and the dump of its atoms
     pipeline = import_file("edges.dump", input_format=E3DReader, atoms="atoms.dump", types="C H N O")
@@ -21,6 +23,7 @@ from ovito.data import DataCollection
 from ovito.io import FileReaderInterface
 
 from e3d_lmp.edges.hdf5 import open_hdf5
+from e3d_lmp.edges.records.reader import is_record
 from e3d_lmp.edges.store.reader import FORMAT, StoreReader, is_store
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import reading
@@ -35,7 +38,7 @@ class E3DReader(FileReaderInterface):
     ----------
     cutoff : bond cutoff in the words of `e3d_lmp.edges.cutoffs`
     types : element of each LAMMPS type, blanks between, where the file does not say them
-    atoms : dump of the atoms, for a local dump
+    atoms : dump of the atoms, for a local dump or a record
     bond_orders : whether RDKit perceives the orders of bonds
     """
 
@@ -49,7 +52,9 @@ class E3DReader(FileReaderInterface):
 
     @staticmethod
     def detect(filename: str) -> bool:
-        """Whether a file is an edge store, of any version; no other HDF5 file is."""
+        """Whether a file is an edge store or a record, of any version; no other HDF5 or JSON file is."""
+        if is_record(filename):
+            return True
         if not is_store(filename):
             return False
         try:
@@ -80,8 +85,9 @@ class E3DReader(FileReaderInterface):
         atoms = source.atoms(k)
         if atoms.position is None:
             raise E3DError(
-                f"{filename}: has no positions; make it again with 'e3d convert ... --atoms DUMP', or open "
-                "the dump of the atoms and add the modifier E3DBonds with this file as its source"
+                f"{filename}: has no positions; for a dump or a record name the dump of the atoms too "
+                "(atoms='atoms.dump'), make a store again with 'e3d convert ... --atoms DUMP', or open the "
+                "dump of the atoms and add the modifier E3DBonds with this file as its source"
             )
         box, pairs = source.pairs(k)
         set_box(data, box)

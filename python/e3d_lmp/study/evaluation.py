@@ -11,7 +11,8 @@ from e3d_lmp.analysis.bonds.references import reference_energies
 from e3d_lmp.analysis.bonds.types import chosen_perception
 from e3d_lmp.analysis.maps import DEFAULT_BIN
 from e3d_lmp.edges.cutoffs import parse_cutoff
-from e3d_lmp.edges.evaluate import EdgeEvaluator, fill_store, open_store
+from e3d_lmp.edges.evaluate import fill_store, open_store
+from e3d_lmp.edges.evaluator import EdgeEvaluator
 from e3d_lmp.edges.sources import EdgeSource
 from e3d_lmp.edges.structures import PARTS, Structures
 from e3d_lmp.figures.of_folder import draw_parity, draw_tables

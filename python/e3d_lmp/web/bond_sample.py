@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from e3d_lmp.analysis.maps import bin_codes
+from e3d_lmp.analysis.label_map import bin_codes
 from e3d_lmp.edges.pairs import PairFrame, is_like
 
 _PENDING = 1 << 17

@@ -96,6 +96,7 @@ class StoreReader:
     kind : ``edges`` or ``pairs``
     elements : tuple of str, chemical symbol of each type; empty where not known
     provenance : dict of str
+    every : as given
     is_complete : whether the writer finished
     files, bytes_total, bytes_read, repeated, truncated
         As those of `e3d_lmp.edges.dumps.reader.DumpReader`.
@@ -110,6 +111,7 @@ class StoreReader:
         if every < 1:
             raise E3DError(f"--every {every}: expected a whole number of at least 1")
         self.path = Path(path)
+        self.every = every
         self._file = _open(self.path)
         try:
             with self._reading():

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from e3d_lmp.edges.evaluate import EdgeEvaluator, evaluate_structures
+from e3d_lmp.edges.evaluate import evaluate_structures
+from e3d_lmp.edges.evaluator import EdgeEvaluator
 from e3d_lmp.edges.structures import Structure
 from e3d_lmp.study.extrapolation.molecules import MolecularFrame, is_within_molecule
 

@@ -15,6 +15,9 @@
 `screening`       frames that are not worth learning from
 `duplicates`      frames that occur twice
 `split`           training, validation and test by molecule
+`placement`       molecules put into contact
+`clusters`        pairs in contact, cut from liquids
+`aimnet2`         labels by AIMNet2
 `contacts`        pairs of molecules in contact
 `database`        LMDB files for nequip
 ================  ============================================================================================
