@@ -52,6 +52,7 @@ def boxes() -> list[tuple[int, int, int]]:
 def run(job: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
     """One row; ``failed`` holds the last line of a run that ended with an error."""
     args.work.mkdir(parents=True, exist_ok=True)
+    atoms = LIQUID_ATOMS * job["copies"][0] * job["copies"][1] * job["copies"][2]
     on_device = job["engine"] == "device"
     paths = {
         key: os.path.abspath(args.cases / name)
@@ -70,9 +71,8 @@ def run(job: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return job | {"failed": "out of time"}
+        return job | {"atoms": atoms, "failed": "out of time"}
     loops = [float(text) for text in re.findall(r"Loop time of ([\d.e+-]+) on", done.stdout)]
-    atoms = LIQUID_ATOMS * job["copies"][0] * job["copies"][1] * job["copies"][2]
     if done.returncode != 0 or len(loops) != BLOCKS + 1:
         lines = (done.stdout + done.stderr).strip().splitlines()
         return job | {
