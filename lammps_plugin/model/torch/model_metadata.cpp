@@ -57,7 +57,10 @@ namespace {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
     if (name == "avx512_vnni") return __builtin_cpu_supports("avx512vnni");
-    return name == "invalid_vec_isa" || name == "amx_tile";    // amx: inductor asks the processor again
+#if __GNUC__ >= 11 && !defined(__clang__)    // older compilers do not know the word
+    if (name == "amx_tile") return __builtin_cpu_supports("amx-tile");
+#endif
+    return name == "invalid_vec_isa" || name == "amx_tile";
 #else
     return name.compare(0, 3, "avx") != 0;
 #endif
