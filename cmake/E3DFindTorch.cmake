@@ -1,8 +1,9 @@
-# Finds libtorch by its own folders. Defines the target E3D::torch, E3D_TORCH_LIBRARY_DIR, E3D_TORCH_VERSION and E3D_CUDA.
+# Finds libtorch by its own folders. Defines E3D_TORCH, and where that is on, the target E3D::torch, E3D_TORCH_LIBRARY_DIR,
+# E3D_TORCH_VERSION and E3D_CUDA. Without torch everything but libe3d_model.so is built.
 # torch's own TorchConfig.cmake is not used: with a CUDA build it wants the whole CUDA toolkit at configure time, which a
 # machine that only runs models need not have; libtorch.so brings the CUDA or XPU libraries by itself at run time.
 
-set(Torch_ROOT "" CACHE PATH "Folder with include/ and lib/ of libtorch; empty: of the torch of the Python that is found")
+set(Torch_ROOT "" CACHE STRING "Folder with include/ and lib/ of libtorch; empty: of the torch of the Python that is found; none: build without")
 
 set(_torch "${Torch_ROOT}")
 if(NOT _torch AND Python_Interpreter_FOUND)
@@ -11,10 +12,13 @@ if(NOT _torch AND Python_Interpreter_FOUND)
             "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
     OUTPUT_VARIABLE _torch OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 endif()
-if(NOT _torch)
-  message(FATAL_ERROR "No torch found. Type one of\n"
-    "  ${Python_EXECUTABLE} -m pip install torch        (then configure again), or\n"
-    "  cmake -DTorch_ROOT=/path/to/libtorch ...         (a folder with include/ and lib/)")
+set(E3D_TORCH OFF)
+set(E3D_TORCH_VERSION "none")
+set(E3D_CUDA OFF)
+if(NOT _torch OR _torch STREQUAL "none")
+  message(STATUS "torch: none, so no libe3d_model.so: the plugin will run .safetensors files, and neither .pt2 nor .pth. To have it, "
+    "install torch and build without isolation (pip install --no-build-isolation .), or give -DTorch_ROOT=/path/to/libtorch")
+  return()
 endif()
 get_filename_component(_torch "${_torch}" ABSOLUTE)
 if(NOT EXISTS "${_torch}/include/torch/csrc/api/include/torch/torch.h" OR NOT EXISTS "${_torch}/lib/libtorch.so")
@@ -33,7 +37,6 @@ target_link_libraries(E3D::torch INTERFACE -Wl,--no-as-needed "${_torch}/lib/lib
 
 # CUDA graphs and the memory of a GPU need the headers of the CUDA runtime; no compiler and no library of the toolkit.
 set(CUDA_INCLUDE_DIR "" CACHE PATH "Folder with cuda_runtime_api.h; empty: find it")
-set(E3D_CUDA OFF)
 if(EXISTS "${_torch}/lib/libtorch_cuda.so" AND EXISTS "${_torch}/lib/libc10_cuda.so")
   file(GLOB _cuda_wheels "${_torch}/../nvidia/cu*/include" "${_torch}/../nvidia/cuda_runtime/include")
   set(_cuda_folders "$ENV{CUDA_HOME}/include" "$ENV{CUDA_PATH}/include" /usr/local/cuda/include)
@@ -59,6 +62,7 @@ if(EXISTS "${_torch}/lib/libtorch_cuda.so" AND EXISTS "${_torch}/lib/libc10_cuda
   endif()
 endif()
 
+set(E3D_TORCH ON)
 set(E3D_TORCH_VERSION "unknown")
 if(EXISTS "${_torch}/version.py")
   file(STRINGS "${_torch}/version.py" _line REGEX "^__version__ *=")

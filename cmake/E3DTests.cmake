@@ -25,3 +25,21 @@ foreach(_test IN LISTS _tests)
   add_test(NAME ${_name} COMMAND ${_name} WORKING_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
   set_tests_properties(${_name} PROPERTIES TIMEOUT 120)
 endforeach()
+
+# What a run reads, fuzzed for some seconds with sanitizers; ten minutes by hand: build/ctest/tests/fuzz_parsers 600
+set(_parsers bonds/bond_cutoff bonds/bond_state bonds/bond_thresholds bonds/energy_map bonds/pair_labels edges/edge_list model/padded_shape
+             support/growing_file support/whole_file)
+list(TRANSFORM _parsers PREPEND "${E3D_PLUGIN_DIR}/")
+list(TRANSFORM _parsers APPEND ".cpp")
+add_executable(fuzz_parsers "${PROJECT_SOURCE_DIR}/tests/cpp/fuzz/fuzz_parsers.cpp" ${_parsers}
+                            "${PROJECT_SOURCE_DIR}/edge_kernel/row_text.cpp")
+target_compile_options(fuzz_parsers PRIVATE -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined
+                                            -fno-sanitize-recover=all)
+target_link_options(fuzz_parsers PRIVATE -fsanitize=address,undefined)
+target_link_libraries(fuzz_parsers PRIVATE LAMMPS::headers E3D::mpi E3D::tables)
+target_include_directories(fuzz_parsers PRIVATE "${E3D_PLUGIN_DIR}" "${PROJECT_SOURCE_DIR}/edge_kernel")
+target_compile_features(fuzz_parsers PRIVATE cxx_std_17)
+set_target_properties(fuzz_parsers PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+add_dependencies(e3d_unit_tests fuzz_parsers)
+add_test(NAME fuzz_parsers COMMAND fuzz_parsers 5 WORKING_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+set_tests_properties(fuzz_parsers PROPERTIES TIMEOUT 120)

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <chrono>
+
 namespace e3d::engine {
 
 namespace {
@@ -17,6 +19,15 @@ namespace {
 #elif defined(__aarch64__)
     asm volatile("yield");
 #endif
+  }
+
+  // As condition.wait(lock, ready), which GCC 12 and later take from a libstdc++ that is newer than what wheels
+  // may ask for; wait_for is compiled in.
+  template <class Ready>
+  void wait(std::condition_variable &condition, std::unique_lock<std::mutex> &lock, const Ready &ready)
+  {
+    while (!condition.wait_for(lock, std::chrono::hours(1), ready)) {
+    }
   }
 
 }    // namespace
@@ -57,7 +68,7 @@ void ThreadPool::run(const std::function<void(int)> &task)
   task(0);
   for (int k = 0; k < patience && busy_; k++) pause();
   std::unique_lock<std::mutex> lock(mutex_);
-  done_.wait(lock, [this] { return busy_ == 0; });
+  wait(done_, lock, [this] { return busy_ == 0; });
   task_ = nullptr;
 }
 
@@ -68,7 +79,7 @@ void ThreadPool::wait_for_work(int thread)
     const std::function<void(int)> *task;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      work_.wait(lock, [&] { return round_ != seen; });
+      wait(work_, lock, [&] { return round_ != seen; });
       seen = round_;
       if (stop_) return;
       task = task_;

@@ -98,7 +98,7 @@ void ComputeE3DHeat::init()
                "again",
                name, id);
   if (!cutoff_words.empty()) cutsq = E3D::bond_cutoffs(lmp, name, *pair, cutoff_words);
-  pair->subscribe_edge_forces();
+  if (reads_frame()) pair->subscribe_edge_forces();
   added_step = -1;    // pair_coeff may have begun to count evaluations anew
 }
 

@@ -24,7 +24,7 @@ class ComputeE3DHeat : public Compute {
   int pack_forward_comm(int, int *, double *, int, int *) override;
   void unpack_forward_comm(int, int, double *) override;
 
- private:
+ protected:
   static constexpr int NUM_COLUMNS = 6;    // J_x J_y J_z and its convective part, as compute heat/flux
 
   std::string name;                         // for messages
@@ -38,9 +38,12 @@ class ComputeE3DHeat : public Compute {
   bigint added_step = -1;
   int64_t added_evaluation = -1;
 
+  virtual bool reads_frame() const { return true; }    // of the host
+  virtual void add_up();
+
+ private:
   std::vector<std::string> rows_of_run() const;
   void gather_velocities();
-  void add_up();
 };
 
 }    // namespace LAMMPS_NS

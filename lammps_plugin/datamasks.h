@@ -26,6 +26,7 @@
 #define TYPE_MASK  0x00000010
 #define MASK_MASK  0x00000020
 #define RMASS_MASK 0x00000200
+#define SPECIAL_MASK 0x00004000
 // clang-format on
 
 #endif

@@ -18,6 +18,7 @@
 #include "utils.h"
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
@@ -47,7 +48,7 @@ FixE3DBonds::FixE3DBonds(LAMMPS *lmp, int narg, char **arg) :
   comm_forward = comm_reverse = 1;
   datamask_read = X_MASK | TAG_MASK | TYPE_MASK | MASK_MASK;
   datamask_modify = EMPTY_MASK;
-  maxexchange = 1;
+  maxexchange = E3D::BondState::ATOM_DOUBLES;
   maxexchange_dynamic = 1;
 
   FixE3DBonds::grow_arrays(atom->nmax);
@@ -316,6 +317,13 @@ void FixE3DBonds::sample()
   events.clear();
   bigint mine[2] = {0, 0}, all[2];
   for (int i = 0; i < atom->nlocal; i++) {
+    if (begun && bonds.id(i) && bonds.id(i) != atom->tag[i])
+      error->one(
+          FLERR,
+          "{}: atom {} has become atom {} since the last sample, and bonds are known by the ids of their "
+          "atoms: use 'delete_atoms ... compress no', or 'unfix {}' before atoms are numbered anew and "
+          "define the fix again with another file",
+          name, bonds.id(i), atom->tag[i], id);
     find_candidates(edges, i);
     bonds.update(i, atom->tag[i], candidates, thresholds, !begun, events);
     mine[0] += bonds.num_bonds(i);
@@ -369,6 +377,27 @@ void FixE3DBonds::find_candidates(const E3D::BondedEdges &edges, int i)
 
 /* ---------------------------------------------------------------------- */
 
+// MPI counts in 32 bits what one message of all ranks holds
+
+std::vector<int> FixE3DBonds::offsets_of(const std::vector<int> &counts, const char *what) const
+{
+  std::vector<int> offsets;
+  bigint sum = 0;
+  for (int count : counts) {
+    offsets.push_back(static_cast<int>(sum));
+    sum += count;
+    if (sum > INT_MAX)
+      error->one(
+          FLERR,
+          "{} on step {}: the {} of all ranks are more than one message holds; take samples more often "
+          "(Nevery), or watch fewer atoms by the group",
+          name, update->ntimestep, what);
+  }
+  return offsets;
+}
+
+/* ---------------------------------------------------------------------- */
+
 void FixE3DBonds::gather_events()
 {
   MPI_Datatype record;
@@ -376,9 +405,9 @@ void FixE3DBonds::gather_events()
   MPI_Type_commit(&record);
 
   int mine = static_cast<int>(events.size());
-  std::vector<int> counts(comm->nprocs), offsets(comm->nprocs);
+  std::vector<int> counts(comm->nprocs);
   MPI_Gather(&mine, 1, MPI_INT, counts.data(), 1, MPI_INT, 0, world);
-  for (int rank = 1; rank < comm->nprocs; rank++) offsets[rank] = offsets[rank - 1] + counts[rank - 1];
+  std::vector<int> offsets = offsets_of(counts, "events");
   std::vector<E3D::BondEvent> gathered(comm->me == 0 ? offsets.back() + counts.back() : 0);
   MPI_Gatherv(events.data(), mine, record, gathered.data(), counts.data(), offsets.data(), record, 0, world);
   MPI_Type_free(&record);
@@ -420,7 +449,7 @@ double FixE3DBonds::compute_vector(int n)
   if (n >= 2 && !species_wanted) {    // from now on at every sample
     species_wanted = true;
     if (begun) {
-      PairE3D::find(lmp, name)->edge_frame(name);    // stops where the ghost atoms are not those of now
+      PairE3D::find(lmp, name)->require_frame(name);    // stops where the ghost atoms are not those of now
       count_species();
     }
   }

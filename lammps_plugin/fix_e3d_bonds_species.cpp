@@ -179,9 +179,9 @@ void FixE3DBonds::gather_species(E3D::SpeciesCount &all)
 {
   std::string words = my_species.words() + " ";
   int mine = static_cast<int>(words.size());
-  std::vector<int> counts(comm->nprocs), offsets(comm->nprocs);
+  std::vector<int> counts(comm->nprocs);
   MPI_Gather(&mine, 1, MPI_INT, counts.data(), 1, MPI_INT, 0, world);
-  for (int rank = 1; rank < comm->nprocs; rank++) offsets[rank] = offsets[rank - 1] + counts[rank - 1];
+  std::vector<int> offsets = offsets_of(counts, "formulas");
   std::string gathered(comm->me == 0 ? offsets.back() + counts.back() : 0, ' ');
   MPI_Gatherv(&words[0], mine, MPI_CHAR, &gathered[0], counts.data(), offsets.data(), MPI_CHAR, 0, world);
   if (comm->me == 0) all.add_words(gathered);

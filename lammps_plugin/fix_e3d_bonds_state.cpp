@@ -20,7 +20,7 @@
 
 using namespace LAMMPS_NS;
 
-static const char *const STATE_FORMAT = "e3d-bonds-state/1";
+static const char *const STATE_FORMAT = "e3d-bonds-state/2";
 
 /* ---------------------------------------------------------------------- */
 
@@ -46,13 +46,14 @@ int FixE3DBonds::pack_exchange(int i, double *buf)
 
 int FixE3DBonds::unpack_exchange(int nlocal, double *buf)
 {
-  const int count = bonds.unpack(nlocal, buf);
+  const int count = E3D::BondState::packed_doubles(buf);
+  bonds.unpack(nlocal, buf, count);
   maxexchange = std::max(maxexchange, count);    // the atom may go on to a third rank
   return count;
 }
 
 /* ----------------------------------------------------------------------
-   restart file, per atom: number of doubles, then the list
+   restart file, per atom: number of doubles, then id and list
 ------------------------------------------------------------------------- */
 
 int FixE3DBonds::size_restart(int nlocal)
@@ -80,7 +81,13 @@ void FixE3DBonds::unpack_restart(int nlocal, int nth)
 {
   const double *values = atom->extra[nlocal];
   for (int k = 0; k < nth; k++) values += static_cast<int>(values[0]);    // lists of other fixes
-  maxexchange = std::max(maxexchange, bonds.unpack(nlocal, values + 1));
+  const int count = static_cast<int>(values[0]) - 1;
+  try {
+    bonds.unpack(nlocal, values + 1, count);
+  } catch (const std::runtime_error &e) {
+    error->one(FLERR, "{}: cannot go on from the restart file: {}", name, e.what());
+  }
+  maxexchange = std::max(maxexchange, count);
 }
 
 /* ----------------------------------------------------------------------

@@ -78,7 +78,7 @@ int FixE3DHnemd::setmask()
 void FixE3DHnemd::init()
 {
   pair = PairE3D::find(lmp, name);
-  pair->subscribe_edge_forces();
+  if (reads_frame()) pair->subscribe_edge_forces();
   if (utils::strmatch(update->integrate_style, "^respa"))
     error->all(FLERR, "{} does not work with run_style respa; use 'run_style verlet'", name);
   watt_per_m_k = strcmp(update->unit_style, "real") == 0 ? WATT_REAL : WATT_METAL;
@@ -188,8 +188,18 @@ void FixE3DHnemd::post_force(int /*vflag*/)
 {
   gather_virials();
 
+  double mine[4] = {0.0, 0.0, 0.0, 0.0}, all[4];
+  add_driving_forces(mine);
+  MPI_Allreduce(mine, all, 4, MPI_DOUBLE, MPI_SUM, world);
+  if (all[3] <= 0.0) error->all(FLERR, "{}: there are no atoms in group {}", name, group->names[igroup]);
+  take_off({all[0] / all[3], all[1] / all[3], all[2] / all[3]});
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DHnemd::add_driving_forces(double (&sum)[4])
+{
   double **f = atom->f;
-  double mine[4] = {0.0, 0.0, 0.0, 0.0}, all[4];    // total driving force, and the mass
   for (int i = 0; i < atom->nlocal; i++) {
     if (!(atom->mask[i] & groupbit)) continue;
     const double *w = &virial[9 * static_cast<std::size_t>(i)];
@@ -197,15 +207,19 @@ void FixE3DHnemd::post_force(int /*vflag*/)
     for (int b = 0; b < 3; b++) {
       const double added = total * drive[b] + drive[0] * w[b] + drive[1] * w[3 + b] + drive[2] * w[6 + b];
       f[i][b] += added;
-      mine[b] += added;
+      sum[b] += added;
     }
-    mine[3] += E3D::mass_of(atom, i);
+    sum[3] += E3D::mass_of(atom, i);
   }
-  MPI_Allreduce(mine, all, 4, MPI_DOUBLE, MPI_SUM, world);
-  if (all[3] <= 0.0) error->all(FLERR, "{}: there are no atoms in group {}", name, group->names[igroup]);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DHnemd::take_off(const double (&per_mass)[3])
+{
   for (int i = 0; i < atom->nlocal; i++)
     if (atom->mask[i] & groupbit)
-      for (int b = 0; b < 3; b++) f[i][b] -= E3D::mass_of(atom, i) / all[3] * all[b];
+      for (int b = 0; b < 3; b++) atom->f[i][b] -= E3D::mass_of(atom, i) * per_mass[b];
 }
 
 /* ----------------------------------------------------------------------
@@ -214,18 +228,9 @@ void FixE3DHnemd::post_force(int /*vflag*/)
 
 void FixE3DHnemd::end_of_step()
 {
-  pair->edge_frame(name);    // stops where atoms have come or gone since post_force
-  double mine[5] = {0.0, 0.0, 0.0, 0.0, 0.0}, all[5];    // J, kinetic energy, atoms
-  for (int i = 0; i < atom->nlocal; i++) {
-    if (!(atom->mask[i] & groupbit)) continue;
-    const double *v = atom->v[i];
-    const double *w = &virial[9 * static_cast<std::size_t>(i)];
-    const double kinetic = E3D::kinetic_energy(atom, force, i, atom->v[i]);
-    for (int a = 0; a < 3; a++)
-      mine[a] += (energy[i] + kinetic) * v[a] + w[3 * a] * v[0] + w[3 * a + 1] * v[1] + w[3 * a + 2] * v[2];
-    mine[3] += kinetic;
-    mine[4] += 1.0;
-  }
+  pair->require_frame(name);    // stops where atoms have come or gone since post_force
+  double mine[5] = {0.0, 0.0, 0.0, 0.0, 0.0}, all[5];
+  add_current(mine);
   MPI_Allreduce(mine, all, 5, MPI_DOUBLE, MPI_SUM, world);
 
   const double volume = domain->xprd * domain->yprd * domain->zprd;
@@ -235,6 +240,22 @@ void FixE3DHnemd::end_of_step()
   }
   if (all[4] > 1.5) sum_temperature += 2.0 * all[3] / (3.0 * (all[4] - 1.0) * force->boltz);
   samples++;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DHnemd::add_current(double (&sums)[5])
+{
+  for (int i = 0; i < atom->nlocal; i++) {
+    if (!(atom->mask[i] & groupbit)) continue;
+    const double *v = atom->v[i];
+    const double *w = &virial[9 * static_cast<std::size_t>(i)];
+    const double kinetic = E3D::kinetic_energy(atom, force, i, atom->v[i]);
+    for (int a = 0; a < 3; a++)
+      sums[a] += (energy[i] + kinetic) * v[a] + w[3 * a] * v[0] + w[3 * a + 1] * v[1] + w[3 * a + 2] * v[2];
+    sums[3] += kinetic;
+    sums[4] += 1.0;
+  }
 }
 
 /* ----------------------------------------------------------------------

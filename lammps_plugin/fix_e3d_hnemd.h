@@ -32,7 +32,7 @@ class FixE3DHnemd : public Fix {
   // not called; LAMMPS's own has the width of its ids in its symbol (see fix_e3d_map.h)
   void set_molecule(int, tagint, int, double *, double *, double *) override {}
 
- private:
+ protected:
   enum Entry { KAPPA, CURRENT = 3, TEMPERATURE = 6, SAMPLES, NUM_ENTRIES };
 
   std::string name;       // "fix ID e3d/hnemd"
@@ -42,6 +42,15 @@ class FixE3DHnemd : public Fix {
   class PairE3D *pair = nullptr;
   bool thermostat_reported = false, momentum_reported = false;
 
+  // what /kk does on the device, with edges, virials and forces that are there
+
+  virtual bool reads_frame() const { return true; }    // of the host
+  virtual void gather_virials();
+  virtual void add_driving_forces(double (&added)[4]);    // their sum over atoms of this rank, and the mass
+  virtual void take_off(const double (&per_mass)[3]);
+  virtual void add_current(double (&sums)[5]);    // J, kinetic energy and number of atoms of this rank
+
+ private:
   // of the last evaluation, owned and ghost atoms
 
   std::vector<double> energy;    // (nlocal) U_i
@@ -54,7 +63,6 @@ class FixE3DHnemd : public Fix {
   bigint samples = 0;
   double current[3] = {0.0, 0.0, 0.0};    // J of the last sample
 
-  void gather_virials();
   void check_thermostats();
   void check_momentum();
 };

@@ -75,7 +75,8 @@ FixE3DShc::FixE3DShc(LAMMPS *lmp, int narg, char **arg) :
   extscalar = extarray = 0;
   global_freq = 1;
   restart_global = 1;
-  time_depend = 1;    // reset_timestep would tear the samples apart
+  create_attribute = 1;    // new atoms have no history
+  time_depend = 1;         // reset_timestep would tear the samples apart
   dynamic_group_allow = 1;
   comm_reverse = 3;
   datamask_read = X_MASK | V_MASK | TYPE_MASK | MASK_MASK | RMASS_MASK;
@@ -173,19 +174,37 @@ void FixE3DShc::begin_anew()
   std::fill(sums.begin(), sums.end(), 0.0);
 }
 
+/* ----------------------------------------------------------------------
+   why the samples of the ring and those from now on are not of one block, empty if they are; collective
+------------------------------------------------------------------------- */
+
+std::string FixE3DShc::why_torn()
+{
+  int any_newcomers;
+  MPI_Allreduce(&newcomers, &any_newcomers, 1, MPI_INT, MPI_MAX, world);
+  newcomers = 0;
+  if (filled == 0) return "";
+  if (update->ntimestep != last_sample + nevery)
+    return fmt::format("{} steps lie between its samples of steps {} and {}, not {}",
+                       update->ntimestep - last_sample, last_sample, update->ntimestep, nevery);
+  if (any_newcomers || atom->natoms != atoms_then)
+    return fmt::format("atoms have come or gone between its samples of steps {} and {} ({} and {} of them)",
+                       last_sample, update->ntimestep, atoms_then, atom->natoms);
+  return "";
+}
+
 /* ---------------------------------------------------------------------- */
 
 void FixE3DShc::end_of_step()
 {
-  if (filled > 0 && update->ntimestep != last_sample + nevery) {
-    if (comm->me == 0)
-      error->warning(FLERR,
-                     "{}: {} steps lie between its samples of steps {} and {}, not {}: it begins a new block",
-                     name, update->ntimestep - last_sample, last_sample, update->ntimestep, nevery);
+  const std::string reason = why_torn();
+  if (!reason.empty()) {
+    if (comm->me == 0) error->warning(FLERR, "{}: {}: it begins a new block", name, reason);
     begin_anew();
   }
   check_unchanged();
   last_sample = update->ntimestep;
+  atoms_then = atom->natoms;
   sample();
   if (taken == block_samples) finish_block();
 }
@@ -380,6 +399,7 @@ void FixE3DShc::copy_arrays(int i, int j, int /*delflag*/)
 void FixE3DShc::set_arrays(int i)
 {
   std::fill_n(&ring[row_of(i)], row_of(1), 0.0f);
+  newcomers = 1;
 }
 
 int FixE3DShc::pack_exchange(int i, double *buf)

@@ -58,6 +58,8 @@ class FixE3DShc : public Fix {
   int slot = 0;               // of the newest sample
   bigint filled = 0;          // samples in the ring, at most num_lags
   bigint last_sample = -1;    // step
+  bigint atoms_then = 0;      // of the system at that step
+  int newcomers = 0;          // whether atoms have come to this rank since, with an empty ring
   double interval = 0.0;      // time between samples, of those here and of finished blocks; 0: there are none
   double force_now[3] = {0.0, 0.0, 0.0};    // of fix e3d/hnemd in this run, 1/Angstrom
   double drive[3] = {0.0, 0.0, 0.0};        // the same, of those samples and blocks
@@ -82,6 +84,7 @@ class FixE3DShc : public Fix {
   void check_writable() const;
   void gather_virials();
   void begin_anew();
+  std::string why_torn();
   void check_unchanged();
   void sample();
   void finish_block();

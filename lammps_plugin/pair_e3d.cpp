@@ -30,6 +30,10 @@
 
 using namespace LAMMPS_NS;
 
+static constexpr const char *SPECIAL_BONDS =
+    "special_bonds of weight 0 hide bonded neighbours from pair_style e3d: use "
+    "'special_bonds lj/coul 1.0 1.0 1.0' (or 1.0e-50 for other styles in a hybrid)";
+
 /* ---------------------------------------------------------------------- */
 
 PairE3D::PairE3D(LAMMPS *lmp) : Pair(lmp)
@@ -44,6 +48,7 @@ PairE3D::PairE3D(LAMMPS *lmp) : Pair(lmp)
   comm_forward = E3D::BondedEdges::max_doubles();    // edges that cross a rank's surface
   comm_reverse = 3;                                  // forces of one model of a committee
   datamask_read = X_MASK | F_MASK | TYPE_MASK;       // of compute(); who asks for bonds reads TAG, too
+  if (atom->molecular != Atom::ATOMIC) datamask_read |= SPECIAL_MASK;
   datamask_modify = F_MASK;
 }
 
@@ -252,13 +257,20 @@ void PairE3D::prepare_models()
 
 /* ---------------------------------------------------------------------- */
 
-const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by)
+void PairE3D::require_frame(const std::string &requested_by) const
 {
   if (!frame.is_current(update->ntimestep, atom->nlocal, atom->nghost))
     error->one(FLERR,
                "{}: there are no edge energies of the atoms as they are now (the model ran last "
                "on step {}); type 'run 0' first",
                requested_by, frame.step);
+}
+
+/* ---------------------------------------------------------------------- */
+
+const E3D::EdgeFrame &PairE3D::edge_frame(const std::string &requested_by)
+{
+  require_frame(requested_by);
   fetch_frame();
   return frame;
 }
@@ -329,10 +341,7 @@ void PairE3D::check_topology()
 {
   if (atom->molecular != Atom::ATOMIC && atom->nbonds > 0) {
     for (int k = 1; k <= 3; k++)
-      if (force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0)
-        error->all(FLERR,
-                   "special_bonds of weight 0 hide bonded neighbours from pair_style e3d: use "
-                   "'special_bonds lj/coul 1.0 1.0 1.0' (or 1.0e-50 for other styles in a hybrid)");
+      if (force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0) error->all(FLERR, SPECIAL_BONDS);
   }
   if (utils::strmatch(force->pair_style, "^hybrid/scaled") && !scaled_reported && comm->me == 0)
     error->warning(FLERR,
@@ -341,11 +350,34 @@ void PairE3D::check_topology()
   scaled_reported = true;
   // neighbor->exclude itself is set only later, by Neighbor::init()
   const bool exclusions = neighbor->nex_type || neighbor->nex_group || neighbor->nex_mol;
-  if (exclusions && !exclusions_reported && comm->me == 0)
-    error->warning(FLERR,
-                   "Excluded neighbours (neigh_modify exclude) are invisible to pair_style e3d: "
-                   "energies of atoms near them are not the model's");
-  exclusions_reported = exclusions;
+  const bool missing = exclusions || neighbor->includegroup;
+  if (missing && !missing_reported && comm->me == 0)
+    error->warning(
+        FLERR,
+        "{} (neigh_modify {}) are invisible to pair_style e3d: energies of atoms near them are not "
+        "the model's",
+        exclusions ? "Excluded neighbours" : "Atoms outside of a group", exclusions ? "exclude" : "include");
+  missing_reported = missing;
+}
+
+/* ----------------------------------------------------------------------
+   the same for bonds that have come since init_style(), by whatever command: those of the list as it was built
+------------------------------------------------------------------------- */
+
+void PairE3D::check_special_neighbours()
+{
+  const int *flag = neighbor->special_flag;    // 0: such neighbours are left out
+  if (neighbor->ago != 0 || atom->molecular == Atom::ATOMIC || (flag[1] && flag[2] && flag[3])) return;
+  if (atom->molecular == Atom::TEMPLATE &&
+      atom->nbonds > 0)    // they are in the template, not with the atoms
+    error->one(FLERR, "on step {} there are bonds, and {}", update->ntimestep, SPECIAL_BONDS);
+  for (int i = 0; i < atom->nlocal && atom->molecular == Atom::MOLECULAR; i++) {
+    const int *count = atom->nspecial[i];    // of the first kind, of the first two, of all three
+    for (int k = 1; k <= 3; k++)
+      if (!flag[k] && count[k - 1] > (k == 1 ? 0 : count[k - 2]))
+        error->one(FLERR, "on step {} there are bonds of atom {}, and {}", update->ntimestep, atom->tag[i],
+                   SPECIAL_BONDS);
+  }
 }
 
 /* ---------------------------------------------------------------------- */

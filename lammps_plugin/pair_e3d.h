@@ -45,6 +45,8 @@ class PairE3D : public Pair {
   // the edges of this step; error->one if the model has not run on the atoms as they are now. Those that
   // nobody has subscribed to in init() may be missing: they may be on a GPU
   const E3D::EdgeFrame &edge_frame(const std::string &requested_by);
+  // the same check alone: the frame may be on a device, and nothing is copied
+  void require_frame(const std::string &requested_by) const;
   // edges within squared cutoffs by LAMMPS type, row = centre, (ntypes+1)^2 entries
   void subscribe_edges(const std::vector<double> &cutsq);
   // all edges with g_ij: subscribe in init(), and ask for the frame with them on the step
@@ -91,7 +93,7 @@ class PairE3D : public Pair {
   int threads = 1;
   double energy_unit = 1.0;    // LAMMPS energy units per eV
   bool banner_shown = false;
-  bool exclusions_reported = false, scaled_reported = false;
+  bool missing_reported = false, scaled_reported = false;
 
   // this step
 
@@ -130,6 +132,7 @@ class PairE3D : public Pair {
   void prepare_models();
   void show_banner();
   void check_topology();
+  void check_special_neighbours();
   E3D::NeighborView neighbor_view() const;
   void begin_work();
   void begin_frame();

@@ -22,6 +22,7 @@ using namespace LAMMPS_NS;
 void PairE3D::begin_frame()
 {
   frame.step = -1;    // not readable until it is whole
+  check_special_neighbours();
   const double t0 = platform::walltime();
   try {
     E3D::find_edges(neighbor_view(), types, frame);

@@ -48,7 +48,7 @@ units metal
 atom_style atomic
 read_data $root/inputs/liquid.data
 pair_style e3d
-pair_coeff * * $root/inputs/models/organic-small.nequip.pth C H N O
+pair_coeff * * $root/inputs/models/organic-small.safetensors C H N O
 compute edges all e3d/edge/local tag1 tag2 type1 type2 dist dx dy dz eps
 dump edges all local 1 \${out}.edges c_edges[*]
 dump atoms all custom 1 \${out}.atoms id x y z fx fy fz

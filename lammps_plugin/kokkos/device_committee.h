@@ -6,6 +6,7 @@
 #ifndef E3D_DEVICE_COMMITTEE_H
 #define E3D_DEVICE_COMMITTEE_H
 
+#include "atom_columns.h"
 #include "device_evaluation.h"
 
 namespace E3D {
@@ -55,25 +56,6 @@ template <class DeviceType> class DeviceCommittee {
 
   const ForceView<DeviceType> &force() const { return force_; }    // (nlocal+nghost, 3), LAMMPS force units
   const Kokkos::View<double *, DeviceType> &spread() const { return spread_; }    // (nlocal)
-
-  void pack(int n, int first, const typename ArrayTypes<DeviceType>::t_double_1d &buf) const
-  {
-    const auto force = force_;
-    Kokkos::parallel_for(
-        "e3d:pack", Range(0, n), KOKKOS_LAMBDA(const int k) {
-          for (int d = 0; d < 3; d++) buf(3 * k + d) = force(first + k, d);
-        });
-  }
-
-  void unpack(int n, const typename ArrayTypes<DeviceType>::t_int_1d &list,
-              const typename ArrayTypes<DeviceType>::t_double_1d &buf) const
-  {
-    const auto force = force_;
-    Kokkos::parallel_for(
-        "e3d:unpack", Range(0, n), KOKKOS_LAMBDA(const int k) {
-          for (int d = 0; d < 3; d++) force(list(k), d) += buf(3 * k + d);
-        });
-  }
 
  private:
   int nlocal_ = 0, models_ = 0;

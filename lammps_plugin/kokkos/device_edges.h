@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace E3D {
 
@@ -40,6 +41,17 @@ template <class View> void make_room(View &view, const std::string &label, std::
 {
   if (view.extent(0) < count)
     view = View(Kokkos::view_alloc(Kokkos::WithoutInitializing, label), count + count / 16 + 64);
+}
+
+// the numbers of a vector of the host, on the device
+template <class DeviceType, typename T>
+Kokkos::View<T *, DeviceType> on_device(const std::string &label, const std::vector<T> &numbers)
+{
+  Kokkos::View<T *, DeviceType> view(Kokkos::view_alloc(Kokkos::WithoutInitializing, label), numbers.size());
+  Kokkos::deep_copy(
+      view,
+      Kokkos::View<const T *, Kokkos::HostSpace, Kokkos::MemoryUnmanaged>(numbers.data(), numbers.size()));
+  return view;
 }
 
 /* The directed edges of a rank, sorted by centre: those of row k are offset(k) <= e < offset(k+1). */

@@ -131,6 +131,32 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
     add_neighbours(atoms, edges, f, ordered);
   }
 
+  void give_energies(const Edges &edges, int nlocal,
+                     const Kokkos::View<double *, DeviceType> &to) const override
+  {
+    const auto energy = energy_;
+    const auto centre = edges.centre;
+    Kokkos::deep_copy(Kokkos::subview(to, Kokkos::make_pair(0, nlocal)), 0.0);
+    Kokkos::parallel_for(
+        "e3d:give_energies", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) { to(centre(k)) = energy(k); });
+  }
+
+  void give_virials(const Atoms &atoms, const Edges &edges,
+                    const Kokkos::View<double *[9], Kokkos::LayoutRight, DeviceType> &to) override
+  {
+    incoming_.find(edges, atoms.nall);
+    for_each_virial(
+        atoms, edges, KOKKOS_LAMBDA(const int j, const double (&w)[9]) {
+          for (int d = 0; d < 9; d++) to(j, d) = w[d];
+        });
+  }
+
+  std::vector<double> heat(const Atoms &atoms, const Edges &edges,
+                           const HeatRows<DeviceType> &table) const override
+  {
+    return heat_of_edges(atoms, edges, energy_, eps_, g_, table);
+  }
+
   void copy_energies(const Edges &edges, std::vector<double> &to) const override
   {
     copy_to_host(energy_, edges.rows, to);
@@ -238,33 +264,44 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
   void add_virials(const Atoms &atoms, const Edges &edges, const DeviceTargets<DeviceType> &targets,
                    bool ordered)
   {
-    // Only the edges that end on an atom count: with their lists no two threads write to one atom.
     if (!ordered) incoming_.find(edges, atoms.nall);
+    const auto vatom = targets.vatom;
+    const auto cvatom = targets.cvatom;
+    const bool six = vatom.extent(0) > 0, nine = cvatom.extent(0) > 0;
+    for_each_virial(
+        atoms, edges, KOKKOS_LAMBDA(const int j, const double (&w)[9]) {
+          if (six)
+            for (int d = 0; d < 3; d++) {
+              vatom(j, d) += w[4 * d];
+              const int a = d < 2 ? 0 : 1, b = d < 1 ? 1 : 2;    // xy xz yz
+              vatom(j, 3 + d) += 0.5 * (w[3 * a + b] + w[3 * b + a]);
+            }
+          const int lammps[9] = {0, 4, 8, 1, 2, 5, 3, 6, 7};    // xx yy zz xy xz yz yx zx zy
+          if (nine)
+            for (int d = 0; d < 9; d++) cvatom(j, d) += w[lammps[d]];
+        });
+  }
+
+  /* f(j, W_j) for all atoms, W_j (9) with the position index first. Only the edges that end on an atom count: with their lists no
+     two threads write to one atom. */
+  template <class F> void for_each_virial(const Atoms &atoms, const Edges &edges, const F &f)
+  {
     const auto a = atoms;
     const auto g = g_;
     const auto incoming = incoming_;
     const auto row_centre = edges.centre;
-    const auto vatom = targets.vatom;
-    const auto cvatom = targets.cvatom;
-    const bool six = vatom.extent(0) > 0, nine = cvatom.extent(0) > 0;
     Kokkos::parallel_for(
         "e3d:virials", Range(0, atoms.nall), KOKKOS_LAMBDA(const int j) {
           double w[9] = {};
           for (int64_t n = incoming.offset(j); n < incoming.offset(j + 1); n++) {
             const int64_t e = incoming.edge(n);
             const int i = row_centre(incoming.row(n));
-            double r[3], ge[3];
             for (int d = 0; d < 3; d++) {
-              r[d] = static_cast<double>(a.x(j, d)) - static_cast<double>(a.x(i, d));
-              ge[d] = static_cast<double>(g(e, d));
+              const double r = static_cast<double>(a.x(j, d)) - static_cast<double>(a.x(i, d));
+              for (int b = 0; b < 3; b++) w[3 * d + b] -= r * static_cast<double>(g(e, b));
             }
-            const int first[9] = {0, 1, 2, 0, 0, 1, 1, 2, 2}, second[9] = {0, 1, 2, 1, 2, 2, 0, 0, 1};
-            for (int d = 0; d < 9; d++) w[d] -= r[first[d]] * ge[second[d]];
           }
-          if (six)
-            for (int d = 0; d < 6; d++) vatom(j, d) += d < 3 ? w[d] : 0.5 * (w[d] + w[d + 3]);
-          if (nine)
-            for (int d = 0; d < 9; d++) cvatom(j, d) += w[d];
+          f(j, w);
         });
   }
 

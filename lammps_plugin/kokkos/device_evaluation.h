@@ -7,6 +7,7 @@
 #define E3D_DEVICE_EVALUATION_H
 
 #include "device_edges.h"
+#include "device_heat.h"
 #include "edge_selection.h"
 #include "edges/edge_frame.h"
 
@@ -56,6 +57,15 @@ template <class DeviceType> class DeviceEvaluation {
   // only forces, as those of a model of a committee
   virtual void add_forces(const DeviceAtoms<DeviceType> &atoms, const DeviceEdges<DeviceType> &edges,
                           const ForceView<DeviceType> &f, bool ordered) = 0;
+
+  // for styles of the device: U_i of owned atoms (0 where they are not of this style); W_i of all, to be summed
+  // from ghosts to owners; the rows of the heat current of this rank, without kinetic energies
+  virtual void give_energies(const DeviceEdges<DeviceType> &edges, int nlocal,
+                             const Kokkos::View<double *, DeviceType> &to) const = 0;
+  virtual void give_virials(const DeviceAtoms<DeviceType> &atoms, const DeviceEdges<DeviceType> &edges,
+                            const Kokkos::View<double *[9], Kokkos::LayoutRight, DeviceType> &to) = 0;
+  virtual std::vector<double> heat(const DeviceAtoms<DeviceType> &atoms, const DeviceEdges<DeviceType> &edges,
+                                   const HeatRows<DeviceType> &table) const = 0;
 
   // for the frame of the host: energies of rows; energies (edges) and forces (edges, 3) of some edges
   virtual void copy_energies(const DeviceEdges<DeviceType> &edges, std::vector<double> &to) const = 0;

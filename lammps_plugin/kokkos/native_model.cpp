@@ -21,7 +21,7 @@ namespace {
 
 }    // namespace
 
-NativeModel::NativeModel(const std::string &file)
+NativeModel::NativeModel(const std::string &file, const std::string &precision)
 {
   if (ends_with(file, ".pt2") || ends_with(file, ".pth"))
     throw std::runtime_error(
@@ -29,18 +29,10 @@ NativeModel::NativeModel(const std::string &file)
         " is a model for torch, and pair_style e3d/kk runs those of the native engine: type 'e3d "
         "export MODEL OUT.nequip.safetensors', or put 'suffix off' before pair_style e3d and 'suffix on' "
         "after pair_coeff, so that it runs on the host");
-  const e3d::engine::ModelFile read = e3d::engine::read_model_file(e3d::engine::read_safetensors(file));
-  metadata_.type_names = read.type_names;
-  metadata_.type_elements = read.type_elements;
-  metadata_.r_max = read.r_max;
-  metadata_.cutoffs = read.cutoffs;
-  metadata_.shifts = read.shifts;
-  metadata_.decomposition = read.decomposition;
-  metadata_.model_dtype = read.model_dtype;
-  metadata_.engine = "native";
-  const auto source = read.metadata.find("source_sha256");
-  if (source != read.metadata.end()) metadata_.source_sha256 = source->second;
-  folded_ = e3d::engine::fold(read);
+  ModelOptions options;
+  options.precision = precision;
+  metadata_ = load_edge_model(file, options)->metadata();
+  folded_ = e3d::engine::fold(e3d::engine::read_model_file(e3d::engine::read_safetensors(file)));
 }
 
 void NativeModel::start(const EdgeChunk &, int)

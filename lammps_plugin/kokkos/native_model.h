@@ -11,15 +11,16 @@
 
 namespace E3D {
 
-/* A model file of the native engine, as PairE3D keeps it: what the file says about itself, and what a device is given. It
-   evaluates nothing. */
+/* A model file of the native engine, as PairE3D keeps it: what the host's model says about itself, and what a device is given.
+   It evaluates nothing. */
 
 class NativeModel : public EdgeModel {
  public:
-  // throws std::runtime_error with a message for the user
-  explicit NativeModel(const std::string &file);
+  // precision: single, double, auto (that of the file); throws std::runtime_error with a message for the user
+  NativeModel(const std::string &file, const std::string &precision);
 
   const e3d::engine::FoldedModel &folded() const { return folded_; }
+  bool single_precision() const { return metadata_.model_dtype == "float32"; }
 
   const ModelMetadata &metadata() const override { return metadata_; }
   std::string device() const override { return "KOKKOS"; }

@@ -80,7 +80,7 @@ template <class DeviceType>
 std::unique_ptr<E3D::EdgeModel> PairE3DKokkos<DeviceType>::open_model(const std::string &file)
 {
   threads = lmp->kokkos->nthreads;
-  return std::make_unique<E3D::NativeModel>(file);
+  return std::make_unique<E3D::NativeModel>(file, precision);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -90,9 +90,6 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::coeff(int narg, char
   evaluations.clear();
   PairE3D::coeff(narg, arg);
 
-  const auto is_single = [this](const E3D::NativeModel &native) {
-    return precision == "auto" ? native.metadata().model_dtype == "float32" : precision == "single";
-  };
   std::vector<int> used;
   for (int type : type_map)
     if (type >= 0) used.push_back(type);
@@ -101,7 +98,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::coeff(int narg, char
     for (int m = 0; m < num_models(); m++) {
       const auto &native = static_cast<const E3D::NativeModel &>(m == 0 ? *model : *members[m - 1]);
       evaluations.push_back(
-          E3D::make_device_evaluation<DeviceType>(native.folded(), is_single(native), used));
+          E3D::make_device_evaluation<DeviceType>(native.folded(), native.single_precision(), used));
     }
   } catch (const std::exception &e) {
     message = e.what();
@@ -160,6 +157,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::compute(int eflag, i
 {
   ev_init(eflag, vflag, 0);
   atomKK->sync(execution_space, datamask_read);
+  if (atom->molecular != Atom::ATOMIC) atomKK->sync(Host, TAG_MASK | SPECIAL_MASK);
   begin_device_frame();
   const double t0 = platform::walltime();
   E3D::EnergyAndVirial sums;
@@ -184,6 +182,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::begin_device_frame()
 {
   const double t0 = platform::walltime();
   frame.step = -1;    // not readable until it is whole
+  check_special_neighbours();
   frame.members = 0;
   frame.nlocal = atoms.nlocal = atom->nlocal;
   frame.nghost = atom->nghost;
@@ -266,6 +265,16 @@ template <class DeviceType> double PairE3DKokkos<DeviceType>::memory_usage()
       static_cast<double>(edges.offset.size()) * (sizeof(int64_t) + 2 * sizeof(int));
   for (const auto &evaluation : evaluations) bytes += evaluation->memory_usage();
   return bytes;
+}
+
+/* ---------------------------------------------------------------------- */
+
+template <class DeviceType>
+typename PairE3DKokkos<DeviceType>::DeviceFrame
+PairE3DKokkos<DeviceType>::device_frame(const std::string &requested_by)
+{
+  require_frame(requested_by);
+  return {atoms, edges, *evaluations[0], frame.evaluation};
 }
 
 /* ----------------------------------------------------------------------
@@ -360,7 +369,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::evaluate_members()
 template <class DeviceType>
 int PairE3DKokkos<DeviceType>::pack_reverse_comm_kokkos(int n, int first, DAT::tdual_double_1d &k_buf)
 {
-  device_committee.pack(n, first, k_buf.view<DeviceType>());
+  E3D::pack_range<3>(device_committee.force(), n, first, k_buf.view<DeviceType>());
   return 3 * n;
 }
 
@@ -370,7 +379,7 @@ template <class DeviceType>
 void PairE3DKokkos<DeviceType>::unpack_reverse_comm_kokkos(int n, DAT::tdual_int_1d k_list,
                                                            DAT::tdual_double_1d &k_buf)
 {
-  device_committee.unpack(n, k_list.view<DeviceType>(), k_buf.view<DeviceType>());
+  E3D::add_listed<3>(device_committee.force(), n, k_list.view<DeviceType>(), k_buf.view<DeviceType>());
 }
 
 /* ---------------------------------------------------------------------- */

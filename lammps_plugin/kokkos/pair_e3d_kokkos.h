@@ -41,6 +41,15 @@ template <class DeviceType> class PairE3DKokkos : public PairE3D, public KokkosB
   int pack_reverse_comm_kokkos(int, int, DAT::tdual_double_1d &) override;
   void unpack_reverse_comm_kokkos(int, DAT::tdual_int_1d, DAT::tdual_double_1d &) override;
 
+  // what styles of the device read in place of edge_frame(); the same errors
+  struct DeviceFrame {
+    const E3D::DeviceAtoms<DeviceType> &atoms;
+    const E3D::DeviceEdges<DeviceType> &edges;
+    E3D::DeviceEvaluation<DeviceType> &evaluation;
+    int64_t number;    // of the evaluation
+  };
+  DeviceFrame device_frame(const std::string &requested_by);
+
  protected:
   std::unique_ptr<E3D::EdgeModel> open_model(const std::string &) override;
   void fetch_frame() override;

@@ -26,9 +26,16 @@ namespace {
     return slash == std::string::npos ? "." : path.substr(0, slash);
   }
 
-  LoadEdgeModelFunction open_model_library()
+  LoadEdgeModelFunction open_model_library(const std::string &file)
   {
     const std::string library = folder_of_this_library() + "/libe3d_model.so";
+    if (!std::ifstream(library, std::ios::binary))
+      throw std::runtime_error(
+          "cannot use model file " + file +
+          ": torch runs it, and this installation of e3d-lmp was built without torch (no " + library +
+          "); use a .safetensors file, which needs none ('e3d export MODEL OUT.safetensors'), or "
+          "build with torch: 'pip install torch', then 'pip install --no-build-isolation .' in the sources "
+          "of e3d-lmp");
     void *handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
       const char *reason = dlerror();
@@ -78,7 +85,7 @@ std::unique_ptr<EdgeModel> load_edge_model(const std::string &file, const ModelO
         ": its name ends in neither .safetensors nor .pt2 nor .pth: model files are written "
         "by 'e3d export MODEL OUT.safetensors' (or OUT.nequip.pt2, OUT.nequip.pth)");
 
-  static const LoadEdgeModelFunction load = open_model_library();
+  static const LoadEdgeModelFunction load = open_model_library(file);
   std::array<char, 4096> error{};
   std::unique_ptr<EdgeModel> model(load(file.c_str(), &options, error.data(), error.size()));
   if (!model) throw std::runtime_error(error.data());

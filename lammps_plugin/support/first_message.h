@@ -12,7 +12,23 @@
 
 namespace E3D {
 
-/* The message of the lowest rank that has one, on all ranks: empty if none has. What may fail on some
+/* A text from a file as it may reach a terminal: control characters are written out, as \x1b. */
+
+inline std::string printable(const std::string &text)
+{
+  static const char digits[] = "0123456789abcdef";
+  std::string out;
+  for (const char letter : text) {
+    const auto byte = static_cast<unsigned char>(letter);
+    if (byte >= 0x20 && byte != 0x7f)
+      out += letter;
+    else
+      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+  }
+  return out;
+}
+
+/* The message of the lowest rank that has one, on all ranks, printable: empty if none has. What may fail on some
    ranks only (a file that one node does not see) so becomes an error on all, which is what
    error->all needs. Collective. */
 
@@ -25,9 +41,9 @@ inline std::string first_message(MPI_Comm world, const std::string &mine)
   MPI_Allreduce(&rank, &first, 1, MPI_INT, MPI_MIN, world);
   if (first == nprocs) return "";
 
-  int length = static_cast<int>(mine.size());
+  std::string message = printable(mine);
+  int length = static_cast<int>(message.size());
   MPI_Bcast(&length, 1, MPI_INT, first, world);
-  std::string message = mine;
   message.resize(length);
   MPI_Bcast(&message[0], length, MPI_CHAR, first, world);
   return message;

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from e3d_lmp.errors import EXIT_USER_ERROR, E3DError
+from e3d_lmp.extras import needs_train
 from e3d_lmp.terminal import one_line, plain_output
 from e3d_lmp.version import __version__
 
@@ -29,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "train": "train a model under the E3D protocol; goes on where it stopped",
     "study": "train and evaluate models of many sizes and make one table of them",
     "evaluate": "make an edge store from structures and a model, with no MD",
+    "bde": "break the bonds of molecules: D beside dissociation energies of a model",
     "analyze": "turn edge energies into tables, maps, errors and figures",
     "page": "make a web page that links D-A maps to structures, in one file",
     "map": "show, add, subtract and compare D-A maps",
@@ -61,10 +63,11 @@ def _main_parser() -> argparse.ArgumentParser:
 
 def call(name: str, words: Sequence[str]) -> int:
     """Run one sub-command in this process; raises `E3DError` where ``e3d`` would print it."""
-    module = importlib.import_module(f"e3d_lmp.commands.{name}")
-    parser = argparse.ArgumentParser(prog=f"e3d {name}", description=f"e3d {name}: {COMMANDS[name]}.")
-    module.add_arguments(parser)
-    return int(module.run(parser.parse_args(words)) or 0)
+    with needs_train(f"'e3d {name}' needs the extra 'train'"):
+        module = importlib.import_module(f"e3d_lmp.commands.{name}")
+        parser = argparse.ArgumentParser(prog=f"e3d {name}", description=f"e3d {name}: {COMMANDS[name]}.")
+        module.add_arguments(parser)
+        return int(module.run(parser.parse_args(words)) or 0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from e3d_lmp.errors import E3DError
 
 TRAIN = ("torch", "nequip", "allegro", "e3nn", "lightning", "hydra", "omegaconf", "lmdb")
 """Modules of the packages of the extra."""
-INSTALL_TRAIN = "pip install 'e3d-lmp[train]'"
+INSTALL_TRAIN = 'pip install "e3d-lmp[train]"'
 
 
 def is_of_train(error: ModuleNotFoundError) -> bool:
@@ -27,3 +28,11 @@ def needs_train(what: str) -> Iterator[None]:
             raise
         name = str(error.name).split(".")[0]
         raise E3DError(f"{what}, and {name} is not installed; type: {INSTALL_TRAIN}") from None
+
+
+def require_train(what: str) -> None:
+    """Before long work: `E3DError`, as `needs_train` has it, if a package of the extra is missing."""
+    with needs_train(what):
+        for name in TRAIN:
+            if find_spec(name) is None:
+                raise ModuleNotFoundError(f"No module named '{name}'", name=name)

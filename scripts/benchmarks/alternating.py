@@ -162,7 +162,7 @@ def main_of(
         if int(os.environ.get("PMI_RANK", "0")) == 0:
             print("RESULT " + json.dumps(row), flush=True)
         return
-    parser.add_argument("model", type=Path, help="model file of e3d export (.nequip.pth or .nequip.pt2)")
+    parser.add_argument("model", type=Path, help="model file of e3d export")
     parser.add_argument("--atoms", type=int, nargs="+", default=atoms)
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--steps", type=int, default=10, help="steps of a block")

@@ -1,6 +1,6 @@
 """Speed of the analysis: dumps and edge stores to D-A maps, on one core, beside other readers of tables.
 
-    python scripts/benchmarks/bench_analysis.py inputs/models/organic-small.nequip.pth
+    python scripts/benchmarks/bench_analysis.py inputs/models/organic-small.safetensors
 
 The liquid of inputs/ runs some steps once; its frames, with new step numbers, are repeated until a dump has
 the size that was asked for (``--mb``):
@@ -422,7 +422,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("model", type=Path, nargs="?", help="model file of the run, .nequip.pth or .pt2")
+    parser.add_argument("model", type=Path, nargs="?", help="model file of the run")
     parser.add_argument("--mb", type=float, default=100.0, help="size of each dump, MB (default 100)")
     parser.add_argument("--repeat", type=int, default=3, help="repeats of a row in its process (default 3)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds through all rows (default 3)")
@@ -435,7 +435,7 @@ def main() -> None:
         work(json.loads(args.job))
         return
     if args.model is None:
-        args.model = ROOT / "inputs/models/organic-small.nequip.pth"
+        args.model = ROOT / "inputs/models/organic-small.safetensors"
     args.model = args.model.resolve()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(args, Path(folder))

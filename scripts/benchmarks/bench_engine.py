@@ -176,7 +176,7 @@ def main() -> None:
         model = EngineModel(weights)
         work = kiloflops(model)
         speed = {dtype: product_speed(dtype) for dtype in ("float32", "float64")}
-        floor = {dtype: work / speed[dtype] * 1e-3 for dtype in speed}
+        floor = {dtype: work / speed[dtype] for dtype in speed}  # kFLOP over GFLOP/s: microseconds
         print(
             f"{work:.0f} kFLOP per edge; a matrix product: {speed['float32']:.0f} GFLOP/s in float32, ",
             end="",

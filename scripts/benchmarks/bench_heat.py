@@ -1,6 +1,6 @@
 """Cost of heat transport beside the bare run: e3d/heat, e3d/hnemd and e3d/shc at every step.
 
-    python scripts/benchmarks/bench_heat.py inputs/models/organic-small.nequip.pt2
+    python scripts/benchmarks/bench_heat.py inputs/models/organic-small.safetensors
 
 As bench_maps.py: the liquid of inputs/, relaxed and replicated, in one process for each number of atoms and
 ranks, a block of steps of each variant in turn, so that a busy machine troubles all of them alike:

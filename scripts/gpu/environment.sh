@@ -1,15 +1,14 @@
-# Sourced by the scripts beside it, in the root of the repository: where things are.
-#   E3D_GPU_PACK    folder of pack.sh          (build/gpu-pack)
-#   E3D_GPU_VENV    the environment            (build/gpu-venv)
-#   PYTHON          the Python that has torch  (python3)
-pack=${E3D_GPU_PACK:-build/gpu-pack}
-venv=$(realpath -m "${E3D_GPU_VENV:-build/gpu-venv}")
+# What the scripts of this folder share. Sourced in the root of the repository, never run.
+#   E3D_GPU_BACKEND  cuda (default), hip; openmp: the rehearsal, in the root folder of scripts/kokkos
+#   E3D_GPU_ARCH     Kokkos's name of the device (default HOPPER90; hip: AMD_GFX90A)
+#   E3D_GPU_PACK     folder of pack.sh (build/gpu-pack);  E3D_GPU_WORK: where things are built (build/gpu-BACKEND)
+backend=${E3D_GPU_BACKEND:-cuda}
+pack=$PWD/${E3D_GPU_PACK:-build/gpu-pack}
+work=$PWD/${E3D_GPU_WORK:-build/gpu-$backend}
+jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}    # nproc obeys OMP_NUM_THREADS
 out=${1:-${OUT:-out/gpu}}
-mkdir -p "$out"
+mkdir -p "$out" "$work"
 out=$(realpath "$out")
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-4} PYTHONNOUSERSITE=1 PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-# mpirun as root, and without a queueing system
-export HYDRA_LAUNCHER=fork
 say() { printf '%s %s: %s\n' "$(date +%H:%M:%S)" "$(basename "$0" .sh)" "$*"; }
 fail() {
   say "error: $*" >&2
@@ -17,3 +16,18 @@ fail() {
 }
 # limited SECONDS COMMAND...: ends it when the time is over; what it wrote stays
 limited() { timeout --signal=INT --kill-after=20 "$@"; }
+
+# Where commands run, and how LAMMPS begins there.
+case $backend in
+  cuda | hip)
+    inside=()
+    kokkos_on=(-k on g 1 -sf kk -pk kokkos newton on neigh half)
+    ;;
+  openmp)
+    inside=(bash "$PWD/scripts/kokkos/in_root.sh")
+    kokkos_on=(-k on t "${OMP_NUM_THREADS:-1}" -sf kk)
+    ;;
+  *) fail "E3D_GPU_BACKEND=$backend is neither cuda nor hip nor openmp" ;;
+esac
+lmp=("${inside[@]}" "$work/lammps/lmp" "${kokkos_on[@]}")
+export LAMMPS_PLUGIN_PATH=$work/plugin/lib

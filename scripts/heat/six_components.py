@@ -53,7 +53,7 @@ def main() -> None:
     args.folder.mkdir(parents=True, exist_ok=True)
     silicon = args.folder.resolve() / "silicon.nequip.pt2"
     write_model(silicon)
-    liquid = ROOT / "inputs" / "models" / "organic-small.nequip.pth"
+    liquid = ROOT / "inputs" / "models" / "organic-small.safetensors"
     systems = {"silicon": silicon, "liquid": liquid}
     print_result({name: measure(args.folder, name, model) for name, model in systems.items()}, args.output)
 

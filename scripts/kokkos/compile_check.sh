@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Compiles the /kk styles for GPUs, where a compiler for them is at hand; nothing is linked or run:
-#   bash scripts/kokkos/compile_check.sh [cuda] [hip]      default: both
+#   bash scripts/kokkos/compile_check.sh [cuda] [hip] [precision]      default: cuda and hip
 # cuda: nvcc for sm_90. hip: hipcc for gfx90a. Headers of Kokkos and LAMMPS are those of scripts/kokkos/build.sh, with a
-# configuration of Kokkos for that GPU in place of theirs. Objects go to build/kokkos-check; a second call compiles only
+# configuration of Kokkos for that GPU in place of theirs. precision: for a LAMMPS with KOKKOS_PREC=mixed and single, by the
+# compiler of the root folder. Objects go to build/kokkos-check; a second call compiles only
 # what has changed. JOBS=2 files are compiled at a time.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -74,7 +75,14 @@ for gpu in "$@"; do
         KOKKOS_ARCH_VEGA90A DESUL_ATOMICS_ENABLE_HIP
       compile hip "$compiler" -x hip --offload-arch=gfx90a -Wall -isystem "$folder" "${outside[@]}" "${common[@]}"
       ;;
-    *) fail "'$gpu' is neither cuda nor hip" ;;
+    precision)
+      for setting in SINGLE_DOUBLE SINGLE_SINGLE; do
+        mkdir -p "build/kokkos-check/$setting/configuration"
+        compile "$setting" bash scripts/kokkos/in_root.sh c++ -Wall -isystem /usr/include/kokkos -isystem /e3d/lammps/src \
+          -isystem /e3d/lammps/src/KOKKOS -isystem /e3d/lammps/src/STUBS "${common[@]/DOUBLE_DOUBLE/$setting}" -O0
+      done
+      ;;
+    *) fail "'$gpu' is neither cuda nor hip nor precision" ;;
   esac
   say "$gpu: the /kk styles compile"
 done

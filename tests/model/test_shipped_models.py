@@ -66,5 +66,5 @@ def test_package_is_loaded_by_nequip_and_is_the_model_beside_it(package: Path) -
     model = ModelFromPackage(str(package), compile_mode="eager")
     assert sum(parameter.numel() for parameter in model.parameters()) > 50_000
     assert set(ModelTypeNamesFromPackage(str(package))) == {"H", "C", "N", "O", "S", "F", "Cl"}
-    report = verify_file(package.with_suffix(".pth"), package)
+    report = verify_file(package.with_name(package.name.replace(".nequip.zip", ".safetensors")), package)
     assert report.n_edges > 500

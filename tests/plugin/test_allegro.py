@@ -16,12 +16,11 @@ from e3d_lmp.model.engine import instruction_sets
 from e3d_lmp.model.export import load_model
 from edge_checks import check_against_nequip
 from lammps_runs import ROOT, forces_of, run_lammps, script_of, write_data
-from native_models import write_native
 from random_models import random_allegro
 from systems import ELEMENTS, SYSTEMS, cluster, molecules
 from tolerances import LADDER, close
 
-SHIPPED = "inputs/models/organic-small.nequip"
+SHIPPED = ROOT / "inputs/models/organic-small.nequip.zip"
 NATIVE_AND_TORCH = [("safetensors", "float64"), ("safetensors", "float32"), ("pth", "float64")]
 """Endings of model files, and their precision."""
 
@@ -58,7 +57,7 @@ def test_equals_nequip(
 @pytest.fixture(scope="module")
 def shipped() -> torch.nn.Module:
     """The shipped model as nequip loads it, float32."""
-    return load_model(ROOT / f"{SHIPPED}.zip")
+    return load_model(SHIPPED)
 
 
 @pytest.mark.parametrize(
@@ -66,12 +65,12 @@ def shipped() -> torch.nn.Module:
     [("safetensors", "float32"), ("safetensors", "float64"), ("pt2", "float32"), ("pth", "float32")],
 )
 def test_shipped_model_equals_nequip(
-    ending: str, dtype: str, shipped: torch.nn.Module, tmp_path: Path
+    ending: str, dtype: str, shipped: torch.nn.Module, tmp_path: Path, model_files
 ) -> None:
     """Its weights in the file's precision and in double, a file compiled for this machine, a portable one."""
-    model, options, file = shipped, "", ROOT / f"{SHIPPED}.{ending}"
-    if ending == "safetensors":
-        file = write_native(shipped, tmp_path / "shipped.safetensors")
+    model, options, file = shipped, "", SHIPPED.with_name("organic-small.safetensors")
+    if ending != "safetensors":
+        file = model_files("organic-small", ending, "float32")
     if dtype == "float64":
         model, options = as_double(shipped), "precision double"
     atoms, elements = molecules(), tuple(shipped.type_names)[::-1]

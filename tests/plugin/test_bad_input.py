@@ -16,7 +16,7 @@ import torch
 
 from e3d_lmp.model.contract import ModelMetadata
 from gas_runs import ELEMENTS, gas
-from lammps_runs import run_lammps, run_python, write_data
+from lammps_runs import run_lammps, run_python, start_lammps, write_data
 from refusals import refused, with_model
 
 ModelFiles = Callable[..., Path]
@@ -231,6 +231,29 @@ def test_package_of_another_torch(tmp_path: Path, package: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("AOTI_CPU_ISA", "AVX1024", "it was compiled for processors with avx1024, and this one has none"),
+        ("AOTI_CPU_ISA", "INVALID_VEC_ISA AVX1024_VNNI", "processors with avx1024_vnni"),
+        ("AOTI_MACHINE", "ppc64le", "it was compiled on ppc64le and this is "),
+    ],
+)
+def test_package_of_another_processor(
+    key: str, value: str, message: str, tmp_path: Path, package: Path
+) -> None:
+    """Instructions that this one lacks would end the run with SIGILL."""
+    altered_package(package, tmp_path / "other.pt2", key, value)
+    refused(tmp_path, with_model("other.pt2", "Si C"), message, "or use a .safetensors file")
+
+
+def test_package_without_vectors(tmp_path: Path, package: Path) -> None:
+    """What needs less than this processor has is welcome."""
+    altered_package(package, tmp_path / "plain.pt2", "AOTI_CPU_ISA", "INVALID_VEC_ISA")
+    write_data(tmp_path / "data.lmp", gas(8), ELEMENTS)
+    run_lammps(with_model("plain.pt2", "Si C"), tmp_path)
+
+
 def test_precision_of_a_file_for_torch(tmp_path: Path, morse: Path) -> None:
     """It is in the graph: another one is refused, its own is welcome."""
     message = (
@@ -347,7 +370,7 @@ def test_no_torch_is_opened(tmp_path: Path, metals: Path, morse: Path) -> None:
     """A run of weights has no library of torch in its memory; one of a TorchScript file has."""
     write_data(tmp_path / "data.lmp", gas(8), ELEMENTS)
     for model, expected in ((metals, False), (morse, True)):
-        run_lammps(with_model(model, commands="run 0\nshell cp /proc/$PPID/maps maps.txt"), tmp_path)
+        run_lammps(with_model(model, commands='run 0\nshell "cp /proc/$PPID/maps maps.txt"'), tmp_path)
         maps = (tmp_path / "maps.txt").read_text()
         assert "libe3d_engine.so" in maps and "e3dplugin.so" in maps
         assert ("libtorch" in maps, "libe3d_model.so" in maps) == (expected, expected)
@@ -450,6 +473,98 @@ def test_special_bonds_of_zero(tmp_path: Path, metals: Path) -> None:
     refused(tmp_path, half, "special_bonds lj/coul 1.0 1.0 1.0", data=False)
 
 
+GROWING = """
+units metal
+newton on
+molecule w pair.mol
+atom_style ATOMS
+region b block 0 16 0 16 0 16
+region inside block 1 6 1 15 1 15
+create_box 2 b bond/types 1 extra/bond/per/atom 2 extra/special/per/atom 4
+mass * 60.0
+bond_style zero
+bond_coeff *
+SPECIAL
+create_atoms 1 single 8 8 8
+create_atoms 2 single 8 8 10.5
+pair_style e3d
+pair_coeff * * MODEL Cu Ag
+compute one all e3d/edge/local tag1
+dump d all local 1 count.dump c_one
+neigh_modify every 1 delay 0 check yes
+fix new all deposit 2 0 2 4711 mol w region inside near 3.0
+thermo_style custom step atoms pe bonds
+thermo 1
+fix md all nve
+run 3
+"""
+PAIR_MOLECULE = """# two atoms and a bond
+
+2 atoms
+1 bonds
+
+Coords
+
+1 0 0 0
+2 0 0 2.5
+
+Types
+
+1 1
+2 2
+
+Bonds
+
+1 1 1 2
+
+Special Bond Counts
+
+1 1 0 0
+2 1 0 0
+
+Special Bonds
+
+1 2
+2 1
+"""
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("atoms", ["molecular", "template w"])
+def test_bonds_that_appear_during_a_run(atoms: str, ranks: int, tmp_path: Path, metals: Path) -> None:
+    """Molecules that fix deposit brings have bonds: the list would hide them from the step that they come on,
+    and with them part of the energy. With weights of 1 all atoms are seen.
+    """
+    (tmp_path / "pair.mol").write_text(PAIR_MOLECULE)
+    script = GROWING.replace("MODEL", str(metals)).replace("ATOMS", atoms)
+    hidden = start_lammps(script.replace("SPECIAL", ""), tmp_path, ranks)
+    assert hidden.code > 0, hidden.output[-1500:]
+    assert re.search(
+        r"on step 1 there are bonds.*and special_bonds of weight 0.*use 'special_bonds lj/coul 1.0 1.0 1.0'",
+        " ".join(hidden.output.split()),
+    )
+    seen = run_lammps(script.replace("SPECIAL", "special_bonds lj/coul 1.0 1.0 1.0"), tmp_path, ranks)
+    edges = [len(frame) for frame in seen.dump("count.dump")]
+    (tmp_path / "pair.mol").write_text(PAIR_MOLECULE.split("Bonds")[0].replace("1 bonds\n", ""))
+    without = re.sub("bond_.*|SPECIAL|bond/types.*", "", GROWING).replace("MODEL", str(metals))
+    run = run_lammps(without.replace("ATOMS", "atomic").replace("pe bonds", "pe"), tmp_path, ranks)
+    assert edges == [len(frame) for frame in run.dump("count.dump")]
+    assert edges[0] == 2 and edges[1] >= 4
+
+
+def test_bonds_that_appear_between_runs(tmp_path: Path, metals: Path) -> None:
+    """The check at the start of a run, which LAMMPS skips with 'pre no': the next list is looked at."""
+    script = MOLECULE.replace("MODEL", str(metals)).replace("SPECIAL", "")
+    made = "create_bonds single/bond 1 1 2 special yes"
+    script = script.replace(f"{made}\n", "").replace("run 0", f"run 1\n{made}\nrun 1 pre no")
+    script = script.replace("compute edges", "neigh_modify every 1 delay 0 check no\ncompute edges")
+    run = start_lammps(script, tmp_path)
+    assert run.code > 0
+    assert re.search(
+        "on step 2 there are bonds of atom [12], and special_bonds", " ".join(run.output.split())
+    )
+
+
 # ---------------------------------------------------------------- computes
 
 
@@ -465,6 +580,7 @@ def test_special_bonds_of_zero(tmp_path: Path, metals: Path) -> None:
         ("e3d/edge/local eps cutoff -2", r"'-2' is none of: model, covalent, paper"),
         ("e3d/edge/local eps cutoff file gone.txt", r"cannot open bond cutoff file gone\.txt: .*'El1 El2 R'"),
         ("e3d/edge/local eps cutoff file bad.txt", r"line 2 of bond cutoff file bad\.txt is not 'El1 El2 R'"),
+        ("e3d/edge/local eps cutoff file odd.txt", r"with R in Angstrom: C\\x1b\[2J H 1\.4"),
         ("e3d/edge/local eps cutoff", "compute c e3d/edge/local cutoff.*missing"),
         (
             "e3d/edge/local energy",
@@ -478,6 +594,7 @@ def test_special_bonds_of_zero(tmp_path: Path, metals: Path) -> None:
 def test_compute_arguments(compute: str, message: str, tmp_path: Path, metals: Path) -> None:
     """Values, cutoffs, and the computes of LAMMPS that ask a pair for its energy."""
     (tmp_path / "bad.txt").write_text("Cu Cu 3.0\nCu 3.0\n")
+    (tmp_path / "odd.txt").write_text("C\x1b[2J H 1.4 and more\n")  # clears a screen that it reaches
     refused(tmp_path, with_model(metals, commands=f"compute c all {compute}\nrun 0"), message)
 
 
@@ -579,7 +696,7 @@ def test_a_position_that_is_none(ending: str, tmp_path: Path, metals: Path, mors
 
 
 class Spoilt(torch.nn.Module):
-    """A model of which one output is not finite where two Cu meet within 3 angstrom, the others are."""
+    """A model of which one output is not finite where two Cu meet within 4 angstrom, the others are."""
 
     def __init__(self, output: int, value: float) -> None:
         super().__init__()
@@ -588,7 +705,9 @@ class Spoilt(torch.nn.Module):
     def forward(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         vectors, index, types = inputs["edge_vectors"], inputs["edge_index"], inputs["atom_types"]
         length = (vectors * vectors).sum(dim=1, keepdim=True)
-        near = ((length < 9.0).squeeze(1) & (types[index[0]] == 0) & (types[index[1]] == 0)).to(torch.float64)
+        near = ((length < 16.0).squeeze(1) & (types[index[0]] == 0) & (types[index[1]] == 0)).to(
+            torch.float64
+        )
         bad = torch.where(near > 0.5, torch.full_like(near, self.value), torch.zeros_like(near)).unsqueeze(1)
         eps = torch.zeros_like(length)
         energy = torch.zeros([types.size(0), 1], dtype=torch.float64)

@@ -328,14 +328,18 @@ def test_restart(tmp_path: Path, model_files) -> None:
     assert np.abs(whole["x"] - run.dump("half.dump")[-1]["x"]).max() > 1e-3, "nothing moved"
 
 
-def test_exclusions_warn_once(tmp_path: Path, model_files) -> None:
-    """neigh_modify exclude takes effect, and says so once however many runs follow."""
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [("exclude type 1 2", "Excluded neighbours"), ("include some", "Atoms outside of a group")],
+)
+def test_exclusions_warn_once(command: str, message: str, tmp_path: Path, model_files) -> None:
+    """neigh_modify exclude and include take effect, and say so once however many runs follow."""
     write_data(tmp_path / "data.lmp", crystal(), ("Ar", "Kr"))
     body = "{}\nrun 0\nrun 1\nrun 1"
-    run = run_lammps(
-        section("without", e3d(model_files("lj")), body.format("neigh_modify exclude type 1 2")), tmp_path
-    )
-    assert run.output.count("Excluded neighbours") == 1
+    first = "atom_modify first some\n" if "include" in command else ""
+    command = f"group some type 1\n{first}neigh_modify {command}"
+    run = run_lammps(section("without", e3d(model_files("lj")), body.format(command)), tmp_path)
+    assert run.output.count(message) == 1
     plain = run_lammps(section("with", e3d(model_files("lj")), body.format("")), tmp_path)
-    assert "Excluded neighbours" not in plain.output
+    assert message not in plain.output
     assert run.json("without.json")["pe"] > plain.json("with.json")["pe"] + 0.1

@@ -152,7 +152,7 @@ run 0
 print '$(c_sum)' append sum.txt"""
     run_lammps(script_of(metals, body), tmp_path)
     before, after = np.loadtxt(tmp_path / "sum.txt")
-    assert abs(before) > 0.1 and after == 0.0
+    assert abs(before) > 0.001 and after == 0.0
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

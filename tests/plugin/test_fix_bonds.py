@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,12 @@ from bond_runs import (
     vector_of,
     water,
 )
-from lammps_runs import Run, run_lammps, write_data
+from job_runs import kill_when
+from lammps_runs import Run, lammps_command, plugin_environment, run_lammps, write_data
 from tolerances import close
+
+NATIVE_AND_COMPILED = [("safetensors", "float64"), ("safetensors", "float32"), ("pt2", "float64")]
+"""Endings and precisions of the random Allegro beside the analytic model."""
 
 # ---------------------------------------------------------------- events
 
@@ -161,16 +166,27 @@ def test_same_events_on_any_number_of_ranks(
     assert vector_of(run)[1] == len(want[1])
 
 
-def test_bonds_equal_a_replay_of_the_pairs(tmp_path: Path, short_morse_cho: Path) -> None:
-    """The rules, applied in Python to a dump of e3d/pair/local, give the same events."""
+@pytest.mark.parametrize(
+    "model",
+    [("morse-cho-short",), *(("allegro-plain", *rest) for rest in NATIVE_AND_COMPILED)],
+    ids=lambda model: "-".join(model),
+)
+def test_bonds_equal_a_replay_of_the_pairs(model: tuple[str, ...], tmp_path: Path, model_files) -> None:
+    """The rules, applied in Python to a dump of e3d/pair/local, give the same events; for a random Allegro
+    with thresholds in the middle of its energies.
+    """
     write_data(tmp_path / "data.lmp", gas(), ELEMENTS, velocities=True)
     columns = ("tag1", "tag2", "D", "A", "dist")
-    body = f"""{GAS}compute pairs all e3d/pair/local {" ".join(columns)} cutoff covalent
+    file = model_files(*model)
+    fix = GAS
+    if model[0].startswith("allegro"):
+        fix = GAS.replace("cutoff covalent", "cutoff covalent form -0.2 break -0.1")
+    body = f"""{fix}compute pairs all e3d/pair/local {" ".join(columns)} cutoff covalent
 dump pairs all local 3 pairs.dump {" ".join(f"c_pairs[{k + 1}]" for k in range(5))}
 dump_modify pairs format float %.17g {" ".join(f"colname {k + 1} {name}" for k, name in enumerate(columns))}
 run 150
 """
-    run = run_lammps(script_of(short_morse_cho, body), tmp_path, 2)
+    run = run_lammps(script_of(file, body), tmp_path, 2)
     header, rows = read_events(tmp_path / "events.txt")
     symbols = gas().get_chemical_symbols()
     bonds: set[tuple[int, int]] = set()
@@ -194,6 +210,7 @@ run 150
                 expected.append([str(frame.step), *ids, *types, label, repr(d), repr(a), repr(r), what])
         bonds = now
     expected.sort(key=lambda row: [int(word) for word in row[:3]])
+    assert len(expected) > 10
     same_events(rows, expected, ENERGY)
 
 
@@ -261,6 +278,46 @@ def test_restart_equals_the_uninterrupted_run(
     same_events(got[1], want_events[1])
     assert read_species(tmp_path / "species.txt") == want_species
     assert vector_of(run) == vector_of(gas_run)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_killed_run_goes_on(ranks: int, tmp_path: Path, short_morse_cho: Path) -> None:
+    """SIGKILL while bonds form and break: from the newest restart file on, the files hold the events of a run
+    that nobody stopped, those before the kill, those that are done again, and those after it.
+    """
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    for folder in (killed, whole):
+        folder.mkdir()
+        write_data(folder / "data.lmp", gas(), ELEMENTS, velocities=True)
+    begin = script_of(short_morse_cho, f"{GAS}restart 30 r.*\nrun").rstrip()
+    (killed / "in.lmp").write_text(f"{begin} 100000\n")
+    command = [*lammps_command(ranks), "-in", "in.lmp", "-log", "none", "-screen", "none"]
+
+    def newest_event() -> int:
+        lines = (killed / "events.txt").read_text().splitlines() if (killed / "events.txt").exists() else []
+        return max((int(line.split()[0]) for line in lines if line[:1].isdigit()), default=-1)
+
+    code = kill_when(
+        command, killed, lambda: newest_event() > 70, poll=0.001, environment=plugin_environment()
+    )
+    assert code == -signal.SIGKILL
+    steps = sorted(int(path.name.partition(".")[2]) for path in killed.glob("r.*"))
+    last = (
+        steps[-1]
+        if (killed / f"r.{steps[-1]}").stat().st_size == (killed / "r.30").stat().st_size
+        else steps[-2]
+    )
+    before = newest_event()
+    end = max(before, last) + 60
+    again = f"read_restart r.{last}\n{reset_pair(short_morse_cho)}\n{GAS}run {end - last}"
+    run_lammps(again, killed, ranks)
+    run_lammps(f"{begin} {end}", whole, ranks)
+    got, want = read_events(killed / "events.txt"), read_events(whole / "events.txt")
+    assert got[0] == want[0]
+    same_events(got[1], want[1], 1e-4)
+    steps_of_events = np.array([int(row[0]) for row in got[1]])
+    assert (steps_of_events < last).any() and (steps_of_events > before).any()
+    assert read_species(killed / "species.txt") == read_species(whole / "species.txt")
 
 
 def test_restart_with_other_settings(tmp_path: Path, gas_run: Run, short_morse_cho: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from bond_runs import (
     script_of,
     vector_of,
 )
-from lammps_runs import run_lammps, write_data
+from lammps_runs import run_lammps, start_lammps, write_data
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -64,6 +65,35 @@ run 0
     # the deleted carbon kept four bonds: they are gone with it, and are no events
     assert read_events(tmp_path / "events.txt")[1] == []
     assert vector_of(run) == [2, 0, 6, 2]
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_ids_that_change(ranks: int, tmp_path: Path, morse_cho: Path) -> None:
+    """delete_atoms numbers atoms anew unless it is told not to: that is no event, and the run stops."""
+    write_data(tmp_path / "data.lmp", placed(["H2O", "CH4", "H2O"]), ELEMENTS)
+    body = f"""{STATIC}run 0
+group gone id 1 2 3
+delete_atoms group gone
+run 0
+"""
+    run = start_lammps(script_of(morse_cho, body), tmp_path, ranks)
+    assert run.code > 0
+    text = " ".join(run.output.split())
+    assert re.search(r"fix b e3d/bonds: atom \d+ has become atom \d+ since the last sample", text), text
+    assert "use 'delete_atoms ... compress no'" in text
+    assert read_events(tmp_path / "events.txt")[1] == []
+
+
+def test_ids_that_change_before_a_restart_goes_on(tmp_path: Path, morse_cho: Path) -> None:
+    """The ids are in the restart file, too."""
+    write_data(tmp_path / "data.lmp", placed(["H2O", "CH4", "H2O"]), ELEMENTS)
+    run_lammps(script_of(morse_cho, f"{STATIC}run 0\nwrite_restart r.bin"), tmp_path)
+    again = f"read_restart r.bin\n{reset_pair(morse_cho)}\n{STATIC}"
+    gone = "group gone id 1 2 3\ndelete_atoms group gone\nrun 1"
+    run = start_lammps(again + gone, tmp_path)
+    assert run.code > 0 and "has become atom" in run.output
+    run_lammps(again + gone.replace("group gone\n", "group gone compress no\n"), tmp_path)
+    assert read_events(tmp_path / "events.txt")[1] == []
 
 
 def test_reset_timestep_before_the_files_go_on(tmp_path: Path, morse_cho: Path) -> None:

@@ -21,7 +21,7 @@ from tolerances import LADDER, close
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device here")
 
 MOVING = "fix md all nve\ntimestep 0.0005\nrun 6"
-SHIPPED = ROOT / "inputs/models/organic-small.nequip"
+SHIPPED = ROOT / "inputs/models/organic-small.nequip.zip"
 NO_GRAPHS = "cannot be recorded"
 
 
@@ -36,7 +36,7 @@ def gpu_files(tmp_path_factory: pytest.TempPathFactory):
             if name.startswith("allegro-"):
                 export_model(random_allegro(name.removeprefix("allegro-"), dtype), path, device=device)
             elif name == "shipped":
-                export_model(f"{SHIPPED}.zip", path, device=device)
+                export_model(SHIPPED, path, device=device)
             else:
                 model, metadata = {"lj": LENNARD_JONES.model, "tersoff-si": TERSOFF_SI.model}[name]()
                 write_edge_model(model, replace(metadata, device=device), path)
@@ -163,8 +163,8 @@ def test_memory_that_does_not_suffice(tmp_path: Path, gpu_files, monkeypatch: py
     close("energy per atom", got.json()["pe"] / 3834, want.json()["pe"] / 3834, 1e-5)
 
 
-def test_shipped_model(tmp_path: Path, gpu_files) -> None:
+def test_shipped_model(tmp_path: Path, gpu_files, organic_of_torch: Path) -> None:
     """The demo liquid on both devices, float32: sums in double precision on both."""
     gpu = _liquid(gpu_files("shipped", "float32"), tmp_path / "gpu")
-    cpu = _liquid(Path(f"{SHIPPED}.pth"), tmp_path / "cpu", device="cpu")
+    cpu = _liquid(organic_of_torch, tmp_path / "cpu", device="cpu")
     close("energy per atom", gpu.json()["pe"] / 3834, cpu.json()["pe"] / 3834, 1e-5)

@@ -14,11 +14,10 @@ from ase.build import bulk, molecule
 from analytic_models import LENNARD_JONES, MORSE, TERSOFF_SIC
 from e3d_lmp.model.export import write_edge_model
 from lammps_runs import ROOT, run_lammps, script_of, start_lammps, write_data
-from native_models import write_native
 from systems import ELEMENTS, box, cluster, hot_silicon_carbide, noble_gases, thin, triclinic
 from tolerances import HEAT_FLUX, HEAT_FLUX_FLOAT32, SUM_RULE, close
 
-SHIPPED = ROOT / "inputs" / "models" / "organic-small.nequip.zip"
+SHIPPED = ROOT / "inputs" / "models" / "organic-small.safetensors"
 REAL_PER_METAL = 23.060549 * 1e-3
 """kcal/mol angstrom/fs per eV angstrom/ps in LAMMPS's own conversion of energies."""
 
@@ -138,14 +137,6 @@ def test_rows_are_sums_over_edges(cutoff: str, ranks: int, tmp_path: Path, model
     assert np.abs(got[:-1, :3] - got[:-1, 3:]).min(axis=1).min() > 1e-6
 
 
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped model, trained in float32, for the native engine."""
-    from e3d_lmp.model.export import load_model
-
-    return write_native(load_model(SHIPPED), tmp_path_factory.mktemp("shipped") / "organic-small.safetensors")
-
-
 def molecules_in_contact() -> Atoms:
     """Methanol, water and hydrogen cyanide, hot, in the middle of an empty box."""
     rng = np.random.default_rng(16)
@@ -181,7 +172,7 @@ def test_is_the_derivative_of_the_energy_dipole(
     """
     time_step, tolerance = (1e-6, HEAT_FLUX) if precision == "double" else (1e-4, HEAT_FLUX_FLOAT32)
     if model == "shipped":
-        file = request.getfixturevalue("shipped")
+        file = SHIPPED
         atoms, elements = molecules_in_contact(), ("H", "C", "N", "O")
     elif model == "tersoff-sic":
         file = model_files(model)

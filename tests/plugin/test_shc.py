@@ -201,6 +201,39 @@ run 7
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        "group gone id 40\ndelete_atoms group gone compress no\ncreate_atoms 1 single 1.3 1.1 0.9",
+        "group gone id 40\ndelete_atoms group gone compress no",
+    ],
+    ids=["other", "fewer"],
+)
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_atoms_that_come_or_go(change: str, ranks: int, tmp_path: Path, model_files) -> None:
+    """A new atom has no history, neither its own nor that of the atom whose place in the arrays it takes: the
+    block that follows is that of a fix which begins with the new atoms.
+    """
+    write_data(tmp_path / "data.lmp", noble_gases(), LENNARD_JONES.elements, velocities=True)
+    tail = f"""fix out all e3d/shc 1 3 4 1 0 0 file shc.txt
+timestep 0.002
+fix md all nve
+run 4 post no
+{change}
+fix new all e3d/shc 1 3 4 1 0 0 file new.txt
+run 7
+"""
+    script = script_of(model_files("lj"), LENNARD_JONES.elements, tail=tail, edges=False)
+    run = run_lammps(script, tmp_path, ranks)
+    assert run.output.count("atoms have come or gone between its samples of steps 4 and 5") == 1
+    assert run.output.count("it begins a new block") == 1
+    head, _, blocks = read_shc(tmp_path / "shc.txt")
+    fresh_head, _, fresh = read_shc(tmp_path / "new.txt")
+    assert head["steps"] == fresh_head["steps"] == ["7", "10"]
+    assert len(blocks) == len(fresh) == 1
+    np.testing.assert_array_equal(blocks, fresh)
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         ("1 3 5 1 0 0", "takes 'Nevery Nlags Nfreq nx ny nz file F'"),

@@ -103,10 +103,10 @@ def test_committee_shares_the_buffers(tmp_path: Path, model_files, plain) -> Non
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_chunks_shrink_with_others_under_way(tmp_path: Path) -> None:
+def test_chunks_shrink_with_others_under_way(tmp_path: Path, organic_of_torch: Path) -> None:
     """A chunk that fails is halved after the ones before it are finished."""
-    _, want = run_freely()
+    _, want = run_freely(organic_of_torch)
     with rehearsal():
-        output, got = run_within(1000, tmp_path / "limited", timeout=DEADLOCK)
+        output, got = run_within(organic_of_torch, 1000, tmp_path / "limited", timeout=DEADLOCK)
     assert "probably for want of memory; going on with 'chunk" in output
     close("energy", got, want, 1e-3)

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from e3d_lmp.analysis.events import read_events
 from e3d_lmp.analysis.maps import read_map
-from e3d_lmp.cli import main
 from e3d_lmp.runs.job_folder import state_of
 from job_runs import e3d, run_script
 
 INPUTS = Path(__file__).resolve().parents[2] / "inputs"
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The smaller of the shipped models, for the native engine."""
-    path = tmp_path_factory.mktemp("model") / "small.nequip.safetensors"
-    assert main(["export", str(INPUTS / "models/organic-small.nequip.zip"), str(path)]) == 0
-    return path
+SMALL = INPUTS / "models/organic-small.safetensors"
 
 
 def in_two_jobs(name: str, folder: Path, steps: tuple[int, int], *variables: object) -> Path:
@@ -42,16 +32,16 @@ def rows(job: Path, pattern: str) -> list[list[float]]:
     return [[float(word) for word in line.split()] for line in lines if not line.startswith("#")]
 
 
-def test_liquid(tmp_path: Path, small: Path) -> None:
-    job = in_two_jobs("in.liquid", tmp_path, (100, 200), "-v", "model", small)
+def test_liquid(tmp_path: Path) -> None:
+    job = in_two_jobs("in.liquid", tmp_path, (100, 200), "-v", "model", SMALL)
     assert read_map(job / "map.e3d").samples == 10
     means = rows(job, "means.*.txt")
     assert [row[0] for row in means] == [100, 200] and all(0.5 < row[1] < 1.2 for row in means)
     assert read_events(job / "bonds.txt")
 
 
-def test_pulled_crystal(tmp_path: Path, small: Path) -> None:
-    words = ["-v", "model", small, "-v", "ny", 1, "-v", "nz", 3, "-v", "equilibrate", 5, "-v", "rate", 2.0]
+def test_pulled_crystal(tmp_path: Path) -> None:
+    words = ["-v", "model", SMALL, "-v", "ny", 1, "-v", "nz", 3, "-v", "equilibrate", 5, "-v", "rate", 2.0]
     job = in_two_jobs("in.pull", tmp_path, (100, 300), *words)
     curve = rows(job, "stress.*.txt")
     assert [row[0] for row in curve] == [100, 200, 300]

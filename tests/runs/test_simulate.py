@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.runs.simulate import Simulation, read_commands
+from e3d_lmp.runs.simulate import Simulation
 from lammps_runs import BIN
 from simulated_runs import CUTOFF, INPUT, STEPS, e3d_in, run_in
 
@@ -126,7 +128,7 @@ def test_no_sample_is_an_error(run_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["absent.in"], "no input 'absent.in'"),
+        (["absent.in"], "absent.in: no such file; expected a LAMMPS input"),
         (["in.lj", "--every", "0"], "every: expected a whole number of steps from 1, got 0"),
         (["in.lj", "--cutoff", "short"], "cutoff 'short'"),
         (["in.lj", "-v", "steps"], "-v steps: expected a name and at least one value"),
@@ -143,7 +145,7 @@ def test_bad_arguments(run_folder: Path, words: list[str], message: str) -> None
 def test_mistakes_are_said_once_by_all_ranks(run_folder: Path) -> None:
     done = e3d_in(run_folder, "run", "absent.in", "-o", "r", ranks=2)
     assert done.returncode != 0
-    assert done.stderr.count("e3d: error: no input 'absent.in'") == 1, done.stderr
+    assert done.stderr.count("e3d: error: absent.in: no such file") == 1, done.stderr
     assert not (run_folder / "r").exists()
 
 
@@ -162,18 +164,29 @@ def test_include_without_one_file(run_folder: Path, line: str) -> None:
     assert f"e3d: error: '{line}': expected 'include FILE'" in done.stderr
 
 
-def _steps(folder: Path, script: str) -> list[int]:
-    """Steps that are sampled in the 27 atoms with these commands at the end."""
-    (folder / "in.steps").write_text(INPUT.split("run ${steps}")[0] + script)
+def _drive(folder: Path, script: str, every: int = 5) -> subprocess.CompletedProcess[str]:
+    """What a `Simulation` prints of its samples, and of an error."""
+    (folder / "in.steps").write_text(script)
     drive = f"""
+from e3d_lmp.errors import E3DError
 from e3d_lmp.runs.simulate import Simulation
-options = dict(every=5, cutoff="{CUTOFF}", screen=False)
+options = dict(every={every}, cutoff="{CUTOFF}", screen=False)
 with Simulation("in.steps", {{"model": "lj.nequip.pth"}}, **options) as simulation:
-    simulation.run(lambda frame: print("step", frame.step, flush=True))
+    try:
+        simulation.run(lambda frame: print("step", frame.step, flush=True))
+    except E3DError as error:
+        print(error)
 """
     done = run_in(folder, sys.executable, "-c", drive)
     assert done.returncode == 0, done.stdout + done.stderr
-    return [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("step ")]
+    return done
+
+
+def _steps(folder: Path, script: str, every: int = 5) -> list[int]:
+    """Steps that are sampled in the 27 atoms with these commands at the end."""
+    lines = _drive(folder, INPUT.split("run ${steps}")[0] + script, every).stdout.splitlines()
+    assert all(line.startswith("step ") for line in lines), lines
+    return [int(line.split()[1]) for line in lines]
 
 
 def test_undump_of_a_dump_that_is_left_out(run_folder: Path) -> None:
@@ -185,6 +198,80 @@ def test_undump_of_a_dump_that_is_left_out(run_folder: Path) -> None:
 def test_a_step_that_comes_again_with_other_atoms(run_folder: Path) -> None:
     assert _steps(run_folder, "run 0\nminimize 0 0 2 4\nreset_timestep 0\nrun 5\n") == [0, 0, 5]
     assert _steps(run_folder, "run 0\nrun 0\nreset_timestep 0\nrun 5\n") == [0, 0, 5]
+
+
+def test_runs_without_their_set_up(run_folder: Path) -> None:
+    """``pre no`` initialises nothing: the sampler has to be there from the run before."""
+    script = "run 4\n" + "run 2 pre no post no\n" * 2
+    assert _steps(run_folder, script, every=2) == [0, 2, 4, 6, 8]
+    assert _steps(run_folder, "minimize 0 0 2 4\nreset_timestep 0\n" + script, every=2) == [0, 2, 4, 6, 8]
+    # a fix and a compute made before the first sampled run need it, too
+    refused = _drive(
+        run_folder, INPUT.split("minimize")[0] + "fix md all nve\nminimize 0 0 2 4\nrun 2 pre no\n"
+    )
+    assert "leave out 'pre no' here" in refused.stdout
+
+
+def test_commands_that_forbid_fixes_of_atoms(run_folder: Path) -> None:
+    assert _steps(run_folder, "undump edges\nrun 5\nunfix md\nreplicate 2 1 1\nfix md all nve\nrun 5\n") == [
+        0,
+        5,
+        10,
+    ]
+
+
+def test_quit_keeps_what_was_sampled(run_folder: Path) -> None:
+    script = INPUT.split("run ${steps}")[0] + 'run 4\nif "$(step) > 3" then "run 2" "quit 3"\nrun 100\n'
+    (run_folder / "in.quit").write_text(script)
+    words = ["-v", "model", "lj.nequip.pth", "--every", "2", "--cutoff", CUTOFF, "-o", "r", "--quiet"]
+    for ranks in (1, 2):
+        done = e3d_in(run_folder, "run", "in.quit", *words, ranks=ranks)
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert json.loads((run_folder / "r/pairs.json").read_text())["steps"] == [0, 6]
+        assert json.loads((run_folder / "r/pairs.json").read_text())["samples"] == 4
+
+
+@pytest.mark.parametrize(
+    ("line", "steps"),
+    [
+        ('if "$(step) == 5" then "run 5" "run 10" else "run 100"', [0, 5, 10, 15, 20]),
+        ("if $(step)>5 then 'run 100' elif '$(step) == 5' 'run 10' else 'run 5'", [0, 5, 10, 15]),
+        ('if "$(step) > 5" then "run 100"', [0, 5]),
+        ("variable c string run\n${c} 5", [0, 5, 10]),
+        ('if "1 == 1" then """if "1 == 1" then \'run 5\' """', [0, 5, 10]),
+    ],
+)
+def test_runs_inside_an_if(line: str, steps: list[int], run_folder: Path) -> None:
+    assert _steps(run_folder, f"run 5\n{line}\n") == steps
+
+
+def test_rerun_is_sampled(run_folder: Path) -> None:
+    """The frames of a dump, as if they were steps; the first of them has the step of the last run."""
+    dump = "dump atoms all custom 5 atoms.dump id type x y z\nrun 10\nundump atoms\nreset_timestep 0\nrun 0\n"
+    assert _steps(run_folder, f"{dump}rerun atoms.dump dump x y z\n") == [0, 5, 10, 0, 0, 5, 10]
+
+
+def test_steps_that_are_not_sampled_are_said(run_folder: Path) -> None:
+    done = _drive(run_folder, INPUT.split("run ${steps}")[0] + "run 5\nminimize 0 0 2 4\nrun 5\n")
+    assert re.search(
+        "e3d: warning: 'minimize 0 0 2 4' went from step 5 to [67]: these steps are", done.stderr
+    )
+    assert "reset_timestep" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("run 10 every 5 \"if '$(step) > 3' then quit\"", "a 'quit' inside of a run would end it"),
+        ('if "1 == 1" then "jump SELF x"', "'jump' cannot be run line by line"),
+        ('if "1 == 1" then', "expected 'if CONDITION then"),
+        ('if "1 == 1" run 5', "expected 'if CONDITION then"),
+        ('if "1 == 1 ==" then "run 5"', "Invalid Boolean syntax"),
+        ("quit soon", "expected 'quit' or 'quit STATUS'"),
+    ],
+)
+def test_commands_that_cannot_be_sampled(line: str, message: str, run_folder: Path) -> None:
+    assert message in _drive(run_folder, INPUT.split("run ${steps}")[0] + line + "\n").stdout
 
 
 def test_real_units_are_electronvolts_in_python(run_folder: Path) -> None:
@@ -255,17 +342,6 @@ def test_jump_is_refused(run_folder: Path) -> None:
     assert "'jump' cannot be run line by line" in done.stderr
 
 
-def test_read_commands_joins_and_skips(tmp_path: Path) -> None:
-    path = tmp_path / "in"
-    path.write_text('# a comment\n\nrun &\n  5\nprint """a\n\nb"""\n  # another\nrun 1 # tail\nrun 2')
-    assert list(read_commands(path)) == ["run   5", 'print """a\n\nb"""', "run 1 # tail", "run 2"]
-    path.write_text('print """a\n')
-    with pytest.raises(E3DError, match="never closed"):
-        list(read_commands(path))
-    with pytest.raises(E3DError, match="expected a LAMMPS input file"):
-        list(read_commands(tmp_path / "absent"))
-
-
 def test_simulation_refuses_before_lammps_starts(tmp_path: Path) -> None:
-    with pytest.raises(E3DError, match="no input"):
+    with pytest.raises(E3DError, match="no such file; expected a LAMMPS input"):
         Simulation(tmp_path / "absent")

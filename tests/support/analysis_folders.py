@@ -21,7 +21,7 @@ REFERENCES = {
     "C-C 2": ReferenceEnergy(6.36, 6.24, 6.37),
     "C-H 1": ReferenceEnergy(4.28),
 }
-ABOUT = {"model": "organic.nequip.pth", "model_sha256": "ab" * 32, "decomposition": "cohesive"}
+ABOUT = {"model": "organic.safetensors", "model_sha256": "ab" * 32, "decomposition": "cohesive"}
 
 
 def some_map(spread: float = 0.2, n: int = 2000, seed: int = 0, about: dict | None = None) -> EnergyMap:

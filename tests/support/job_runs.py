@@ -101,17 +101,29 @@ def _finished(
     )
 
 
-def kill_when(command: Sequence[str], folder: Path, when: Callable[[], bool], timeout: float = 120.0) -> int:
-    """Start a command and end it and all its children with SIGKILL as soon as `when()`; returns its exit
-    code.
+def kill_when(
+    command: Sequence[str],
+    folder: Path,
+    when: Callable[[], bool],
+    timeout: float = 120.0,
+    poll: float = 0.02,
+    environment: Mapping[str, str] | None = None,
+) -> int:
+    """Start a command and end it and all its children with SIGKILL as soon as `when()`, which is asked every
+    `poll` seconds; returns its exit code.
     """
     with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command,
+        cwd=folder,
+        env=os.environ | (environment or {}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as process:
         end = time.monotonic() + timeout
         while not when() and process.poll() is None:
             assert time.monotonic() < end, f"{command} came not so far within {timeout} s"
-            time.sleep(0.02)
+            time.sleep(poll)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         code = process.wait()

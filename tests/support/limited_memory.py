@@ -11,32 +11,33 @@ from pathlib import Path
 
 from lammps_runs import BIN, ROOT, TIMEOUT, plugin_environment
 
-MODEL = ROOT / "inputs/models/organic-small.nequip.pth"
 SCRIPT = f"""units metal
 atom_style atomic
 newton on
 read_data {ROOT}/inputs/liquid.data
 replicate 3 2 1
 pair_style e3d chunk 100000
-pair_coeff * * {MODEL} C H N O
+pair_coeff * * {{model}} C H N O
 thermo_style custom step pe
 run 0
 variable e equal pe
-print "${{e}}" file energy.txt
+print "${{{{e}}}}" file energy.txt
 """
 
 
 @functools.cache
-def run_freely() -> tuple[str, float]:
+def run_freely(model: Path) -> tuple[str, float]:
     """Output and energy of the script in a process with all the memory that it wants; run once."""
     with tempfile.TemporaryDirectory() as folder:
-        return run_within(None, Path(folder) / "free")
+        return run_within(model, None, Path(folder) / "free")
 
 
-def run_within(megabytes: int | None, folder: Path, timeout: float = TIMEOUT) -> tuple[str, float]:
+def run_within(
+    model: Path, megabytes: int | None, folder: Path, timeout: float = TIMEOUT
+) -> tuple[str, float]:
     """Output and energy of the script in a process with so much memory for data."""
     folder.mkdir()
-    (folder / "in.lmp").write_text(SCRIPT)
+    (folder / "in.lmp").write_text(SCRIPT.format(model=model))
 
     def limit() -> None:
         if megabytes is not None:

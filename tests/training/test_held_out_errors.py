@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from ase import Atoms
 from ase.build import molecule
 
@@ -59,10 +57,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("dtype", "bound"), [("float64", 1e-9), ("float32", 2e-5)])
-def test_errors_are_those_of_nequips_own_model(folder: Path, dtype: str, bound: float) -> None:
+@pytest.mark.parametrize(
+    ("ending", "dtype", "bound"),
+    [("safetensors", "float64", 1e-9), ("safetensors", "float32", 2e-5), ("pth", "float64", 1e-9)],
+)
+def test_errors_are_those_of_nequips_own_model(
+    folder: Path, ending: str, dtype: str, bound: float, model_files
+) -> None:
     stock = random_allegro("everything", dtype)
-    found = evaluate(copy.deepcopy(stock), folder)
+    found = evaluate(model_files("allegro-everything", ending, dtype), folder)
     frames = read_frames(folder / "test.lmdb") + read_frames(folder / "contacts_test.lmdb")
     names = [subset for subset, members in SETS.items() for _ in members]
     for subset in (*SETS, "all"):
@@ -80,9 +83,9 @@ def test_errors_are_those_of_nequips_own_model(folder: Path, dtype: str, bound: 
         assert list(found["subsets"][subset].values()) == pytest.approx(want, rel=bound), subset
 
 
-def test_bonds_are_those_of_the_edges(folder: Path) -> None:
+def test_bonds_are_those_of_the_edges(folder: Path, model_files) -> None:
     model = random_allegro("plain", "float64")
-    found = evaluate(copy.deepcopy(model), folder)["bonds"]
+    found = evaluate(model_files("allegro-plain", "safetensors"), folder)["bonds"]
     assert {label: row["count"] for label, row in found.items()} == {"C-C": 1, "C-H": 9, "C-O": 1, "O-H": 1}
     atoms = molecule("CH3OH")
     edges = reference_edges(model, atoms)
@@ -98,20 +101,19 @@ def test_errors_that_are_known_are_kept_while_the_files_are_the_same(
 ) -> None:
     done: list[dict[str, str]] = []
 
-    def count(model: torch.nn.Module, data: Path) -> dict[str, Any]:
+    def count(model: Path, data: Path) -> dict[str, Any]:
         done.append(evaluated_sets(data))
         return {"of": done[-1]}
 
     monkeypatch.setattr("e3d_lmp.training.held_out_errors.evaluate", count)
-    monkeypatch.setattr("e3d_lmp.model.export.load_model", lambda _: None)
     (tmp_path / "manifest.json").write_text((folder / "manifest.json").read_text())
     data = PreparedData(tmp_path, {}, "")
     out = tmp_path / "test.json"
     out.write_text("{}")  # of an older version, which did not say what it was of
 
     def known() -> dict[str, Any]:
-        _evaluation(out, data, Path("model.nequip.zip"))
-        return _evaluation(out, data, Path("model.nequip.zip"))
+        _evaluation(out, data, Path("model.safetensors"))
+        return _evaluation(out, data, Path("model.safetensors"))
 
     assert known() == {"of": {"test": "ab" * 32}} and len(done) == 1
     (tmp_path / "contacts_test.lmdb").touch()

@@ -384,7 +384,7 @@ def test_the_end_of_a_run(calm: Path, prepared: Path, tmp_path: Path, capsys: py
     words += ["--steps", str(TWO_EPOCHS), "--frames", str(FRAMES)]
     assert call("train", [*words, "--name", "tiny"]) == 0
     assert "held-out structures: energy MAE" in capsys.readouterr().out
-    packaged, model = run / "tiny.nequip.zip", run / "tiny.nequip.pth"
+    packaged, model = run / "tiny.nequip.zip", run / "tiny.safetensors"
     assert training_provenance(run / "last.ckpt") == training_provenance(packaged)
     assert training_provenance(packaged)["target"] == "E_coh"
     whole = packaged.read_bytes()

@@ -114,7 +114,7 @@ def test_a_whole_folder(whole):
         *("errors", "bond-types", "pairs", "reactions", "events", "species", "provenance")
     ]  # nothing is missing
     assert [link[1:] for link in whole.values("href")] == anchors
-    for text in ("ab" * 32, "organic.nequip.pth", "bond cutoff covalent", "2 events, criterion energy"):
+    for text in ("ab" * 32, "organic.safetensors", "bond cutoff covalent", "2 events, criterion energy"):
         assert text in whole.text, text
     assert whole.source.startswith("<!DOCTYPE html>") and "prefers-color-scheme" in whole.source
 

@@ -248,6 +248,7 @@ namespace {
       metadata_ = parse_metadata(strings);
       checked_version(metadata_);
       choose(options, strings.at("device"));
+      require_processor(strings);
       // one thread calls it: the path without locks, and the one that a GPU can record
       package_ = std::make_unique<Loader>(file, "model", true, 1, device_->is_cpu() ? -1 : device_->index());
     }

@@ -5,9 +5,13 @@
 
 #include "model/torch/model_metadata.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <sstream>
 #include <stdexcept>
+
+#include <sys/utsname.h>
 
 namespace E3D {
 
@@ -40,6 +44,26 @@ namespace {
       result.push_back(value);
     }
     return result;
+  }
+
+  // whether this processor has an instruction set, by inductor's name for it (torch/_inductor/cpu_vec_isa.py)
+
+  bool has_instructions(const std::string &name)
+  {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (name == "avx2") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (name == "avx512")
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if (name == "avx512_vnni") return __builtin_cpu_supports("avx512vnni");
+#if __GNUC__ >= 11 && !defined(__clang__)    // older compilers do not know the word
+    if (name == "amx_tile") return __builtin_cpu_supports("amx-tile");
+#endif
+    return name == "invalid_vec_isa" || name == "amx_tile";
+#else
+    return name.compare(0, 3, "avx") != 0;
+#endif
   }
 
 }    // namespace
@@ -80,6 +104,26 @@ ModelMetadata parse_metadata(const Strings &strings)
       throw std::runtime_error("a cutoff in its metadata is not within 0 and r_max: write it again "
                                "with 'e3d export'");
   return m;
+}
+
+void require_processor(const Strings &strings)
+{
+  const auto value = [&strings](const char *key) {
+    const auto found = strings.find(key);
+    return found == strings.end() ? std::string() : found->second;
+  };
+  const char *advice =
+      ": compile it here with 'e3d export', or use a .safetensors file, which runs everywhere";
+  const std::string machine = value("AOTI_MACHINE");
+  utsname here;
+  if (!machine.empty() && uname(&here) == 0 && machine != here.machine)
+    throw std::runtime_error("it was compiled on " + machine + " and this is " + here.machine + advice);
+  std::string names = value("AOTI_CPU_ISA");
+  std::transform(names.begin(), names.end(), names.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const auto &name : words(names))
+    if (!has_instructions(name))
+      throw std::runtime_error("it was compiled for processors with " + name + ", and this one has none" +
+                               advice);
 }
 
 }    // namespace E3D

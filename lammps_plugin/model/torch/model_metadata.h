@@ -34,6 +34,12 @@ using Strings = std::unordered_map<std::string, std::string>;
 
 ModelMetadata parse_metadata(const Strings &strings);
 
+/* The instructions of an AOTInductor package for a CPU must be among those of this processor, which would end the
+   run with SIGILL where they are not: what the package says of the machine that compiled it. Throws
+   std::runtime_error. */
+
+void require_processor(const Strings &strings);
+
 }    // namespace E3D
 
 #endif

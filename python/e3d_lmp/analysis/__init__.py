@@ -13,6 +13,7 @@
 `comparison`          how much two maps differ
 `pair_table`          tables of pair labels
 `bonds`               bond orders, bond types, their energies, Delta_BDE, reference energies
+`dissociation`        fragments of bonds and molecules in contact: dissociation energies from a model
 `reactions`           barriers, and entropies by state
 `reaction_paths`      bonds along a reaction
 `events`              bonds that form and break in a run

@@ -8,9 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from e3d_lmp.analysis.bonds.delta_bde import bond_energy_error
+from e3d_lmp.analysis.bonds.delta_bde import bond_energy_error, named_errors
 from e3d_lmp.analysis.bonds.energies import BondEnergies, cohesive_share
-from e3d_lmp.analysis.bonds.files import bond_columns, bond_table, describe_error, write_bond_energies
+from e3d_lmp.analysis.bonds.files import (
+    bond_columns,
+    bond_table,
+    describe_error,
+    describe_named,
+    write_bond_energies,
+)
 from e3d_lmp.analysis.bonds.references import ReferenceEnergy
 from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
 from e3d_lmp.analysis.folders import in_order
@@ -101,7 +107,11 @@ class AnalysisTables:
         if self.bonds is not None:
             parts.append(format_table(bond_columns(), bond_table(self.bonds, self.references)))
             if self.references:
-                parts.append(describe_error(bond_energy_error(self.bonds, self.references)))
+                parts.append(
+                    describe_error(bond_energy_error(self.bonds, self.references))
+                    + "\n"
+                    + describe_named(named_errors(self.bonds))
+                )
         if self.roles:
             narrow = [column for column in role_columns() if not column.name.endswith("_std_nats")]
             parts.append(

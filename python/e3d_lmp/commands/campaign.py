@@ -19,7 +19,7 @@ from e3d_lmp.runs.campaign_results import (
     summary,
     write_campaign_report,
 )
-from e3d_lmp.runs.campaign_run import Interrupted, Runner, cancel_members, check_names
+from e3d_lmp.runs.campaign_run import CampaignStopped, Runner, cancel_members, check_names
 from e3d_lmp.runs.watch import PAGE, write_watch_page
 from e3d_lmp.runs.workers import open_workers
 from e3d_lmp.tables import format_table
@@ -103,7 +103,7 @@ def _run(args: argparse.Namespace) -> int:
             try:
                 with open_workers(campaign, job, folder) as workers:
                     Runner(plan, workers, refresh=lambda: _refresh(plan.folder)).run(names)
-            except Interrupted:
+            except CampaignStopped:
                 print(
                     "e3d: interrupted; the same command goes on from the newest restart files",
                     file=sys.stderr,

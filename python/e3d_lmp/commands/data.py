@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from e3d_lmp.extras import require_train
+
 MANY = 6
 """Elements that are left out are listed one by one up to this number."""
 
@@ -81,6 +83,7 @@ def _contacts(args: argparse.Namespace) -> int:
 
 def _prepare(args: argparse.Namespace) -> int:
     """Write the sets and print what they are."""
+    require_train("'e3d data prepare' needs the extra 'train'")
     from e3d_lmp.training.data.prepare import prepare
     from e3d_lmp.training.data.recipe import read_recipe
 

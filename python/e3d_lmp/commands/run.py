@@ -107,7 +107,7 @@ def _run_and_analyse(args: argparse.Namespace, output: Path, communicator: Any) 
     with simulation:
         simulation.run(consume)
         if analysis is None:  # every rank but the first
-            return 0
+            return simulation.exit_status
         tables = AnalysisTables(analysis, references, args.equal_size, cutoff.name == "model" or None)
         paths = tables.write(output)
         print(tables.text(), flush=True)
@@ -117,7 +117,7 @@ def _run_and_analyse(args: argparse.Namespace, output: Path, communicator: Any) 
         for text in remarks + drawn.remarks + unpaired_remarks(analysis.unpaired):
             print(f"e3d: warning: {text}", file=sys.stderr)
         print(tables.last_line(paths))
-    return 0
+    return simulation.exit_status
 
 
 def _report_fixes(output: Path, has_map: bool, has_bonds: bool, has_species: bool) -> Drawn:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.extras import require_train
 from e3d_lmp.tables import Column, format_table
 
 
@@ -101,6 +102,8 @@ def _check_inputs(plan: Any, rows: list[Any], study: Path, redo: bool) -> None:
 def _compute(plan: Any, rows: list[Any], args: argparse.Namespace) -> list[str]:
     """All rows that are not done; returns the names of those that other processes compute."""
     from e3d_lmp.files import locked
+
+    require_train("'e3d study' needs the extra 'train'")
     from e3d_lmp.study.row import compute_row, read_row, row_folder
     from e3d_lmp.study.table import StudyTable
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from e3d_lmp.errors import E3DError
+from e3d_lmp.extras import require_train
 
 DEFAULT_NAME = "model"
 
@@ -60,6 +61,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, or go on; then package, export, evaluate and describe."""
+    require_train("'e3d train' needs the extra 'train'")
     from e3d_lmp.training.card import read_template
     from e3d_lmp.training.finish import evaluate_and_describe, package_and_export
     from e3d_lmp.training.paths import CHECKPOINT

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from e3d_lmp.edges.cutoffs import BondCutoff
-from e3d_lmp.edges.evaluator import EdgeEvaluator, UnknownElement, atomic_forces
+from e3d_lmp.edges.evaluator import EdgeEvaluator, NoNumber, UnknownElement, atomic_forces
 from e3d_lmp.edges.frames import AtomRows, Box, EdgeFrame
 from e3d_lmp.edges.store.writer import StoreWriter
 from e3d_lmp.edges.structures import Selection, Structure, Structures
+from e3d_lmp.errors import E3DError
 from e3d_lmp.files import sha256_of
 
 
@@ -94,7 +95,13 @@ def _evaluate_batch(
         return
     all_types = np.concatenate([types for _, _, types in batch])
     edges = evaluator.edges([structure for _, structure, _ in batch], all_types)
-    energies = evaluator.evaluate(edges, all_types, forces)
+    first_atom = np.concatenate([[0], np.cumsum([len(types) for _, _, types in batch])])
+    try:
+        energies = evaluator.evaluate(edges, all_types, forces)
+    except NoNumber as error:
+        k = int(np.searchsorted(first_atom, error.atom, "right")) - 1
+        atom = error.atom - int(first_atom[k]) + 1
+        raise E3DError(f"{batch[k][1].name}: atom {atom}: {error.what}; mend the file") from None
     force = None
     if energies.edge_forces is not None:
         force = atomic_forces(edges, energies.edge_forces, len(all_types))
@@ -104,7 +111,6 @@ def _evaluate_batch(
             np.einsum("ij,ij->i", vec, vec) < np.square(bond[all_types[edges.i], all_types[edges.j]])
         )
         i, j, vec, eps = i.take(near), j.take(near), vec.take(near, axis=0), eps.take(near)
-    first_atom = np.concatenate([[0], np.cumsum([len(types) for _, _, types in batch])])
     first_edge = np.searchsorted(i, first_atom)
     lammps_types = (all_types + 1).astype(np.int32)
     columns = (lammps_types.take(i), lammps_types.take(j), vec, eps)

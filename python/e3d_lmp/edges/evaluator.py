@@ -22,6 +22,14 @@ class UnknownElement(E3DError):
     """A structure holds an element that the model does not know."""
 
 
+class NoNumber(E3DError):
+    """Something about an atom, which counts from 0, is NaN or infinite."""
+
+    def __init__(self, what: str, atom: int):
+        super().__init__(f"atom {atom + 1}: {what}")
+        self.what, self.atom = what, atom
+
+
 class EdgeEvaluator:
     """A model of any kind, ready to be asked for edge energies.
 
@@ -111,9 +119,33 @@ class EdgeEvaluator:
             (N,) model types.
         forces
             Whether gradients are wanted; without them the native engine needs half of the time.
+
+        Raises
+        ------
+        NoNumber
+            Two atoms are at one place, or something that the model returned is not finite.
         """
+        apart = edges.vec.any(axis=1)
+        if not apart.all():
+            raise NoNumber("another atom is at the same place", int(edges.i[np.argmin(apart)]))
         own = types.astype(np.int32)
-        return self._evaluator.evaluate(edges.first(len(own)), own, own.take(edges.j), edges.vec, forces)
+        found = self._evaluator.evaluate(edges.first(len(own)), own, own.take(edges.j), edges.vec, forces)
+        _require_numbers(found, edges)
+        return found
+
+
+def _require_numbers(found: EdgeEnergies, edges: EdgeList) -> None:
+    """`NoNumber` unless every output of the model is finite."""
+    for what, values, of_edges in (
+        ("an energy", found.energy, False),
+        ("an energy of an edge", found.edge_energy, True),
+        ("a force", found.edge_forces, True),
+    ):
+        if values is None or np.isfinite(values).all():
+            continue
+        row = int(np.argmin(np.isfinite(values).reshape(len(values), -1).all(axis=1)))
+        atom = int(edges.i[row]) if of_edges else row
+        raise NoNumber(f"the model returned {what} that is not a number", atom)
 
 
 def atomic_forces(edges: EdgeList, gradient: np.ndarray, n_atoms: int) -> np.ndarray:

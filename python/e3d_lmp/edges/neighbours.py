@@ -77,7 +77,7 @@ def edges_of(structures: Sequence[Structure], types: np.ndarray, cutoffs: np.nda
             for pairs, structure in zip(found, structures, strict=True)
         ]
         vec += np.concatenate(shifts).take(order, axis=0)
-    return _within(EdgeList(i, j, vec), types, cutoffs)
+    return within(EdgeList(i, j, vec), types, cutoffs)
 
 
 class NeighbourList:
@@ -110,7 +110,7 @@ class NeighbourList:
         if self._kept is None or not self._kept.holds_all(structure, reach, reach + self.skin):
             self._kept = _Kept.of(structure, reach + self.skin)
             self.built += 1
-        return _within(self._kept.edges(structure), types, self.cutoffs)
+        return within(self._kept.edges(structure), types, self.cutoffs)
 
 
 @dataclass(frozen=True)
@@ -209,8 +209,8 @@ def _order(i: np.ndarray, j: np.ndarray, image: np.ndarray | None, n_atoms: int)
     return np.argsort(((pair * width[0] + from_0[:, 0]) * width[1] + from_0[:, 1]) * width[2] + from_0[:, 2])
 
 
-def _within(edges: EdgeList, types: np.ndarray, cutoffs: np.ndarray) -> EdgeList:
-    """Those closer than the cutoff of their types."""
+def within(edges: EdgeList, types: np.ndarray, cutoffs: np.ndarray) -> EdgeList:
+    """Those closer than the cutoff of their types; arguments as those of `edges_of`."""
     limit = cutoffs.max()
     if (cutoffs < limit).any():
         limit = cutoffs[types[edges.i], types[edges.j]]

@@ -6,6 +6,7 @@ r"""Figures with matplotlib: one function each, which returns the figure; `save_
 `scaling`         errors and entropies against the number of training structures
 `bars`            change of the entropy in reactants, transition states and products
 `parity`          energies of the model against those of the reference
+`dissociation`    bond energies against dissociation energies, by bond type
 `path`            energy, and D of the bonds that form and break, along a reaction
 `history`         molecules and bonds against time
 `heat`            thermal conductivities: correlations, responses to a force, spectra
@@ -22,6 +23,7 @@ Figures need no display and are drawn by matplotlib's object interface: nothing 
 from __future__ import annotations
 
 from e3d_lmp.figures.bars import plot_entropy_bars
+from e3d_lmp.figures.dissociation import EnergyPairs, plot_dissociation
 from e3d_lmp.figures.heat import plot_green_kubo, plot_hnemd, plot_spectrum
 from e3d_lmp.figures.history import plot_events, plot_species
 from e3d_lmp.figures.maps import MAX_PANELS, plot_comparison, plot_map_grid, plot_maps
@@ -42,6 +44,8 @@ __all__ = [
     "plot_entropy_bars",
     "plot_parity",
     "Parity",
+    "plot_dissociation",
+    "EnergyPairs",
     "plot_paths",
     "plot_species",
     "plot_events",

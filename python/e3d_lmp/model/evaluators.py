@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,8 +36,8 @@ class AnyEvaluator(Protocol):
 
 @contextlib.contextmanager
 def as_model_file(path: str | Path) -> Iterator[Path]:
-    """The model file itself; of a nequip package or checkpoint a file of the native engine, exported for the
-    block alone.
+    """The model file itself; of a nequip package or checkpoint one that is exported for the block alone: of
+    the native engine, or, where that cannot express the model, of torch, which is said.
 
     Raises
     ------
@@ -49,8 +50,14 @@ def as_model_file(path: str | Path) -> Iterator[Path]:
         return
     with needs_train(f"'{path.name}' is a model of nequip, which torch has to export"):
         from e3d_lmp.model.export import export_model
+        from e3d_lmp.model.weights import NotExpressible
     with tempfile.TemporaryDirectory(prefix="e3d-") as folder:
-        yield export_model(path, Path(folder) / "model.safetensors").path
+        try:
+            file = export_model(path, Path(folder) / "model.safetensors").path
+        except NotExpressible as error:
+            print(f"e3d: warning: '{path}': {error.what}; torch runs it", file=sys.stderr)
+            file = export_model(path, Path(folder) / "model.nequip.pth").path
+        yield file
 
 
 def open_evaluator(

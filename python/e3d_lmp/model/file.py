@@ -138,6 +138,8 @@ def _write_aotinductor(
             "aot_inductor.metadata": strings,
             # The number of threads is the caller's at run time, not the exporting machine's.
             "cpp.dynamic_threads": True,
+            # Torch's assembled constants ask for an executable stack, which glibc 2.41 refuses.
+            "aot_inductor.use_consts_asm_build": False,
         },
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.model.contract import ModelMetadata
@@ -30,12 +30,13 @@ Tensors = dict[str, np.ndarray]
 Strings = dict[str, str]
 
 
-class _Refused(E3DError):
-    """A model that the engine cannot express."""
+class NotExpressible(E3DError):
+    """A model that the engine cannot express; ``what`` says why."""
 
     def __init__(self, what: str) -> None:
+        self.what = f"the native engine cannot express this model: {what}"
         super().__init__(
-            f"the native engine cannot express this model: {what}; export it for torch instead, with "
+            f"{self.what}; export it for torch instead, with "
             "'e3d export MODEL OUT.nequip.pt2' (compiled) or OUT.nequip.pth (portable)"
         )
 
@@ -55,11 +56,11 @@ def write_weights(facts: Decomposition, metadata: ModelMetadata, path: str | Pat
     """Write a file of the format; `E3DError` as `extract_weights` says."""
     tensors, architecture = extract_weights(facts)
     strings = {key: text for key, text in metadata.to_strings().items() if key not in OF_OTHER_ENGINES}
-    save_file(
+    content = save(
         {name: np.asarray(array, order="C") for name, array in tensors.items()},
-        str(path),
         metadata={"format": FORMAT, **architecture, **strings},
     )
+    Path(path).write_bytes(content)  # save_file would make it one that nobody else may read
 
 
 class _Extraction:
@@ -89,9 +90,9 @@ class _Extraction:
             elif what == "Allegro_Module":
                 self._layers(step)
             else:
-                raise _Refused(f"it has a module {what}")
+                raise NotExpressible(f"it has a module {what}")
         if len(networks) != 2 or "projection.weight" not in self.tensors:
-            raise _Refused(f"it has {len(networks)} networks on its scalars where Allegro has two")
+            raise NotExpressible(f"it has {len(networks)} networks on its scalars where Allegro has two")
         self._network("scalar_network", networks[0])
         self._network("readout", networks[1])
         self.tensors["edge_scale"] = _array(model.edge_scales).reshape(-1)
@@ -101,7 +102,7 @@ class _Extraction:
     def _bessel(self, embedding: Any) -> None:
         parts = {kind(part): part for part in embedding.children()}
         if set(parts) != {"BesselEdgeLengthEncoding", "ProductTypeEmbedding"}:
-            raise _Refused(f"its edge embedding is made of {', '.join(parts)}")
+            raise NotExpressible(f"its edge embedding is made of {', '.join(parts)}")
         encoding, product = parts["BesselEdgeLengthEncoding"], parts["ProductTypeEmbedding"]
         self.tensors["radial.roots"] = _array(encoding.bessel_weights).reshape(-1)
         self._linear("radial.basis", product.basis_linear)
@@ -127,13 +128,13 @@ class _Extraction:
     def _tensor_embedding(self, embedding: Any) -> None:
         harmonics = embedding.sh
         if not harmonics.normalize or harmonics.normalization != "component":
-            raise _Refused(f"its spherical harmonics are normalised by '{harmonics.normalization}'")
+            raise NotExpressible(f"its spherical harmonics are normalised by '{harmonics.normalization}'")
         irreps = embedding.irreps_out[embedding.tensor_basis_out_field]
         orders = [ir.l for mul, ir in irreps for _ in range(mul)]
         if orders != list(range(len(orders))):
-            raise _Refused(f"its spherical harmonics are '{irreps}', not one of each order from 0 on")
+            raise NotExpressible(f"its spherical harmonics are '{irreps}', not one of each order from 0 on")
         if orders[-1] > L_MAX:
-            raise _Refused(f"its l_max is {orders[-1]}, the engine goes up to {L_MAX}")
+            raise NotExpressible(f"its l_max is {orders[-1]}, the engine goes up to {L_MAX}")
         self.irreps = len(orders)
         self.strings["l_max"] = str(orders[-1])
         self._linear("tensor_weight", embedding.env_embed_linear)
@@ -142,7 +143,7 @@ class _Extraction:
     def _layers(self, layers: Any) -> None:
         scalars, channels = int(layers.num_scalar_features), int(layers.num_tensor_features)
         if any(count != 1 for count in layers._n_scalar_outs):
-            raise _Refused("a tensor product of it gives more than one scalar")
+            raise NotExpressible("a tensor product of it gives more than one scalar")
         self._linear("projection", layers.first_layer_env_embed_projection)
         self._individual("projection.weight", scalars, layers._env_weighter)
         self.tensors["layer_norm"] = _array(layers.avg_num_neighbors_norm.norm_const).reshape(-1)
@@ -164,7 +165,7 @@ class _Extraction:
     def _product(self, name: str, product: Any) -> None:
         """Path weights, and the non-zero entries of the 3j symbols as (path, i, j, k) and value."""
         if kind(product) != "Contracter":
-            raise _Refused(f"its tensor product is a {kind(product)}, not nequip-allegro's Contracter")
+            raise NotExpressible(f"its tensor product is a {kind(product)}, not nequip-allegro's Contracter")
         w3j, weights = product.w3j.detach(), product.weights.detach()
         if product.num_paths == 1:
             w3j, weights = w3j.unsqueeze(0), weights.unsqueeze(-1)
@@ -186,9 +187,11 @@ class _Extraction:
             linear = [layer for layer in body if kind(layer) == "ScalarLinearLayer"]
             activations = {kind(layer) for layer in body} - {"ScalarLinearLayer"}
             if any(layer.bias is not None for layer in linear):
-                raise _Refused(f"its network '{name}' has biases")
+                raise NotExpressible(f"its network '{name}' has biases")
             if not activations <= {"SiLU", "Identity"} or len(activations) > 1:
-                raise _Refused(f"its network '{name}' has the nonlinearity {', '.join(sorted(activations))}")
+                raise NotExpressible(
+                    f"its network '{name}' has the nonlinearity {', '.join(sorted(activations))}"
+                )
             weights = [_array(layer.weight) for layer in linear]
             gains = [_array(layer.alpha) for layer in linear]
         for k, (weight, gain) in enumerate(zip(weights, gains, strict=True)):
@@ -202,14 +205,14 @@ class _Extraction:
         """A ``ScalarMLPFunction`` of one matrix."""
         layers = list(network.mlp)
         if len(layers) != 1 or layers[0].bias is not None:
-            raise _Refused(f"'{name}' is not a plain matrix")
+            raise NotExpressible(f"'{name}' is not a plain matrix")
         self.tensors[f"{name}.weight"] = _array(layers[0].weight)
         self.tensors[f"{name}.gain"] = _array(layers[0].alpha).reshape(())
 
     def _individual(self, name: str, first: int, weighter: Any) -> None:
         """Columns from `first` on: one for each channel and irrep, also where all irreps share one."""
         if float(weighter.alpha) != 1.0:
-            raise _Refused("it scales its weighted channels")
+            raise NotExpressible("it scales its weighted channels")
         if not weighter.weight_individual_irreps:
             weight = self.tensors[name]
             shared = np.repeat(weight[:, first:], self.irreps, axis=1)
@@ -219,7 +222,7 @@ class _Extraction:
         self.strings["pair_term"] = "zbl" if len(terms) else "none"
         for term in terms:
             if kind(term) != "ZBL":
-                raise _Refused(f"it has the pair potential {kind(term)}; the engine knows ZBL")
+                raise NotExpressible(f"it has the pair potential {kind(term)}; the engine knows ZBL")
             self.tensors["zbl.charge"] = _array(term.atomic_numbers).reshape(-1)
             self.strings["zbl_prefactor"] = repr(float(term._qqr2exesquare))
             self.strings["zbl_cutoff_power"] = repr(_cutoff_power(term.cutoff))
@@ -229,7 +232,7 @@ def _cutoff_power(cutoff: Any) -> float:
     """The p of nequip's polynomial cutoff, which may be scripted."""
     name = getattr(cutoff, "original_name", kind(cutoff))
     if name != "PolynomialCutoff":
-        raise _Refused(f"its cutoff function is {name}, not nequip's PolynomialCutoff")
+        raise NotExpressible(f"its cutoff function is {name}, not nequip's PolynomialCutoff")
     return float(cutoff.p)
 
 

@@ -1,10 +1,8 @@
 """LAMMPS runs: driven from Python, as jobs of a scheduler, as campaigns of many jobs.
 
-`simulate`          a LAMMPS input whose edges arrive while it runs
-`insitu`            the fixes of the plugin that gather while it runs
-`lammps_program`    what a LAMMPS program says of itself, and whether a plugin fits it
 ==================  ========================================================================================
 `simulate`          a LAMMPS input whose edges arrive while it runs
+`lammps_input`      inputs as LAMMPS reads them: commands, words, branches of an ``if``
 `insitu`            the fixes of the plugin that gather while it runs
 `lammps_program`    what a LAMMPS program says of itself, and whether a plugin fits it
 `machines`          what a job has to know of a machine, from ``machines.yaml``

@@ -28,7 +28,7 @@ ENOUGH = 3
 """Jobs in a row without progress after which a member has failed."""
 
 
-class Interrupted(Exception):
+class CampaignStopped(Exception):
     """The campaign was asked to stop; its members go on when it is run again."""
 
 
@@ -46,7 +46,7 @@ class Runner:
 
     plan: Plan
     workers: Workers
-    say: Callable[[str], None] = print
+    say: Callable[[str], None] = field(default_factory=lambda: print)
     refresh: Callable[[], None] = lambda: None
     _idle: dict[str, int] = field(default_factory=dict)
     _before: dict[str, Any] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Runner:
 
         Raises
         ------
-        Interrupted
+        CampaignStopped
             On SIGINT or SIGTERM; members that run have been asked to stop.
         E3DError
             The scheduler takes no job.
@@ -87,7 +87,7 @@ class Runner:
             except KeyboardInterrupt:
                 for name in {*running.values(), *later}:
                     _ask_to_stop(self.plan.path(name))
-                raise Interrupted from None
+                raise CampaignStopped from None
 
     def _look(self) -> None:
         """Call `refresh`, for a twentieth of the time at most."""

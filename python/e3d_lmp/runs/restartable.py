@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.runs.simulate import read_commands
+from e3d_lmp.runs.lammps_input import read_commands
 
 CHECKPOINT = "restart"
 """What the names of a job's restart files begin with: ``restart.a``, ``.b``, ``.end`` and ``.start``."""

@@ -16,9 +16,8 @@ edge energies are those of the step, nothing is computed twice, and the trajecto
 from __future__ import annotations
 
 import re
-import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,8 +27,9 @@ import numpy as np
 from e3d_lmp.edges.cutoffs import parse_cutoff
 from e3d_lmp.edges.frames import Box, EdgeFrame
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import input_file, make_folder, read_text
+from e3d_lmp.files import input_file, make_folder
 from e3d_lmp.mpi import gather_rows, raise_on_all_ranks
+from e3d_lmp.runs.lammps_input import command_words, if_branches, read_commands
 from e3d_lmp.units import ev_per_unit
 
 COMPUTE_ID = "e3d_run_edges"
@@ -41,43 +41,20 @@ VALUES = ("tag1", "tag2", "type1", "type2", "dx", "dy", "dz", "eps")
 _NEVER = 2**31 - 1
 
 # Commands after which the step of the last sample may come again with other atoms.
-_RESTART_STEPS = ("clear", "minimize", "reset_timestep")
+_RESTART_STEPS = ("clear", "minimize", "reset_timestep", "rerun")
+
+# Commands that set the step and move no atom.
+_SET_STEPS = ("clear", "read_data", "read_dump", "read_restart", "reset_timestep")
+
+# The variable of LAMMPS that tells which branch of an if is taken.
+_BRANCH = "e3d_run_branch"
+
+
+class _Quit(Exception):
+    """The input says ``quit``, which would end this process, too."""
+
 
 FrameConsumer = Callable[[EdgeFrame], Any]
-
-
-def read_commands(path: str | Path) -> Iterator[str]:
-    """The commands of a LAMMPS input, continuation lines joined, comments and empty lines left out.
-
-    Raises
-    ------
-    E3DError
-        The file cannot be read, or a triple quote is never closed.
-    """
-    lines = read_text(path, "a LAMMPS input").splitlines()
-    command = ""
-    for line in lines:
-        command += line
-        if command.count('"""') % 2:
-            command += "\n"
-        elif command.rstrip().endswith("&"):
-            command = command.rstrip()[:-1]
-        else:
-            if command.split("#", 1)[0].strip():
-                yield command
-            command = ""
-    if command.count('"""') % 2:
-        raise E3DError(f"input '{path}': a triple quote is never closed")
-    if command.split("#", 1)[0].strip():
-        yield command
-
-
-def _words(command: str) -> list[str]:
-    """Words of a command without its comment, as LAMMPS splits them."""
-    try:
-        return shlex.split(command, comments=True)
-    except ValueError:
-        return command.split()
 
 
 def import_lammps(communicator: Any) -> tuple[Any, Any]:
@@ -100,9 +77,10 @@ class Simulation:
     Parameters
     ----------
     input_file
-        LAMMPS input with ``pair_style e3d``. Its ``run`` commands are sampled, minimisations are not. A
-        ``dump local`` of a compute e3d/edge/local is left out, because its edges come here. ``jump`` is
-        refused, and a ``run`` inside an ``if`` is not sampled: the lines are read one by one.
+        LAMMPS input with ``pair_style e3d``. Its ``run`` and ``rerun`` commands are sampled, those of an
+        ``if`` too; minimisations are not, and steps that other commands take are said. A ``dump local`` of a
+        compute e3d/edge/local is left out, because its edges come here. ``quit`` ends the input; ``jump`` is
+        refused, because the lines are read one by one.
     variables
         Index variables, as ``-v NAME VALUE...`` of ``lmp``: a string or several.
     every
@@ -125,6 +103,8 @@ class Simulation:
         The ``lammps.lammps`` object, for everything that is not here.
     samples
         Frames taken so far.
+    exit_status
+        Number of the ``quit`` that ended the input, else 0.
 
     Raises
     ------
@@ -150,6 +130,10 @@ class Simulation:
         self.every = every
         self.cutoff = cutoff
         self.samples = 0
+        self.exit_status = 0
+        self._is_installed = False  # compute and fix of the sampler
+        self._is_sampling = False
+        self._has_run = False  # LAMMPS was initialised, and 'pre no' leaves that out
         self._elements: tuple[str, ...] | None = None
         self._model_cutoffs: np.ndarray | None = None
         self._consumer: FrameConsumer | None = None
@@ -243,7 +227,11 @@ class Simulation:
             LAMMPS stopped with an error (its own message is given), or no step was sampled.
         """
         self._consumer = consumer
-        self._execute(self.input_file)
+        try:
+            self._execute(self.input_file)
+        except _Quit:
+            pass
+        self._uninstall()
         if self.samples == 0:
             raise E3DError(
                 f"no step of '{self.input_file}' was sampled; expected a 'run' command on a line of its own "
@@ -252,12 +240,26 @@ class Simulation:
         return self.samples
 
     def command(self, line: str) -> None:
-        """Execute one LAMMPS command, sampled if it is ``run``; `E3DError` with LAMMPS's message on error."""
-        words = _words(line)
+        """Execute one LAMMPS command, sampled if it is ``run`` or ``rerun``.
+
+        Raises
+        ------
+        E3DError
+            LAMMPS stops with an error, whose message it has, or the command cannot be run from here.
+        """
+        words = command_words(line)
+        if words and "$" in words[0]:
+            line = self.lmp.expand(line) or ""
+            words = command_words(line)
         if not words:
             return
-        if words[0] == "run":
-            self._sampled(line)
+        if words[0] in ("run", "rerun"):
+            self._sampled(line, words)
+        elif words[0] == "if":
+            for command in self._taken(if_branches(words)):
+                self.command(command)
+        elif words[0] == "quit":
+            self._quit(line)
         elif words[0] == "include":
             files = self._expand(line)[1:]
             if len(files) != 1:
@@ -268,13 +270,52 @@ class Simulation:
         elif words[0] in ("dump", "dump_modify", "undump") and self._leaves_out(words):
             return
         else:
-            self._lammps(line)
-            if words[0] in _RESTART_STEPS:
-                self._last_step = None
+            if words[0] == "replicate":  # refused where a fix keeps arrays of atoms
+                self._uninstall()
+            self._outside(line, words)
+            if words[0] == "clear":
+                self._is_installed = self._has_run = False
             if words[0] == "compute" and len(words) > 3 and words[3] == "e3d/edge/local":
                 self._edge_computes.add(words[1])
             elif words[0] == "pair_coeff":
                 self._read_elements(self._expand(line))
+
+    def _taken(self, branches: Sequence[tuple[str, list[str]]]) -> list[str]:
+        """Commands of the branch of an ``if`` whose condition LAMMPS finds true."""
+        words = []
+        for k, (condition, _) in enumerate(branches):
+            head = ["if" if k == 0 else "elif", f'"""{condition}"""'] if condition else ["else"]
+            words += [*head, *(["then"] if k == 0 else []), f'"variable {_BRANCH} string {k}"']
+        self._lammps(f"variable {_BRANCH} string {len(branches)}")
+        self._lammps(" ".join(words))
+        taken = int(self.lmp.extract_variable(_BRANCH))
+        self._lammps(f"variable {_BRANCH} delete")
+        return branches[taken][1] if taken < len(branches) else []
+
+    def _quit(self, line: str) -> None:
+        words = self._expand(line)[1:]
+        try:
+            (self.exit_status,) = (int(word) for word in words or ["0"])
+        except ValueError:
+            raise E3DError(f"'{line.strip()}': expected 'quit' or 'quit STATUS', a whole number") from None
+        raise _Quit
+
+    def _outside(self, line: str, words: Sequence[str]) -> None:
+        """Execute a command that is not sampled; steps that it takes are said."""
+        before = int(self.lmp.extract_global("ntimestep"))
+        self._lammps(line)
+        now = int(self.lmp.extract_global("ntimestep"))
+        if words[0] in _RESTART_STEPS:
+            self._last_step = None
+        if now != before and words[0] not in _SET_STEPS:
+            self._has_run = True
+            if self.rank == 0:
+                print(
+                    f"e3d: warning: '{line.strip()}' went from step {before} to {now}: these steps are not "
+                    "sampled",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
     def _execute(self, path: Path) -> None:
         for line in read_commands(path):
@@ -295,7 +336,7 @@ class Simulation:
 
     def _expand(self, line: str) -> list[str]:
         """Words of a command with its LAMMPS variables filled in."""
-        return _words(self.lmp.expand(line) or "")
+        return command_words(self.lmp.expand(line) or "")
 
     def _leaves_out(self, words: Sequence[str]) -> bool:
         """Whether a dump, dump_modify or undump is of the edges that are sampled here."""
@@ -311,11 +352,11 @@ class Simulation:
 
     def _read_elements(self, words: Sequence[str]) -> None:
         """Elements of the types from ``pair_coeff * * [e3d] MODEL NAME...``."""
-        from e3d_lmp.model.contract import read_metadata
+        from e3d_lmp.model.contract import ENGINE_BY_ENDING, read_metadata
 
         n_types = self.lmp.extract_global("ntypes")
         names, files = words[-n_types:], words[3:-n_types]
-        models = [word for word in files if word.endswith((".nequip.pt2", ".nequip.pth"))]
+        models = [word for word in files if word.endswith(tuple(ENGINE_BY_ENDING))]
         if not models or "NULL" in names:
             return
         metadata = read_metadata(models[0])
@@ -325,24 +366,53 @@ class Simulation:
             size = len(metadata.type_names)
             self._model_cutoffs = np.array(metadata.cutoffs).reshape(size, size)[np.ix_(at, at)]
 
-    def _sampled(self, line: str) -> None:
-        """Execute a ``run`` command with the sampler in place."""
+    def _sampled(self, line: str, words: Sequence[str]) -> None:
+        """Execute a ``run`` or ``rerun`` command with the sampler in place."""
+        if words[0] == "run" and any("quit" in command_words(word) for word in words[2:]):
+            raise E3DError(
+                f"'{line.strip()}': a 'quit' inside of a run would end it without tables; use 'fix halt', or "
+                "lmp and e3d analyze"
+            )
+        if not self._is_installed:
+            self._install(line)
+        if words[0] == "rerun":
+            self._last_step = None
+        self._is_sampling = True
+        try:
+            self._lammps(line)
+        finally:
+            self._is_sampling = False
+        self._has_run = True
+        if words[0] == "rerun":
+            self._last_step = None
+
+    def _install(self, line: str) -> None:
+        """Make the compute and the fix that sample, before the run of this line.
+
+        They stay: a ``run N pre no`` initialises nothing that is made between two runs.
+        """
+        if self._has_run and re.search(r"\spre\s+(no|off|false)\b", self.lmp.expand(line) or ""):
+            raise E3DError(
+                f"'{line.strip()}': e3d run has not sampled before, and LAMMPS sets up no sampler with 'pre "
+                "no'; leave out 'pre no' here"
+            )
         before, self._before_run = self._before_run, ()
         for command in before(self.lmp.extract_global("units")) if callable(before) else before:
             self._lammps(command)
         self._lammps(f"compute {COMPUTE_ID} all e3d/edge/local {' '.join(VALUES)} cutoff {self.cutoff}")
         self._lammps(f"fix {FIX_ID} all external pf/callback {self.every} {_NEVER}")
         self.lmp.set_fix_external_callback(FIX_ID, _callback, self)
-        try:
-            self._lammps(line)
-        finally:
-            if self._failure is None:
-                self.lmp.command(f"unfix {FIX_ID}")
-                self.lmp.command(f"uncompute {COMPUTE_ID}")
+        self._is_installed = True
+
+    def _uninstall(self) -> None:
+        if self._is_installed and self._failure is None:
+            self.lmp.command(f"unfix {FIX_ID}")
+            self.lmp.command(f"uncompute {COMPUTE_ID}")
+        self._is_installed = False
 
     def _sample(self, step: int) -> None:
         """Gather one frame and hand it on; called by LAMMPS on every rank at the same step."""
-        if self._failure is not None or step == self._last_step:
+        if not self._is_sampling or self._failure is not None or step == self._last_step:
             return
         self._last_step = step
         problem: BaseException | None = None

@@ -1,6 +1,6 @@
 """Errors of a model on a held-out set, per subset, and the edge energies that it puts on bonds.
 
-The model is a checkpoint or a package, the folder one of `e3d data prepare`; `e3d train` does it at its end.
+The model is a model file, the folder one of `e3d data prepare`; `e3d train` does it at its end.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ import numpy as np
 import torch
 from ase.data import atomic_numbers, covalent_radii
 
+from e3d_lmp.edges.evaluator import EdgeEvaluator, atomic_forces
+from e3d_lmp.edges.neighbours import EdgeList, within
 from e3d_lmp.files import sha256_of
-from e3d_lmp.model.contraction import contract_centres
-from e3d_lmp.model.decomposition import EdgeModelWithForces, decompose
-from e3d_lmp.model.gate import Graph, edge_reference
-from e3d_lmp.model.layers import use_edge_operators
 from e3d_lmp.training.data.database import read_manifest
 
 FORMAT = "e3d-evaluation/1"  # also with `of`, which older files have not
@@ -28,13 +26,13 @@ _BOND = 1.3
 """Bonds are pairs closer than this times the sum of their covalent radii."""
 
 
-def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[str, Any]:
+def evaluate(model: Path, folder: Path, part: str = "test") -> dict[str, Any]:
     """Errors per subset and over all, and sorts of bonds.
 
     Parameters
     ----------
     model
-        Of `e3d_lmp.model.export.load_model`; its layers are replaced by faster ones.
+        Model file, whose types are those of the sets.
 
     Returns
     -------
@@ -51,23 +49,22 @@ def evaluate(model: torch.nn.Module, folder: Path, part: str = "test") -> dict[s
         contacts = read_frames(folder / f"contacts_{part}.lmdb")
         frames += contacts
         names += [CONTACTS] * len(contacts)
-    edge_model = decompose(model).edge_model
-    if not use_edge_operators(edge_model):
-        contract_centres(edge_model)
+    evaluator = EdgeEvaluator(model, "cpu")
     energy: dict[str, list[float]] = defaultdict(list)
     forces: dict[str, list[np.ndarray]] = defaultdict(list)
     bonds: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    predict = edge_reference(EdgeModelWithForces(edge_model))
     for frame, subset in zip(frames, names, strict=True):
-        graph = _graph(frame)
-        found = predict(graph)
-        error = float(found.atomic.sum() - frame["total_energy"].sum()) / len(graph.types)
+        types = frame["atom_types"].reshape(-1).numpy()
+        edges = within(_edges(frame), types, evaluator.cutoffs)
+        found = evaluator.evaluate(edges, types)
+        assert found.edge_forces is not None
+        error = float(found.energy.sum() - frame["total_energy"].sum()) / len(types)
         energy[subset].append(1000.0 * error)
-        miss = (found.forces - frame["forces"]).numpy().ravel()
-        forces[subset].append(1000.0 * miss[np.isfinite(frame["forces"].numpy().ravel())])
+        own = frame["forces"].double().numpy()
+        miss = (atomic_forces(edges, found.edge_forces, len(types)) - own).ravel()
+        forces[subset].append(1000.0 * miss[np.isfinite(miss)])
         if subset != CONTACTS and not _is_periodic(frame):
-            assert found.edge is not None
-            _collect_bonds(graph, found.edge.numpy(), manifest["recipe"]["elements"], bonds)
+            _collect_bonds(edges, types, found.edge_energy, manifest["recipe"]["elements"], bonds)
     subsets = {name: _errors(energy[name], forces[name]) for name in sorted(energy)}
     everything = [name for name in energy if name != CONTACTS]
     subsets["all"] = _errors(
@@ -103,18 +100,15 @@ def read_frames(path: Path) -> list[dict[str, torch.Tensor]]:
     return [dataset[index] for index in range(len(dataset))]
 
 
-def _graph(frame: dict[str, torch.Tensor]) -> Graph:
-    """A frame of a database, its edges sorted by centre."""
-    order = torch.argsort(frame["edge_index"][0], stable=True)
-    n_edges = len(order)
-    return Graph(
-        name="",
-        positions=frame["pos"].double(),
-        types=frame["atom_types"].reshape(-1),
-        cell=frame.get("cell", torch.zeros(3, 3)).double().reshape(3, 3),
-        edge_index=frame["edge_index"][:, order],
-        cell_shifts=frame.get("edge_cell_shift", torch.zeros(n_edges, 3)).double()[order],
-    )
+def _edges(frame: dict[str, torch.Tensor]) -> EdgeList:
+    """The edges of a frame of a database, sorted by centre."""
+    centre, neighbour = frame["edge_index"].numpy()
+    positions = frame["pos"].double().numpy()
+    vectors = positions[neighbour] - positions[centre]
+    if "edge_cell_shift" in frame:
+        vectors += frame["edge_cell_shift"].double().numpy() @ frame["cell"].double().numpy().reshape(3, 3)
+    order = np.argsort(centre, kind="stable")
+    return EdgeList(centre[order], neighbour[order], vectors[order])
 
 
 def _is_periodic(frame: dict[str, torch.Tensor]) -> bool:
@@ -142,18 +136,18 @@ def _bond_row(values: np.ndarray) -> dict[str, float]:
 
 
 def _collect_bonds(
-    graph: Graph,
+    edges: EdgeList,
+    types: np.ndarray,
     eps: np.ndarray,
     elements: list[str],
     bonds: dict[str, list[tuple[float, float]]],
 ) -> None:
     """Add (D, A) of every bonded pair of a frame without periodic images to `bonds`."""
-    types = graph.types.numpy()
-    i, j = graph.edge_index.numpy()
+    i, j = edges.i, edges.j
     table = np.zeros((len(types), len(types)))
     table[i, j] = eps
     radii = np.array([covalent_radii[atomic_numbers[element]] for element in elements])[types]
-    near = (i < j) & (np.linalg.norm(graph.edge_vectors.numpy(), axis=1) < _BOND * (radii[i] + radii[j]))
+    near = (i < j) & (np.linalg.norm(edges.vec, axis=1) < _BOND * (radii[i] + radii[j]))
     for a, b in zip(i[near], j[near], strict=True):
         pair = sorted((a, b), key=lambda atom: _label_order(elements[int(types[atom])]))
         label = "-".join(elements[int(types[atom])] for atom in pair)

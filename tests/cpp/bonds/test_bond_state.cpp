@@ -111,9 +111,11 @@ void test_travelling()
   state.update(1, ID, pairs, energies(), true, events);
   state.copy(1, 2);
   std::vector<double> buffer(state.doubles(2));
-  CHECK_EQUAL(state.pack(2, buffer.data()), 5);
+  CHECK_EQUAL(state.pack(2, buffer.data()), 6);
   other.update(0, ID, pairs, energies(), true, events);    // what was there before goes
-  CHECK_EQUAL(other.unpack(0, buffer.data()), 5);
+  CHECK_EQUAL(BondState::packed_doubles(buffer.data()), 6);
+  other.unpack(0, buffer.data(), 6);
+  CHECK_EQUAL(other.id(0), ID);
   CHECK_EQUAL(other.num_bonds(0), 2);
   CHECK_EQUAL(other.partner(0, 0), 2147483648);
   pairs.clear();
@@ -124,9 +126,24 @@ void test_travelling()
   CHECK(events[1].type1 == 2147483646 && events[1].type2 == 2147483647);
 
   state.clear(2);
-  CHECK_EQUAL(state.pack(2, buffer.data()), 1);
-  other.unpack(1, buffer.data());
-  CHECK_EQUAL(other.num_bonds(1), 0);
+  CHECK_EQUAL(state.pack(2, buffer.data()), 2);
+  other.unpack(1, buffer.data(), 2);
+  CHECK(other.num_bonds(1) == 0 && other.id(1) == 0);
+}
+
+// what a restart file may hold after damage
+void test_lists_of_another_length()
+{
+  BondState state;
+  state.resize(1);
+  const double nan = std::nan("");
+  for (const double count : {-1.0, 0.0, 2.0, 1e9, 1e300, nan}) {
+    const double buffer[] = {1.0, count, 0.0, 0.0};
+    CHECK_MESSAGE(state.unpack(0, buffer, 4), "a list of bonds that is damaged");
+  }
+  const double cut_off[] = {1.0, 0.5, 0.0};
+  CHECK_MESSAGE(state.unpack(0, cut_off, 1), "a list of bonds that is damaged");
+  CHECK_MESSAGE(state.unpack(0, cut_off, 3), "a list of bonds that is damaged");
 }
 
 }    // namespace
@@ -139,5 +156,6 @@ int main()
   test_the_strongest_image_counts();
   test_distances();
   test_travelling();
+  test_lists_of_another_length();
   return check::failures() == 0 ? 0 : 1;
 }

@@ -181,6 +181,29 @@ void test_numbers_read_back()
   }
 }
 
+// what a restart file may hold after damage
+void test_packed_maps_that_contradict_themselves()
+{
+  EnergyMap map(0.1, {{"C-H", false}});
+  for (int k = 0; k < 4; k++) map.add(0, -4.0, 0.1 * k);
+  const std::vector<int64_t> good = map.pack();
+  constexpr std::size_t COUNT = 0, SUM = 1, FIRST_WEIGHT = 13;
+  const auto refused = [&](std::size_t at, int64_t word) {
+    std::vector<int64_t> words = good;
+    words.at(at) = word;
+    EnergyMap other(0.1, {{"C-H", false}});
+    CHECK_MESSAGE(other.merge(words), "contradicts itself");
+  };
+  refused(COUNT, -1);
+  refused(COUNT, 3);
+  refused(COUNT, INT64_MAX);
+  refused(SUM, 0x7ff8000000000000);    // NaN
+  refused(FIRST_WEIGHT, -2);
+  refused(FIRST_WEIGHT, INT64_MAX);
+  map.merge(good);
+  CHECK_EQUAL(map.labels()[0].count, 8);
+}
+
 }    // namespace
 
 int main()
@@ -195,5 +218,6 @@ int main()
   test_parts_merge_to_the_whole();
   test_text();
   test_numbers_read_back();
+  test_packed_maps_that_contradict_themselves();
   return check::failures() == 0 ? 0 : 1;
 }

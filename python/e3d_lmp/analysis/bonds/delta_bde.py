@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from e3d_lmp.analysis.bonds.energies import QUANTILES, BondEnergies
-from e3d_lmp.analysis.bonds.references import ReferenceEnergy
+from e3d_lmp.analysis.bonds.references import ReferenceEnergy, reference_tables
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,13 @@ def bond_energy_error(
         bonds=int(n_bonds),
         left_out=left_out,
     )
+
+
+def named_errors(energies: BondEnergies) -> dict[str, BondEnergyError]:
+    """Delta_BDE and sigma_BDE against each shipped table of reference energies that knows a type, by name
+    (`e3d_lmp.analysis.bonds.references.TABLES`)."""
+    errors = {name: bond_energy_error(energies, table) for name, table in reference_tables().items()}
+    return {name: error for name, error in errors.items() if error.types}
 
 
 def _references(energies: BondEnergies, references: Mapping[str, ReferenceEnergy]) -> np.ndarray:

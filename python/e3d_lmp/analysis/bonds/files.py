@@ -3,7 +3,8 @@
 The JSON file holds the whole sample: of each type the count, the mean, the sum of squares and the histogram
 of D, beside the reference energy and the quantiles. So files of parts add up to that of the whole, and
 ridgelines can be drawn from it. Energies are in eV; ``error`` holds the fields of
-`e3d_lmp.analysis.bonds.delta_bde.BondEnergyError`; what is not known is null.
+`e3d_lmp.analysis.bonds.delta_bde.BondEnergyError`, ``delta_bde`` Delta_BDE against each shipped table
+of references by name; what is not known is null.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from e3d_lmp.analysis.bonds.delta_bde import BondEnergyError, bond_energy_error, type_rows
+from e3d_lmp.analysis.bonds.delta_bde import BondEnergyError, bond_energy_error, named_errors, type_rows
 from e3d_lmp.analysis.bonds.energies import MOST_BINS, QUANTILES, RESOLUTION, BondEnergies, from_histograms
 from e3d_lmp.analysis.bonds.orders import is_bond_type
 from e3d_lmp.analysis.bonds.references import ReferenceEnergy
@@ -104,6 +105,8 @@ def write_bond_energies(
         "error": asdict(bond_energy_error(energies, references)),
         "sums": None if sums is None else asdict(sums),
     }
+    if references:
+        about["delta_bde"] = {name: one.mean_over_types for name, one in named_errors(energies).items()}
     lines = []
     for k, row in enumerate(rows):
         bins, weights = energies.bins(k)
@@ -203,6 +206,22 @@ def describe_error(error: BondEnergyError) -> str:
             f"3 sigma as in the paper's figure: {3 * pooled:.3f} and {3 * within:.3f} eV",
             *missing,
         ]
+    )
+
+
+TABLES_SAY = {
+    "enthalpies": "average bond enthalpies at 298 K",
+    "dissociation": "electronic dissociation energies of one bond",
+    "level": "the training level's own bond energies",
+}
+
+
+def describe_named(errors: Mapping[str, BondEnergyError]) -> str:
+    """Delta_BDE against each table, a line each."""
+    return "\n".join(
+        f"Delta_BDE against '{name}' ({TABLES_SAY[name]}): {error.mean_over_types:.3f} eV over {error.types} "
+        f"types; pooled {error.pooled_signed:+.3f} eV signed, {error.pooled_absolute:.3f} eV absolute"
+        for name, error in errors.items()
     )
 
 

@@ -6,6 +6,9 @@ enthalpy 4.52 eV, so expect -D above the reference by 0.1 to 0.3 eV for bonds to
 others. An average bond energy is moreover an average over molecules; the columns ``low`` and ``high`` say how
 far tables differ about it.
 
+Two more tables are electronic: they have no such parts (`TABLES`, `reference_tables`). Each is named
+wherever a number is compared with it.
+
 The shipped table is ``data/reference_bond_energies.csv``, which describes its columns and sources; single
 bonds that it lacks come from ``data/bond_energies.txt``, the table of ``fix e3d/bonds``. A file of one's own
 has the columns ``pair``,
@@ -28,6 +31,14 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.files import read_text, reading
 from e3d_lmp.parsing import real_number
 from e3d_lmp.units import KJ_PER_MOL
+
+TABLES = {
+    "enthalpies": "reference_bond_energies.csv",
+    "dissociation": "electronic_bond_energies.csv",
+    "level": "level_bond_energies.csv",
+}
+"""Shipped tables by name: average enthalpies at 298 K, the default; electronic dissociation energies of one
+bond each; the training level's own bond energies, a least-squares fit of E_coh."""
 
 NEEDED = ("pair", "order", "kJ_per_mol")
 OPTIONAL = ("low", "high", "kind", "source", "checked", "note")
@@ -67,13 +78,23 @@ def reference_energies(files: Sequence[str | os.PathLike] = ()) -> dict[str, Ref
     """
     data = resources.files("e3d_lmp").joinpath("data")
     table = _single_bonds(data.joinpath("bond_energies.txt").read_text(encoding="ascii"))
-    name = "reference_bond_energies.csv"
-    table |= _parse(data.joinpath(name).read_text(encoding="ascii").splitlines(), name)
+    table |= _shipped("enthalpies")
     for file in files:
         expected = f"reference energies, a .csv file with the columns {', '.join(NEEDED)}"
         with reading(file, "file", f"expected {expected}"):
             table |= _parse(read_text(file, expected).splitlines(), str(file))
     return table
+
+
+def reference_tables() -> dict[str, dict[str, ReferenceEnergy]]:
+    """Reference energy of each bond type in each shipped table (`TABLES`)."""
+    return {name: reference_energies() if name == "enthalpies" else _shipped(name) for name in TABLES}
+
+
+def _shipped(table: str) -> dict[str, ReferenceEnergy]:
+    name = TABLES[table]
+    text = resources.files("e3d_lmp").joinpath("data").joinpath(name).read_text(encoding="ascii")
+    return _parse(text.splitlines(), name)
 
 
 def _single_bonds(text: str) -> dict[str, ReferenceEnergy]:

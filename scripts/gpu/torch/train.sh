@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Part of a training, which goes on where the part before it stopped.
-#   bash scripts/gpu/train.sh OUT NAME DATA MINUTES [options of e3d train]
+#   bash scripts/gpu/torch/train.sh OUT NAME DATA MINUTES [options of e3d train]
 # NAME: tensor32, tensor64, tensor128 or a configuration; DATA: folder of 'e3d data prepare'. MINUTES is the budget of the whole
 # training, which its schedule follows; E3D_TRAIN_SECONDS=N ends this part (default 540). The run is OUT/train-NAME.tar in the end;
-# put that file into build/gpu-pack and the next part, on any machine, starts from it.
+# put that file into build/gpu-torch-pack and the next part, on any machine, starts from it.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-source scripts/gpu/environment.sh
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+source scripts/gpu/torch/environment.sh
 [[ $# -ge 4 ]] || fail "give OUT NAME DATA MINUTES, as in: bash $0 out/gpu tensor64 out/data 60"
 name=$2 data=$3 minutes=$4
 shift 4
