@@ -35,8 +35,7 @@ def draw_pull(job: Path, rate: float, path: Path) -> None:
     events = read_events(job / "bonds.txt")
     figure = new_figure(7.0, 5.2)
     above, below = figure.subplots(2, sharex=True, height_ratios=(2, 1))
-    for axis in (above, below):
-        open_axes(axis)
+    open_axes((above, below))
     above.plot(100.0 * curve[:, 1], curve[:, 2], "o-", ms=3, color=colours(1)[0])
     above.set_ylabel("stress along the chains (GPa)")
     last = int(curve[-1, 0])
@@ -45,7 +44,7 @@ def draw_pull(job: Path, rate: float, path: Path) -> None:
         steps, net = events.net(name)
         strain = 100.0 * rate * TIMESTEP * np.concatenate([[0], steps, [last]])
         below.step(strain, np.concatenate([[0], -net, -net[-1:]]), where="post", color=colour, label=name)
-    below.set_ylabel("bonds broken − formed")
+    below.set_ylabel("bonds lost")
     below.set_xlabel("strain (%)")
     if names:
         below.legend(frameon=False, loc="upper left")
