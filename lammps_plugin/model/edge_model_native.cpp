@@ -49,8 +49,7 @@ namespace {
         throw std::runtime_error(
             "cannot use model file " + file + " on device " + options.device +
             ": .safetensors files run on processors ('device cpu'); on a GPU use pair_style e3d/kk in a "
-            "LAMMPS with "
-            "KOKKOS, or export the model with 'e3d export --device cuda MODEL OUT.nequip.pt2'");
+            "LAMMPS with KOKKOS, or export the model with 'e3d export --device cuda MODEL OUT.nequip.pt2'");
       model_.reset(e3d_engine_open(file.c_str(), precision_of(options.precision), nullptr));
       if (!model_) fail();
       evaluator_.reset(e3d_engine_evaluator_new(model_.get(), threads_));
