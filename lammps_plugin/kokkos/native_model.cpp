@@ -27,7 +27,7 @@ NativeModel::NativeModel(const std::string &file, const std::string &precision)
     throw std::runtime_error(
         file +
         " is a model for torch, and pair_style e3d/kk runs those of the native engine: type 'e3d "
-        "export MODEL OUT.nequip.safetensors', or put 'suffix off' before pair_style e3d and 'suffix on' "
+        "export MODEL OUT.safetensors', or put 'suffix off' before pair_style e3d and 'suffix on' "
         "after pair_coeff, so that it runs on the host");
   ModelOptions options;
   options.precision = precision;

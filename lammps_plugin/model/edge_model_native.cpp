@@ -48,8 +48,8 @@ namespace {
       if (options.device != "auto" && options.device != "cpu")
         throw std::runtime_error(
             "cannot use model file " + file + " on device " + options.device +
-            ": .safetensors files run on processors ('device cpu'); for a GPU export the "
-            "model with 'e3d export --device cuda MODEL OUT.nequip.pt2'");
+            ": .safetensors files run on processors ('device cpu'); on a GPU use pair_style e3d/kk in a "
+            "LAMMPS with KOKKOS, or export the model with 'e3d export --device cuda MODEL OUT.nequip.pt2'");
       model_.reset(e3d_engine_open(file.c_str(), precision_of(options.precision), nullptr));
       if (!model_) fail();
       evaluator_.reset(e3d_engine_evaluator_new(model_.get(), threads_));

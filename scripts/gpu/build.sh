@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # LAMMPS with KOKKOS for the device of this machine, the plugin for it, and the tests of its kernels, from what pack.sh collected:
 #   bash scripts/gpu/build.sh [OUT]         what is compiled already is kept
-# The plugin's CMake asks for torch's headers, which are those of the Python it finds (Torch_ROOT=DIR: others).
+# No torch is needed; where the plugin's CMake finds one, it is the Python's own (Torch_ROOT=DIR: another, Torch_ROOT=none: without).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/gpu/environment.sh

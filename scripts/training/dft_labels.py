@@ -3,7 +3,7 @@
     python scripts/training/dft_labels.py plan OUT --frames 1500    # the geometries; some minutes
     python scripts/training/dft_labels.py run OUT --jobs 2          # hours; goes on where it was stopped
     python scripts/training/dft_labels.py status OUT
-    python scripts/training/dft_labels.py collect OUT -o scripts/training/data/dft_bonds.h5
+    python scripts/training/dft_labels.py collect OUT -o dft_bonds.h5
     python scripts/training/dft_labels.py check OUT                 # atoms, gradient, atomization energies
 
 Needs ``pip install pyscf pyscf-dispersion``, and for the plan ``rdkit tblite``. See docs/dft_labels.md.

@@ -4,7 +4,7 @@
 #   bash scripts/training/train_organic_small.sh DATA.hdf5 RUN_FOLDER [MINUTES]
 #
 # May be started again: what is done is skipped, and training goes on where it stopped. Everything stays in RUN_FOLDER;
-# RUN_FOLDER/organic-small.* are what inputs/models/ holds: package, TorchScript model, facts and card.
+# RUN_FOLDER/organic-small.* are what inputs/models/ holds: package, weights for the native engine, facts and card.
 set -euo pipefail
 data=${1:?DATA.hdf5} run=${2:?RUN_FOLDER} minutes=${3:-70}
 here=$(cd "$(dirname "$0")" && pwd)

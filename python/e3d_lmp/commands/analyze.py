@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="SOURCE",
         help="'dump local' text of compute e3d/edge/local or e3d/pair/local, plain, .gz or .zst; or one edge "
-        "store of e3d convert or e3d evaluate; or map files of fix e3d/map, e3d run or e3d analyze",
+        "store of e3d convert or e3d evaluate; or BASE.json of fix e3d/record; or map files of fix e3d/map, "
+        "e3d run or e3d analyze",
     )
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     add_analysis_arguments(parser)
