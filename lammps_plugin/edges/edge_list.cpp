@@ -268,7 +268,7 @@ namespace {
       const double *xi = neighbors.x[i];
       chunk.centre_types[c] = types.model_type(neighbors.type[i]);
       chunk.first[c + 1] = frame.offset[row + 1] - chunk.first_edge;
-      const int *neighbour = &frame.neighbour[chunk.first_edge];
+      const int *neighbour = frame.neighbour.data() + chunk.first_edge;
       for (int64_t e = chunk.first[c]; e < chunk.first[c + 1]; e++) {
         const int j = neighbour[e];
         const double *xj = neighbors.x[j];

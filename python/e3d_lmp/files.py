@@ -159,14 +159,22 @@ def read_json(path: str | os.PathLike) -> Any:
 
 def read_yaml(path: str | os.PathLike, expected: str) -> Any:
     """The value in a YAML file, made of plain types; `E3DError` where it cannot be read."""
+    return parse_yaml(read_text(path, expected), os.fspath(path), expected)
+
+
+def parse_yaml(text: str, where: str, expected: str) -> Any:
+    """The value of a text in YAML, made of plain types; `E3DError` of one line where it is none."""
     import yaml
 
-    text = read_text(path, expected)
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
-        reason = "brackets nested too deep" if isinstance(error, RecursionError) else error
-        raise E3DError(f"{os.fspath(path)}: {reason}; expected {expected}") from None
+        mark, reason = getattr(error, "problem_mark", None), " ".join(str(error).split())
+        if mark is not None:
+            reason = f"line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', '')}"
+        elif isinstance(error, RecursionError):
+            reason = "brackets nested too deep"
+        raise E3DError(f"{where}: not YAML ({reason}); expected {expected}") from None
 
 
 def read_object(path: str | os.PathLike, what: str, advice: str, keys: Sequence[str] = ()) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -36,6 +37,9 @@ from pathlib import Path
 from e3d_lmp.errors import E3DError
 
 CONTRACT = "e3d/1"
+
+NOT_WHOLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError, KeyError)
+"""What Python raises on damaged archives and what is in them; odd versions and ciphers are `RuntimeError`."""
 
 EDGE_VECTORS = "edge_vectors"
 EDGE_INDEX = "edge_index"
@@ -225,7 +229,7 @@ def read_strings(path: str | Path) -> dict[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return _aotinductor_strings(archive) if engine == AOTINDUCTOR else _torchscript_strings(archive)
-    except (zipfile.BadZipFile, UnicodeDecodeError, json.JSONDecodeError, KeyError, EOFError) as error:
+    except NOT_WHOLE as error:
         raise E3DError(
             f"'{path}' is not a complete model file ({type(error).__name__}: {error}); "
             "copy it again, or export the model again with 'e3d export'"

@@ -28,10 +28,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import make_folder, read_json, sha256_of, write_json
+from e3d_lmp.files import make_folder, read_json, read_yaml, sha256_of, write_json
 from e3d_lmp.runs.job import Job, check_needs, parse_hours, shape_for, with_paths
 from e3d_lmp.runs.job_folder import read_about as read_job
 from e3d_lmp.runs.job_folder import state_of, write_job
@@ -130,7 +128,7 @@ def read_campaign(path: Path) -> Campaign:
         or has no room for a member, or the input cannot go on from a restart file.
     """
     tree = _read_yaml(path)
-    unknown = sorted(set(tree) - set(_KEYS))
+    unknown = sorted(map(str, set(tree) - set(_KEYS)))
     if unknown:
         raise E3DError(f"{path}: no key '{unknown[0]}' is known; known are {', '.join(_KEYS)}")
     if "input" not in tree or not isinstance(tree.get("variables", {}), dict):
@@ -156,12 +154,7 @@ def read_campaign(path: Path) -> Campaign:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise E3DError(f"{path}: {error}; expected a campaign file (docs/production.md)") from None
-    except yaml.YAMLError as error:
-        raise E3DError(f"{path}: not YAML: {error}") from None
+    tree = read_yaml(path, "a campaign file (docs/production.md)")
     if not isinstance(tree, dict):
         raise E3DError(f"{path}: expected keys with values: input, variables, ...")
     return tree

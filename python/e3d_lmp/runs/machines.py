@@ -44,9 +44,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import parse_yaml
 
 SCHEDULERS = ("pbs", "slurm", "none")
 NEEDS = ("account", "queue", "filesystems", "ranks_per_node")
@@ -193,10 +192,7 @@ def find_machine(name: str, own: Path | None = None) -> Machine:
 
 
 def _read(text: str, file: str, known: Mapping[str, Machine]) -> dict[str, Machine]:
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise E3DError(f"{file}: not YAML: {error}") from None
+    tree = parse_yaml(text, file, "names of machines, each with its keys below it")
     if not isinstance(tree, dict) or not all(isinstance(one, dict) for one in tree.values()):
         raise E3DError(f"{file}: expected names of machines, each with its keys below it")
     machines: dict[str, Machine] = {}

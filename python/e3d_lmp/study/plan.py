@@ -140,7 +140,7 @@ def read_plan(path: Path) -> Plan:
         The file is missing, has a key that is not known, or asks for more frames than there are.
     """
     tree = _read_yaml(path)
-    unknown = sorted(set(tree) - set(_KEYS))
+    unknown = sorted(map(str, set(tree) - set(_KEYS)))
     if unknown:
         raise E3DError(f"{path}: no key '{unknown[0]}' is known; known are {', '.join(_KEYS)}")
     for key in ("data", "sizes", "tensors"):
@@ -218,7 +218,7 @@ def _known(path: Path, tree: Any, keys: tuple[str, ...], where: str) -> dict[str
     """The options, if their names and values are such as the analysis can have after hours of training."""
     if not isinstance(tree, dict):
         raise E3DError(f"{path}: {where}: expected keys and values, got {tree}")
-    unknown = sorted(set(tree) - set(keys))
+    unknown = sorted(map(str, set(tree) - set(keys)))
     if unknown:
         raise E3DError(f"{path}: {where}.{unknown[0]} is not known; known are {', '.join(keys)}")
     for key, (expected, is_fine) in _EXPECTED.items():
