@@ -72,9 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fmax",
         type=float,
-        default=0.01,
         metavar="F",
-        help="forces at a minimum, eV/angstrom (default 0.01)",
+        help=f"forces at a minimum, eV/angstrom (default {FMAX}, with --dimers {FMAX_OF_DIMERS})",
     )
     parser.add_argument(
         "--steps", type=int, default=500, metavar="N", help="steps of a relaxation at most (default 500)"
