@@ -34,7 +34,7 @@ SECTIONS = [
 """Of the page of a LAMMPS command, as LAMMPS's own pages have them."""
 
 SHELL = {"", "bash", "console"}
-PROMISED = {"docs/polymer.md"}
+PROMISED: set[str] = set()
 """Pages that code names already and that are being written; an entry goes when its page is there."""
 
 
