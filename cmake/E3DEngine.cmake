@@ -25,10 +25,12 @@ endif()
 set(E3D_ENGINE_FLAGS_avx2 -mavx2 -mfma)
 set(E3D_ENGINE_FLAGS_avx512 -mavx2 -mfma -mavx512f -mavx512vl -mavx512dq -mavx512bw -mprefer-vector-width=512)
 
-# With sanitizers -O1 stays: at -O3 a compiler takes minutes over each set.
+# With sanitizers -O1 stays: at -O3 a compiler takes minutes over each set. A debug build is for debugging.
 set(E3D_ENGINE_OPTIMIZE -O3)
 if(E3D_SANITIZE)
   set(E3D_ENGINE_OPTIMIZE -O1)
+elseif(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  set(E3D_ENGINE_OPTIMIZE -O0)
 endif()
 set(E3D_ENGINE_OBJECTS)
 set(E3D_ENGINE_DEFINITIONS)
