@@ -275,7 +275,7 @@ def test_a_newer_store_is_claimed_and_refused_by_name(tmp_path: Path) -> None:
 def test_a_store_without_positions_says_what_to_do(tmp_path: Path) -> None:
     with StoreWriter(tmp_path / "e.h5", request={}, elements=ELEMENTS) as writer:
         writer.append(chain([-4.0])[0])
-    with pytest.raises(E3DError, match=r"no positions; make it again with 'e3d convert \.\.\. --atoms DUMP'"):
+    with pytest.raises(E3DError, match=r"make a store again with 'e3d convert \.\.\. --atoms DUMP'"):
         import_file(str(tmp_path / "e.h5"))
 
 

@@ -17,7 +17,7 @@ from lammps_runs import ROOT
 
 @pytest.mark.parametrize(("name", "shape"), [("H2O", "nonlinear"), ("CO2", "linear")])
 def test_enthalpy_equals_that_of_ase(tmp_path: Path, name: str, shape: str) -> None:
-    calculator = E3DCalculator(ROOT / "inputs/models/organic-small.nequip.pth")
+    calculator = E3DCalculator(ROOT / "inputs/models/organic-small.safetensors", precision="float64")
     atoms = molecule(name)
     start = relaxed(atoms, calculator, Settings(fmax=0.002))
     assert start.converged
