@@ -119,6 +119,9 @@ def _summary(manifest: dict[str, Any]) -> list[str]:
                 f"{level} -> {manifest['alignment']['to']}: factor {fit['factor']:.6f} ({fit['method']}, "
                 f"{fit['structures']} structures)"
             )
+    without = sum(about["periodic_frames_without_stress"] for about in manifest["sets"].values())
+    if without:
+        lines.append(f"without a stress or virial: {without} periodic frames")
     for part, about in manifest["sets"].items():
         lines.append(
             f"{part}: {about['frames']} frames, {about['molecules']} molecules, {about['edges']} edges"

@@ -11,7 +11,12 @@ from e3d_lmp.model.contract import DTYPES
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``e3d export``."""
-    parser.add_argument("model", type=Path, help="nequip checkpoint (.ckpt) or package (.nequip.zip)")
+    parser.add_argument(
+        "model",
+        type=Path,
+        help="nequip checkpoint (.ckpt) or package (.nequip.zip); both run code when they are opened: "
+        "take them only from people you trust",
+    )
     parser.add_argument(
         "output",
         type=Path,

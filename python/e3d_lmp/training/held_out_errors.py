@@ -16,7 +16,7 @@ from ase.data import atomic_numbers, covalent_radii
 from e3d_lmp.edges.evaluator import EdgeEvaluator, atomic_forces
 from e3d_lmp.edges.neighbours import EdgeList, within
 from e3d_lmp.files import sha256_of
-from e3d_lmp.training.data.database import read_manifest
+from e3d_lmp.training.data.database import iter_frames, read_manifest
 
 FORMAT = "e3d-evaluation/1"  # also with `of`, which older files have not
 CONTACTS = "Contacts of two molecules"
@@ -94,10 +94,7 @@ def evaluated_sets(folder: Path, part: str = "test") -> dict[str, str]:
 
 def read_frames(path: Path) -> list[dict[str, torch.Tensor]]:
     """All frames of a database, which is closed again: it may be open once per process only."""
-    from nequip.data.dataset import NequIPLMDBDataset
-
-    dataset = NequIPLMDBDataset(str(path))
-    return [dataset[index] for index in range(len(dataset))]
+    return list(iter_frames(path))
 
 
 def _edges(frame: dict[str, torch.Tensor]) -> EdgeList:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from e3d_lmp.edges.isolated_atoms import PBE_LEVEL, isolated_atom_energies
 from e3d_lmp.errors import E3DError
@@ -75,6 +76,40 @@ def test_labels_by_another_name(tmp_path: Path) -> None:
     assert water.energy.tolist() == [-14.0] and (water.forces == 1.0).all()
     with pytest.raises(E3DError, match=r"frame 0.*missing: energy, forces; say with `energy`"):
         _read(tmp_path, [atoms])
+
+
+TENSION = np.array([[0.1, 0.02, 0.0], [0.02, 0.2, 0.03], [0.0, 0.03, -0.3]])
+
+
+@pytest.mark.parametrize(
+    ("energy", "forces", "stress", "sign"),
+    [
+        ("REF_energy", "REF_forces", "REF_stress", 1.0),
+        ("REF_energy", "REF_force", "REF_virial", -1.0),
+        ("Energy", "Forces", "Virial", -1.0),
+        ("ENERGY", "FORCES", "STRESS", 1.0),
+        ("energy_dft", "forces_dft", "stress_dft", 1.0),
+        ("REF_energy", "REF_forces", None, 0.0),
+    ],
+)
+def test_forces_and_stress_go_with_the_energy(
+    energy: str, forces: str, stress: str | None, sign: float, tmp_path: Path
+) -> None:
+    """Beside another level's labels, whose names are ASE's own: they never get into the set."""
+    atoms = bulk("MgO", "rocksalt", 4.2, cubic=True)
+    atoms.calc = SinglePointCalculator(
+        atoms, energy=-1.0, forces=np.full((8, 3), 7.0), stress=np.full(6, 7.0)
+    )
+    atoms.info[energy] = -14.0
+    atoms.arrays[forces] = np.ones((8, 3))
+    if stress is not None:
+        atoms.info[stress] = TENSION * (1.0 if sign > 0 else atoms.get_volume())
+    (crystal,), _ = _read(tmp_path, [atoms], energy=energy, level=None)
+    assert crystal.energy.tolist() == [-14.0] and (crystal.forces == 1.0).all()
+    if stress is None:
+        assert crystal.stress is None
+    else:
+        np.testing.assert_allclose(crystal.stress, sign * TENSION[None], atol=1e-12)
 
 
 def test_refused_files_say_why(tmp_path: Path) -> None:

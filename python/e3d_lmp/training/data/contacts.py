@@ -22,7 +22,7 @@ import numpy as np
 from ase.units import Bohr, Hartree
 
 from e3d_lmp.files import write_json
-from e3d_lmp.training.data.database import entry, read_manifest, write_database
+from e3d_lmp.training.data.database import entry, iter_frames, read_manifest, write_database
 from e3d_lmp.training.data.placement import place_pair
 
 FORMAT = "e3d-contacts/1"
@@ -66,16 +66,14 @@ def make_contacts(
     energy_of : energy (eV) and forces (eV/angstrom) of atomic numbers and positions (angstrom)
     interaction : its name, for the facts
     """
-    from nequip.data.dataset import NequIPLMDBDataset
     from nequip.utils.global_state import set_global_state
 
     set_global_state()
     manifest = read_manifest(folder)
     recipe = manifest["recipe"]
     rng = np.random.default_rng(seed)
-    dataset = NequIPLMDBDataset(str(folder / f"{part}.lmdb"))
-    sizes = dataset.get_metadata("num_atoms_per_entry")
-    small = np.flatnonzero(np.asarray(sizes) <= max_atoms)
+    dataset = list(iter_frames(folder / f"{part}.lmdb"))
+    small = np.flatnonzero([len(frame["pos"]) <= max_atoms for frame in dataset])
     # the fields of the set itself, so that both go into one batch
     with_cell, with_stress = "cell" in dataset[0], "stress" in dataset[0]
     if with_cell:

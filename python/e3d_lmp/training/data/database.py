@@ -3,17 +3,91 @@ compute."""
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterable, Sequence
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from e3d_lmp.errors import E3DError
 from e3d_lmp.files import atomic_path, read_object
 
 MAP_SIZE = 64 * 1024**3
 """Largest size of a file in bytes while it is written."""
+
+
+_DATA = {
+    ("torch._utils", "_rebuild_tensor_v2"),
+    ("collections", "OrderedDict"),
+    ("numpy", "dtype"),
+    ("numpy", "ndarray"),
+    *(
+        (f"numpy.{core}.{module}", name)
+        for core in ("core", "_core")
+        for module, name in (
+            ("numeric", "_frombuffer"),
+            ("multiarray", "_reconstruct"),
+            ("multiarray", "scalar"),
+        )
+    ),
+}
+"""Module and name of all that a frame needs to be made of: tensors, arrays, dictionaries."""
+
+
+class _DataUnpickler(pickle.Unpickler):
+    """Reads tensors and arrays; anything else could run code and is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("torch.storage", "_load_from_bytes"):
+            return _load_storage
+        if (module, name) not in _DATA:
+            raise pickle.UnpicklingError(f"{module}.{name} is no data, and would run code")
+        return super().find_class(module, name)
+
+
+def _load_storage(content: bytes) -> Any:
+    """A tensor's storage; torch's own function of that name would run what it holds."""
+    import torch
+
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+
+def iter_frames(path: Path) -> Iterator[dict[str, Any]]:
+    """The frames of a database in order, tensors by the names of their fields.
+
+    nequip's databases hold pickles, which can run code when they are read. Here only tensors and arrays are
+    made of them.
+
+    Raises
+    ------
+    E3DError
+        The file is missing or damaged, or holds something else.
+    """
+    import lmdb
+
+    if not path.is_file():
+        raise E3DError(f"{path}: no such file; expected a database of 'e3d data prepare'")
+    try:
+        with (
+            lmdb.open(str(path), subdir=False, readonly=True, lock=False) as database,
+            database.begin() as rows,
+        ):
+            count = rows.stat()["entries"] - (rows.get(b"__metadata__") is not None)
+            for number in range(count):
+                yield _DataUnpickler(io.BytesIO(rows.get(f"{number}".encode("ascii")) or b"")).load()
+    except (lmdb.Error, pickle.UnpicklingError, EOFError, AttributeError, ValueError, RuntimeError) as error:
+        raise E3DError(
+            f"{path}: not a database of frames ({error}); make it again with 'e3d data prepare'"
+        ) from None
+
+
+def check_frames(path: Path) -> None:
+    """Raise `E3DError` where `iter_frames` would; nequip, which reads the file next, runs what it holds."""
+    for _ in iter_frames(path):
+        pass
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

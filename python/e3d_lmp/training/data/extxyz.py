@@ -1,13 +1,17 @@
 """Reader of extended XYZ files (``.xyz``, ``.extxyz``, also ``.gz``), through ASE.
 
-Energies in eV, forces in eV/angstrom, stress in eV/angstrom^3, as ASE has them. Of the comment line are read,
-where they are there: `subset`, `smiles`, `charge` (or `total_charge`), and the name of the material that the
-frame comes from (`PARENTS`).
+Energies in eV, forces in eV/angstrom, stress in eV/angstrom^3 and virial in eV (stress = -virial / volume),
+as ASE has them. Forces and stress are those that go by the name of the energy: ``REF_forces`` and
+``REF_stress`` (or ``REF_virial``) with ``REF_energy``, ``Forces`` with ``Energy``, never another level's.
+
+Of the comment line are read, where they are there: `subset`, `smiles`, `charge` (or `total_charge`), and the
+name of the material that the frame comes from (`PARENTS`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +62,10 @@ def read_extxyz(path: str | Path, wanted: Wanted) -> Iterator[Molecule]:
 
 def _frame(path: Path, number: int, atoms: Any, wanted: Wanted) -> Molecule | None:
     numbers = atoms.numbers.astype(np.int64)
-    labels = dict(getattr(atoms.calc, "results", {}))
+    labels = dict(getattr(atoms.calc, "results", {})) | atoms.info | atoms.arrays
     energy_name = wanted.energy or "energy"
-    forces_name = energy_name.removesuffix("energy") + "forces"
-    energy = labels.get(energy_name, atoms.info.get(energy_name))
-    forces = labels.get(forces_name, atoms.arrays.get(forces_name))
+    energy = labels.get(energy_name)
+    forces_name, forces = _label(labels, energy_name, FORCES)
     missing = [
         name
         for name, value, needed in ((energy_name, energy, True), (forces_name, forces, wanted.needs_forces))
@@ -72,7 +75,7 @@ def _frame(path: Path, number: int, atoms: Any, wanted: Wanted) -> Molecule | No
         raise E3DError(
             f"expected {energy_name} and {forces_name} in frame {number} of '{path}', missing: "
             f"{', '.join(missing)}; say with `energy` in the recipe how the energy is called (X_energy goes "
-            "with X_forces)"
+            "with X_forces and X_stress or X_virial)"
         )
     smiles, subset = str(atoms.info.get("smiles", "")), str(atoms.info.get("subset", ""))
     stated = atoms.info.get("charge", atoms.info.get("total_charge"))
@@ -83,7 +86,7 @@ def _frame(path: Path, number: int, atoms: Any, wanted: Wanted) -> Molecule | No
     periodic = bool(atoms.pbc.any())
     parent = next((f"material {atoms.info[word]}" for word in PARENTS if word in atoms.info), None)
     own = crystal_key(numbers) if periodic else molecule_key(numbers, positions)
-    stress = labels.get("stress")
+    stress = _stress(labels, energy_name, atoms) if periodic else None
     molecule = Molecule(
         name=f"{path.name}/{number}",
         subset=subset,
@@ -102,15 +105,44 @@ def _frame(path: Path, number: int, atoms: Any, wanted: Wanted) -> Molecule | No
         charge=charge,
         cell=np.asarray(atoms.cell, dtype=np.float64).reshape(1, 3, 3) if periodic else None,
         pbc=np.asarray(atoms.pbc, dtype=bool),
-        stress=_matrix(stress)[None] if periodic and stress is not None else None,
+        stress=None if stress is None else stress[None],
     )
     return screened(molecule, wanted)
+
+
+FORCES = ("forces", "force")
+STRESSES = ("stress", "stresses")
+VIRIALS = ("virial", "virials")
+"""Usual words for a label, in the order in which they are looked for."""
+
+
+def _label(labels: Mapping[str, Any], energy: str, words: Sequence[str]) -> tuple[str, Any]:
+    """Name and value of the label that goes with an energy of this name, or None as the value.
+
+    The word "energy" in the name, as it is written there, becomes the label's: ``dft_Energy`` goes with
+    ``dft_Forces``. A name without that word (``E``) goes with the plain words.
+    """
+    found = re.search("energy", energy, re.IGNORECASE)
+    names = list(words)
+    if found:
+        written = str.upper if found[0].isupper() else str.title if found[0][0].isupper() else str
+        names = [energy[: found.start()] + written(word) + energy[found.end() :] for word in words]
+    return next(((name, labels[name]) for name in names if labels.get(name) is not None), (names[0], None))
+
+
+def _stress(labels: Mapping[str, Any], energy: str, atoms: Any) -> np.ndarray | None:
+    """(3, 3) eV/angstrom^3, positive under tension, of the stress or virial that goes with the energy."""
+    value = _label(labels, energy, STRESSES)[1]
+    if value is not None:
+        return _matrix(value)
+    value = _label(labels, energy, VIRIALS)[1]
+    return None if value is None else -_matrix(value) / atoms.get_volume()
 
 
 def _matrix(stress: Any) -> np.ndarray:
     """(3, 3) from ASE's xx yy zz yz xz xy."""
     array = np.asarray(stress, dtype=np.float64)
-    if array.shape == (3, 3):
-        return array
+    if array.size == 9:
+        return array.reshape(3, 3)
     xx, yy, zz, yz, xz, xy = array
     return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])

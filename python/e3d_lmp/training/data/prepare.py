@@ -318,6 +318,7 @@ def _write(
         "molecules": len(molecules),
         "periodic_frames": counts["periodic"],
         "frames_without_forces": counts["without_forces"],
+        "periodic_frames_without_stress": counts["without_stress"],
         "subsets": dict(sorted(subsets.items())),
         "frames_with_element": dict(sorted(elements.items())),
         "content_sha256": digest.hexdigest(),
@@ -364,6 +365,7 @@ def _frames(
         counts["edges"] += data["edge_index"].shape[1]
         counts["periodic"] += int(cell is not None)
         counts["without_forces"] += int(np.isnan(molecule.forces[frame]).any())
+        counts["without_stress"] += int(cell is not None and molecule.stress is None)
         for array in (molecule.atomic_numbers, molecule.positions[frame], molecule.forces[frame]):
             digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(np.float64(molecule.energy[frame]).tobytes())
