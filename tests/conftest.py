@@ -84,6 +84,12 @@ def metals(model_files: ModelFiles) -> Path:
 
 
 @pytest.fixture(scope="session")
+def morse(model_files: ModelFiles) -> Path:
+    """Morse bonds between Cu and Ag, on torch."""
+    return model_files("morse")
+
+
+@pytest.fixture(scope="session")
 def morse_cho(model_files: ModelFiles) -> Path:
     """Morse bonds between C, H and O, to 2 angstrom."""
     return model_files("morse-cho")

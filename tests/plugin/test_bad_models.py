@@ -26,12 +26,6 @@ ModelFiles = Callable[..., Path]
 
 
 @pytest.fixture
-def morse(model_files: ModelFiles) -> Path:
-    """A good model file."""
-    return model_files("morse")
-
-
-@pytest.fixture
 def package(model_files: ModelFiles) -> Path:
     """A good AOTInductor file."""
     return model_files("tersoff-sic", "pt2")
