@@ -177,6 +177,25 @@ def parse_yaml(text: str, where: str, expected: str) -> Any:
         raise E3DError(f"{where}: not YAML ({reason}); expected {expected}") from None
 
 
+def read_if_there(path: str | os.PathLike, format: str, writer: str) -> dict[str, Any] | None:
+    """The dictionary in a JSON file whose key ``format`` is this one; None where there is no file.
+
+    Raises
+    ------
+    E3DError
+        It is damaged or of another format; `writer` is the command that makes such files.
+    """
+    try:
+        tree = read_json(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise E3DError(f"{os.fspath(path)}: {error}; expected what '{writer}' wrote") from None
+    if not isinstance(tree, dict) or tree.get("format") != format:
+        raise E3DError(f"{os.fspath(path)}: expected the format {format} of '{writer}'")
+    return tree
+
+
 def read_object(path: str | os.PathLike, what: str, advice: str, keys: Sequence[str] = ()) -> dict[str, Any]:
     """The dictionary in a JSON file, with `keys` in it.
 

@@ -63,7 +63,6 @@ def run(args: argparse.Namespace) -> int:
     """Train, or go on; then package, export, evaluate and describe."""
     require_train("'e3d train' needs the extra 'train'")
     from e3d_lmp.training.card import read_template
-    from e3d_lmp.training.data.database import check_frames
     from e3d_lmp.training.finish import evaluate_and_describe, package_and_export
     from e3d_lmp.training.paths import CHECKPOINT
     from e3d_lmp.training.run import Interrupted, has_checkpoint, train
@@ -86,9 +85,6 @@ def run(args: argparse.Namespace) -> int:
     )
     folder = args.output
     config = compose(args.config, data, folder, options)
-    if not has_checkpoint(folder):
-        for part in ("train", "val", "test"):
-            check_frames(data.folder / f"{part}.lmdb")
     try:
         train(config, folder)
     except Interrupted as stop:

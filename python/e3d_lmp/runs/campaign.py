@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import make_folder, read_json, read_yaml, sha256_of, write_json
+from e3d_lmp.files import make_folder, read_if_there, read_yaml, sha256_of, write_json
 from e3d_lmp.runs.job import Job, check_needs, parse_hours, shape_for, with_paths
 from e3d_lmp.runs.job_folder import read_about as read_job
 from e3d_lmp.runs.job_folder import state_of, write_job
@@ -318,16 +318,7 @@ def read_about(folder: Path) -> dict[str, Any] | None:
     """``campaign.json``; None if there is none. Raises `E3DError` for one that is damaged or of another
     format.
     """
-    path = folder / ABOUT
-    try:
-        tree = read_json(path)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise E3DError(f"{path}: {error}; expected what 'e3d campaign run' wrote") from None
-    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
-        raise E3DError(f"{path}: expected the format {FORMAT} of 'e3d campaign'")
-    return tree
+    return read_if_there(folder / ABOUT, FORMAT, "e3d campaign")
 
 
 def _write_about(folder: Path, campaign: Campaign, plan: Plan, digest: str) -> None:

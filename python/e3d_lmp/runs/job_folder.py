@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import atomic_path, is_locked, make_folder, read_json, sha256_of, write_json
+from e3d_lmp.files import atomic_path, is_locked, make_folder, read_if_there, sha256_of, write_json
 from e3d_lmp.runs.job import SCRIPT, WRAPPER, Job, render_script, render_wrapper
 from e3d_lmp.runs.restartable import CHECKPOINT
 
@@ -55,16 +55,7 @@ def read_about(folder: Path) -> dict[str, Any] | None:
     """``job.json`` of a folder; None if there is none. Raises `E3DError` for one that is damaged or of
     another format.
     """
-    path = folder / ABOUT
-    try:
-        tree = read_json(path)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise E3DError(f"{path}: {error}; expected what 'e3d job' wrote") from None
-    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
-        raise E3DError(f"{path}: expected the format {FORMAT} of 'e3d job'")
-    return tree
+    return read_if_there(folder / ABOUT, FORMAT, "e3d job")
 
 
 def write_about(folder: Path, tree: Mapping[str, Any]) -> None:

@@ -45,7 +45,7 @@ from pathlib import Path
 from typing import Any
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import parse_yaml
+from e3d_lmp.files import parse_yaml, read_text
 
 SCHEDULERS = ("pbs", "slurm", "none")
 NEEDS = ("account", "queue", "filesystems", "ranks_per_node")
@@ -168,12 +168,7 @@ def load_machines(own: Path | None = None) -> dict[str, Machine]:
     path = own or user_file()
     if own is None and not path.exists():
         return shipped
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise E3DError(
-            f"{path}: {error}; expected machines as in the machines.yaml that is shipped"
-        ) from None
+    text = read_text(path, "machines as in the machines.yaml that is shipped")
     mine = _read(text, str(path), shipped)
     return {**mine, **{name: one for name, one in shipped.items() if name not in mine}}
 

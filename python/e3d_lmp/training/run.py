@@ -17,6 +17,7 @@ from typing import Any
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import locked, make_folder, read_json
+from e3d_lmp.training.data.database import DATABASE, check_frames
 from e3d_lmp.training.paths import CHECKPOINT, TRAINED
 from e3d_lmp.training.run_config import changes_of, write_config
 
@@ -81,11 +82,23 @@ def train(config: dict[str, Any], folder: Path, label: str = "e3d train") -> Pat
         if descriptor is None:
             raise E3DError(f"another process is training in {folder}; wait for it, or choose another folder")
         if not _has_begun(folder):
+            for path in sorted(_databases(config)):
+                check_frames(path)
             _forget_first_attempt(config, folder, label)
         write_config(config, folder / CONFIG)
         if not (folder / TRAINED).exists():
             _run(folder, descriptor, label)
     return folder / CHECKPOINT
+
+
+def _databases(config: Any) -> set[Path]:
+    """The databases that a configuration names anywhere: nequip would run what they hold."""
+    if isinstance(config, list):
+        return set().union(*map(_databases, config))
+    if not isinstance(config, dict):
+        return set()
+    own = {Path(config["file_path"])} if config.get("_target_") == DATABASE else set()
+    return own.union(*map(_databases, config.values()))
 
 
 def has_checkpoint(folder: Path) -> bool:

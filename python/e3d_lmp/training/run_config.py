@@ -19,6 +19,7 @@ from e3d_lmp.edges.cutoffs import unknown_elements
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import atomic_path, input_file, read_json, read_object, read_yaml, reading, sha256_of
 from e3d_lmp.parsing import json_real, json_whole
+from e3d_lmp.training.data.database import DATABASE
 from e3d_lmp.training.missing_forces import ignore_missing_forces, without_idle_terms
 from e3d_lmp.training.model import resolve_model
 from e3d_lmp.training.paths import with_names
@@ -292,7 +293,7 @@ def _choose_frames(resolved: dict[str, Any], data: PreparedData, frames: int | N
             "_target_": "torch.utils.data.ConcatDataset",
             "datasets": [
                 section["train_dataset"],
-                {"_target_": "nequip.data.dataset.NequIPLMDBDataset", "file_path": str(pairs)},
+                {"_target_": DATABASE, "file_path": str(pairs)},
             ],
         }
         facts = pairs.with_suffix(".json")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.training.data.database import check_frames, entry, iter_frames, write_database
+from e3d_lmp.training.data.database import DATABASE, check_frames, entry, iter_frames, write_database
 
 
 def _database(path: Path, count: int = 3) -> Path:
@@ -79,6 +79,18 @@ def test_code_within_a_tensor_is_refused(tmp_path: Path) -> None:
     _put(path, b"0", pickle.dumps({"pos": Storage()}))
     with pytest.raises(E3DError, match="not a database of frames"):
         check_frames(path)
+    assert not (tmp_path / "was_run").exists()
+
+
+def test_training_looks_through_every_database_it_names(tmp_path: Path) -> None:
+    """Before nequip does, whatever the configuration wraps them in."""
+    from e3d_lmp.training.run import train
+
+    good, bad = _database(tmp_path / "a.lmdb"), _database(tmp_path / "b.lmdb")
+    _put(bad, b"1", pickle.dumps({"pos": _Evil(tmp_path / "was_run")}))
+    sets = [{"_target_": DATABASE, "file_path": str(path)} for path in (good, bad)]
+    with pytest.raises(E3DError, match=r"b\.lmdb: not a database of frames"):
+        train({"data": {"train_dataset": {"datasets": sets}}}, tmp_path / "run")
     assert not (tmp_path / "was_run").exists()
 
 

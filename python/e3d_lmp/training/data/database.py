@@ -15,6 +15,9 @@ import numpy as np
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import atomic_path, read_object
 
+DATABASE = "nequip.data.dataset.NequIPLMDBDataset"
+"""What a training configuration says to read one."""
+
 MAP_SIZE = 64 * 1024**3
 """Largest size of a file in bytes while it is written."""
 
