@@ -72,19 +72,23 @@ def make_contacts(
     manifest = read_manifest(folder)
     recipe = manifest["recipe"]
     rng = np.random.default_rng(seed)
-    dataset = list(iter_frames(folder / f"{part}.lmdb"))
-    small = np.flatnonzero([len(frame["pos"]) <= max_atoms for frame in dataset])
+    database = folder / f"{part}.lmdb"
     # the fields of the set itself, so that both go into one batch
-    with_cell, with_stress = "cell" in dataset[0], "stress" in dataset[0]
-    if with_cell:
-        small = np.array([k for k in small if not dataset[int(k)]["pbc"].any()], dtype=int)
+    first = next(iter_frames(database))
+    with_cell, with_stress = "cell" in first, "stress" in first
+    small = np.flatnonzero(
+        [
+            len(frame["pos"]) <= max_atoms and not (with_cell and bool(frame["pbc"].any()))
+            for frame in iter_frames(database)
+        ]
+    )
     refused = {"force above 25 eV/angstrom": 0, "interaction above 8 eV": 0, "not converged": 0}
     counts = {"pairs": 0, "edges": 0}
 
     def pairs() -> Any:
         stop = time.monotonic() + 60.0 * minutes
         while counts["pairs"] < count and time.monotonic() < stop:
-            frames = [dataset[int(rng.choice(small))] for _ in range(2)]
+            frames = list(iter_frames(database, [int(rng.choice(small)) for _ in range(2)]))
             numbers = [frame["atomic_numbers"].reshape(-1).numpy() for frame in frames]
             own = [frame["pos"].double().numpy() for frame in frames]
             positions = place_pair(numbers, own, rng.uniform(closest, 1.05), rng)

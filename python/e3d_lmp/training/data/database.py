@@ -58,8 +58,8 @@ def _load_storage(content: bytes) -> Any:
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
-def iter_frames(path: Path) -> Iterator[dict[str, Any]]:
-    """The frames of a database in order, tensors by the names of their fields.
+def iter_frames(path: Path, numbers: Iterable[int] | None = None) -> Iterator[dict[str, Any]]:
+    """The frames of a database, all in order or those of `numbers`, tensors by the names of their fields.
 
     nequip's databases hold pickles, which can run code when they are read. Here only tensors and arrays are
     made of them.
@@ -79,7 +79,7 @@ def iter_frames(path: Path) -> Iterator[dict[str, Any]]:
             database.begin() as rows,
         ):
             count = rows.stat()["entries"] - (rows.get(b"__metadata__") is not None)
-            for number in range(count):
+            for number in range(count) if numbers is None else numbers:
                 yield _DataUnpickler(io.BytesIO(rows.get(f"{number}".encode("ascii")) or b"")).load()
     except (lmdb.Error, pickle.UnpicklingError, EOFError, AttributeError, ValueError, RuntimeError) as error:
         raise E3DError(
