@@ -11,6 +11,7 @@
 `entropy`             estimators of entropies
 `sampling`            intervals, corrections and changes of H_2D
 `comparison`          how much two maps differ
+`novelty`             bonds in bins that a reference map never visited
 `pair_table`          tables of pair labels
 `bonds`               bond orders, bond types, their energies, Delta_BDE, reference energies
 `dissociation`        fragments of bonds and molecules in contact: dissociation energies from a model

@@ -1,8 +1,9 @@
 """Folders of ``e3d analyze``: what lies in them, and series of them over the number of training structures.
 
 Files that a folder may have: ``pairs.csv``, ``map.e3d`` (``insitu.e3d`` of ``e3d run``),
-``map.reactant.e3d``, ``map.transition_state.e3d``, ``map.product.e3d``, ``bonds.json``, ``errors.json``,
-``structures.csv`` and ``reactions.csv``; of ``e3d run`` also ``bonds.txt`` (events) and ``species.txt``.
+``map.reactant.e3d``, ``map.transition_state.e3d``, ``map.product.e3d``, ``novelty.csv``, ``bonds.json``,
+``errors.json``, ``structures.csv`` and ``reactions.csv``; of ``e3d run`` also ``bonds.txt`` (events) and
+``species.txt``.
 
 A *series* is given by words ``[SERIES:]N=DIR``: N training structures, the folder of that model, and a name
 where there are several series: ``t32:920=out/n920``.
@@ -47,7 +48,7 @@ MADE_BY = {
 """What to type for each file, where it is missing from a folder."""
 
 WRITTEN_BY_ANALYZE = (
-    *("pairs.csv", "pairs.json", "map.e3d", "maps.png", "maps.pdf"),
+    *("pairs.csv", "pairs.json", "map.e3d", "maps.png", "maps.pdf", "novelty.csv"),
     *("bonds.csv", "bonds.json", "ridgelines.png", "ridgelines.pdf"),
     *(f"map.{end}.e3d" for end in ENDS),
     *("roles.csv", "structures.csv", "errors.json", "reactions.csv", "parity.png", "parity.pdf"),

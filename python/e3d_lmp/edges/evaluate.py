@@ -193,6 +193,7 @@ def open_store(
             **({"every_structure": str(every)} if every > 1 else {}),
             "model": str(evaluator.path),
             "model_sha256": digest,
+            "model_source": model.source_sha256,
             "decomposition": model.decomposition,
             "training_data": model.training_data,
             "cutoff": cutoff.name,

@@ -103,11 +103,13 @@ class EdgeSource:
         for self._done, (number, frame) in enumerate(zip(numbers, part, strict=True), 1):
             yield number, frame, self.role(number)
 
+    def name(self, number: int) -> str:
+        """Name of a structure; nothing for the frames of a run."""
+        return "" if self._names is None else str(self._names[number])
+
     def role(self, number: int) -> str:
         """``reactant``, ``transition_state``, ``product``, or nothing."""
-        if not self.has_reactions or self._names is None:
-            return ""
-        end = str(self._names[number]).rsplit("/", 1)[-1]
+        end = self.name(number).rsplit("/", 1)[-1] if self.has_reactions else ""
         return end if end in ENDS else ""
 
     def remarks(self) -> list[str]:
@@ -187,7 +189,10 @@ class EdgeSource:
     def _set_types(self, words: tuple[str, ...], model: str | Path | None) -> None:
         self.model_cutoffs: np.ndarray | None = None
         if model:
+            from e3d_lmp.model.contract import read_metadata
+
             self.elements, self.model_cutoffs = model_types(model, words)
+            self.provenance.setdefault("model_source", read_metadata(model).source_sha256)
         else:
             self.elements = check_elements(words)
         store = self.reader
