@@ -48,6 +48,7 @@ from e3d_lmp.edges.structures import Structure
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import make_folder, read_json, write_json
 from e3d_lmp.model.contract import read_metadata
+from e3d_lmp.tables import Column, write_csv
 from e3d_lmp.training.data.database import iter_frames
 from e3d_lmp.training.data.split import bonded_pairs, molecule_key
 
@@ -287,6 +288,19 @@ def areas(rows: Sequence[dict[str, Any]], threshold: float, names: Sequence[str]
     return result
 
 
+def alarms(rows: Sequence[dict[str, Any]], threshold: float, name: str) -> dict[str, float]:
+    """What "any bond in an unvisited bin" says of large force errors: share of the frames that it names which
+    have one, and share of those with one that it names, beside how common they are."""
+    named = np.array([row[name] > 0.0 for row in rows])
+    is_large = np.array([row["force_error"] > threshold for row in rows])
+    return {
+        "named": float(named.mean()),
+        "large_of_named": float(is_large[named].mean()),
+        "named_of_large": float(named[is_large].mean()),
+        "large_of_all": float(is_large.mean()),
+    }
+
+
 def run(out: Path, data: Path, teacher: Path) -> None:
     """All steps up to the rows."""
     make_folder(out)
@@ -310,9 +324,8 @@ def run(out: Path, data: Path, teacher: Path) -> None:
     )
 
 
-def result(out: Path) -> dict[str, Any]:
-    """What is kept: areas by kind of frame and threshold, rank correlations, and the rows they come from."""
-    made = read_json(out / "rows.json")
+def result(made: dict[str, Any]) -> dict[str, Any]:
+    """Areas by kind of frame and threshold, what a plain alarm is worth, rank correlations."""
     rows = [row for row in made["rows"] if row["kind"] != "relaxed"]
     kinds = {
         "all": rows,
@@ -340,21 +353,29 @@ def result(out: Path) -> dict[str, Any]:
             f"{threshold:g} eV/A": {kind: areas(ones, threshold, names[kind]) for kind, ones in kinds.items()}
             for threshold in LARGE
         },
+        "any_unvisited_bin": {
+            f"{threshold:g} eV/A": {
+                kind: {name: alarms(ones, threshold, f"share_{name}") for name in CUTOFFS}
+                for kind, ones in kinds.items()
+            }
+            for threshold in LARGE
+        },
         "rank_correlation_with_the_force_error": {
             name: float(spearmanr([row[name] for row in rows], error).statistic) for name in names["all"]
         },
-        "rows": [{key: _short(value) for key, value in row.items()} for row in made["rows"]],
     }
 
 
-def _short(value: Any) -> Any:
-    """Numbers with five digits, null for nan."""
-    if isinstance(value, float):
-        return float(f"{value:.5g}") if np.isfinite(value) else None
-    return value
+def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Signals and errors of each frame, numbers with five digits."""
+    short = [
+        {key: float(f"{value:.5g}") if isinstance(value, float) else value for key, value in row.items()}
+        for row in rows
+    ]
+    write_csv([Column(key, key) for key in rows[0]], short, path)
 
 
-def draw(found: dict[str, Any], path: Path) -> None:
+def draw(found: dict[str, Any], all_rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Areas of all signals, and the share against the force error."""
     from matplotlib import pyplot as plt
 
@@ -383,12 +404,12 @@ def draw(found: dict[str, Any], path: Path) -> None:
     left.axvline(0.5, color=GUIDE, lw=0.8)
     left.set_yticks([-y for y in range(len(names))], [SIGNALS[name] for name in names])
     left.set_xlabel(f"area under the curve; large: force error > {LARGE[1]:g} eV/Å")
-    left.legend(loc="lower left", fontsize=7)
+    left.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=3, fontsize=7, columnspacing=1.0)
     for k, kind in enumerate(("hot", "stretched")):
-        rows = [row for row in found["rows"] if row["kind"] == kind]
+        rows = [row for row in all_rows if row["kind"] == kind]
         right.plot(
             [row["force_error"] for row in rows],
-            [row["share_covalent"] for row in rows],
+            [row["share_paper"] for row in rows],
             "s^"[k],
             color=COLOURS[k + 1],
             ms=3,
@@ -397,7 +418,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
         )
     right.set_xscale("log")
     right.set_xlabel("force error, rms (eV/Å)")
-    right.set_ylabel("share of unvisited bins")
+    right.set_ylabel("share of unvisited bins, pairs to 2.2 Å")
     right.legend()
     figure.savefig(path, dpi=160)
     plt.close(figure)
@@ -422,11 +443,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.verb == "run":
             run(args.out, args.data, args.teacher)
             return 0
-        found = result(args.out)
+        made = read_json(args.out / "rows.json")
+        found = result(made)
         write_json(args.output, found)
+        write_rows(made["rows"], args.output.with_suffix(".csv"))
         if args.figure is not None:
-            draw(found, args.figure)
-        print(json.dumps({key: value for key, value in found.items() if key != "rows"}, indent=1))
+            draw(found, made["rows"], args.figure)
+        print(json.dumps(found, indent=1))
     except E3DError as error:
         print(f"large_errors.py: {error}", file=sys.stderr)
         return 2

@@ -21,6 +21,7 @@
 `species`             molecules of a run by formula
 `growing_file`        text files that a run appends to
 `accuracy`            errors of energies and forces
+`composition_shift`   errors of energies after a fitted shift per element
 `analysis_tables`     all tables of an analysis, as text and as files
 `folders`             folders of results, and series of them
 `heat`                thermal conductivity

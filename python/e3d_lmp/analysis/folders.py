@@ -197,6 +197,7 @@ def _number(whole: Mapping[str, Any], *keys: str) -> float:
 
 _SECTIONS: dict[str, tuple[str, ...]] = {
     "energy": (),
+    "energy_shifted": ("shift_eV",),
     "force": (),
     "reactions": ("barrier", "reaction_energy"),
 }
@@ -205,13 +206,16 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
 
 def _check_errors(section: Any, inner: Sequence[str] = ()) -> None:
     """Raise `ValueError` unless a section is null, or a dictionary of numbers, nulls and `inner` sections; no
-    error is below 0, and no mean square below the square of a mean."""
+    number but means and shifts is below 0, and no mean square below the square of a mean."""
     if section is None:
         return
     if not isinstance(section, dict):
         raise ValueError(f"expected a dictionary of numbers, got {shortened(repr(section))}")
     for name, value in section.items():
-        if name in inner:
+        if name == "shift_eV" and isinstance(value, dict):
+            for shift in value.values():
+                json_real(shift)
+        elif name in inner:
             _check_errors(value)
         elif json_real(value, 0.0) < 0.0 and not name.startswith("mean"):
             raise ValueError(f"{name} is {value:g}")

@@ -12,7 +12,7 @@ from e3d_lmp.analysis.edge_analysis import EdgeAnalysis, EnergySums
 from e3d_lmp.analysis.maps import FORMAT, EnergyMap, read_map
 from e3d_lmp.analysis.novelty import ReferenceMap
 from e3d_lmp.edges.pairs import pair_label
-from e3d_lmp.files import starts_with
+from e3d_lmp.files import some_names, starts_with
 
 
 def is_map(path: str | os.PathLike) -> bool:
@@ -55,7 +55,8 @@ class MapAnalysis(EdgeAnalysis):
             kept = {name: part for name, part in one.labels.items() if wanted is None or name in wanted}
             self._parts.append(replace(one, labels=kept))
         self._whole = reduce(EnergyMap.merge, self._parts)
-        self.provenance = {**self._whole.provenance, "maps": " ".join(str(Path(path)) for path in paths)}
+        names = some_names(" ".join(str(Path(path)) for path in paths), "the folder of the first")
+        self.provenance = {**self._whole.provenance, "maps": names}
 
     @property
     def about(self) -> dict[str, str]:

@@ -22,6 +22,7 @@ from e3d_lmp.commands.arguments import (
     bond_options,
 )
 from e3d_lmp.edges.cutoffs import parse_cutoff
+from e3d_lmp.edges.isolated_atoms import isolated_atom_levels
 from e3d_lmp.edges.sources import EdgeSource
 from e3d_lmp.errors import EXIT_USER_ERROR, E3DError
 from e3d_lmp.figures.of_folder import draw_parity, draw_tables
@@ -50,8 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--isolated-atoms",
         metavar="ATOMS",
         help="what to take off the reference energies of an edge store, to compare them with the model's: a "
-        "level of theory that this package knows, a .json file of eV by element, or none (default: by the "
-        "name of the energy in the source)",
+        f"level of theory of this package ({', '.join(isolated_atom_levels())}); a .json file of eV by "
+        'element, {"H": -13.6, "C": -1030.6} (no other format is read); or none (default: by the name of the '
+        "energy in the source)",
     )
     parser.add_argument(
         "--reference-map",
