@@ -86,6 +86,9 @@ def test_frames_add_up_to_the_map() -> None:
         one_by_one = parts[0].result().values()
         assert whole.unvisited[name] == sum(one.unvisited.get(name, 0.0) for one in one_by_one)
     assert whole.share_of("H-H") == 1.0
+    said = reference.missing(EnergyMap(0.5, "covalent", 6, (0, 50), together))
+    assert len(said) == 1 and "has no map of H-H: all their bonds" in said[0]
+    assert reference.missing(reference.map) == []
     assert [column.name for column in parts[0].columns()] == list(table[0])
 
 

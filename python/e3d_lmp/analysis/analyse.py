@@ -151,6 +151,8 @@ def analyse(
         if rank != 0:
             return None
         tables = AnalysisTables(whole, options.references, options.equal_size, source.holds_all_edges)
+        if reference is not None:
+            remarks += reference.missing(tables.result)
         errors = errors_of(join_structures(structures), zero) if mine is not None else None
         return Analysis(tables, errors, left_out + unpaired_remarks(whole.unpaired) + remarks)
 

@@ -69,7 +69,7 @@ class ReferenceMap:
     Attributes
     ----------
     name : what messages and files call it
-    map : the reference; its bins in eV
+    map : the reference, in the unit of its file
     """
 
     name: str
@@ -123,6 +123,15 @@ class ReferenceMap:
         return [
             f"the reference {self.name}, or what is compared with it, does not say which model it is of: the "
             "share of unvisited bins means something for one and the same model only"
+        ]
+
+    def missing(self, sample: EnergyMap) -> list[str]:
+        """What the user must know of bonds of a pair that the reference did not look for."""
+        lacking = [label for label in sample.by_count() if label not in self.map.labels]
+        if not lacking:
+            return []
+        return [
+            f"the reference {self.name} has no map of {' '.join(lacking)}: all their bonds count as unvisited"
         ]
 
     def of_map(self, sample: EnergyMap) -> Novelty:

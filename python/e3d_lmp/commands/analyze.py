@@ -137,7 +137,9 @@ def _analyse_maps(args: argparse.Namespace, rank: int) -> int:
     if rank == 0:
         reference = None if args.reference_map is None else ReferenceMap.read(args.reference_map)
         maps = MapAnalysis(args.sources, args.pairs, reference)
-        remarks = [] if reference is None else reference.check(maps.result())
+        remarks: list[str] = []
+        if reference is not None:
+            remarks = reference.check(maps.result()) + reference.missing(maps.result())
         tables = AnalysisTables(maps, {}, args.equal_size)
         paths = tables.write(args.output)
         print(tables.text(), flush=True)

@@ -174,6 +174,7 @@ class Structures:
             "energy": self._energy,
             "part": self._part,
             "path_images": self._path_images,
+            **({"name": self._name_keys} if self._must_be_named else {}),
         }
 
     def count(self) -> int | None:
