@@ -18,6 +18,12 @@
 #include <tuple>
 #include <vector>
 
+namespace E3D {
+
+void define_training_operators(torch::Library &);    // training_operators.cpp
+
+}    // namespace E3D
+
 namespace {
 
 using at::Tensor;
@@ -216,6 +222,7 @@ struct Registration {
     m.impl("tensor_product_backward",
            torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(tensor_product_backward)));
     m.impl("tensor_product_sums", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(tensor_product_sums)));
+    E3D::define_training_operators(m);
   }
 };
 
