@@ -33,7 +33,8 @@ namespace E3D_ISA {
     // sum[u] = sum_i factor[i] rows[i,u] over components i0 to i1 - 1
 
     template <typename Real>
-    void combine(int64_t n_u, int64_t i0, int64_t i1, const Real *factor, const Real *rows, Real *__restrict sum)
+    void combine(int64_t n_u, int64_t i0, int64_t i1, const Real *factor, const Real *rows,
+                 Real *__restrict sum)
     {
       std::fill(sum, sum + n_u, Real(0));
       for (int64_t i = i0; i < i1; i++) {
@@ -190,7 +191,7 @@ namespace E3D_ISA {
         for (int64_t t = 0; t < shape.num_terms; t++) {
           const int64_t *ijk = shape.term + 3 * t;
           const int64_t j = (c * shape.x + ijk[1]) * n_u, k = (c * shape.y + ijk[2]) * n_u;
-          const Real * o = d + (c * shape.out + ijk[0]) * n_u, *xj = x + j, *yk = y + k, *wt = w + t * n_u;
+          const Real *o = d + (c * shape.out + ijk[0]) * n_u, *xj = x + j, *yk = y + k, *wt = w + t * n_u;
           Real *__restrict gx = g_x + j, *__restrict gy = g_y + k, *__restrict gw = g_w + t * n_u;
           for (int64_t u = 0; u < n_u; u++) {
             gx[u] += o[u] * wt[u] * yk[u];
@@ -216,7 +217,7 @@ namespace E3D_ISA {
           const int64_t *ijk = shape.term + 3 * t;
           const int64_t i = (c * shape.out + ijk[0]) * n_u, j = (c * shape.x + ijk[1]) * n_u;
           const int64_t k = (c * shape.y + ijk[2]) * n_u, row = t * n_u;
-          const Real * o = d + i, *xj = x + j, *yk = y + k, *wt = w + row;
+          const Real *o = d + i, *xj = x + j, *yk = y + k, *wt = w + row;
           const Real *ax = a_x + j, *ay = a_y + k, *aw = a_w + row;
           Real *__restrict gd = g_d + i, *__restrict gx = g_x + j;
           Real *__restrict gy = g_y + k, *__restrict gw = g_w + row;
@@ -248,10 +249,10 @@ namespace E3D_ISA {
     }
 
     template <typename Real>
-    constexpr TrainingKernels<Real> KERNELS = {environment_twice<Real>, projection<Real>,
-                                               projection_backward<Real>, projection_twice<Real>,
-                                               triple<Real>, triple_backward<Real>, triple_twice<Real>,
-                                               silu_backward<Real>, silu_twice<Real>};
+    constexpr TrainingKernels<Real> KERNELS = {
+        environment_twice<Real>, projection<Real>,    projection_backward<Real>,
+        projection_twice<Real>,  triple<Real>,        triple_backward<Real>,
+        triple_twice<Real>,      silu_backward<Real>, silu_twice<Real>};
 
   }    // namespace
 

@@ -6,6 +6,9 @@
 // The kernels of training_kernels.h as torch operators e3d::train_*, with first and second derivatives: the
 // gradient of a loss that holds forces asks for no more. They are autograd functions of C++, because a step
 // of training makes some hundred calls of a few ten microseconds each.
+//
+// Arguments are made contiguous before a function, never in it: what a function saves must be its arguments
+// themselves, or a second derivative would take them for constants.
 
 #include "model/torch/training_kernels.h"
 
@@ -65,8 +68,8 @@ struct EdgeSums {
   const int64_t *first;
   int64_t centres;
 
-  EdgeSums(const Tensor &basis, const Tensor &weight, const Tensor &first_in, std::vector<int64_t> irreps_in) :
-      irreps(std::move(irreps_in))
+  EdgeSums(const Tensor &basis, const Tensor &weight, const Tensor &first_in,
+           std::vector<int64_t> irreps_in) : irreps(std::move(irreps_in))
   {
     TORCH_CHECK(weight.dim() == 3 && basis.dim() == 2 && weight.size(0) == basis.size(0) &&
                     static_cast<int64_t>(irreps.size()) == weight.size(1) + 1 && irreps[0] == 0 &&
@@ -77,7 +80,8 @@ struct EdgeSums {
                 "e3d: expected the first edge of each centre as int64 (N+1)");
     first = first_in.const_data_ptr<int64_t>();
     centres = first_in.numel() - 1;
-    TORCH_CHECK(first[0] == 0 && first[centres] == basis.size(0) && std::is_sorted(first, first + centres + 1),
+    TORCH_CHECK(first[0] == 0 && first[centres] == basis.size(0) &&
+                    std::is_sorted(first, first + centres + 1),
                 "e3d: the edges are not sorted by centre");
     shape = {weight.size(2), basis.size(1), weight.size(1), irreps.data()};
   }
@@ -100,10 +104,9 @@ template <typename Kernel> void for_centres(const EdgeSums &sums, const Tensor &
 /* ---------------------------------------------------------------------- */
 
 struct EnvironmentBackward : Function<EnvironmentBackward> {
-  static variable_list forward(AutogradContext *ctx, const Tensor &d_in, const Tensor &basis,
+  static variable_list forward(AutogradContext *ctx, const Tensor &d, const Tensor &basis,
                                const Tensor &weight, const Tensor &first, std::vector<int64_t> irreps)
   {
-    const Tensor d = d_in.contiguous();
     ctx->save_for_backward({d, basis, weight, first});
     ctx->saved_data["irreps"] = irreps;
     const EdgeSums sums(basis, weight, first, irreps);
@@ -138,10 +141,9 @@ struct EnvironmentBackward : Function<EnvironmentBackward> {
 };
 
 struct Environment : Function<Environment> {
-  static Tensor forward(AutogradContext *ctx, const Tensor &basis_in, const Tensor &weight_in,
-                        const Tensor &first, std::vector<int64_t> irreps)
+  static Tensor forward(AutogradContext *ctx, const Tensor &basis, const Tensor &weight, const Tensor &first,
+                        std::vector<int64_t> irreps)
   {
-    const Tensor basis = basis_in.contiguous(), weight = weight_in.contiguous();
     ctx->save_for_backward({basis, weight, first});
     ctx->saved_data["irreps"] = irreps;
     const EdgeSums sums(basis, weight, first, irreps);
@@ -158,7 +160,7 @@ struct Environment : Function<Environment> {
   static variable_list backward(AutogradContext *ctx, variable_list d)
   {
     const auto saved = ctx->get_saved_variables();
-    auto g = EnvironmentBackward::apply(d[0], saved[0], saved[1], saved[2],
+    auto g = EnvironmentBackward::apply(d[0].contiguous(), saved[0], saved[1], saved[2],
                                         ctx->saved_data["irreps"].toIntVector());
     return {g[0], g[1], Tensor(), Tensor()};
   }
@@ -167,11 +169,10 @@ struct Environment : Function<Environment> {
 /* ---------------------------------------------------------------------- */
 
 struct ProjectionBackward : Function<ProjectionBackward> {
-  static variable_list forward(AutogradContext *ctx, const Tensor &d_in, const Tensor &basis,
+  static variable_list forward(AutogradContext *ctx, const Tensor &d, const Tensor &basis,
                                const Tensor &weight, const Tensor &q, const Tensor &first,
                                std::vector<int64_t> irreps)
   {
-    const Tensor d = d_in.contiguous();
     ctx->save_for_backward({d, basis, weight, q, first});
     ctx->saved_data["irreps"] = irreps;
     const EdgeSums sums(basis, weight, first, irreps);
@@ -182,8 +183,8 @@ struct ProjectionBackward : Function<ProjectionBackward> {
     for_centres(sums, d, [&](int64_t c0, int64_t c1, auto *scratch) {
       using Real = std::remove_reference_t<decltype(*scratch)>;
       E3D::training_kernels<Real>().projection_backward(
-          sums.shape, c0, c1, sums.first, in<Real>(d), in<Real>(basis), in<Real>(weight), in<Real>(q), scratch,
-          out<Real>(g_basis), out<Real>(g_weight), out<Real>(g_q));
+          sums.shape, c0, c1, sums.first, in<Real>(d), in<Real>(basis), in<Real>(weight), in<Real>(q),
+          scratch, out<Real>(g_basis), out<Real>(g_weight), out<Real>(g_q));
     });
     return {g_basis, g_weight, g_q};
   }
@@ -209,10 +210,9 @@ struct ProjectionBackward : Function<ProjectionBackward> {
 };
 
 struct Projection : Function<Projection> {
-  static Tensor forward(AutogradContext *ctx, const Tensor &basis_in, const Tensor &weight_in,
-                        const Tensor &q_in, const Tensor &first, std::vector<int64_t> irreps)
+  static Tensor forward(AutogradContext *ctx, const Tensor &basis, const Tensor &weight, const Tensor &q,
+                        const Tensor &first, std::vector<int64_t> irreps)
   {
-    const Tensor basis = basis_in.contiguous(), weight = weight_in.contiguous(), q = q_in.contiguous();
     ctx->save_for_backward({basis, weight, q, first});
     ctx->saved_data["irreps"] = irreps;
     const EdgeSums sums(basis, weight, first, irreps);
@@ -230,7 +230,7 @@ struct Projection : Function<Projection> {
   static variable_list backward(AutogradContext *ctx, variable_list d)
   {
     const auto saved = ctx->get_saved_variables();
-    auto g = ProjectionBackward::apply(d[0], saved[0], saved[1], saved[2], saved[3],
+    auto g = ProjectionBackward::apply(d[0].contiguous(), saved[0], saved[1], saved[2], saved[3],
                                        ctx->saved_data["irreps"].toIntVector());
     return {g[0], g[1], g[2], Tensor(), Tensor()};
   }
@@ -273,10 +273,9 @@ template <typename Kernel> Tensor for_parts(int64_t centres, const Tensor &w, co
 }
 
 struct TripleBackward : Function<TripleBackward> {
-  static variable_list forward(AutogradContext *ctx, const Tensor &d_in, const Tensor &x, const Tensor &y,
+  static variable_list forward(AutogradContext *ctx, const Tensor &d, const Tensor &x, const Tensor &y,
                                const Tensor &w, const Tensor &term)
   {
-    const Tensor d = d_in.contiguous();
     ctx->save_for_backward({d, x, y, w, term});
     check_type(d, {x, y, w});
     const auto shape = triple_shape(x, y, w, term, d.size(1));
@@ -299,19 +298,18 @@ struct TripleBackward : Function<TripleBackward> {
     Tensor g_d = at::empty_like(d), g_x = at::empty_like(x), g_y = at::empty_like(y);
     Tensor g_w = for_parts(x.size(0), w, [&](int64_t c0, int64_t c1, auto *part) {
       using Real = std::remove_reference_t<decltype(*part)>;
-      E3D::training_kernels<Real>().triple_twice(
-          shape, c0, c1, in<Real>(d), in<Real>(x), in<Real>(y), in<Real>(w), in<Real>(a_x), in<Real>(a_y),
-          in<Real>(a_w), out<Real>(g_d), out<Real>(g_x), out<Real>(g_y), part);
+      E3D::training_kernels<Real>().triple_twice(shape, c0, c1, in<Real>(d), in<Real>(x), in<Real>(y),
+                                                 in<Real>(w), in<Real>(a_x), in<Real>(a_y), in<Real>(a_w),
+                                                 out<Real>(g_d), out<Real>(g_x), out<Real>(g_y), part);
     });
     return {g_d, g_x, g_y, g_w, Tensor()};
   }
 };
 
 struct Triple : Function<Triple> {
-  static Tensor forward(AutogradContext *ctx, const Tensor &x_in, const Tensor &y_in, const Tensor &w_in,
+  static Tensor forward(AutogradContext *ctx, const Tensor &x, const Tensor &y, const Tensor &w,
                         const Tensor &term, int64_t components)
   {
-    const Tensor x = x_in.contiguous(), y = y_in.contiguous(), w = w_in.contiguous();
     ctx->save_for_backward({x, y, w, term});
     check_type(x, {y, w});
     const auto shape = triple_shape(x, y, w, term, components);
@@ -328,7 +326,7 @@ struct Triple : Function<Triple> {
   static variable_list backward(AutogradContext *ctx, variable_list d)
   {
     const auto saved = ctx->get_saved_variables();
-    auto g = TripleBackward::apply(d[0], saved[0], saved[1], saved[2], saved[3]);
+    auto g = TripleBackward::apply(d[0].contiguous(), saved[0], saved[1], saved[2], saved[3]);
     return {g[0], g[1], g[2], Tensor(), Tensor()};
   }
 };
@@ -336,9 +334,8 @@ struct Triple : Function<Triple> {
 /* ---------------------------------------------------------------------- */
 
 struct SiluBackward : Function<SiluBackward> {
-  static Tensor forward(AutogradContext *ctx, const Tensor &d_in, const Tensor &x, const Tensor &sigmoid)
+  static Tensor forward(AutogradContext *ctx, const Tensor &d, const Tensor &x, const Tensor &sigmoid)
   {
-    const Tensor d = d_in.contiguous();
     ctx->save_for_backward({d, x, sigmoid});
     check_type(d, {x});
     Tensor g_x = at::empty_like(x);
@@ -365,9 +362,9 @@ struct SiluBackward : Function<SiluBackward> {
 };
 
 struct Silu : Function<Silu> {
-  static Tensor forward(AutogradContext *ctx, const Tensor &x_in)
+  static Tensor forward(AutogradContext *ctx, const Tensor &x)
   {
-    const Tensor x = x_in.contiguous(), sigmoid = at::sigmoid(x);
+    const Tensor sigmoid = at::sigmoid(x);
     ctx->save_for_backward({x, sigmoid});
     return x * sigmoid;
   }
@@ -375,7 +372,7 @@ struct Silu : Function<Silu> {
   static variable_list backward(AutogradContext *ctx, variable_list d)
   {
     const auto saved = ctx->get_saved_variables();
-    return {SiluBackward::apply(d[0], saved[0], saved[1])};
+    return {SiluBackward::apply(d[0].contiguous(), saved[0], saved[1])};
   }
 };
 
@@ -384,23 +381,23 @@ struct Silu : Function<Silu> {
 Tensor train_environment(const Tensor &basis, const Tensor &weight, const Tensor &first,
                          at::IntArrayRef irreps)
 {
-  return Environment::apply(basis, weight, first, irreps.vec());
+  return Environment::apply(basis.contiguous(), weight.contiguous(), first, irreps.vec());
 }
 
 Tensor train_projection(const Tensor &basis, const Tensor &weight, const Tensor &q, const Tensor &first,
                         at::IntArrayRef irreps)
 {
-  return Projection::apply(basis, weight, q, first, irreps.vec());
+  return Projection::apply(basis.contiguous(), weight.contiguous(), q.contiguous(), first, irreps.vec());
 }
 
 Tensor train_triple(const Tensor &x, const Tensor &y, const Tensor &w, const Tensor &term, int64_t components)
 {
-  return Triple::apply(x, y, w, term, components);
+  return Triple::apply(x.contiguous(), y.contiguous(), w.contiguous(), term, components);
 }
 
 Tensor train_silu(const Tensor &x)
 {
-  return Silu::apply(x);
+  return Silu::apply(x.contiguous());
 }
 
 }    // namespace
