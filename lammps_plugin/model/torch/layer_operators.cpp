@@ -21,6 +21,7 @@
 namespace E3D {
 
 void define_training_operators(torch::Library &);    // training_operators.cpp
+void define_radial_operator(torch::Library &);       // radial_operator.cpp
 
 }    // namespace E3D
 
@@ -223,6 +224,7 @@ struct Registration {
            torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(tensor_product_backward)));
     m.impl("tensor_product_sums", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(tensor_product_sums)));
     E3D::define_training_operators(m);
+    E3D::define_radial_operator(m);
   }
 };
 

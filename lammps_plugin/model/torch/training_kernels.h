@@ -63,9 +63,9 @@ template <typename Real> struct TrainingKernels {
                      Real *g_x);
 };
 
-/* The kernels for the processor at hand; Real is float or double. */
+/* The kernels for the processor at hand and for so many channels; Real is float or double. */
 
-template <typename Real> const TrainingKernels<Real> &training_kernels();
+template <typename Real> const TrainingKernels<Real> &training_kernels(int64_t channels);
 
 }    // namespace E3D
 

@@ -132,9 +132,10 @@ struct EnvironmentBackward : Function<EnvironmentBackward> {
     Tensor g_d = at::empty_like(d), g_basis = at::empty_like(basis), g_weight = at::empty_like(weight);
     for_centres(sums, d, [&](int64_t c0, int64_t c1, auto *scratch) {
       using Real = std::remove_reference_t<decltype(*scratch)>;
-      E3D::training_kernels<Real>().environment_twice(
-          sums.shape, c0, c1, sums.first, in<Real>(d), in<Real>(basis), in<Real>(weight), in<Real>(a_basis),
-          in<Real>(a_weight), out<Real>(g_d), out<Real>(g_basis), out<Real>(g_weight));
+      E3D::training_kernels<Real>(sums.shape.channels)
+          .environment_twice(sums.shape, c0, c1, sums.first, in<Real>(d), in<Real>(basis), in<Real>(weight),
+                             in<Real>(a_basis), in<Real>(a_weight), out<Real>(g_d), out<Real>(g_basis),
+                             out<Real>(g_weight));
     });
     return {g_d, g_basis, g_weight, Tensor(), Tensor()};
   }
@@ -182,9 +183,9 @@ struct ProjectionBackward : Function<ProjectionBackward> {
     Tensor g_basis = at::empty_like(basis), g_weight = at::empty_like(weight), g_q = at::empty_like(q);
     for_centres(sums, d, [&](int64_t c0, int64_t c1, auto *scratch) {
       using Real = std::remove_reference_t<decltype(*scratch)>;
-      E3D::training_kernels<Real>().projection_backward(
-          sums.shape, c0, c1, sums.first, in<Real>(d), in<Real>(basis), in<Real>(weight), in<Real>(q),
-          scratch, out<Real>(g_basis), out<Real>(g_weight), out<Real>(g_q));
+      E3D::training_kernels<Real>(sums.shape.channels)
+          .projection_backward(sums.shape, c0, c1, sums.first, in<Real>(d), in<Real>(basis), in<Real>(weight),
+                               in<Real>(q), scratch, out<Real>(g_basis), out<Real>(g_weight), out<Real>(g_q));
     });
     return {g_basis, g_weight, g_q};
   }
@@ -200,10 +201,10 @@ struct ProjectionBackward : Function<ProjectionBackward> {
            g_q = at::empty_like(q);
     for_centres(sums, d, [&](int64_t c0, int64_t c1, auto *scratch) {
       using Real = std::remove_reference_t<decltype(*scratch)>;
-      E3D::training_kernels<Real>().projection_twice(
-          sums.shape, c0, c1, sums.first, in<Real>(d), in<Real>(basis), in<Real>(weight), in<Real>(q),
-          in<Real>(a_basis), in<Real>(a_weight), in<Real>(a_q), scratch, out<Real>(g_d), out<Real>(g_basis),
-          out<Real>(g_weight), out<Real>(g_q));
+      E3D::training_kernels<Real>(sums.shape.channels)
+          .projection_twice(sums.shape, c0, c1, sums.first, in<Real>(d), in<Real>(basis), in<Real>(weight),
+                            in<Real>(q), in<Real>(a_basis), in<Real>(a_weight), in<Real>(a_q), scratch,
+                            out<Real>(g_d), out<Real>(g_basis), out<Real>(g_weight), out<Real>(g_q));
     });
     return {g_d, g_basis, g_weight, g_q, Tensor(), Tensor()};
   }
@@ -221,8 +222,9 @@ struct Projection : Function<Projection> {
     Tensor result = at::empty({basis.size(0), sums.shape.channels}, basis.options());
     for_centres(sums, basis, [&](int64_t c0, int64_t c1, auto *scratch) {
       using Real = std::remove_reference_t<decltype(*scratch)>;
-      E3D::training_kernels<Real>().projection(sums.shape, c0, c1, sums.first, in<Real>(basis),
-                                               in<Real>(weight), in<Real>(q), scratch, out<Real>(result));
+      E3D::training_kernels<Real>(sums.shape.channels)
+          .projection(sums.shape, c0, c1, sums.first, in<Real>(basis), in<Real>(weight), in<Real>(q), scratch,
+                      out<Real>(result));
     });
     return result;
   }
@@ -282,8 +284,9 @@ struct TripleBackward : Function<TripleBackward> {
     Tensor g_x = at::empty_like(x), g_y = at::empty_like(y);
     Tensor g_w = for_parts(x.size(0), w, [&](int64_t c0, int64_t c1, auto *part) {
       using Real = std::remove_reference_t<decltype(*part)>;
-      E3D::training_kernels<Real>().triple_backward(shape, c0, c1, in<Real>(d), in<Real>(x), in<Real>(y),
-                                                    in<Real>(w), out<Real>(g_x), out<Real>(g_y), part);
+      E3D::training_kernels<Real>(shape.channels)
+          .triple_backward(shape, c0, c1, in<Real>(d), in<Real>(x), in<Real>(y), in<Real>(w), out<Real>(g_x),
+                           out<Real>(g_y), part);
     });
     return {g_x, g_y, g_w};
   }
@@ -298,9 +301,9 @@ struct TripleBackward : Function<TripleBackward> {
     Tensor g_d = at::empty_like(d), g_x = at::empty_like(x), g_y = at::empty_like(y);
     Tensor g_w = for_parts(x.size(0), w, [&](int64_t c0, int64_t c1, auto *part) {
       using Real = std::remove_reference_t<decltype(*part)>;
-      E3D::training_kernels<Real>().triple_twice(shape, c0, c1, in<Real>(d), in<Real>(x), in<Real>(y),
-                                                 in<Real>(w), in<Real>(a_x), in<Real>(a_y), in<Real>(a_w),
-                                                 out<Real>(g_d), out<Real>(g_x), out<Real>(g_y), part);
+      E3D::training_kernels<Real>(shape.channels)
+          .triple_twice(shape, c0, c1, in<Real>(d), in<Real>(x), in<Real>(y), in<Real>(w), in<Real>(a_x),
+                        in<Real>(a_y), in<Real>(a_w), out<Real>(g_d), out<Real>(g_x), out<Real>(g_y), part);
     });
     return {g_d, g_x, g_y, g_w, Tensor()};
   }
@@ -316,8 +319,8 @@ struct Triple : Function<Triple> {
     Tensor result = at::empty({x.size(0), components, x.size(2)}, x.options());
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "e3d::train_triple", [&] {
       at::parallel_for(0, x.size(0), 1, [&](int64_t c0, int64_t c1) {
-        E3D::training_kernels<scalar_t>().triple(shape, c0, c1, in<scalar_t>(x), in<scalar_t>(y),
-                                                 in<scalar_t>(w), out<scalar_t>(result));
+        E3D::training_kernels<scalar_t>(shape.channels)
+            .triple(shape, c0, c1, in<scalar_t>(x), in<scalar_t>(y), in<scalar_t>(w), out<scalar_t>(result));
       });
     });
     return result;
@@ -340,8 +343,8 @@ struct SiluBackward : Function<SiluBackward> {
     check_type(d, {x});
     Tensor g_x = at::empty_like(x);
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "e3d::train_silu", [&] {
-      E3D::training_kernels<scalar_t>().silu_backward(x.numel(), in<scalar_t>(d), in<scalar_t>(x),
-                                                      in<scalar_t>(sigmoid), out<scalar_t>(g_x));
+      E3D::training_kernels<scalar_t>(0).silu_backward(x.numel(), in<scalar_t>(d), in<scalar_t>(x),
+                                                       in<scalar_t>(sigmoid), out<scalar_t>(g_x));
     });
     return g_x;
   }
@@ -353,9 +356,9 @@ struct SiluBackward : Function<SiluBackward> {
     const Tensor &d = saved[0], &x = saved[1], &sigmoid = saved[2], a = a_in[0].contiguous();
     Tensor g_d = at::empty_like(x), g_x = at::empty_like(x);
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "e3d::train_silu", [&] {
-      E3D::training_kernels<scalar_t>().silu_twice(x.numel(), in<scalar_t>(d), in<scalar_t>(x),
-                                                   in<scalar_t>(sigmoid), in<scalar_t>(a), out<scalar_t>(g_d),
-                                                   out<scalar_t>(g_x));
+      E3D::training_kernels<scalar_t>(0).silu_twice(x.numel(), in<scalar_t>(d), in<scalar_t>(x),
+                                                    in<scalar_t>(sigmoid), in<scalar_t>(a),
+                                                    out<scalar_t>(g_d), out<scalar_t>(g_x));
     });
     return {g_d, g_x, Tensor()};
   }

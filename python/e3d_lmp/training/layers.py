@@ -1,15 +1,16 @@
 """Allegro for training on a CPU: the algebra of the native engine, with the derivatives that forces need.
 
-docs/engine.md derives it. Matrices with no nonlinearity between them are multiplied out, environments of later
-layers are summed over edges before they are projected, and no tensor of an edge is ever formed: what layer n
-hands on is t_n[e,u] = sum_i Y_i(e) w[e,l(i),u] q_n[c,i,u] with a vector q_n of each centre. Between the matrix
-products stand four operators of ``libe3d_model.so``, which are autograd functions of C++ with two derivatives:
+docs/engine.md derives it. Matrices with no nonlinearity between them are multiplied out, environments of
+later layers are summed over edges before they are projected, and no tensor of an edge is ever formed: what
+layer n hands on is t_n[e,u] = sum_i Y_i(e) w[e,l(i),u] q_n[c,i,u] with a vector q_n of each centre. Between
+the matrix products stand five operators of ``libe3d_model.so``, autograd functions of C++ with two derivatives:
 
 ========================  =====================================================================
 ``train_environment``     (N,I,U): sum over the edges of a centre of Y[e,i] v[e,r(i),u]
 ``train_projection``      (E,U): sum_i Y[e,i] w[e,r(i),u] q[c(e),i,u]
 ``train_triple``          (N,I,U): sum over terms (i,j,k) of x[c,j,u] y[c,k,u] w[t,u]
 ``train_silu``            x / (1 + exp(-x))
+``train_radial``          (E,K): sin(k pi x) / (pi x) times nequip's polynomial cutoff
 ========================  =====================================================================
 
 Parameters stay where nequip-allegro has them, with their names and in their order: checkpoints, packages and
@@ -24,8 +25,9 @@ from typing import Any
 
 import torch
 
+from e3d_lmp.model.contraction import contract_centres
 from e3d_lmp.model.decomposition import kind
-from e3d_lmp.model.layers import TensorProduct, WeightedBasis
+from e3d_lmp.model.layers import TensorProduct, WeightedBasis, use_edge_operators
 from e3d_lmp.model.operators import load_operators
 
 
@@ -44,6 +46,32 @@ class Held(torch.nn.Module):
 
     def forward(self, data: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         return data
+
+
+class RadialBasis(torch.nn.Module):
+    """``nequip.nn.embedding.BesselEdgeLengthEncoding`` by the operator ``e3d::train_radial``."""
+
+    def __init__(self, stock: torch.nn.Module) -> None:
+        super().__init__()
+        self.register_buffer("bessel_weights", stock.bessel_weights)  # a checkpoint fits the stock module
+        self.functions, self.power = int(stock.num_bessels), float(stock.cutoff.p)
+        self.fields = stock.norm_length_field, stock.edge_invariant_field
+        self.dtype = stock._output_dtype
+
+    def forward(self, data: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        length, out = self.fields
+        data[out] = torch.ops.e3d.train_radial(data[length], self.functions, self.power, self.dtype)
+        return data
+
+    @staticmethod
+    def can_replace(stock: torch.nn.Module) -> bool:
+        """Whether the functions are those of whole numbers, with the cutoff that the operator knows."""
+        if kind(stock) != "BesselEdgeLengthEncoding" or isinstance(stock.bessel_weights, torch.nn.Parameter):
+            return False
+        whole = torch.arange(1, int(stock.num_bessels) + 1)
+        is_whole = torch.equal(stock.bessel_weights.reshape(-1).cpu(), whole.to(stock.bessel_weights.dtype))
+        cutoff = getattr(stock.cutoff, "original_name", kind(stock.cutoff))
+        return is_whole and cutoff == "PolynomialCutoff"
 
 
 class Harmonics(torch.nn.Module):
@@ -235,8 +263,25 @@ def _is_plain(network: Any) -> bool:
     return plain and other <= {"SiLU"}
 
 
+def with_layers(model: torch.nn.Module, wanted: str, can_use_operators: bool) -> torch.nn.Module:
+    """A model that is to be trained, with layers of a kind, or of the next one that fits it.
+
+    Parameters
+    ----------
+    wanted
+        ``centre``, these layers; ``edge``, those of `e3d_lmp.model.layers`; ``stock``, nequip-allegro's own.
+    can_use_operators
+        It is trained on a CPU, without torch.compile.
+    """
+    if wanted == "stock":
+        return model
+    if can_use_operators and ((wanted == "centre" and use_centre_layers(model)) or use_edge_operators(model)):
+        return model
+    return contract_centres(model)
+
+
 def use_centre_layers(model: torch.nn.Module) -> bool:
-    """Replace the layers of an Allegro model in training by `CentreLayers`, in place; whether it could be done.
+    """Replace the layers of an Allegro model by `CentreLayers`, in place; whether it could be done.
 
     A model of other modules than those of nequip-allegro 0.8 is left as it is.
     """
@@ -254,6 +299,10 @@ def use_centre_layers(model: torch.nn.Module) -> bool:
     for name in (scalar, tensor, readout):
         setattr(sequence, name, Held(getattr(sequence, name)))
     setattr(sequence, layers, made)
+    for module in sequence.children():
+        for name, child in module.named_children():
+            if RadialBasis.can_replace(child):
+                setattr(module, name, RadialBasis(child))
     return True
 
 

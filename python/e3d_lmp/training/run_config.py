@@ -26,11 +26,13 @@ from e3d_lmp.training.paths import with_names
 
 CONFIGS = Path(__file__).parent / "configs"
 DEFAULT_CONFIG = "tensor32"
+LAYERS = ("centre", "edge", "stock")
+"""Kinds of layers that a model is trained with on a CPU: see `e3d_lmp.training.layers`."""
 MANIFEST = "manifest.json"
 COHESIVE_TARGET = "E_coh"
 
 _FROM_DATA = ("type_names", "r_max", "avg_num_neighbors", "target", "level", "training_data")
-_MAY_CHANGE = ("trainer.accelerator", "trainer.devices", "trainer.strategy")
+_MAY_CHANGE = ("trainer.accelerator", "trainer.devices", "trainer.strategy", "layers")
 """Keys that may differ where a run goes on."""
 
 
@@ -256,6 +258,9 @@ def _check(config: str, resolved: dict[str, Any], data: PreparedData) -> None:
         )
     if next(value for value in budget if value is not None) <= 0:
         raise E3DError(f"expected a budget above zero, got steps {budget[0]} and minutes {budget[1]}")
+    layers = resolved.get("layers", LAYERS[0])
+    if layers not in LAYERS:
+        raise E3DError(f"expected layers of a kind in {', '.join(LAYERS)}, got '{layers}'")
     if resolved["type_names"] != data.elements:
         raise E3DError(
             f"the types of {config} are {' '.join(resolved['type_names'])}, those of the data "
