@@ -1,4 +1,4 @@
-"""The layers of training give the numbers and the gradients of nequip-allegro's own, whatever the model's shape."""
+"""The layers of training give the numbers and gradients of nequip-allegro's, whatever the model's shape."""
 
 from __future__ import annotations
 

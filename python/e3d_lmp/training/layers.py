@@ -3,7 +3,7 @@
 docs/engine.md derives it. Matrices with no nonlinearity between them are multiplied out, environments of
 later layers are summed over edges before they are projected, and no tensor of an edge is ever formed: what
 layer n hands on is t_n[e,u] = sum_i Y_i(e) w[e,l(i),u] q_n[c,i,u] with a vector q_n of each centre. Between
-the matrix products stand five operators of ``libe3d_model.so``, autograd functions of C++ with two derivatives:
+the matrix products stand five operators of ``libe3d_model.so``, which have two derivatives:
 
 ========================  =====================================================================
 ``train_environment``     (N,I,U): sum over the edges of a centre of Y[e,i] v[e,r(i),u]
