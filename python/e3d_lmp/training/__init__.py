@@ -12,6 +12,7 @@
 `missing_forces`     the loss where some frames have no forces
 `partial_labels`     means over what is labelled
 `heat_flux`          terms of a loss: heat current, asymmetry of bonds
+`locality`           a term of a loss: little energy beyond bonding distance
 `finish`             after training: package, export gate, held-out errors, card
 `ship`               a package without paths of the machine that trained it
 `paths`              files of a run
