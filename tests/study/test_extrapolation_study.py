@@ -86,7 +86,7 @@ def write_study(folder: Path, name: str = "study.yaml", **changes: Any) -> Path:
         "r_max": 3.5,
         "steps": STEPS,
         "train": {"config": "tiny.yaml"},
-        "soap": {"cutoff": 3.5, "radial": 3, "angular": 2},
+        "soap": {"cutoff": 3.5, "radial": 3, "angular": 2, "atoms": 60},
     }
     path = folder / name
     path.write_text(
