@@ -116,7 +116,7 @@ def test_a_killed_study_goes_on_and_draws_every_figure(folder: Path, capsys: pyt
     assert first.stat().st_mtime_ns == written
     assert len(list((out / "rows/C2H6_s1/train/log").iterdir())) == 2  # it went on, in a second process
     for name in ("errors", "shift", "intramolecular", "intramolecular_shift", "between", "between_errors",
-                 "maps", "environments", "ridge", "reach"):  # fmt: skip
+                 "maps", "novelty", "environments", "ridge", "reach"):  # fmt: skip
         assert (out / f"{name}.png").stat().st_size > 0, name
     _check_numbers(out)
     assert call("study", words) == 0
@@ -150,6 +150,8 @@ def _check_numbers(out: Path) -> None:
     matrix = np.array(numbers["matrices"]["frames"]["energy"])
     assert matrix[0, 2] == pytest.approx(float(table["CH4", "C3H8"]["E_mae_meV_per_atom"]) / 1000)
     assert set(numbers["matrices"]["maps"]["entropy"]) == {"C-H", "C-C"}
+    share = np.array(numbers["matrices"]["novelty"]["share"])
+    assert ((share >= 0.0) & (share <= 1.0)).all() and share[0, 2] > share[2, 2]
     to_last = np.array(numbers["matrices"]["maps"]["to_last"]["C-H"])
     assert to_last[2].tolist() == [0.0, 0.0, 0.0] and (to_last[:2] > 0.0).all()
 
