@@ -24,8 +24,9 @@ from e3d_lmp.study.extrapolation.plan import read_plan
 from training_runs import forked_trainings, kill_at, prepared_forty
 
 LEVEL = "GFN1-xTB"
-FRAMES, STEPS, BOX = 20, 20, 6.5
+FRAMES, STEPS, BOX = 20, 20, 7.5
 FAMILY = ("CH4", "C2H6", "C3H8")
+BEYOND = "trans-butane"
 
 
 def energy_and_forces(atoms: Atoms) -> tuple[float, np.ndarray]:
@@ -69,7 +70,8 @@ def frame(name: str, seed: int) -> Atoms:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Frames of three alkanes, and ``tiny.yaml``, the configuration of a tiny model."""
     folder = tmp_path_factory.mktemp("family")
-    ase.io.write(folder / "liquids.extxyz", [frame(name, k) for name in FAMILY for k in range(FRAMES)])
+    frames = [frame(name, k) for name in (*FAMILY, BEYOND) for k in range(FRAMES)]
+    ase.io.write(folder / "liquids.extxyz", frames)
     tiny = prepared_forty(tmp_path_factory.getbasetemp()) / "tiny.yaml"
     (folder / "tiny.yaml").write_text(tiny.read_text())
     return folder
@@ -79,11 +81,12 @@ def write_study(folder: Path, name: str = "study.yaml", **changes: Any) -> Path:
     study = {
         "file": "liquids.extxyz",
         "level": LEVEL,
-        "members": list(FAMILY[:3]),
+        "members": list(FAMILY),
+        "beyond": [BEYOND],
         "r_max": 3.5,
         "steps": STEPS,
         "train": {"config": "tiny.yaml"},
-        "soap": {"cutoff": 3.5, "radial": 3, "angular": 2},
+        "soap": {"cutoff": 3.5, "radial": 3, "angular": 2, "atoms": 60},
     }
     path = folder / name
     path.write_text(
@@ -113,7 +116,7 @@ def test_a_killed_study_goes_on_and_draws_every_figure(folder: Path, capsys: pyt
     assert first.stat().st_mtime_ns == written
     assert len(list((out / "rows/C2H6_s1/train/log").iterdir())) == 2  # it went on, in a second process
     for name in ("errors", "shift", "intramolecular", "intramolecular_shift", "between", "between_errors",
-                 "maps", "environments", "ridge"):  # fmt: skip
+                 "maps", "novelty", "environments", "ridge", "reach"):  # fmt: skip
         assert (out / f"{name}.png").stat().st_size > 0, name
     _check_numbers(out)
     assert call("study", words) == 0
@@ -127,7 +130,7 @@ def _check_numbers(out: Path) -> None:
     """The table is what each row says of each frame, and the parts of an energy add up."""
     with open(out / "extrapolation.csv", newline="") as file:
         table = {(line["trained_on"], line["asked_for"]): line for line in csv.DictReader(file)}
-    assert len(table) == 9
+    assert len(table) == 12
     numbers = json.loads((out / "extrapolation.json").read_text())
     assert numbers["rows_done"] == 3 and all(part is not None for part in numbers["matrices"].values())
     held_out = FRAMES // 5
@@ -147,6 +150,8 @@ def _check_numbers(out: Path) -> None:
     matrix = np.array(numbers["matrices"]["frames"]["energy"])
     assert matrix[0, 2] == pytest.approx(float(table["CH4", "C3H8"]["E_mae_meV_per_atom"]) / 1000)
     assert set(numbers["matrices"]["maps"]["entropy"]) == {"C-H", "C-C"}
+    share = np.array(numbers["matrices"]["novelty"]["share"])
+    assert ((share >= 0.0) & (share <= 1.0)).all() and share[0, 2] > share[2, 2]
     to_last = np.array(numbers["matrices"]["maps"]["to_last"]["C-H"])
     assert to_last[2].tolist() == [0.0, 0.0, 0.0] and (to_last[:2] > 0.0).all()
 

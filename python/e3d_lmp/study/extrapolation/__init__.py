@@ -16,6 +16,7 @@ After Hooven, Lin, Carroll, Cersonsky, J. Chem. Theory Comput. (2026), doi 10.10
 `between`         how much of the energy between molecules their edges carry
 `soap`            SOAP vectors of all surroundings, or of other molecules only
 `ridge`           energies between molecules by linear regression on them
+`breaking`        a bond that breaks: which one, its curve, its energy
 `environments`    do surroundings tell the members of the family apart?
 ================  ============================================================================================
 """

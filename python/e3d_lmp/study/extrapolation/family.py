@@ -107,12 +107,18 @@ def read_members(
                 "frames, or leave the member out"
             )
         split = len(frames) - max(1, round(held_out * len(frames)))
+        if split < LEAST - 2:
+            raise E3DError(
+                f"{one.file}: expected {LEAST - 2} frames of {one.name} or more to train with, got {split}; "
+                f"hold out fewer of the {len(frames)}, or add frames"
+            )
         result[one.name] = MemberFrames(frames[:split], frames[split:])
     return result
 
 
-def prepared(name: str, frames: MemberFrames, elements: Sequence[str], r_max: float, level: str, folder: Path
-             ) -> PreparedData:  # fmt: skip
+def prepared(
+    name: str, frames: MemberFrames, elements: Sequence[str], r_max: float, level: str, folder: Path
+) -> PreparedData:
     """The frames of training of a member as a training set in a folder, made unless it is there.
 
     Raises

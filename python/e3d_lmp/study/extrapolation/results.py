@@ -11,8 +11,10 @@ import numpy as np
 
 from e3d_lmp.analysis.comparison import compare_maps
 from e3d_lmp.analysis.maps import EnergyMap, read_map
+from e3d_lmp.analysis.novelty import ReferenceMap
+from e3d_lmp.errors import E3DError
 from e3d_lmp.study.extrapolation.between import BetweenMolecules, joined
-from e3d_lmp.study.extrapolation.errors import Judgement
+from e3d_lmp.study.extrapolation.errors import ErrorMatrices, Judgement
 from e3d_lmp.study.extrapolation.plan import MemberRow
 from e3d_lmp.study.extrapolation.row import MAPS, TRAINED
 from e3d_lmp.study.row import row_folder
@@ -119,3 +121,44 @@ def map_matrices(study: Path, rows: Rows, members: Sequence[str]) -> MapMatrices
 def asked_map(study: Path, row: MemberRow, name: str = TRAINED) -> EnergyMap:
     """The D-A map of a member's held-out frames by the model of a row, or of those it was trained on."""
     return read_map(row_folder(study, row) / MAPS / f"{name}.e3d")
+
+
+@dataclass(frozen=True)
+class NoveltyMatrix:
+    """Whether the share of bonds in (D, A) bins that are new to a model foretells its force error.
+
+    Attributes
+    ----------
+    share : (n, n) of the bonds of each member's held-out frames, mean over seeds; nan where not judged
+    spearman : rank correlation of share and force error over pairs of different members
+    composition_spearman : the same of the distance in composition and the force error, which needs no map
+    """
+
+    share: np.ndarray
+    spearman: float
+    composition_spearman: float
+
+
+def novelty_matrix(study: Path, rows: Rows, errors: ErrorMatrices) -> NoveltyMatrix:
+    """Compare the map of each member's frames with that of the frames of training, both by one model.
+
+    Raises
+    ------
+    E3DError
+        A map file is damaged, or fewer than three pairs have a force error.
+    """
+    from scipy.stats import spearmanr
+
+    members = errors.members
+    shares: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        known = ReferenceMap(f"frames of {row.name}", asked_map(study, row))
+        for name in members:
+            shares.setdefault((row.member, name), []).append(known.of_map(asked_map(study, row, name)).share)
+    share = matrix(members, members, lambda one, other: float(np.mean(shares.get((one, other), [np.nan]))))
+    pairs = ~np.eye(len(members), dtype=bool) & np.isfinite(share) & np.isfinite(errors.force)
+    if pairs.sum() < 3:
+        raise E3DError("expected three pairs of members or more with force errors")
+    force = errors.force[pairs]
+    ranks = [spearmanr(x[pairs], force).statistic for x in (share, np.abs(errors.differences))]
+    return NoveltyMatrix(share, *map(float, ranks))

@@ -15,7 +15,15 @@ from e3d_lmp.figures import extrapolation as figures
 from e3d_lmp.figures import save_figure
 from e3d_lmp.study.extrapolation.errors import ErrorMatrices, error_matrices
 from e3d_lmp.study.extrapolation.plan import ExtrapolationPlan, MemberRow
-from e3d_lmp.study.extrapolation.results import MapMatrices, between, judgements, map_matrices, matrix
+from e3d_lmp.study.extrapolation.results import (
+    MapMatrices,
+    NoveltyMatrix,
+    between,
+    judgements,
+    map_matrices,
+    matrix,
+    novelty_matrix,
+)
 from e3d_lmp.study.extrapolation.surroundings import SurroundingsFound, surroundings
 from e3d_lmp.study.row import done_rows, row_folder
 from e3d_lmp.tables import Column, format_table, write_csv, write_json_rows
@@ -127,6 +135,11 @@ class ExtrapolationTable:
         return map_matrices(self.study, self.done, self.members)
 
     @cached_property
+    def novelty(self) -> NoveltyMatrix:
+        """Bonds that are new to each model; `E3DError` where too few rows are done."""
+        return novelty_matrix(self.study, self.done, self.errors)
+
+    @cached_property
     def surroundings(self) -> SurroundingsFound:
         """What SOAP vectors say; `E3DError` where they are left out or a package is not installed."""
         return surroundings(self.plan, self.study)
@@ -190,6 +203,7 @@ class ExtrapolationTable:
                 name: self.inter_errors(name) for name in ("model", "edges", "constant")
             },
             "maps": lambda: vars(self.maps),
+            "novelty": lambda: vars(self.novelty),
             "surroundings": lambda: self.surroundings.as_dict(),
         }
         return {name: _plain(self._attempt(name, part)) for name, part in parts.items()}
@@ -232,6 +246,9 @@ class ExtrapolationTable:
             plots["between"] = self._plot_between
             plots["between_errors"] = self._plot_between_errors
         plots["maps"] = self._plot_maps
+        plots["novelty"] = lambda: figures.plot_novelty(
+            self.members, self.novelty.share, self.errors.force, self.novelty.spearman
+        )
         if self.plan.surroundings is not None:
             plots["environments"] = lambda: figures.plot_environments(
                 {n: (m.member, m.covariates, m.principal) for n, m in self.surroundings.maps.items()}
