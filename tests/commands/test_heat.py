@@ -87,3 +87,35 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     said = capsys.readouterr().err
     assert "had the direction 1 0 0" in said and "driving forces from 0.01 to 0.02" in said
     assert cli.main(["heat", "green-kubo", files[0], *common, "--length", "4", "--atom", "1", "1", "1"]) == 2
+
+
+def test_power(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """The parts of all files, or those that are asked for; table and picture."""
+    columns = "c_Ag[1] c_Ag[2] c_Ag[3] c_Ag[4] c_Ag[5] c_Ag[6] c_thermo_temp v_volume"
+    files = []
+    for seed in range(4):
+        values = damped_noise(seed, 500, 0.8)
+        path = write_current(
+            tmp_path / f"{seed}.txt", values, columns="COLUMNS", values="0.5 1 2 0.5 0 0 300 1000"
+        )
+        path.write_text(path.read_text().replace("COLUMNS", columns))
+        files.append(str(path))
+    words = ["heat", "power", *files, "--timestep", "0.002", "--length", "1"]
+    out = [str(tmp_path / name) for name in ("power.json", "power.csv", "power.png")]
+    assert cli.main([*words, "-o", *out]) == 0
+    said = capsys.readouterr().out
+    table = json.loads((tmp_path / "power.json").read_text())
+    names = ["heat", "Ag", "Ag convective", "Ag potential"]
+    assert [row["part"] for row in table["parts"]] == names
+    assert all(name in said for name in names)
+    close("Ag", table["parts"][1]["mean_square"], (0.25 + 1.0 + 4.0) / 3.0, 1e-9)
+    close("potential", table["parts"][3]["mean_square"], (1.0 + 4.0) / 3.0, 1e-9)
+    assert len(table["power"]) == 51 and table["power"][1]["frequency"] == 0.5
+    kappa = table["scale"] * table["power"][0]["heat"]
+    close("at zero", table["parts"][0]["at_zero"], kappa, 1e-9 * abs(kappa))
+    assert (tmp_path / "power.csv").read_text().startswith("frequency,heat,heat error,Ag,")
+    assert (tmp_path / "power.png").stat().st_size > 10000
+    assert cli.main([*words, "--parts", "heat", "Ag potential", "--directions", "x", "-o", out[2]]) == 0
+    assert "convective" not in capsys.readouterr().out
+    assert cli.main([*words, "--parts", "I"]) == 2
+    assert "has no part 'I'; it has: heat, Ag, Ag convective, Ag potential" in capsys.readouterr().err
