@@ -33,7 +33,9 @@ Step = Callable[[Path, dict[str, int]], None]
 INPUT = "in.ionic"
 TEMPERATURES = {"ordered": 300.0, "superionic": 573.0}
 FORCES = {"ordered": (0.01, 0.02), "superionic": (0.01, 0.02)}
-"""Of HNEMD, 1/A; the models run with the first, the exact potential with both."""
+"""Of HNEMD of the exact potential, 1/A."""
+OF_MODELS = {"ordered": 0.01, "superionic": 0.02}
+"""The force that the models run with."""
 DIFFUSION = (200.0, 300.0, 373.0, 423.0, 473.0, 573.0, 673.0)
 EXACT = "exact"
 TERMS: dict[str, dict[str, float]] = {
@@ -170,7 +172,7 @@ def steps_of(exact_runs: int = 4) -> dict[str, Step]:
             runs[f"{of}.rerun.txt"] = partial(rerun, phase=phase, name=name)
             for seed in range(1, 1 + (exact_runs if name == EXACT else 1)):
                 runs[f"{of}.equilibrium.{seed}.txt"] = partial(equilibrium, phase=phase, name=name, seed=seed)
-            for force in forces if name == EXACT else forces[:1]:
+            for force in forces if name == EXACT else (OF_MODELS[phase],):
                 runs[f"{of}.driven.{force:g}.txt"] = partial(driven, phase=phase, name=name, force=force)
     return steps | {file: partial(step, target=file) for file, step in runs.items()}
 

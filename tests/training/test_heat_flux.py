@@ -226,8 +226,8 @@ def shared(
 
 def test_the_term_takes_the_unphysical_part_and_leaves_the_other() -> None:
     """Forces of a pair potential, whose current is known, do not fix how a model shares its pairs: trained on
-    them alone it keeps an uneven partition, and its current. A small |J|^2 takes most of the power of that, and
-    of the physical current less than 1 %.
+    them alone it keeps an uneven partition, and its current. A small |J|^2 takes most of the power of that,
+    and of the physical current less than 1 %.
     """
     rng = np.random.default_rng(7)
     systems = []
