@@ -13,6 +13,7 @@ runs. Every step is one file, written whole; the report is of what is there.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from fnmatch import fnmatch
 from functools import partial
@@ -22,7 +23,7 @@ from typing import Any
 import torch
 import yaml
 
-from e3d_lmp.files import make_folder
+from e3d_lmp.files import atomic_path, make_folder
 from ionic_data import PARAMETERS, label_currents, label_frames
 from ionic_uncut import compare_with_uncut
 from runs import keep_settings, run_lammps, write_vectorised
@@ -189,13 +190,41 @@ def run(folder: Path, only: str = "*", sizes: dict[str, int] = SIZES) -> None:
             step(folder, sizes)
 
 
+def write_report(folder: Path, output: Path | None, figures: Path | None) -> None:
+    """Numbers as JSON and as tables, and the pictures, of all that is done."""
+    import ionic_report as found
+    from e3d_lmp.figures.style import save_figure
+
+    phases = list(TEMPERATURES)
+    result = {"sizes": SIZES, "terms": TERMS} | found.report(folder, list(TERMS), phases)
+    if output:
+        with atomic_path(output) as partial_file:
+            partial_file.write_text(json.dumps(result, indent=1) + "\n")
+    print(found.tables(result, list(TERMS), phases))
+    if figures:
+        of_figures = ["plain", *(term for term in TERMS if "flux" in term), "difference-3e-5"]
+        forces = [OF_MODELS["ordered"]]
+        drawn = {
+            "spectra": found.draw_spectra(folder, of_figures, phases),
+            "conductivities": found.draw_conductivities(result["models"], list(TERMS), phases),
+            "hnemd": found.draw_hnemd_spectra(folder, of_figures, "ordered", forces),
+        }
+        for name, figure in drawn.items():
+            save_figure(figure, figures / f"heat_ionic_{name}.png")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("task", choices=["run", "report"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="*", help="run: files that match, as in 'plain.*'")
+    parser.add_argument("-o", "--output", type=Path, help="report: write it here as JSON")
+    parser.add_argument("--figures", type=Path, help="report: folder for the pictures")
     args = parser.parse_args()
-    run(args.folder, args.only)
+    if args.task == "run":
+        run(args.folder, args.only)
+    else:
+        write_report(args.folder, args.output, args.figures)
 
 
 if __name__ == "__main__":
