@@ -2,7 +2,8 @@
 
     python scripts/heat/ionic.py run out/ionic            # hours on one core; goes on where it was stopped
     python scripts/heat/ionic.py run out/ionic --only 'plain*'       # those steps alone whose file matches
-    python scripts/heat/ionic.py report out/ionic -o scripts/heat/ionic.json --figures docs/images
+    python scripts/heat/ionic.py report out/ionic -o scripts/heat/ionic.json --page docs/heat_ionic.md \\
+        --figures docs/images
 
 The pair potential of `silver_iodide` has a current that is known exactly. Small Allegro models, alike but for
 the terms in the loss and the seed, learn its energies, forces and stresses. Then come their errors, their
@@ -64,6 +65,7 @@ SIZES = {
     "equilibrium": 100000,  # steps of each run for Green-Kubo
     "driven": 50000,  # steps of HNEMD
 }
+MARKS = ("<!-- tables of scripts/heat/ionic.py report -->", "<!-- end of the tables -->")
 LOSS = """
 metrics:
   - name: per_atom_energy_huber
@@ -190,17 +192,23 @@ def run(folder: Path, only: str = "*", sizes: dict[str, int] = SIZES) -> None:
             step(folder, sizes)
 
 
-def write_report(folder: Path, output: Path | None, figures: Path | None) -> None:
-    """Numbers as JSON and as tables, and the pictures, of all that is done."""
+def write_report(folder: Path, output: Path | None, page: Path | None, figures: Path | None) -> None:
+    """Numbers as JSON, as tables (on the terminal, and between the `MARKS` of a page), and pictures."""
     import ionic_report as found
     from e3d_lmp.figures.style import save_figure
 
     phases = list(TEMPERATURES)
-    result = {"sizes": SIZES, "terms": TERMS} | found.report(folder, list(TERMS), phases)
+    result: dict[str, Any] = {"sizes": SIZES, "terms": TERMS} | found.report(folder, list(TERMS), phases)
     if output:
         with atomic_path(output) as partial_file:
             partial_file.write_text(json.dumps(result, indent=1) + "\n")
-    print(found.tables(result, list(TERMS), phases))
+    tables = found.tables(result, list(TERMS), phases)
+    print(tables)
+    if page:
+        before, _, rest = page.read_text().partition(MARKS[0])
+        with atomic_path(page) as partial_page:
+            after = rest.partition(MARKS[1])[2]
+            partial_page.write_text(f"{before}{MARKS[0]}\n{tables}\n{MARKS[1]}{after}")
     if figures:
         of_figures = ["plain", *(term for term in TERMS if "flux" in term), "difference-3e-5"]
         forces = [OF_MODELS["ordered"]]
@@ -219,12 +227,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="*", help="run: files that match, as in 'plain.*'")
     parser.add_argument("-o", "--output", type=Path, help="report: write it here as JSON")
+    parser.add_argument("--page", type=Path, help="report: put the tables into this page")
     parser.add_argument("--figures", type=Path, help="report: folder for the pictures")
     args = parser.parse_args()
     if args.task == "run":
         run(args.folder, args.only)
     else:
-        write_report(args.folder, args.output, args.figures)
+        write_report(args.folder, args.output, args.page, args.figures)
 
 
 if __name__ == "__main__":

@@ -96,11 +96,12 @@ def held_out(folder: Path, name: str) -> Row:
 
 
 def without_flow(files: Sequence[Path], blocks: int = BLOCKS) -> np.ndarray:
-    """(1 + blocks,) low power of J, as a conductivity, less what goes with the flow v of silver, P_JJ - P_Jv^2 /
-    P_vv: of all blocks, and of all but each (for a jackknife).
+    """(1 + blocks,) low power of J less what goes with the flow v of silver, P_JJ - P_Jv^2 / P_vv, as a
+    conductivity: of all blocks, and of all but each (for a jackknife).
 
-    A constant that a model gives to the energy of each silver ion adds a multiple of v to J, and nothing to this
-    (the conductivity at no flow of matter: R. Bertossa et al., Phys. Rev. Lett. 122, 255901, 2019).
+    A constant that a model gives to the energy of each silver ion adds a multiple of v to J, and nothing to
+    this (R. Bertossa et al., arXiv 1808.03341). Where silver does not flow, in the ordered crystal, it means
+    nothing.
     """
     columns = ["c_heat[1]", "c_heat[2]", "c_heat[3]", *FLOW]
     every = [*columns, *(f"{sum_}{axis}" for sum_ in ("J+v ", "J-v ") for axis in "xyz")]
@@ -246,6 +247,7 @@ TRAJECTORY_KEYS = tuple(
         "low_minus_exact",
         "low_difference",
         "without_flow",
+        "without_flow_minus_exact",
     )
 )
 OWN_KEYS = tuple((key,) for key in ("power_low", "without_flow", "green_kubo", "hnemd"))
@@ -296,13 +298,26 @@ def tables(result: Mapping[str, Any], terms: Sequence[str], phases: Sequence[str
     return "\n".join(lines)
 
 
+def diffusion_table(diffusion: Mapping[str, Mapping[str, Row]]) -> list[str]:
+    """D of both elements at each temperature, in both phases."""
+    kelvins = sorted({kelvin for rows in diffusion.values() for kelvin in rows}, key=int)
+    lines = ["| D, 1e-5 cm²/s | " + " | ".join(f"{kelvin} K" for kelvin in kelvins) + " |"]
+    lines.append("|---|" + "--:|" * len(kelvins))
+    for phase, rows in diffusion.items():
+        for element in ("Ag", "I"):
+            cells = [f"{rows[kelvin][element]:.2f}" if kelvin in rows else "" for kelvin in kelvins]
+            lines.append(f"| {phase}, {element} | " + " | ".join(cells) + " |")
+    return lines
+
+
 def draw_spectra(folder: Path, terms: Sequence[str], phases: Sequence[str]) -> Figure:
-    """Power of J along the trajectories of the exact potential, and of its difference to the exact one: of the
+    """Power of J along the trajectories of the exact potential, and of its difference to the exact J: of the
     first seed of each term."""
     from e3d_lmp.figures.style import colours, new_figure, open_axes
 
+    phases = [phase for phase in phases if (folder / f"{EXACT}.{phase}.rerun.txt").exists()]
     figure = new_figure(7.0, 5.6)
-    axes = figure.subplots(2, len(phases), sharex=True, sharey=True)
+    axes = figure.subplots(2, len(phases), sharex=True, sharey=True, squeeze=False)
     for column, phase in enumerate(phases):
         names = [EXACT] + [f"{term}.1" for term in terms]
         names = [name for name in names if (folder / f"{name}.{phase}.rerun.txt").exists()]

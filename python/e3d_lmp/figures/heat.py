@@ -136,7 +136,7 @@ def plot_power(result: Power, units: HeatUnits, max_frequency: float | None = No
     first = next(iter(result.density)).split()[0]
     own = [name for name in result.density if name.split()[0] == first]
     others = [name for name in result.density if name not in own and len(name.split()) == 1]
-    axes = np.atleast_1d(figure.subplots(1, 2 if others else 1, sharey=True))
+    axes = list(figure.subplots(1, 2 if others else 1, sharey=True, squeeze=False)[0])
     for axis, names in zip(axes, (own, others), strict=False):
         for name, colour, line in zip(names, colours(len(names)), cycle(LINES)):
             mean, error = result.mean(name)
@@ -149,6 +149,6 @@ def plot_power(result: Power, units: HeatUnits, max_frequency: float | None = No
     top = max(result.mean(name)[0].max() for name in result.density)
     axes[0].set_ylim(1e-5 * top, 2.0 * top)
     axes[0].set_ylabel(f"power (({units.current})²/{units.frequencies})")
-    open_axes(list(axes))
-    letter(list(axes))
+    open_axes(axes)
+    letter(axes)
     return figure

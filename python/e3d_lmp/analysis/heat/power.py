@@ -45,7 +45,7 @@ class Part:
     """
 
     name: str
-    plus: tuple[str, str, str]
+    plus: tuple[str, ...]
     minus: tuple[str, ...] = ()
 
     def of(self, columns: Sequence[str], table: np.ndarray) -> np.ndarray:
