@@ -388,6 +388,7 @@ def draw_hnemd_spectra(folder: Path, terms: Sequence[str], phase: str, forces: S
         axis.fill_between(one.frequency, mean - error, mean + error, color=colour, alpha=0.3, linewidth=0)
         axis.plot(one.frequency, mean, color=colour, label=name.removesuffix(".1"))
     axis.set(xlabel="frequency (THz)", ylabel="κ(ν) (W/m/K/THz)", xlim=(0.0, 8.0))
-    axis.legend(fontsize="x-small")
+    if files:
+        axis.legend(fontsize="x-small")
     open_axes([axis])
     return figure

@@ -14,12 +14,15 @@ from e3d_lmp.analysis.heat.current import read_runs
 from e3d_lmp.analysis.heat.power import read_parts
 from e3d_lmp.model.export import write_edge_model
 from e3d_lmp.training.data.database import iter_frames
+from heat_files import damped_noise
 from lammps_runs import ROOT, run_lammps
 from tolerances import close
 
 sys.path.insert(0, str(ROOT / "scripts" / "heat"))
 
+import ionic
 import ionic_data
+import ionic_report
 import silver_iodide
 from analytic_models import metadata_of
 
@@ -126,3 +129,53 @@ def test_frames_have_exact_labels(tmp_path: Path) -> None:
         current = energy[:, 0] @ v - (g * v[j]).sum(1) @ vectors
         close("current", full["heat_current"][0].numpy(), current.detach().numpy(), 1e-5)
         assert full["heat_current"].abs().max() > 0.1
+
+
+def write_run(path: Path, heat: np.ndarray, flow: np.ndarray) -> Path:
+    """A file with the columns that the report reads."""
+    names = [f"c_heat[{k}]" for k in range(1, 7)] + list(ionic_report.FLOW) + ["c_thermo_temp", "v_volume"]
+    rest = np.tile([300.0, 1000.0], (len(heat), 1))
+    table = np.concatenate([5.0 * np.arange(len(heat))[:, None], heat, 0.1 * heat, flow, rest], axis=1)
+    lines = ["# of fix current", f"# TimeStep {' '.join(names)}"]
+    path.write_text("\n".join(lines + [" ".join(f"{x:.17g}" for x in row) for row in table]) + "\n")
+    return path
+
+
+def test_without_flow_is_the_same_for_any_energy_of_an_ion(tmp_path: Path) -> None:
+    """A multiple of the flow of silver in J changes nothing; and where J is that alone, nothing is left."""
+    heat, flow = damped_noise(1, 8000, 0.8), damped_noise(2, 8000, 0.8)
+    values = []
+    for number, factor in enumerate((0.0, 3.0, -7.0)):
+        path = write_run(tmp_path / f"{number}.txt", heat + factor * flow, flow)
+        values.append(ionic_report.without_flow([path]))
+    close("3 v", values[1], values[0], 1e-9 * values[0][0])
+    close("-7 v", values[2], values[0], 1e-9 * values[0][0])
+    value, error = ionic_report.jackknife(values[0])
+    low = ionic_report.below(ionic_report.spectra([tmp_path / "0.txt"]), "heat")
+    assert 0.8 * low.mean() < value <= low.mean() and 0.0 < error < 0.3 * value
+    alone = ionic_report.without_flow([write_run(tmp_path / "alone.txt", 2.0 * flow, flow)])
+    close("alone", alone, np.zeros(9), 1e-9 * value)
+
+
+def test_report(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Of a folder where little is done yet: the exact current along a trajectory, and its runs; the tables go
+    between the marks of the page.
+    """
+    heat, flow = damped_noise(1, 4000, 0.8), damped_noise(2, 4000, 0.8)
+    write_run(tmp_path / "exact.superionic.rerun.txt", heat, flow)
+    flow = damped_noise(9, 10000, 0.8)
+    for seed in (1, 2):
+        file = tmp_path / f"exact.superionic.equilibrium.{seed}.txt"
+        write_run(file, damped_noise(seed, 10000, 0.8), flow)
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{ionic.MARKS[0]}\nold\n{ionic.MARKS[1]}\nafter\n")
+    ionic.write_report(tmp_path, tmp_path / "numbers.json", page, tmp_path)
+    numbers = json.loads((tmp_path / "numbers.json").read_text())["models"]["exact"]["superionic"]
+    close("square", numbers["trajectory"]["mean_square"][0], (heat**2).mean(), 0.02)
+    assert numbers["trajectory"]["low_minus_exact"][0] == 0.0 and numbers["green_kubo"][0] > 0.0
+    text = page.read_text()
+    assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
+    assert "| exact |" in text and (tmp_path / "heat_ionic_spectra.png").stat().st_size > 10000
+    # seeds: their scatter, at least what each does not know of itself
+    assert ionic_report.over_seeds([(1.0, 0.1), (1.0, 0.1)]) == (1.0, pytest.approx(0.1 / 2**0.5))
+    assert ionic_report.over_seeds([(1.0, 0.1), (3.0, 0.1)])[1] == pytest.approx(1.0)
