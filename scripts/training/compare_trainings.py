@@ -56,10 +56,10 @@ SOAP = (
 GROUPS = {
     "locality": {f"{value:g}": Variant(2000, (f"locality={value}",)) for value in (0.0, 0.03, 0.3, 3.0)},
     "speed": {
-        "edge": Variant(2000, ("layers=edge",)),
-        "centre": Variant(4000),
-        "centre, 20 frames": Variant(1600, ("batch=20",)),
-        "centre, SOAP": Variant(2600, SOAP),
+        "edge": Variant(800, ("layers=edge",)),
+        "centre": Variant(1600),
+        "centre, 20 frames": Variant(700, ("batch=20",)),
+        "centre, SOAP": Variant(1350, SOAP),
     },
 }
 

@@ -5,8 +5,7 @@
 `run_config`         the configuration of a run: nequip's, what the data say, and options
 `launch`             ``nequip-train`` with our layers; what `run` starts
 `model`              Allegro under the protocol
-`layers`             its layers for a CPU: the algebra of the native engine, differentiable twice
-`layers`             the layers that training runs
+`layers`             Allegro's layers for training on a CPU: the engine's algebra with two derivatives
 `budget`             schedules and checkpoints of a budget of steps or minutes
 `loader`             batches in an order that a seed decides
 `start`              the weights with which a training begins

@@ -157,7 +157,8 @@ class CentreLayers(torch.nn.Module):
     def _edge_energies(
         self, embedding: torch.Tensor, basis: torch.Tensor, first: torch.Tensor, types: torch.Tensor
     ) -> torch.Tensor:
-        """(E,1) raw energies; names as in docs/engine.md."""
+        """(E,1) raw energies of edges with the radial `embedding` (E,S) and harmonics `basis` (E,I); names as
+        in docs/engine.md."""
         ops = torch.ops.e3d
         n_scalars = self.num_scalar_features
         scalar_network, env_embed_linear, readout = self._held
@@ -174,64 +175,75 @@ class CentreLayers(torch.nn.Module):
         two_body = torch.mm(last, projection[:, :n_scalars])
         env_irreps, all_components = self._env_weighter.irreps, [0, self.components]
 
-        env_columns = self._columns(projection[:, n_scalars:] * factor, env_irreps)
+        env_columns = _columns(projection[:, n_scalars:] * factor, env_irreps)
         v = torch.mm(a, torch.mm(last, env_columns))
         environment = ops.train_environment(basis, _by_irrep(v, env_irreps), first, env_irreps)
-        edge_columns = self._columns(_matrices(env_embed_linear)[0] * self.edge_alpha, self.edge_irreps)
+        edge_columns = _columns(_matrices(env_embed_linear)[0] * self.edge_alpha, self.edge_irreps)
         w = _by_irrep(torch.mm(a, torch.mm(last, edge_columns)), self.edge_irreps)
 
         environments: list[torch.Tensor] = []
-        products: list[torch.Tensor] = []  # the weights of the terms of each product
-        hidden_of: list[torch.Tensor] = []
-        behind: list[torch.Tensor] = []  # the matrix behind each of them
-        ones = torch.ones_like(environment[:, :1])
-        for n, (latent, product) in enumerate(zip(self.latents, self.tps, strict=True)):
+        products = [product.weights_of_terms() for product in self.tps]
+        hidden_of: list[
+            tuple[torch.Tensor, torch.Tensor]
+        ] = []  # of each latent network; and the matrix behind it
+        for n, latent in enumerate(self.latents):
             if not is_single:
                 environment = environment * norm[types].unsqueeze(2)
             environments.append(environment)
-            products.append(product.weights_of_terms())
-            to_scalar = product.term[:, 2] == 0
-            term = product.term[to_scalar].contiguous()
-            q = ops.train_triple(environment, ones, products[n][to_scalar], term, product.inputs)
-            for m in range(n - 1, -1, -1):
-                below = self.tps[m]
-                q = ops.train_triple(environments[m], q, products[m], below.term, below.inputs)
+            q = self._vectors(environments, products)
             t = ops.train_projection(basis, w, q, first, self.edge_irreps)
             enter, *more, leave = _at_least_two(_matrices(latent))
-            h = torch.mm(a, torch.mm(two_body, enter[:n_scalars]))
+            h = self._entered(enter, a, two_body, hidden_of)
             h = torch.addmm(h, t, enter[n_scalars * (n + 1) :])
-            for m in range(n):
-                rows = enter[n_scalars * (m + 1) : n_scalars * (m + 2)]
-                h = torch.addmm(h, hidden_of[m], torch.mm(behind[m][:, :n_scalars], rows))
-            is_linear = not latent.is_nonlinear
-            h = h if is_linear else ops.train_silu(h)
+            if latent.is_nonlinear:
+                h = ops.train_silu(h)
             for matrix in more:
                 h = ops.train_silu(torch.mm(h, matrix))
-            hidden_of.append(h)
-            behind.append(leave)
+            hidden_of.append((h, leave))
             if n + 1 < len(self.tps):
                 sums = ops.train_environment(basis, h.unsqueeze(1), first, all_components)
-                columns = self._columns(leave[:, n_scalars:] * factor, env_irreps)
-                by_irrep = _by_irrep(columns, env_irreps)
-                parts = [
-                    torch.matmul(sums[:, i:j], by_irrep[:, r])
-                    for r, (i, j) in enumerate(pairwise(env_irreps))
-                ]
+                columns = _by_irrep(_columns(leave[:, n_scalars:] * factor, env_irreps), env_irreps)
+                ranges = enumerate(pairwise(env_irreps))
+                parts = [torch.matmul(sums[:, i:j], columns[:, r]) for r, (i, j) in ranges]
                 environment = torch.cat(parts, dim=1)
 
         enter, *more = _matrices(readout)
-        h = torch.mm(a, torch.mm(two_body, enter[:n_scalars]))
-        for m, (hidden_m, leave) in enumerate(zip(hidden_of, behind, strict=True)):
-            rows = enter[n_scalars * (m + 1) : n_scalars * (m + 2)]
-            h = torch.addmm(h, hidden_m, torch.mm(leave[:, :n_scalars], rows))
+        h = self._entered(enter, a, two_body, hidden_of)
         for matrix in more:
             h = torch.mm(ops.train_silu(h), matrix)
         return h
 
-    def _columns(self, matrix: torch.Tensor, irreps: list[int]) -> torch.Tensor:
-        """Columns (u, r) of a matrix as (r, u)."""
-        n_irreps = len(irreps) - 1
-        return matrix.reshape(len(matrix), -1, n_irreps).transpose(1, 2).reshape(len(matrix), -1)
+    def _vectors(self, environments: list[torch.Tensor], products: list[torch.Tensor]) -> torch.Tensor:
+        """q_n (N,I,U) of the last environment, n: M_0 ... M_(n-1) times the scalar column of M_n."""
+        n = len(environments) - 1
+        product = self.tps[n]
+        to_scalar = product.term[:, 2] == 0
+        term, ones = product.term[to_scalar].contiguous(), torch.ones_like(environments[n][:, :1])
+        q = torch.ops.e3d.train_triple(environments[n], ones, products[n][to_scalar], term, product.inputs)
+        for m in range(n - 1, -1, -1):
+            below = self.tps[m]
+            q = torch.ops.e3d.train_triple(environments[m], q, products[m], below.term, below.inputs)
+        return q
+
+    def _entered(
+        self,
+        matrix: torch.Tensor,
+        a: torch.Tensor,
+        two_body: torch.Tensor,
+        hidden_of: list[tuple[torch.Tensor, torch.Tensor]],
+    ) -> torch.Tensor:
+        """The first matrix of a network on the scalars s_0, s_1, ... so far, of which none is formed."""
+        count = self.num_scalar_features
+        h = torch.mm(a, torch.mm(two_body, matrix[:count]))
+        for m, (hidden, behind) in enumerate(hidden_of):
+            rows = matrix[count * (m + 1) : count * (m + 2)]
+            h = torch.addmm(h, hidden, torch.mm(behind[:, :count], rows))
+        return h
+
+
+def _columns(matrix: torch.Tensor, irreps: list[int]) -> torch.Tensor:
+    """Columns (u, r) of a matrix as (r, u)."""
+    return matrix.reshape(len(matrix), -1, len(irreps) - 1).transpose(1, 2).reshape(len(matrix), -1)
 
 
 def _by_irrep(weights: torch.Tensor, irreps: list[int]) -> torch.Tensor:
@@ -292,7 +304,9 @@ def use_centre_layers(model: torch.nn.Module) -> bool:
     parts = [getattr(sequence, name) for name in (scalar, tensor, layers, readout)]
     networks = [parts[0].mlp_module, parts[1].env_embed_linear, parts[3].mlp_module]
     networks += [parts[2].first_layer_env_embed_projection, *parts[2].latents]
-    if not all(map(_is_plain, networks)):
+    harmonics = parts[1].sh
+    has_ours = harmonics.normalize and harmonics.normalization == "component"
+    if not has_ours or not all(map(_is_plain, networks)):
         return False
     load_operators()
     made = CentreLayers(parts[2], parts[0], parts[1], parts[3])
