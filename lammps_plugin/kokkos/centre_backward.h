@@ -11,7 +11,8 @@
 
 namespace E3D {
 
-/* The backward pass over the edges of a centre: from the cotangents of the readout to dU/dr of its edges. */
+/* The backward pass over the edges of a centre, a tile of them at a time: from the cotangents of the readout to dU/dr of its
+   edges. */
 
 // cotangents of the first hidden layer of layer n, in place of its derivatives
 template <class Work> KOKKOS_INLINE_FUNCTION void hidden_back(const Work &w, int n)
@@ -70,7 +71,8 @@ template <class Work> KOKKOS_INLINE_FUNCTION void project_back(const Work &w, in
   w.each_block(m.components, U, [&](const int j, const int u, auto width) {
     constexpr int W = decltype(width)::value;
     const int tensor = w.at.tensor + irrep_of(j) * U + u;
-    Real sum[W] = {};
+    Real sum[W];
+    for (int b = 0; b < W; b++) sum[b] = w.sum_so_far(dq[j * U + u + b]);
     for (int e = 0; e < w.edges; e++) {
       const Real *row = w.row(e), y = row[w.at.Y + j];
       for (int b = 0; b < W; b++) sum[b] += y * row[tensor + b] * row[dt + u + b];
@@ -102,7 +104,7 @@ KOKKOS_INLINE_FUNCTION void add_d_slots(const Work &w, const ProductAt &p, const
   });
 }
 
-// from the cotangent of q_n to that of the environment of layer n
+// from the cotangent of q_n to that of the environment of layer n, of the centre
 template <class Work> KOKKOS_INLINE_FUNCTION void contract_back(const Work &w, int n)
 {
   using Real = std::remove_pointer_t<decltype(w.rows)>;
@@ -130,7 +132,7 @@ template <class Work> KOKKOS_INLINE_FUNCTION void contract_back(const Work &w, i
   });
 }
 
-// from the cotangent of the environment of layer n to those of the activations and harmonics that it was made of
+// from the cotangent of the environment of layer n to that of B, of the centre
 template <class Work> KOKKOS_INLINE_FUNCTION void environment_back(const Work &w, int n)
 {
   using Real = std::remove_pointer_t<decltype(w.rows)>;
@@ -146,6 +148,16 @@ template <class Work> KOKKOS_INLINE_FUNCTION void environment_back(const Work &w
       for (int b = 0; b < W; b++) sum[b] += d[u] * weight[u * H + b];
     for (int b = 0; b < W; b++) dB[j * H + h + b] = sum[b];
   });
+}
+
+// and of the harmonics of the edges that B was made of
+template <class Work> KOKKOS_INLINE_FUNCTION void harmonics_back(const Work &w, int n)
+{
+  using Real = std::remove_pointer_t<decltype(w.rows)>;
+  const auto &m = w.m;
+  const LayerAt &before = m.layer(n - 1);
+  const int H = before.hidden.last_width;
+  const Real *dB = w.centre + w.once.dB;
   w.each_edge(m.components, [&](const int e, const int j) {
     Real *row = w.row(e), sum = 0;
     for (int h = 0; h < H; h++) sum += dB[j * H + h] * row[w.at.a + before.activation + h];

@@ -1,6 +1,7 @@
 # What the scripts of this folder share. Sourced in the root of the repository, never run.
 #   E3D_GPU_BACKEND  cuda (default), hip; openmp: the rehearsal, in the root folder of scripts/kokkos
 #   E3D_GPU_ARCH     Kokkos's name of the device (default HOPPER90; hip: AMD_GFX90A)
+#   E3D_GPU_PRECISION  of LAMMPS's KOKKOS: double (default), mixed or single, all.sh in a folder of its own
 #   E3D_GPU_PACK     folder of pack.sh (build/gpu-pack);  E3D_GPU_WORK: where things are built (build/gpu-BACKEND)
 backend=${E3D_GPU_BACKEND:-cuda}
 pack=$PWD/${E3D_GPU_PACK:-build/gpu-pack}
