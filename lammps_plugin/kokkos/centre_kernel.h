@@ -202,8 +202,7 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
     });
     if (m.exact.on) evaluate_exactly(w);
     w.each_block(w.edges, (m.l_max + 1) * m.channels, [&](const int e, const int k, auto width) {
-      for (int b = 0; b < decltype(width)::value; b++)
-        w.row(e)[at.tensor + k + b] = w.two_body(e, m.tensor_column + k + b);
+      w.put_two_body(e, m.tensor_column + k, at.tensor + k, width);
     });
   }
 

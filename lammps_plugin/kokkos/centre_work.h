@@ -161,6 +161,14 @@ template <typename Real, class DeviceType> struct CentreWork {
     const int n = m.columns;
     return ((((k[5 * n] * t + k[4 * n]) * t + k[3 * n]) * t + k[2 * n]) * t + k[n]) * t + k[0];
   }
+  // to a row: what is stored may not lie where the tables do, or else a CPU takes one function at a time
+  template <class Width>
+  KOKKOS_INLINE_FUNCTION void put_two_body(int e, int column, int out, Width /*width*/) const
+  {
+    Real f[Width::value];
+    for (int b = 0; b < Width::value; b++) f[b] = two_body(e, column + b);
+    for (int b = 0; b < Width::value; b++) row(e)[out + b] = f[b];
+  }
   KOKKOS_INLINE_FUNCTION Real two_body_dr(int e, int column) const
   {
     const Real *k = interval[e] + column, t = row(e)[at.t];

@@ -5,6 +5,7 @@ Needs the Kokkos LAMMPS of scripts/kokkos and the plugin built for it (``bash sc
 
 from __future__ import annotations
 
+import copy
 import re
 import subprocess
 from pathlib import Path
@@ -234,14 +235,23 @@ def test_models_for_torch_are_refused(morse_cho: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("member", [False, True])
-def test_numbers_that_are_none(member: bool, everything: Path, tmp_path: Path) -> None:
+def test_numbers_that_are_none(member: bool, tmp_path: Path) -> None:
     """A model that overflows, alone and as the second one of a committee: the atom is named."""
-    model = random_allegro("everything", "float32")
-    file = write_native(model, tmp_path / "m.nequip.safetensors")
+    spoilt = copy.deepcopy(random_allegro("everything", "float32"))
+    for name, values in spoilt.named_buffers():
+        if name.endswith("scales"):
+            values.fill_(3e38)
+    models = [write_native(spoilt, tmp_path / "spoilt.nequip.safetensors")]
+    if member:
+        good = random_allegro("everything", "float32")
+        models.insert(0, write_native(good, tmp_path / "good.nequip.safetensors"))
+    pair = f"pair_style e3d {'committee 1' if member else ''}\n"
+    pair += f"pair_coeff * * {' '.join(map(str, models))} {' '.join(ELEMENTS)}"
     write_data(tmp_path / "data.lmp", SYSTEMS["box"](), ELEMENTS)
-    run = start_lammps(script_of(file, ELEMENTS), tmp_path, 2, kokkos=ONE_THREAD)
+    run = start_lammps(script_of(models[0], ELEMENTS, pair=pair), tmp_path, 2, kokkos=ONE_THREAD)
     assert run.code != 0
-    assert re.search(r"on step 0: the model returned .* not a number \(atom \d+\)", " ".join(run.output.split()))
+    said = " ".join(run.output.split())
+    assert re.search(r"on step 0: the model returned .* not a number \(atom \d+\)", said), said
 
 
 def test_atoms_at_one_place(everything: Path, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ SETTINGS = {
     "bonds": "all e3d/map 2 2 4 file {}.txt cutoff 1.6",
     "model": "all e3d/map 2 5 10 file {}.txt cutoff model bin 0.01",
     "group": "moving e3d/map 2 5 10 file {}.txt cutoff 1.9 pairs O-H C-O O-O ave running",
-    "narrow": "all e3d/map 5 2 10 file {}.txt cutoff 1.9 bin 1e-9",
+    "narrow": "all e3d/map 5 2 10 file {}.txt cutoff 1.9 bin 1e-8",
 }
 """``narrow`` has bins beyond those that the device holds."""
 
