@@ -291,11 +291,12 @@ void FixE3DMap::add(const E3D::BondedEdges &bonds)
 
 void FixE3DMap::refuse(int row, double D, double A, int first, int second) const
 {
-  error->one(FLERR,
-             "{} on step {}: D = {} and A = {} of the pair {} of atoms {} and {} are not finite, or too large "
-             "for bins of {}; has the simulation blown up?",
-             name, update->ntimestep, D, A, map->labels()[row].name, atom->tag[first], atom->tag[second],
-             map->width());
+  error->one(
+      FLERR,
+      "{} on step {}: D = {} and A = {} of the pair {} of atoms {} and {} are not finite, or too large "
+      "for bins of {}; has the simulation blown up?",
+      name, update->ntimestep, D, A, map->labels()[row].name, atom->tag[first], atom->tag[second],
+      map->width());
 }
 
 /* ----------------------------------------------------------------------

@@ -64,7 +64,7 @@ class FixE3DMap : public Fix {
 
   // what runs on a device does otherwise
 
-  virtual void add_pairs();        // of this rank and step
+  virtual void add_pairs();          // of this rank and step
   virtual void bring_to_host() {}    // all that was added is in `map` afterwards
 
   void parse(int, char **);

@@ -40,11 +40,11 @@ void PairE3D::begin_frame()
 
 void PairE3D::refuse_place(tagint centre, tagint neighbour) const
 {
-  error->one(
-      FLERR,
-      "pair_style e3d on step {}: atoms {} and {} are at the same place, or the position of one of them is not "
-      "a number: look for atoms on top of each other or a time step that is too long",
-      update->ntimestep, centre, neighbour);
+  error->one(FLERR,
+             "pair_style e3d on step {}: atoms {} and {} are at the same place, or the position of one of "
+             "them is not "
+             "a number: look for atoms on top of each other or a time step that is too long",
+             update->ntimestep, centre, neighbour);
 }
 
 /* ---------------------------------------------------------------------- */

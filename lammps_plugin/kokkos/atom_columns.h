@@ -40,8 +40,7 @@ template <class DeviceType, int columns> class AtomColumns {
     space = own_space;
   }
 
-  template <class List, class Buffer>
-  int pack_listed(int n, const List &list, const Buffer &buf) const
+  template <class List, class Buffer> int pack_listed(int n, const List &list, const Buffer &buf) const
   {
     const View from = view_;
     Kokkos::parallel_for(

@@ -242,7 +242,8 @@ template <class Work> KOKKOS_INLINE_FUNCTION void weights_back(const Work &w)
     int k = part;
     for (; k + W <= m.environment_column; k += STRIDE)
       for (int b = 0; b < W; b++) sum[b] += row[w.at.Z + k + b] * w.two_body_dr(e, k + b);
-    for (int b = 0; k + b < m.environment_column; b++) sum[b] += row[w.at.Z + k + b] * w.two_body_dr(e, k + b);
+    for (int b = 0; k + b < m.environment_column; b++)
+      sum[b] += row[w.at.Z + k + b] * w.two_body_dr(e, k + b);
     const auto add_weights = [&](int l, int u, auto &some) {
       constexpr int N = sizeof(some) / sizeof(Real);
       Real d_tensor[N] = {}, d_environment[N] = {}, cs[N];

@@ -87,8 +87,7 @@ template <class DeviceType> class DeviceBonds {
     const auto eps = eps_, D_of = D, A_of = A;
     const auto tag = tags;
     Kokkos::deep_copy(row, -1);
-    Kokkos::parallel_for(
-        "e3d:row", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) { row(centre(k)) = k; });
+    Kokkos::parallel_for("e3d:row", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) { row(centre(k)) = k; });
     int64_t unmatched = 0;
     Kokkos::parallel_reduce(
         "e3d:pairs", Range(0, edges.rows),

@@ -107,8 +107,7 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
       batch.energy = energy_;
       batch.eps = eps_;
       batch.g = g_;
-      Kernel(model_.view(), edge_row_, centre_row_, batch, most)
-          .launch(last - first, fast.bytes, fast.tiles);
+      Kernel(model_.view(), edge_row_, centre_row_, batch, most).launch(last - first, fast.bytes, fast.tiles);
     };
     launch(0, edges.few, std::min(fitting, edges.most));
     launch(edges.few, edges.evaluated, edges.most);
@@ -138,7 +137,8 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
   int add_forces(const Atoms &atoms, const Edges &edges, const ForceView<DeviceType> &f,
                  bool ordered) override
   {
-    const int not_a_number = add_centres(atoms, edges, f, Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType>(), false);
+    const int not_a_number =
+        add_centres(atoms, edges, f, Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType>(), false);
     add_neighbours(atoms, edges, f, ordered);
     return not_a_number;
   }
@@ -219,7 +219,7 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
   // the part of F_i that is its own, sum_j g_ij, and the energy and virial of each row; returns not_a_number
   template <class Forces>
   int add_centres(const Atoms &atoms, const Edges &edges, const Forces &f,
-                   const Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType> &sums, bool virial)
+                  const Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType> &sums, bool virial)
   {
     const auto a = atoms;
     const auto g = g_;

@@ -57,7 +57,7 @@ template <class DeviceType> class DeviceEvaluation {
                               const DeviceTargets<DeviceType> &targets, bool ordered) = 0;
   // only forces, as those of a model of a committee; returns not_a_number
   virtual int add_forces(const DeviceAtoms<DeviceType> &atoms, const DeviceEdges<DeviceType> &edges,
-                          const ForceView<DeviceType> &f, bool ordered) = 0;
+                         const ForceView<DeviceType> &f, bool ordered) = 0;
 
   // for styles of the device: energies of some edges; U_i of owned atoms (0 where they are not of this style); W_i of all, to be summed
   // from ghosts to owners; the rows of the heat current of this rank, without kinetic energies

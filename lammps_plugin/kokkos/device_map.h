@@ -79,7 +79,8 @@ template <class DeviceType> class DeviceMap {
       like_(on_device<DeviceType>("e3d:like", like)), row_(on_device<DeviceType>("e3d:map_row", row_of_label))
   {
     bins_.width = width;
-    if (rows_ > Bins::MOST_LABELS) throw std::runtime_error("more pairs of elements than a map on a device has");
+    if (rows_ > Bins::MOST_LABELS)
+      throw std::runtime_error("more pairs of elements than a map on a device has");
   }
 
   /* Takes in the pairs of a sample whose atoms are both in the group. Returns the number of those that are not finite, or have a bin
@@ -165,7 +166,10 @@ template <class DeviceType> class DeviceMap {
     most_used_ = 0;
   }
 
-  double memory_usage() const { return static_cast<double>(bins_.slots()) * (sizeof(uint64_t) + sizeof(int64_t)); }
+  double memory_usage() const
+  {
+    return static_cast<double>(bins_.slots()) * (sizeof(uint64_t) + sizeof(int64_t));
+  }
 
   // ---- public because lambdas of a device must not be in private functions
 

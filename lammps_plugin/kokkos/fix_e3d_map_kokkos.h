@@ -34,7 +34,8 @@ class FixE3DMapKokkos : public FixE3DMap {
   std::unique_ptr<E3D::DeviceMap<LMPDeviceType>> device_map;    // what is not in `map` yet
 
   PairE3DKokkos<LMPDeviceType> *on_device() const;
-  void add_on_host(const PairE3DKokkos<LMPDeviceType>::DeviceFrame &, const E3D::DeviceBonds<LMPDeviceType> &);
+  void add_on_host(const PairE3DKokkos<LMPDeviceType>::DeviceFrame &,
+                   const E3D::DeviceBonds<LMPDeviceType> &);
 };
 
 }    // namespace LAMMPS_NS

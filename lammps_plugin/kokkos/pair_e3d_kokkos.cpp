@@ -242,10 +242,11 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::require_numbers(int 
   atomKK->sync(Host, TAG_MASK);
   std::vector<int> centre;
   E3D::copy_to_host(edges.centre, edges.rows, centre);
-  error->one(FLERR,
-             "pair_style e3d/kk on step {}: the model returned an energy or a force that is not a number (atom "
-             "{}); look for atoms on top of each other or a time step that is too long",
-             update->ntimestep, atom->tag[centre[row]]);
+  error->one(
+      FLERR,
+      "pair_style e3d/kk on step {}: the model returned an energy or a force that is not a number (atom "
+      "{}); look for atoms on top of each other or a time step that is too long",
+      update->ntimestep, atom->tag[centre[row]]);
 }
 
 /* ----------------------------------------------------------------------
@@ -281,8 +282,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::finish()
   if (show)
     utils::logmesg(lmp, "{:.0f} arrays of edges and atoms copied from the device to the host, {:.6g} bytes\n",
                    all[0], all[1]);
-  if (show && tile)
-    utils::logmesg(lmp, "Atoms with more than {} edges were worked on in tiles\n", tile);
+  if (show && tile) utils::logmesg(lmp, "Atoms with more than {} edges were worked on in tiles\n", tile);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -362,8 +362,8 @@ PairE3DKokkos<DeviceType>::device_bonds(int subscription, const std::string &req
   if (wanted->crossing.evaluation != now.number) {
     const double t0 = platform::walltime();
     atomKK->sync(execution_space, X_MASK | TAG_MASK | TYPE_MASK);
-    const int64_t unmatched = wanted->own.find(atoms, edges, now.evaluation,
-                                               atomKK->k_tag.template view<DeviceType>());
+    const int64_t unmatched =
+        wanted->own.find(atoms, edges, now.evaluation, atomKK->k_tag.template view<DeviceType>());
     if (unmatched) this->refuse_unmatched(static_cast<tagint>(unmatched), requested_by);
     fetch_selection(wanted->own.crossing, wanted->crossing_edges);
     wanted->crossing_edges.evaluation = now.number;
@@ -448,16 +448,14 @@ void PairE3DKokkos<DeviceType>::unpack_reverse_comm_kokkos(int n, DAT::tdual_int
 
 /* ---------------------------------------------------------------------- */
 
-template <class DeviceType>
-int PairE3DKokkos<DeviceType>::pack_reverse_comm(int n, int first, double *buf)
+template <class DeviceType> int PairE3DKokkos<DeviceType>::pack_reverse_comm(int n, int first, double *buf)
 {
   return device_committee.travelling.pack_range_on_host(n, first, buf);
 }
 
 /* ---------------------------------------------------------------------- */
 
-template <class DeviceType>
-void PairE3DKokkos<DeviceType>::unpack_reverse_comm(int n, int *list, double *buf)
+template <class DeviceType> void PairE3DKokkos<DeviceType>::unpack_reverse_comm(int n, int *list, double *buf)
 {
   device_committee.travelling.add_listed_on_host(n, list, buf);
 }

@@ -78,7 +78,7 @@ template <class DeviceType> class PairE3DKokkos : public PairE3D, public KokkosB
   E3D::DeviceEdges<DeviceType> edges;
   E3D::EdgeSelection<DeviceType> selection;    // edges that the host gets
   Kokkos::View<double *, DeviceType>
-      selected_cutsq;      // (LAMMPS types + 1)^2, empty before the first request
+      selected_cutsq;    // (LAMMPS types + 1)^2, empty before the first request
   struct BondsOnDevice {
     E3D::DeviceBonds<DeviceType> own;
     E3D::EdgeFrame crossing_edges;

@@ -231,10 +231,11 @@ void check(const char *name, const Shape &shape, int atoms, double box, int tile
     compare(1, in.eps(e), eps[e]);
     for (int d = 0; d < 3; d++) compare(2, in.g(e, d), g[3 * e + d]);
   }
-  std::printf("%-22s %6ld edges, at most %3d, tile %3d; row %4d, centre %5d numbers; relative errors %.1e %.1e "
-              "%.1e of %.2g %.2g %.2g; %.2f us of CPU per edge\n",
-              name, edges, most, tile, row.size, once.size, worst[0] / scale[0], worst[1] / scale[1],
-              worst[2] / scale[2], scale[0], scale[1], scale[2], 1e6 * seconds / edges);
+  std::printf(
+      "%-22s %6ld edges, at most %3d, tile %3d; row %4d, centre %5d numbers; relative errors %.1e %.1e "
+      "%.1e of %.2g %.2g %.2g; %.2f us of CPU per edge\n",
+      name, edges, most, tile, row.size, once.size, worst[0] / scale[0], worst[1] / scale[1],
+      worst[2] / scale[2], scale[0], scale[1], scale[2], 1e6 * seconds / edges);
   for (int k = 0; k < 3; k++)
     if (!(worst[k] <= tolerance * scale[k]) || scale[k] == 0.0) {
       std::printf("FAILED: more than %.1e\n", tolerance);
