@@ -34,21 +34,20 @@ namespace {
           "cannot use model file " + file +
           ": torch runs it, and this installation of e3d-lmp was built without torch (no " + library +
           "); use a .safetensors file, which needs none ('e3d export MODEL OUT.safetensors'), or "
-          "build with torch: 'pip install torch', then 'pip install --no-build-isolation .' in the sources "
-          "of e3d-lmp");
+          "build with torch: 'pip install torch', " +
+          REBUILD);
     void *handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
       const char *reason = dlerror();
       throw std::runtime_error(
           std::string("cannot load the torch side of the plugin: ") + (reason ? reason : library) +
-          "; run 'e3d doctor' to see what is missing, and rebuild the plugin after a change of "
-          "torch with 'pip install --no-build-isolation --no-deps --force-reinstall .'");
+          "; run 'e3d doctor' to see what is missing, and rebuild the plugin after a change of torch: " +
+          REBUILD);
     }
     void *symbol = dlsym(handle, LOAD_EDGE_MODEL_SYMBOL);
     if (!symbol)
       throw std::runtime_error(library +
-                               " is not of the same version as the plugin: reinstall both "
-                               "with 'pip install --no-build-isolation .'");
+                               " is not of the same version as the plugin: rebuild both: " + REBUILD);
     return reinterpret_cast<LoadEdgeModelFunction>(symbol);
   }
 

@@ -15,6 +15,12 @@
 
 namespace E3D {
 
+/* What to type to build the plugin again, for the torch that is installed (docs/install.md). */
+
+inline constexpr const char *REBUILD =
+    "'pip install scikit-build-core cmake ninja', then "
+    "'pip install --no-build-isolation --no-deps --force-reinstall .' in the sources of e3d-lmp";
+
 /* What a model file says about itself (ARCHITECTURE section 3). */
 
 struct ModelMetadata {

@@ -43,8 +43,9 @@ namespace {
     NativeEdgeModel(const std::string &file, const ModelOptions &options) : threads_(options.threads)
     {
       if (e3d_engine_version() != E3D_ENGINE_VERSION)
-        throw std::runtime_error("libe3d_engine.so is not of the same version as the plugin: reinstall both "
-                                 "with 'pip install --no-build-isolation .'");
+        throw std::runtime_error(
+            std::string("libe3d_engine.so is not of the same version as the plugin: rebuild both: ") +
+            REBUILD);
       if (options.device != "auto" && options.device != "cpu")
         throw std::runtime_error(
             "cannot use model file " + file + " on device " + options.device +

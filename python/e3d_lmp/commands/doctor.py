@@ -49,7 +49,10 @@ LIBRARIES = ("e3dplugin.so", "libe3d_engine.so", "libe3d_edges.so")
 TORCH_LIBRARY = "libe3d_model.so"
 """What runs .pt2 and .pth files; built where torch is found."""
 
-REBUILD = "pip install --no-build-isolation --no-deps --force-reinstall . (in the e3d-lmp sources)"
+REBUILD = (
+    "pip install scikit-build-core cmake ninja, then "
+    "pip install --no-build-isolation --no-deps --force-reinstall . (in the e3d-lmp sources)"
+)
 TIMEOUT = 120.0  # seconds for one process; the first import of torch from a cold disk may take long
 
 _OVITO_PROBE = "from e3d_lmp.scene.pictures import has_vulkan; print(has_vulkan())"

@@ -40,6 +40,7 @@ def load_operators() -> None:
     except OSError as error:
         raise E3DError(
             f"{path} cannot be loaded ({str(error).splitlines()[0]}); it is built with the plugin: type "
+            "'pip install scikit-build-core cmake ninja', then "
             "'pip install --no-build-isolation --no-deps --force-reinstall .' in the sources of e3d-lmp"
         ) from None
 
