@@ -52,7 +52,7 @@ compile() {
 }
 
 shopt -s extglob
-common=(-std=c++20 -O2 -DLMP_KOKKOS -DLMP_KOKKOS_DOUBLE_DOUBLE -DLMP_KOKKOS_LAYOUT_LEGACY -DLAMMPS_SMALLBIG -fopenmp
+common=(-std=c++20 -DLMP_KOKKOS -DLMP_KOKKOS_DOUBLE_DOUBLE -DLMP_KOKKOS_LAYOUT_LEGACY -DLAMMPS_SMALLBIG -fopenmp
   -I. -Ilammps_plugin -Ilammps_plugin/kokkos)
 outside=(-isystem "$headers" -isystem "$lammps" -isystem "$lammps/KOKKOS" -isystem "$lammps/STUBS")
 inside=(-isystem /usr/include/kokkos -isystem /e3d/lammps/src -isystem /e3d/lammps/src/KOKKOS -isystem /e3d/lammps/src/STUBS)
@@ -76,7 +76,7 @@ for gpu in "$@"; do
       command -v "${compiler[0]}" >/dev/null || { say "hip: skipped, there is no hipcc here. To get one type: bash scripts/kokkos/hip.sh"; continue; }
       configuration HIP HIP "$folder" KOKKOS_ENABLE_HIP KOKKOS_ARCH_AMD_GPU KOKKOS_ARCH_AMD_GFX90A KOKKOS_ARCH_VEGA \
         KOKKOS_ARCH_VEGA90A DESUL_ATOMICS_ENABLE_HIP
-      compile hip "${compiler[@]}" -x hip --offload-arch=gfx90a -Wall -isystem "$folder" "${include[@]}" "${common[@]}"
+      compile hip "${compiler[@]}" -x hip --offload-arch=gfx90a -Wall -isystem "$folder" "${include[@]}" "${common[@]}" -O2
       ;;
     precision)
       for setting in SINGLE_DOUBLE SINGLE_SINGLE; do
