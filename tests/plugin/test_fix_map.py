@@ -7,15 +7,18 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from analytic_models import MORSE
 from e3d_lmp.analysis.maps import EnergyMap, read_map
 from e3d_lmp.analysis.novelty import ReferenceMap
 from e3d_lmp.edges.frames import EdgeFrame
 from e3d_lmp.model.contract import read_metadata
+from e3d_lmp.model.export import write_edge_model
 from gas_runs import ELEMENTS as METALS
 from gas_runs import gas
 from gas_runs import script_of as metal_script
@@ -302,6 +305,27 @@ def test_reference_in_other_units_and_without_a_model(tmp_path: Path, metals: Pa
     run = run_lammps(script, tmp_path)
     assert np.array(run.json("r.json"))[:, 6].tolist() == [0.0, 1.0, 0.0]
     assert "has no map of Ag-Cu: all their bonds count as unvisited" in " ".join(run.output.split())
+
+
+@pytest.mark.parametrize("when", ["before the fix", "after it"])
+def test_a_reference_of_another_model(when: str, tmp_path: Path) -> None:
+    """Refused on all ranks, in words, also where a later pair_coeff changes the model."""
+    module, metadata = MORSE.model("float64")
+    for name in ("1", "2"):
+        write_edge_model(
+            module, replace(metadata, source_sha256=16 * f"abc{name}"), tmp_path / f"{name}.nequip.pth"
+        )
+    fix = "fix m all e3d/map 1 1 1 file m.e3d reference seen.e3d\n"
+    other = "pair_coeff * * 2.nequip.pth Cu Ag\n"
+    body = "fix seen all e3d/map 1 1 1 file seen.e3d\nrun 0\nunfix seen\n"
+    body += other + fix if when == "before the fix" else fix + "run 0\n" + other
+    write_data(tmp_path / "data.lmp", gas(8), METALS)
+    run = start_lammps(metal_script(tmp_path / "1.nequip.pth", body + "run 0\n"), tmp_path, 2)
+    text = " ".join(run.output.split())
+    assert run.code > 0 and "does not say which checkpoint" not in text
+    assert "is of another model, from the checkpoint abc1abc1abc1, not abc2abc2abc2" in text
+    assert read_map(tmp_path / "seen.e3d").provenance["model_source"] == 16 * "abc1"
+    assert (tmp_path / "m.e3d").exists() == (when == "after it")
 
 
 def test_units_real(tmp_path: Path, model_files) -> None:
