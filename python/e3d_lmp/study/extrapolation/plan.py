@@ -123,7 +123,7 @@ class ExtrapolationPlan:
         """The training set of a member, in ``STUDY/data``."""
         frames = self.frames()
         elements = elements_of(frames)
-        about = {**self._member(member), "held_out": self.held_out, "most": self.most, "elements": elements,
+        about = {**self.member(member), "held_out": self.held_out, "most": self.most, "elements": elements,
                  "r_max": self.r_max, "level": self.level}  # fmt: skip
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:8]
         folder = self.study / "data" / f"{member}-{digest}"
@@ -147,18 +147,19 @@ class ExtrapolationPlan:
                 "config": sha256_of(config) if config.suffix in (".yaml", ".yml") else self.config,
                 **values,
                 "seed": row.seed,
-                **self._member(row.member),
+                **self.member(row.member),
                 "held_out": self.held_out,
                 "frames": self.most,
                 "r_max": self.r_max,
                 "level": self.level,
             },
-            "asked": {one.name: self._member(one.name) for one in (*self.members, *self.beyond)},
+            "asked": {one.name: self.member(one.name) for one in (*self.members, *self.beyond)},
             "between": self.between,
             "cutoff": self.cutoff,
         }
 
-    def _member(self, name: str) -> dict[str, Any]:
+    def member(self, name: str) -> dict[str, Any]:
+        """Name, file and subset of a member, without its path."""
         (one,) = (one for one in (*self.members, *self.beyond) if one.name == name)
         return {"member": name, "sha256": sha256_of(one.file), "subset": one.subset}
 

@@ -77,8 +77,7 @@ def surroundings(plan: ExtrapolationPlan, study: Path) -> SurroundingsFound:
         raise E3DError("SOAP vectors are left out, as the study says")
     inputs = {
         "soap": asdict(plan.surroundings),
-        "members": [plan.inputs(row)["training"]["sha256"] for row in plan.rows],
-        "names": [one.name for one in plan.members],
+        "members": [plan.member(one.name) for one in plan.members],
         "frames": [plan.held_out, plan.most, plan.between],
     }
     folder = study / FOLDER
