@@ -274,6 +274,8 @@ def tables(result: Mapping[str, Any], terms: Sequence[str], phases: Sequence[str
             text_of(of_term(models, term, "errors", key)) for key in ("J_rms", "J_difference_rms", "A_rms")
         ]
         lines.append(f"| {term} | {count} | " + " | ".join(cells) + " |")
+    if result["material"]["diffusion"]:
+        lines += ["", *diffusion_table(result["material"]["diffusion"])]
     along = (
         "⟨J²⟩",
         "⟨(J − exact J)²⟩",
