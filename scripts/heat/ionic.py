@@ -214,6 +214,7 @@ def write_report(folder: Path, output: Path | None, page: Path | None, figures: 
         forces = [OF_MODELS["ordered"]]
         drawn = {
             "spectra": found.draw_spectra(folder, of_figures, phases),
+            "parts": found.draw_parts(folder, [EXACT, "plain.1", "flux-3e-6.1"], "superionic"),
             "conductivities": found.draw_conductivities(result["models"], list(TERMS), phases),
             "hnemd": found.draw_hnemd_spectra(folder, of_figures, "ordered", forces),
         }

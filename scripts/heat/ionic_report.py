@@ -274,6 +274,8 @@ def tables(result: Mapping[str, Any], terms: Sequence[str], phases: Sequence[str
             text_of(of_term(models, term, "errors", key)) for key in ("J_rms", "J_difference_rms", "A_rms")
         ]
         lines.append(f"| {term} | {count} | " + " | ".join(cells) + " |")
+    if result["material"]["diffusion"]:
+        lines += ["", *diffusion_table(result["material"]["diffusion"])]
     along = (
         "⟨J²⟩",
         "⟨(J − exact J)²⟩",
@@ -316,13 +318,14 @@ def draw_spectra(folder: Path, terms: Sequence[str], phases: Sequence[str]) -> F
     from e3d_lmp.figures.style import colours, new_figure, open_axes
 
     phases = [phase for phase in phases if (folder / f"{EXACT}.{phase}.rerun.txt").exists()]
+    names = [EXACT] + [f"{term}.1" for term in terms]
     figure = new_figure(7.0, 5.6)
     axes = figure.subplots(2, len(phases), sharex=True, sharey=True, squeeze=False)
     for column, phase in enumerate(phases):
-        names = [EXACT] + [f"{term}.1" for term in terms]
-        names = [name for name in names if (folder / f"{name}.{phase}.rerun.txt").exists()]
         exact = parts_and_runs([folder / f"{EXACT}.{phase}.rerun.txt"])[2][0]
         for name, colour in zip(names, colours(len(names)), strict=True):
+            if not (folder / f"{name}.{phase}.rerun.txt").exists():
+                continue
             parts, columns, (run,) = parts_and_runs([folder / f"{name}.{phase}.rerun.txt"])
             apart = HeatCurrent(run.path, run.step, run.current - exact.current, run.temperature, run.volume)
             for row, current in enumerate((run, apart)):
@@ -342,6 +345,30 @@ def draw_spectra(folder: Path, terms: Sequence[str], phases: Sequence[str]) -> F
         axis.set(ylabel="P(ν)/(4 V k T²) (W/m/K)", ylim=(1e-4, 20.0))
     axes[0, -1].legend(loc="upper right", fontsize="x-small", ncols=2)
     open_axes(list(axes.flat))
+    return figure
+
+
+def draw_parts(folder: Path, names: Sequence[str], phase: str) -> Figure:
+    """Power of J by element and by pair label along the trajectory, a line for each model."""
+    from e3d_lmp.figures.style import LINES, colours, new_figure, open_axes
+
+    figure = new_figure(7.0, 3.2)
+    axes = figure.subplots(1, 2, sharey=True)
+    for name, line in zip(names, LINES, strict=False):
+        file = folder / f"{name}.{phase}.rerun.txt"
+        if not file.exists():
+            continue
+        one = spectra([file])
+        for axis, parts in zip(axes, (("Ag", "I"), ("Ag_Ag", "Ag_I", "I_I")), strict=True):
+            for part, colour in zip(parts, colours(len(parts)), strict=True):
+                label = f"{part.replace('_', '-')}, {name.removesuffix('.1')}"
+                mean = one.scale * one.mean(part)[0]
+                axis.semilogy(one.frequency, mean, color=colour, linestyle=line, label=label)
+    for axis in axes:
+        axis.set(xlabel="frequency (THz)", xlim=(0.0, 10.0), ylim=(1e-3, 10.0))
+        axis.legend(fontsize="x-small", ncols=2)
+    axes[0].set_ylabel("P(ν)/(4 V k T²) (W/m/K)")
+    open_axes(list(axes))
     return figure
 
 
@@ -376,13 +403,17 @@ def draw_hnemd_spectra(folder: Path, terms: Sequence[str], phase: str, forces: S
     figure = new_figure(4.5, 3.4)
     axis = figure.subplots()
     files = {}
-    for name in (EXACT, *(f"{term}.1" for term in terms)):
+    names = [EXACT] + [f"{term}.1" for term in terms]
+    for name in names:
         for force in forces:
             path = folder / f"{name}.{phase}.shc.{force:g}.txt"
             if path.exists():
                 files[name] = (path, force)
                 break
-    for (name, (path, force)), colour in zip(files.items(), colours(len(files)), strict=True):
+    for name, colour in zip(names, colours(len(names)), strict=True):
+        if name not in files:
+            continue
+        path, force = files[name]
         one = spectrum([read_correlations(path)], force)
         mean, error = one.mean()
         axis.fill_between(one.frequency, mean - error, mean + error, color=colour, alpha=0.3, linewidth=0)
