@@ -12,6 +12,7 @@ from ase import Atoms
 from nequip.data import AtomicDataDict
 from nequip.data import from_ase as from_ase
 from nequip.data.transforms import ChemicalSpeciesToAtomTypeMapper, NeighborListTransform
+from nequip.utils.global_state import set_global_state
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.model.decomposition import EdgeModelWithForces, decompose
@@ -96,6 +97,7 @@ def test_velocities_have_the_temperature() -> None:
 
 def module_arguments() -> dict[str, Any]:
     """Of a training module with a small model."""
+    set_global_state()
     metrics = [
         {
             "name": "force",
@@ -123,15 +125,19 @@ def test_training_step_adds_the_terms() -> None:
     batch = batch_of([box()])
     batch["velocities"] = torch.tensor(box().arrays["velocities"])
     batch["forces"] = torch.zeros_like(batch["pos"])
+    batch["heat_current"] = torch.tensor([[1.0, -2.0, 3.0]]).double()
     losses = {}
-    for name, terms in {"plain": {}, "both": {"heat_flux": 0.5, "asymmetry": 2.0}}.items():
+    terms_of = {"plain": {}, "all": {"heat_flux": 0.5, "asymmetry": 2.0, "difference": 0.25}}
+    for name, terms in terms_of.items():
         module = HeatFluxModule(**arguments, **terms).train()
         module.log = module.log_dict = lambda *args, **kwargs: None
         module._trainer = None
         losses[name] = module.training_step(dict(batch), 0)
     output = module(dict(batch))
     flux, pairs = module.heat_flux_term(batch, output), module.asymmetry_term(batch, output)
-    close("loss", (losses["both"] - losses["plain"]).item(), (0.5 * flux + 2.0 * pairs).item(), 1e-9)
+    apart = module.difference_term(batch, output)
+    want = (0.5 * flux + 2.0 * pairs + 0.25 * apart).item()
+    close("loss", (losses["all"] - losses["plain"]).item(), want, 1e-9 * want)
     weights = [p for p in module.parameters() if p.requires_grad]
     gradients = torch.autograd.grad(flux, weights, allow_unused=True)
     size = sum(float(g.square().sum()) for g in gradients if g is not None)
@@ -169,3 +175,95 @@ def test_drawn_velocities_have_no_momentum(monkeypatch: pytest.MonkeyPatch) -> N
     module = HeatFluxModule(**module_arguments(), heat_flux=1.0).train()
     batch = batch_of([box(), cluster(8)])
     assert module.heat_flux_term(batch, module(dict(batch))) < 1e-20
+
+
+def test_difference_to_given_currents() -> None:
+    """Mean of |J - J_given|^2 per atom over the frames that have a current; the others add nothing, to the
+    gradient either.
+    """
+    structures = [box(), thin(), cluster(8)]
+    rng = np.random.default_rng(13)
+    velocities = [rng.normal(0.0, 5.0, (len(atoms), 3)) for atoms in structures]
+    module = HeatFluxModule(**module_arguments(), difference=1.0).train()
+    batch = batch_of(structures)
+    velocities[1][:] = np.nan
+    batch["velocities"] = torch.tensor(np.concatenate(velocities))
+    output = module(dict(batch))
+    current = potential_heat_current(output, batch["velocities"].nan_to_num())
+    off = torch.tensor([[1.0, 2.0, 3.0], [np.nan] * 3, [-4.0, 0.0, 0.5]]).double()
+    batch["heat_current"] = current.detach() + off
+    want = (14.0 / len(structures[0]) + 16.25 / len(structures[2])) / 2.0
+    term = module.difference_term(batch, output)
+    close("term", term.item(), want, 1e-9)
+    weights = [p for p in module.parameters() if p.requires_grad]
+    gradients = torch.autograd.grad(term, weights, allow_unused=True, retain_graph=True)
+    assert all(bool(g.isfinite().all()) for g in gradients if g is not None)
+    batch["heat_current"] = torch.full((3, 3), torch.nan).double()
+    assert module.difference_term(batch, output).item() == 0.0
+    # velocities that are not given are drawn
+    assert bool(module.heat_flux_term(batch, output).isfinite())
+    del batch["heat_current"]
+    with pytest.raises(E3DError, match="prepare them from extended XYZ with heat_current and velocities"):
+        module.difference_term(batch, output)
+
+
+def shared(
+    batch: AtomicDataDict.Type, owners: torch.Tensor, strength: torch.Tensor, uneven: torch.Tensor
+) -> AtomicDataDict.Type:
+    """What a model returns whose pair energy is strength (3 - r)^4, and which moves uneven (q_i - q_j) of it
+    to the pair's first atom, q the `owners`: energy is moved about, and no energy or force changes.
+    """
+    index, positions = batch["edge_index"], batch["pos"].double()
+    vectors = (positions[index[1]] - positions[index[0]]).requires_grad_()
+    near = (3.0 - vectors.norm(dim=1)).clamp(min=0.0) ** 4
+    eps = (0.5 * strength + uneven * (owners[index[0]] - owners[index[1]])) * near
+    energy = torch.zeros(len(owners)).double().index_add(0, index[0], eps)
+    (g,) = torch.autograd.grad(energy.sum(), vectors, create_graph=True)
+    forces = torch.zeros_like(positions).index_add(0, index[0], g).index_add(0, index[1], -g)
+    return batch | {"edge_vectors": vectors, "atomic_energy": energy.unsqueeze(1), "forces": forces}
+
+
+def test_the_term_takes_the_unphysical_part_and_leaves_the_other() -> None:
+    """Forces of a pair potential, whose current is known, do not fix how a model shares its pairs: trained on
+    them alone it keeps an uneven partition, and its current. A small |J|^2 takes most of the power of that,
+    and of the physical current less than 1 %.
+    """
+    rng = np.random.default_rng(7)
+    systems = []
+    for _ in range(6):
+        atoms = cluster(8)
+        atoms.rattle(0.1, rng=rng)
+        velocities, owners = (
+            torch.tensor(rng.normal(0.0, 3.0, shape)) for shape in ((len(atoms), 3), len(atoms))
+        )
+        owners = owners / 3.0
+        batch = batch_of([atoms])
+        exact = shared(batch, owners, torch.tensor(1.0), torch.tensor(0.0))
+        current = potential_heat_current(exact, velocities).detach()
+        systems.append((batch, owners, velocities, exact["forces"].detach(), current))
+    unphysical, physical = [], []
+    for coefficient in (0.0, 1e-5):
+        parameters = [torch.tensor(0.7, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+        optimizer = torch.optim.Adam(parameters, lr=0.02)
+        for _ in range(200):
+            optimizer.zero_grad()
+            loss = torch.zeros((), dtype=torch.float64)
+            for batch, owners, velocities, forces, _ in systems:
+                output = shared(batch, owners, *parameters)
+                current = potential_heat_current(output, velocities)
+                loss = (
+                    loss + (output["forces"] - forces).square().mean() + coefficient * current.square().sum()
+                )
+            loss.backward()
+            optimizer.step()
+        rest, whole, norm = 0.0, 0.0, 0.0
+        for batch, owners, velocities, _, exact in systems:
+            even = potential_heat_current(shared(batch, owners, parameters[0], torch.tensor(0.0)), velocities)
+            uneven = potential_heat_current(shared(batch, owners, *parameters), velocities) - even
+            rest += uneven.square().sum().item()
+            whole += (even * exact).sum().item()
+            norm += exact.square().sum().item()
+        unphysical.append(rest / norm)
+        physical.append(whole / norm)
+    assert unphysical[0] > 0.5 and unphysical[1] < 0.2 * unphysical[0], unphysical
+    assert abs(physical[0] - 1.0) < 1e-4 and 0.99 < physical[1] < 1.0, physical

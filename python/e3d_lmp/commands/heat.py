@@ -13,9 +13,10 @@ from e3d_lmp.analysis.heat.conversion import HeatUnits, heat_units, with_error
 from e3d_lmp.analysis.heat.current import check_distinct, read_runs
 from e3d_lmp.analysis.heat.green_kubo import DENSE, GreenKubo, green_kubo
 from e3d_lmp.analysis.heat.hnemd import Hnemd, group_by_force, hnemd, parse_force
+from e3d_lmp.analysis.heat.power import power, read_parts
 from e3d_lmp.analysis.heat.spectrum import PARTS, Correlations, read_correlations, spectrum
 from e3d_lmp.errors import E3DError
-from e3d_lmp.figures import PICTURES, plot_green_kubo, plot_hnemd, plot_spectrum, save_figure
+from e3d_lmp.figures import PICTURES, plot_green_kubo, plot_hnemd, plot_power, plot_spectrum, save_figure
 from e3d_lmp.tables import Column, format_table, write_table
 
 if TYPE_CHECKING:
@@ -29,19 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     methods = parser.add_subparsers(dest="method", metavar="METHOD", required=True)
 
     one = methods.add_parser("green-kubo", help="from the fluctuations of the current in equilibrium")
-    one.add_argument(
-        "files", nargs="+", metavar="FILE", help="files of fix ave/time, of each run (seed) or its parts"
-    )
-    one.add_argument(
-        "--length", type=float, required=True, metavar="T", help="longest correlation time, ps (lj: tau)"
-    )
-    one.add_argument(
-        "--directions", nargs="+", choices="xyz", default=list("xyz"), help="of the mean (default: all)"
-    )
-    one.add_argument(
-        "--blocks", type=int, metavar="B", help="cut each run into B (default: so that there are 4 curves)"
-    )
+    _add_equilibrium_arguments(one)
     _add_run_arguments(one)
+
+    power_of = methods.add_parser(
+        "power", help="power spectra of the current in equilibrium and of its parts"
+    )
+    _add_equilibrium_arguments(power_of)
+    power_of.add_argument(
+        "--parts", nargs="+", metavar="PART", help="by name, as the command lists them (default: all)"
+    )
+    _add_frequency_arguments(power_of)
+    _add_run_arguments(power_of)
 
     two = methods.add_parser("hnemd", help="from the response of the current to a driving force")
     two.add_argument("runs", nargs="+", metavar="F=FILE", help="force of fix e3d/hnemd (Fx,Fy,Fz, or one "
@@ -58,11 +58,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     three.add_argument(
         "--parts", nargs="+", choices=PARTS, default=list(PARTS), help="of the current (default: both)"
     )
-    three.add_argument(
+    _add_frequency_arguments(three)
+    _add_output(three)
+
+
+def _add_equilibrium_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="files of fix ave/time, of each run (seed) or its parts"
+    )
+    parser.add_argument(
+        "--length", type=float, required=True, metavar="T", help="longest correlation time, ps (lj: tau)"
+    )
+    parser.add_argument(
+        "--directions", nargs="+", choices="xyz", default=list("xyz"), help="of the mean (default: all)"
+    )
+    parser.add_argument(
+        "--blocks", type=int, metavar="B", help="cut each run into B (default: so that there are 4 curves)"
+    )
+
+
+def _add_frequency_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--window", choices=("hann", "none"), default="hann", help="weights of the lags (default: hann)"
     )
-    three.add_argument("--max-frequency", type=float, metavar="NU", help="of the picture, THz")
-    _add_output(three)
+    parser.add_argument("--max-frequency", type=float, metavar="NU", help="of the picture, THz (lj: 1/tau)")
 
 
 def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +114,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what ``e3d heat`` was asked; returns the exit code."""
-    {"green-kubo": _run_green_kubo, "hnemd": _run_hnemd, "spectrum": _run_spectrum}[args.method](args)
+    methods = {"green-kubo": _run_green_kubo, "power": _run_power, "hnemd": _run_hnemd}
+    (methods | {"spectrum": _run_spectrum})[args.method](args)
     return 0
 
 
@@ -151,6 +171,45 @@ def _run_green_kubo(args: argparse.Namespace) -> None:
     about |= {"plateau": list(result.plateau), "settled": result.settled, "temperature": result.temperature}
     about |= {"volume": result.volume, "curves": curves}
     _write(args.output, about, "running", columns, rows, lambda: plot_green_kubo(result, units))
+
+
+def _run_power(args: argparse.Namespace) -> None:
+    units = _units(args)
+    parts = read_parts(args.files[0])
+    names = [part.name for part in parts]
+    strange = [name for name in args.parts or () if name not in names]
+    if strange:
+        raise E3DError(f"{args.files[0]} has no part '{strange[0]}'; it has: {', '.join(names)}")
+    parts = [part for part in parts if part.name in (args.parts or names)]
+    columns = sorted({name for part in parts for name in (*part.plus, *part.minus)})
+    runs = read_runs(args.files, args.temperature, args.volume, args.skip, remark=_remark, columns=columns)
+    axes = ["xyz".index(axis) for axis in args.directions]
+    result = power(runs, columns, parts, units, args.timestep, args.length, axes, args.blocks, args.window)
+    unit, squared = units.conductivity, f"({units.current})²"
+    summary = []
+    for part in parts:
+        square, error = result.mean_square(part.name)
+        at_zero, deviation = result.conductivity(part.name)
+        summary.append({
+            "part": part.name, "mean_square": square, "square_error": error, "at_zero": at_zero,
+            "zero_error": deviation,
+        })  # fmt: skip
+    print(format_table([
+        Column("part", "part"), Column("mean_square", "<J_a^2>", squared, ".5g"),
+        Column("square_error", "error", squared, ".2g"), Column("at_zero", "P(0)/(4 V k T²)", unit, ".5g"),
+        Column("zero_error", "error", unit, ".2g"),
+    ], summary))  # fmt: skip
+    per_frequency = f"{squared}/{units.frequencies}"
+    table = [Column("frequency", "frequency", units.frequencies)]
+    rows: list[dict[str, Any]] = [{"frequency": float(value)} for value in result.frequency]
+    for part in parts:
+        table.append(Column(part.name, part.name, per_frequency))
+        table.append(Column(f"{part.name} error", "error", per_frequency))
+        for row, mean, error in zip(rows, *result.mean(part.name), strict=True):
+            row |= {part.name: float(mean), f"{part.name} error": float(error)}
+    about = {"format": FORMAT, "method": "power", "unit": per_frequency, "window": args.window}
+    about |= {"parts": summary, "scale": result.scale, "files": list(args.files)}
+    _write(args.output, about, "power", table, rows, lambda: plot_power(result, units, args.max_frequency))
 
 
 def _remark(text: str) -> None:

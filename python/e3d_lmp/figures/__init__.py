@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from e3d_lmp.figures.bars import plot_entropy_bars
 from e3d_lmp.figures.dissociation import EnergyPairs, plot_dissociation
-from e3d_lmp.figures.heat import plot_green_kubo, plot_hnemd, plot_spectrum
+from e3d_lmp.figures.heat import plot_green_kubo, plot_hnemd, plot_power, plot_spectrum
 from e3d_lmp.figures.history import plot_events, plot_species
 from e3d_lmp.figures.maps import MAX_PANELS, plot_comparison, plot_map_grid, plot_maps
 from e3d_lmp.figures.parity import Parity, plot_parity
@@ -51,6 +51,7 @@ __all__ = [
     "plot_events",
     "plot_green_kubo",
     "plot_hnemd",
+    "plot_power",
     "plot_spectrum",
     "save_figure",
     "picture_bytes",

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from e3d_lmp.analysis.heat.conversion import with_error
-from e3d_lmp.figures.style import COLOURS, GUIDE, MARKERS, colours, letter, new_figure, open_axes, styled
+from e3d_lmp.figures.style import (
+    COLOURS,
+    GUIDE,
+    LINES,
+    MARKERS,
+    colours,
+    letter,
+    new_figure,
+    open_axes,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,6 +26,7 @@ if TYPE_CHECKING:
     from e3d_lmp.analysis.heat.conversion import HeatUnits
     from e3d_lmp.analysis.heat.green_kubo import GreenKubo
     from e3d_lmp.analysis.heat.hnemd import Hnemd
+    from e3d_lmp.analysis.heat.power import Power
     from e3d_lmp.analysis.heat.spectrum import Spectrum
 
 
@@ -113,4 +125,30 @@ def plot_spectrum(result: Spectrum, max_frequency: float | None = None) -> Figur
         axis.axhline(0.0, color=GUIDE, linewidth=0.8)
     open_axes([left, right])
     letter([left, right])
+    return figure
+
+
+@styled
+def plot_power(result: Power, units: HeatUnits, max_frequency: float | None = None) -> Figure:
+    """Figure of the power spectra with their standard errors: of the first current and its two parts, and of
+    all other currents."""
+    figure = new_figure(7.0, 3.2)
+    first = next(iter(result.density)).split()[0]
+    own = [name for name in result.density if name.split()[0] == first]
+    others = [name for name in result.density if name not in own and len(name.split()) == 1]
+    axes = list(figure.subplots(1, 2 if others else 1, sharey=True, squeeze=False)[0])
+    for axis, names in zip(axes, (own, others), strict=False):
+        for name, colour, line in zip(names, colours(len(names)), cycle(LINES)):
+            mean, error = result.mean(name)
+            low = np.clip(mean - error, 1e-9 * mean.max(), None)  # of a logarithmic axis
+            axis.fill_between(result.frequency, low, mean + error, color=colour, alpha=0.3, linewidth=0.0)
+            axis.semilogy(result.frequency, mean, color=colour, linestyle=line, label=name.replace("_", "-"))
+        axis.set_xlabel(f"frequency ({units.frequencies})")
+        axis.set_xlim(0.0, max_frequency or result.frequency[-1])
+        axis.legend()
+    top = max(result.mean(name)[0].max() for name in result.density)
+    axes[0].set_ylim(1e-5 * top, 2.0 * top)
+    axes[0].set_ylabel(f"power (({units.current})²/{units.frequencies})")
+    open_axes(axes)
+    letter(axes)
     return figure

@@ -1,4 +1,4 @@
-"""Optional terms of a training loss: the heat current of given velocities, and the asymmetry of bonds.
+"""Optional terms of a training loss: heat current, its difference to a given one, asymmetry of bonds.
 
 How a model shares its energy over atoms is not fixed by energies and forces, and a partition that jumps
 about makes the heat current noisier than the conductivity asks for. In a nequip configuration::
@@ -6,6 +6,7 @@ about makes the heat current noisier than the conductivity asks for. In a nequip
     training_module:
       _target_: e3d_lmp.training.heat_flux.HeatFluxModule
       heat_flux: 1.0e-4          # coefficient of |J|^2 per atom, eV^2 angstrom^2/ps^2; 0 leaves it out
+      difference: 0.0            # coefficient of |J - J_given|^2 per atom, of frames that have a current
       asymmetry: 0.0             # coefficient of the mean of A_ij^2, eV^2
       temperature: 300.0         # of the velocities, where the data have none
       ...                        # as nequip.train.EMALightningModule
@@ -14,10 +15,11 @@ The current is the part that depends on the model,
 
 J = sum_i U_i v_i - sum_edges r_ij (g_ij . v_j),  g_ij = dU_i/dr_ij
 
-(ARCHITECTURE section 1), per structure. Velocities are the field ``velocities`` of the data, angstrom/ps,
-or are drawn anew at every step from the Maxwell-Boltzmann distribution, at zero total momentum: a system that
-moves as a whole carries its energy and pressure along, which is no heat. Models of Allegro's form, with
-``compile_mode: eager``.
+(ARCHITECTURE section 1), per structure. A current that is given is the field ``heat_current`` of the data, eV
+angstrom/ps, at their ``velocities``, angstrom/ps (nan where a frame has none). |J|^2 is of these too; where
+there are none they are drawn anew at every step from the Maxwell-Boltzmann distribution, at zero total
+momentum: a system that moves as a whole carries its energy and pressure along, which is no heat. Models of
+Allegro's form, with ``compile_mode: eager``.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.units import LAMMPS_BOLTZMANN, LAMMPS_EV_PER_AMU
 
 VELOCITIES = "velocities"
+HEAT_CURRENT = "heat_current"
 
 
 def potential_heat_current(output: AtomicDataDict.Type, velocities: torch.Tensor) -> torch.Tensor:
@@ -112,30 +115,36 @@ def _frame_of_atom(data: AtomicDataDict.Type) -> torch.Tensor:
 
 
 class HeatFluxModule(EMALightningModule):
-    """nequip's training module with the two terms of this module added to its loss.
+    """nequip's training module with the terms of this module added to its loss.
 
     Parameters
     ----------
-    heat_flux, asymmetry
+    heat_flux, difference, asymmetry
         Coefficients; 0 leaves a term out.
     temperature
         K, of velocities that the data do not give.
     """
 
     def __init__(
-        self, heat_flux: float = 0.0, asymmetry: float = 0.0, temperature: float = 300.0, **kwargs: Any
+        self,
+        heat_flux: float = 0.0,
+        asymmetry: float = 0.0,
+        temperature: float = 300.0,
+        difference: float = 0.0,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         from ase.data import atomic_masses, atomic_numbers
 
         from e3d_lmp.model.decomposition import decompose
 
-        if min(heat_flux, asymmetry) < 0.0 or temperature <= 0.0:
+        if min(heat_flux, difference, asymmetry) < 0.0 or temperature <= 0.0:
             raise E3DError(
-                f"heat_flux {heat_flux:g} and asymmetry {asymmetry:g} must not be negative, and temperature "
-                f"{temperature:g} must be positive"
+                f"heat_flux {heat_flux:g}, difference {difference:g} and asymmetry {asymmetry:g} must not be "
+                f"negative, and temperature {temperature:g} must be positive"
             )
         self.heat_flux = heat_flux
+        self.difference = difference
         self.asymmetry = asymmetry
         self.temperature = temperature
         facts = decompose(next(iter(self.model.values())))
@@ -159,6 +168,7 @@ class HeatFluxModule(EMALightningModule):
         loss = super().training_step(batch, batch_idx, dataloader_idx)
         for name, coefficient, term in (
             ("heat_flux", self.heat_flux, self.heat_flux_term),
+            ("difference", self.difference, self.difference_term),
             ("asymmetry", self.asymmetry, self.asymmetry_term),
         ):
             if coefficient:
@@ -171,15 +181,39 @@ class HeatFluxModule(EMALightningModule):
     def heat_flux_term(self, batch: AtomicDataDict.Type, output: AtomicDataDict.Type) -> torch.Tensor:
         """Mean over the structures of |J|^2 per atom, eV^2 angstrom^2/ps^2."""
         positions = output[AtomicDataDict.POSITIONS_KEY]
-        velocities = batch.get(VELOCITIES)
-        if velocities is None:
+        given = batch.get(VELOCITIES)
+        if given is None or bool(given.isnan().any()):
             types = output[AtomicDataDict.ATOM_TYPE_KEY].reshape(-1)
             masses = self._masses.to(positions)[types]
             velocities = thermal_velocities(masses, self.temperature)
-            velocities = without_momentum(velocities, masses, _frame_of_atom(output))
+            drawn = without_momentum(velocities, masses, _frame_of_atom(output))
+            given = drawn if given is None else torch.where(given.isnan(), drawn, given)
+        velocities = given
         current = potential_heat_current(output, velocities.to(positions))
         atoms = torch.bincount(_frame_of_atom(output), minlength=len(current))
         return (current.square().sum(1) / atoms).mean()
+
+    def difference_term(self, batch: AtomicDataDict.Type, output: AtomicDataDict.Type) -> torch.Tensor:
+        """Mean of |J - J_given|^2 per atom over the structures that have a current, eV^2 angstrom^2/ps^2; 0
+        where none has.
+
+        Raises
+        ------
+        E3DError
+            If the data have no currents at all.
+        """
+        if HEAT_CURRENT not in batch or VELOCITIES not in batch:
+            raise E3DError(
+                "difference asks for frames with a heat current, and the data have none; prepare them from "
+                "extended XYZ with heat_current and velocities (docs/data.md), or set difference to 0"
+            )
+        positions = output[AtomicDataDict.POSITIONS_KEY]
+        current = potential_heat_current(output, batch[VELOCITIES].nan_to_num().to(positions))
+        wanted = batch[HEAT_CURRENT].reshape(-1, 3).to(current)
+        atoms = torch.bincount(_frame_of_atom(output), minlength=len(current))
+        known = wanted.isfinite().all(1)
+        miss = (current - wanted.nan_to_num()).square().sum(1) / atoms
+        return torch.where(known, miss, torch.zeros_like(miss)).sum() / known.sum().clamp(min=1)
 
     def asymmetry_term(self, batch: AtomicDataDict.Type, output: AtomicDataDict.Type) -> torch.Tensor:
         """Mean of A_ij^2 over all pairs within the cutoff, eV^2."""

@@ -131,3 +131,32 @@ def test_too_little_to_fit_to() -> None:
     wrong = [replace(m, energy=27.2 * m.energy) for m in theirs]
     with pytest.raises(E3DError, match=r"a factor between 0\.5 and 2\.0.*the fit gives 0\.03676"):
         _fit(wrong, theirs, "factor")
+
+
+def test_heat_currents_are_aligned() -> None:
+    """By the factor, and by the composition's energies that move with their atoms; a batch takes frames with
+    and without a current.
+    """
+    from nequip.data import AtomicDataDict
+
+    from e3d_lmp.training.data.database import entry
+
+    (water,) = _molecules(["H2O"], 1, frames=2)
+    velocities = np.random.default_rng(4).normal(size=water.positions.shape)
+    current = np.array([[1.0, 2.0, 3.0], [0.0, -1.0, 4.0]])
+    moving = replace(water, velocities=velocities, heat_current=current)
+    aligned = Alignment("B", "A", "composition", factor=0.9, composition={1: 0.1, 8: -0.3}).apply(moving)
+    carried = np.array([0.1 if z == 1 else -0.3 for z in water.atomic_numbers])
+    want = [0.9 * j + carried @ v for j, v in zip(current, velocities, strict=True)]
+    np.testing.assert_allclose(aligned.heat_current, want)
+    second = aligned.take(np.array([False, True]))
+    np.testing.assert_allclose(second.heat_current, want[1:])
+    frames = []
+    for k in range(2):
+        more = {"velocities": velocities[k], "heat_current": current[k]} if k else {}
+        more |= {"elements": ["H", "O"], "r_max": 3.0, "with_current": True}
+        frames.append(entry(water.atomic_numbers, water.positions[k], -9.0, water.forces[k], **more))
+    batch = AtomicDataDict.batched_from_list(frames)
+    assert batch["velocities"].shape == (6, 3) and batch["heat_current"].shape == (2, 3)
+    assert bool(batch["heat_current"][0].isnan().all()) and bool(batch["velocities"][:3].isnan().all())
+    np.testing.assert_allclose(batch["heat_current"][1], current[1], rtol=1e-6)

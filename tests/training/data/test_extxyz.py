@@ -121,3 +121,25 @@ def test_refused_files_say_why(tmp_path: Path) -> None:
         list(read_extxyz(tmp_path / "bad.xyz", wanted()))
     with pytest.raises(E3DError, match="nothere"):
         list(read_extxyz(tmp_path / "nothere.xyz", wanted()))
+
+
+def test_heat_currents(tmp_path: Path) -> None:
+    """With the energy's name, beside their velocities; frames without one have neither."""
+    frames = [labelled(bulk("MgO", "rocksalt", a), -12.0) for a in (4.0, 4.1, 4.2)]
+    velocities = np.arange(6.0).reshape(2, 3)
+    for atoms in frames[:2]:
+        atoms.arrays["velocities"] = velocities
+    frames[0].info["heat_current"] = [1.0, -2.0, 0.5]
+    with_one, without, bare = _read(tmp_path, frames)[0]
+    np.testing.assert_allclose(with_one.heat_current, [[1.0, -2.0, 0.5]])
+    np.testing.assert_allclose(with_one.velocities, [velocities])
+    assert without.heat_current is None and without.velocities is None and bare.velocities is None
+    frames[2].info["heat_current"] = [1.0, 0.0, 0.0]
+    with pytest.raises(
+        E3DError, match=r"expected heat_current with 3 numbers and a column velocities:R:3 in frame 2"
+    ):
+        _read(tmp_path, frames)
+    frames[2].arrays["velocities"] = velocities
+    frames[2].info["heat_current"] = [1.0, np.nan, 0.0]
+    molecules, dropped = _read(tmp_path, frames)
+    assert len(molecules) == 2 and dropped.frames["not finite"] == 1

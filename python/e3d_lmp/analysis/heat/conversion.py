@@ -41,6 +41,16 @@ class HeatUnits:
         """Name of the unit of times."""
         return "ps" if self.is_si else "τ"
 
+    @property
+    def frequencies(self) -> str:
+        """Name of the unit of frequencies."""
+        return "THz" if self.is_si else "1/τ"
+
+    @property
+    def current(self) -> str:
+        """Name of the unit of heat currents in the run's own units."""
+        return {"metal": "eV Å/ps", "real": "kcal/mol Å/fs"}.get(self.name, "ε σ/τ")
+
 
 # LAMMPS counts temperatures with its own constant: kinetic energies and temperatures of a run agree with it.
 METAL = HeatUnits("metal", LAMMPS_BOLTZMANN["metal"], ELEMENTARY_CHARGE / (1e-12 * 1e-10), 1.0)

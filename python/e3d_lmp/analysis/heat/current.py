@@ -35,7 +35,8 @@ class HeatCurrent:
     ----------
     path           file it was read from
     step           (N,) int64, evenly spaced
-    current        (N,3) energy times velocity: extensive, not divided by the volume
+    current        (N,3) energy times velocity: extensive, not divided by the volume; or (N,M) the M columns
+                   that were asked for by name
     temperature    mean over the run
     volume         mean over the run
     """
@@ -57,6 +58,7 @@ def read_current(
     temperature: float | None = None,
     volume: float | None = None,
     skip: int = 0,
+    columns: Sequence[str] = (),
 ) -> HeatCurrent:
     """Read a file of ``fix ave/time`` in mode scalar.
 
@@ -69,6 +71,8 @@ def read_current(
     ----------
     skip
         Steps after the file's first row to be left out.
+    columns
+        Names of the columns to read, instead of the first three after the step.
 
     Raises
     ------
@@ -77,21 +81,27 @@ def read_current(
     """
     text = read_text(path, "a file of fix ave/time in mode scalar")
     text = text[: text.rfind("\n") + 1]
-    head = [line[1:].split() for line in text.split("\n", 2)[:2] if line.startswith("#")]
+    names = _names(text)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numpy warns of an empty file; that is an error below
             table = np.loadtxt(io.StringIO(text), ndmin=2)
     except (ValueError, IndexError) as error:
         raise E3DError(f"{path}: not a file of fix ave/time in mode scalar: {error}") from None
-    names = head[1] if len(head) == 2 else []
     if table.shape[0] < 1 or table.shape[1] < 4 or len(names) != table.shape[1]:
         raise E3DError(
             f"{path}: expected a file of fix ave/time with a line of column names, the step and three "
             "components of the current, as of 'fix j all ave/time 4 1 4 c_heat[1] c_heat[2] c_heat[3] "
             "c_thermo_temp v_volume file F'"
         )
-    _check_names(path, names[1:4])
+    if not columns:
+        _check_names(path, names[1:4])
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise E3DError(
+            f"{path}: no column {' '.join(missing)}, which another file has; give files of one input"
+        )
+    chosen = [names.index(name) for name in columns or names[1:4]]
     if not (np.abs(table[:, 0]) < LARGEST_STEP).all() or (table[:, 0] % 1.0).any():
         raise E3DError(f"{path}: the first column must hold steps, whole numbers below {LARGEST_STEP:.0e}")
     table = table[table[:, 0] >= table[0, 0] + skip]
@@ -104,14 +114,14 @@ def read_current(
     if uneven.size:
         first = int(steps[uneven[0]])
         raise E3DError(f"{path}: the rows after step {first} are not {steps[1] - steps[0]} steps apart")
-    if not (np.abs(table[:, 1:4]) < LARGEST_VALUE).all():
+    if not (np.abs(table[:, chosen]) < LARGEST_VALUE).all():
         raise E3DError(
             f"{path}: the current is not finite, or beyond all sense; has the simulation blown up?"
         )
     return HeatCurrent(
         str(path),
         steps,
-        table[:, 1:4].copy(),
+        table[:, chosen],
         _mean(path, table, names, TEMPERATURES, temperature, "temperature"),
         _mean(path, table, names, VOLUMES, volume, "volume"),
     )
@@ -181,6 +191,7 @@ def read_runs(
     skip: int = 0,
     driven: bool = False,
     remark: Callable[[str], None] = lambda text: None,
+    columns: Sequence[str] = (),
 ) -> list[HeatCurrent]:
     """Files as `read_current` reads them, parts put together; `skip` is for the first part of each run.
 
@@ -199,7 +210,9 @@ def read_runs(
     """
 
     def read(skips: Mapping[int, int]) -> list[HeatCurrent]:
-        runs = [read_current(path, temperature, volume, skips.get(k, 0)) for k, path in enumerate(paths)]
+        runs = [
+            read_current(path, temperature, volume, skips.get(k, 0), columns) for k, path in enumerate(paths)
+        ]
         return without_overlaps(runs, driven, remark if not skips else lambda text: None)
 
     runs = read({})
@@ -257,6 +270,16 @@ def check_distinct(runs: Sequence[HeatCurrent]) -> None:
                         f"{other.path} and {run.path} hold the same rows (step {last} and {len(here) - 1} "
                         "others): give each run once, and parts that do not overlap"
                     )
+
+
+def column_names(path: str | os.PathLike) -> list[str]:
+    """Names of the columns of a file of ``fix ave/time`` but the step; none if it is no such file."""
+    return _names(read_text(path, "a file of fix ave/time in mode scalar"))[1:]
+
+
+def _names(text: str) -> list[str]:
+    head = [line[1:].split() for line in text.split("\n", 2)[:2] if line.startswith("#")]
+    return head[1] if len(head) == 2 else []
 
 
 def _check_names(path: object, names: Sequence[str]) -> None:

@@ -111,34 +111,11 @@ def green_kubo(
     """
     from scipy.integrate import cumulative_trapezoid
 
-    intervals = {run.interval for run in runs}
-    if len(intervals) != 1:
-        raise E3DError(
-            f"the runs have samples every {sorted(intervals)} steps; all must have the same interval"
-        )
-    blocks = blocks or -(-MIN_CURVES // len(runs))
-    if len(runs) * blocks < 2:
-        raise E3DError("one curve has no error: give more runs, or --blocks 2 or more")
-    step = intervals.pop() * timestep * units.time
-    if not np.isfinite(length):
-        raise E3DError(f"a correlation time of {length:g} {units.times}: give a number, such as --length 10")
-    lags = round(length / step) + 1
-    if lags < 8:
-        raise E3DError(
-            f"a correlation time of {length:g} {units.times} is {lags} samples of {step:g}: take a longer one"
-        )
+    step, lags, parts = cut_into_blocks(runs, units, timestep, length, blocks)
     curves, temperatures, volumes = [], [], []
-    for run in runs:
-        size = len(run.current) // blocks
-        if size < 2 * lags:
-            raise E3DError(
-                f"{run.path}: a block of {size * step:g} {units.times} is too short for correlations over "
-                f"{length:g}; take --length {size * step / 4:.3g} or fewer blocks"
-            )
+    for run, currents in zip(runs, parts, strict=True):
         factor = units.watt / (run.volume * units.boltzmann * run.temperature**2) / units.time
-        for block in range(blocks):
-            curve = autocorrelation(run.current[block * size : (block + 1) * size], lags)
-            curves.append((curve, factor))
+        curves += [(autocorrelation(current, lags), factor) for current in currents]
         temperatures.append(run.temperature)
         volumes.append(run.volume)
     # (M, L, 3)
@@ -164,6 +141,41 @@ def green_kubo(
         float(np.mean(temperatures)),
         float(np.mean(volumes)),
     )
+
+
+def cut_into_blocks(
+    runs: Sequence[HeatCurrent], units: HeatUnits, timestep: float, length: float, blocks: int | None
+) -> tuple[float, int, list[list[np.ndarray]]]:
+    """Time between two samples (ps, or tau), lags of the correlation time, and the blocks of each run.
+
+    Parameters and errors are those of `green_kubo`.
+    """
+    intervals = {run.interval for run in runs}
+    if len(intervals) != 1:
+        raise E3DError(
+            f"the runs have samples every {sorted(intervals)} steps; all must have the same interval"
+        )
+    blocks = blocks or -(-MIN_CURVES // len(runs))
+    if len(runs) * blocks < 2:
+        raise E3DError("one curve has no error: give more runs, or --blocks 2 or more")
+    step = intervals.pop() * timestep * units.time
+    if not np.isfinite(length):
+        raise E3DError(f"a correlation time of {length:g} {units.times}: give a number, such as --length 10")
+    lags = round(length / step) + 1
+    if lags < 8:
+        raise E3DError(
+            f"a correlation time of {length:g} {units.times} is {lags} samples of {step:g}: take a longer one"
+        )
+    parts = []
+    for run in runs:
+        size = len(run.current) // blocks
+        if size < 2 * lags:
+            raise E3DError(
+                f"{run.path}: a block of {size * step:g} {units.times} is too short for correlations over "
+                f"{length:g}; take --length {size * step / 4:.3g} or fewer blocks"
+            )
+        parts.append([run.current[block * size : (block + 1) * size] for block in range(blocks)])
+    return step, lags, parts
 
 
 def find_plateau(integral: np.ndarray) -> tuple[int, int, bool]:

@@ -194,6 +194,21 @@ def window(name: str, count: int) -> np.ndarray:
     raise E3DError(f"window '{name}': expected hann or none")
 
 
+def cosine_transform(even: np.ndarray, interval: float, weights: str) -> tuple[np.ndarray, np.ndarray]:
+    """The transform of the module's text, of functions K (...,N) of t = 0 ... (N - 1) interval, even in t.
+
+    Returns
+    -------
+    frequency : (N,) 1/unit of the interval
+    density : (...,N) 2 dt sum_n w K cos(2 pi nu t_n), whose trapezoidal integral is K(0)
+    """
+    from scipy.fft import dct
+
+    count = even.shape[-1]
+    frequency = np.arange(count) / (2.0 * (count - 1) * interval)
+    return frequency, 2.0 * interval * dct(window(weights, count) * even, type=1, axis=-1)
+
+
 def spectrum(
     runs: Sequence[Correlations], force: float, parts: Sequence[str] = PARTS, weights: str = "hann"
 ) -> Spectrum:
@@ -204,7 +219,6 @@ def spectrum(
     E3DError
         If the runs differ in units, samples or lags, or two are the same.
     """
-    from scipy.fft import dct
     from scipy.integrate import trapezoid
 
     shapes = {(run.units, run.interval, run.values.shape[2]) for run in runs}
@@ -220,17 +234,15 @@ def spectrum(
         raise E3DError(f"the driving force is {force:g}; give its size, |F|, which is positive")
     units: HeatUnits = heat_units(runs[0].units)
     count = (runs[0].values.shape[2] + 1) // 2
-    weight = window(weights, count)
     densities, by_part, volume_time = [], [], 0.0
     for run in runs:
         factor = units.watt / (run.volume * run.temperature * force)
         chosen = run.values[:, [PARTS.index(part) for part in parts]].sum(axis=1)
         even = 0.5 * (chosen[:, count - 1 :] + chosen[:, count - 1 :: -1])
-        # 2 dt, in 1/THz: the integral over frequencies in THz is then in W/m/K
-        densities.append(2.0 * factor * run.interval * units.time * dct(weight * even, type=1, axis=1))
+        frequency, density = cosine_transform(factor * even, run.interval * units.time, weights)
+        densities.append(density)
         by_part.append(factor * run.values[:, :, count - 1])
         volume_time += run.volume * len(run.values) * run.samples * run.interval
-    frequency = np.arange(count) / (2.0 * (count - 1) * runs[0].interval * units.time)
     density = np.concatenate(densities)
     integral = trapezoid(density, frequency, axis=1)
     noise = equilibrium_noise(float(integral.mean()), force, volume_time, units)

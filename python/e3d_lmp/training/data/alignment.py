@@ -60,14 +60,22 @@ class Alignment:
     undetermined: tuple[str, ...] = ()
 
     def apply(self, molecule: Molecule) -> Molecule:
-        """The molecule with aligned energies, forces and stresses."""
+        """The molecule with aligned energies, forces, stresses and heat currents."""
         shift = sum(self.composition.get(int(z), 0.0) for z in molecule.atomic_numbers)
         return replace(
             molecule,
             energy=self.factor * molecule.energy + shift,
             forces=self.factor * molecule.forces,
             stress=None if molecule.stress is None else self.factor * molecule.stress,
+            heat_current=self._current(molecule),
         )
+
+    def _current(self, molecule: Molecule) -> np.ndarray | None:
+        """f J + sum_i c_i v_i: the composition's energies move with their atoms."""
+        if molecule.heat_current is None or molecule.velocities is None:
+            return None
+        carried = np.array([self.composition.get(int(z), 0.0) for z in molecule.atomic_numbers])
+        return self.factor * molecule.heat_current + np.einsum("i,fia->fa", carried, molecule.velocities)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values, for the manifest of a set."""

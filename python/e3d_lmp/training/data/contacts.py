@@ -75,7 +75,7 @@ def make_contacts(
     database = folder / f"{part}.lmdb"
     # the fields of the set itself, so that both go into one batch
     first = next(iter_frames(database))
-    with_cell, with_stress = "cell" in first, "stress" in first
+    with_cell, with_stress, with_current = (name in first for name in ("cell", "stress", "heat_current"))
     small = np.flatnonzero(
         [
             len(frame["pos"]) <= max_atoms and not (with_cell and bool(frame["pbc"].any()))
@@ -122,6 +122,7 @@ def make_contacts(
                 r_max=recipe["r_max"],
                 with_cell=with_cell,
                 with_stress=with_stress,
+                with_current=with_current,
             )
             counts["pairs"] += 1
             counts["edges"] += data["edge_index"].shape[1]

@@ -110,8 +110,11 @@ def entry(
     cell: np.ndarray | None = None,
     pbc: np.ndarray | None = None,
     stress: np.ndarray | None = None,
+    velocities: np.ndarray | None = None,
+    heat_current: np.ndarray | None = None,
     with_cell: bool = False,
     with_stress: bool = False,
+    with_current: bool = False,
 ) -> dict[str, Any]:
     """A frame as nequip's AtomicDataDict, in float64.
 
@@ -121,8 +124,10 @@ def entry(
     elements : symbols in the order of the model's types
     r_max : of the neighbour list, angstrom
     cell, pbc, stress : (3, 3) angstrom, (3,) bool, (3, 3) eV/angstrom^3 of a crystal
-    with_cell, with_stress : write these fields for a molecule too (a cell of zeros, a stress of nan), because
-        nequip puts only frames with the same fields into one batch
+    velocities, heat_current : (N, 3) angstrom/ps, (3,) eV angstrom/ps, as `Molecule` has them
+    with_cell, with_stress, with_current : write these fields where a frame has none too (a cell of zeros, a
+        stress, a current and velocities of nan), because nequip puts only frames with the same fields into
+        one batch
     """
     from ase.data import atomic_numbers as z_of
     from nequip.data import compute_neighborlist_, from_dict
@@ -140,6 +145,9 @@ def entry(
         fields["pbc"] = np.zeros(3, dtype=bool) if cell is None else pbc
     if with_stress:
         fields["stress"] = (np.full((3, 3), np.nan) if stress is None else stress)[None]
+    if with_current:
+        fields["velocities"] = np.full(positions.shape, np.nan) if velocities is None else velocities
+        fields["heat_current"] = (np.full(3, np.nan) if heat_current is None else heat_current)[None]
     data = compute_neighborlist_(from_dict(fields), r_max=r_max)
     if not with_cell:
         data.pop("edge_cell_shift", None)

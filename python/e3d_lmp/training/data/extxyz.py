@@ -4,6 +4,9 @@ Energies in eV, forces in eV/angstrom, stress in eV/angstrom^3 and virial in eV 
 as ASE has them. Forces and stress are those that go by the name of the energy: ``REF_forces`` and
 ``REF_stress`` (or ``REF_virial``) with ``REF_energy``, ``Forces`` with ``Energy``, never another level's.
 
+A heat current goes by the name of the energy too: ``heat_current`` of the comment line, eV angstrom/ps, is
+that of the cohesive energy without its kinetic part, and needs the column ``velocities``, angstrom/ps.
+
 Of the comment line are read, where they are there: `subset`, `smiles`, `charge` (or `total_charge`), and the
 name of the material that the frame comes from (`PARENTS`).
 """
@@ -85,6 +88,7 @@ def _frame(path: Path, number: int, atoms: Any, wanted: Wanted) -> Molecule | No
     positions = np.asarray(atoms.positions, dtype=np.float64)
     periodic = bool(atoms.pbc.any())
     parent = next((f"material {atoms.info[word]}" for word in PARENTS if word in atoms.info), None)
+    velocities, current = _heat_current(path, number, labels, energy_name)
     own = crystal_key(numbers) if periodic else molecule_key(numbers, positions)
     stress = _stress(labels, energy_name, atoms) if periodic else None
     molecule = Molecule(
@@ -106,6 +110,8 @@ def _frame(path: Path, number: int, atoms: Any, wanted: Wanted) -> Molecule | No
         cell=np.asarray(atoms.cell, dtype=np.float64).reshape(1, 3, 3) if periodic else None,
         pbc=np.asarray(atoms.pbc, dtype=bool),
         stress=None if stress is None else stress[None],
+        velocities=velocities,
+        heat_current=current,
     )
     return screened(molecule, wanted)
 
@@ -113,6 +119,7 @@ def _frame(path: Path, number: int, atoms: Any, wanted: Wanted) -> Molecule | No
 FORCES = ("forces", "force")
 STRESSES = ("stress", "stresses")
 VIRIALS = ("virial", "virials")
+CURRENTS = ("heat_current",)
 """Usual words for a label, in the order in which they are looked for."""
 
 
@@ -137,6 +144,24 @@ def _stress(labels: Mapping[str, Any], energy: str, atoms: Any) -> np.ndarray | 
         return _matrix(value)
     value = _label(labels, energy, VIRIALS)[1]
     return None if value is None else -_matrix(value) / atoms.get_volume()
+
+
+def _heat_current(
+    path: Path, number: int, labels: Mapping[str, Any], energy: str
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """(1, N, 3) velocities and (1, 3) heat current, where the frame has one."""
+    name, current = _label(labels, energy, CURRENTS)
+    if current is None:
+        return None, None
+    velocities = np.asarray(labels.get("velocities", []), dtype=np.float64)
+    current = np.asarray(current, dtype=np.float64)
+    if current.shape != (3,) or velocities.ndim != 2 or velocities.shape[1] != 3:
+        raise E3DError(
+            f"expected {name} with 3 numbers and a column velocities:R:3 in frame {number} of '{path}', got "
+            f"{current.size} numbers and velocities of the shape {velocities.shape}; a heat current says "
+            "something only with the velocities that it was computed for"
+        )
+    return velocities[None], current[None]
 
 
 def _matrix(stress: Any) -> np.ndarray:

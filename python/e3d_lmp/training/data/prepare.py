@@ -345,6 +345,7 @@ def _frames(
     all_parts = [items[index].molecule for entries in chosen.values() for index, _ in entries]
     with_cell = any(molecule.cell is not None for molecule in all_parts)
     with_stress = any(molecule.stress is not None for molecule in all_parts)
+    with_current = any(molecule.heat_current is not None for molecule in all_parts)
     for index, frame in chosen[part]:
         molecule = items[index].molecule
         cell = None if molecule.cell is None else molecule.cell[frame]
@@ -359,7 +360,10 @@ def _frames(
             pbc=molecule.pbc,
             stress=None if molecule.stress is None else molecule.stress[frame],
             with_cell=with_cell,
+            velocities=None if molecule.velocities is None else molecule.velocities[frame],
+            heat_current=None if molecule.heat_current is None else molecule.heat_current[frame],
             with_stress=with_stress,
+            with_current=with_current,
         )
         counts["atoms"] += len(molecule.atomic_numbers)
         counts["edges"] += data["edge_index"].shape[1]
@@ -374,4 +378,7 @@ def _frames(
             digest.update(np.asarray(molecule.pbc, dtype=bool).tobytes())
             if molecule.stress is not None:
                 digest.update(np.ascontiguousarray(molecule.stress[frame]).tobytes())
+        for label in (molecule.velocities, molecule.heat_current):
+            if label is not None:
+                digest.update(np.ascontiguousarray(label[frame]).tobytes())
         yield data

@@ -30,6 +30,8 @@ class Molecule:
     cell : (F, 3, 3) float64, angstrom, rows are the vectors; None for a molecule
     pbc : (3,) bool
     stress : (F, 3, 3) float64, eV/angstrom^3, positive under tension (as in ASE); None where absent
+    velocities, heat_current : (F, N, 3) float64, angstrom/ps, and (F, 3), eV angstrom/ps: the heat current of
+        the cohesive energy at these velocities, without its kinetic part; both, or both None
     """
 
     name: str
@@ -45,17 +47,16 @@ class Molecule:
     cell: np.ndarray | None = None
     pbc: np.ndarray = field(default_factory=NOT_PERIODIC.copy)
     stress: np.ndarray | None = None
+    velocities: np.ndarray | None = None
+    heat_current: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def take(self, index: np.ndarray) -> Molecule:
         """Only these frames (indices or a mask)."""
-        arrays = {
-            name: getattr(self, name)[index]
-            for name in ("positions", "energy", "forces", "frames", "cell", "stress")
-            if getattr(self, name) is not None
-        }
+        names = ("positions", "energy", "forces", "frames", "cell", "stress", "velocities", "heat_current")
+        arrays = {name: getattr(self, name)[index] for name in names if getattr(self, name) is not None}
         return replace(self, **arrays)
 
 

@@ -16,6 +16,9 @@ def screened(molecule: Molecule, wanted: Wanted) -> Molecule | None:
         without = np.isnan(molecule.forces).all(axis=(1, 2)) & wanted.energies_alone
         finite &= np.isfinite(molecule.forces).all(axis=(1, 2)) | without
         largest = np.abs(np.nan_to_num(molecule.forces, nan=0.0)).max(axis=(1, 2))
+    for label in (molecule.velocities, molecule.heat_current):
+        if label is not None:
+            finite &= np.isfinite(label).all(axis=tuple(range(1, label.ndim)))
     if molecule.cell is not None:
         finite &= np.isfinite(molecule.cell).all(axis=(1, 2))
         finite &= np.abs(np.linalg.det(np.nan_to_num(molecule.cell))) > 1e-6
