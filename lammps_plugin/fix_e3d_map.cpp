@@ -5,7 +5,6 @@
 
 #include "fix_e3d_map.h"
 
-#include "bonds/bonded_edges.h"
 #include "compute_arguments.h"
 #include "datamasks.h"
 #include "pair_e3d.h"
@@ -285,6 +284,7 @@ void FixE3DMap::end_of_step()
   newest_step = update->ntimestep;
   if (update->ntimestep != next_sample) return;
   if (taken == 0 && !running) {
+    bring_to_host();
     map->clear();
     samples = 0;
   }
@@ -311,22 +311,42 @@ void FixE3DMap::end_of_step()
 
 void FixE3DMap::sample()
 {
-  const E3D::BondedEdges &bonds = pair->bonded_edges(subscription, name);
+  add_pairs();
+  if (samples == 0) first_step = update->ntimestep;
+  last_step = update->ntimestep;
+  samples++;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DMap::add_pairs()
+{
+  add(pair->bonded_edges(subscription, name));
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DMap::add(const E3D::BondedEdges &bonds)
+{
   const int *mask = atom->mask;
   for (const auto &bond : bonds.pairs()) {
     const int row = row_of_label[bond.label];
     if (row == E3D::PairLabels::NONE) continue;
     if (!(mask[bond.first] & groupbit) || !(mask[bond.second] & groupbit)) continue;
-    if (!map->add(row, bond.D(), bond.A()))
-      error->one(FLERR,
-                 "{} on step {}: D = {} and A = {} of the pair {} of atoms {} and {} are not finite, or "
-                 "too large for bins of {}; has the simulation blown up?",
-                 name, update->ntimestep, bond.D(), bond.A(), map->labels()[row].name, atom->tag[bond.first],
-                 atom->tag[bond.second], map->width());
+    if (!map->add(row, bond.D(), bond.A())) refuse(row, bond.D(), bond.A(), bond.first, bond.second);
   }
-  if (samples == 0) first_step = update->ntimestep;
-  last_step = update->ntimestep;
-  samples++;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DMap::refuse(int row, double D, double A, int first, int second) const
+{
+  error->one(
+      FLERR,
+      "{} on step {}: D = {} and A = {} of the pair {} of atoms {} and {} are not finite, or too large "
+      "for bins of {}; has the simulation blown up?",
+      name, update->ntimestep, D, A, map->labels()[row].name, atom->tag[first], atom->tag[second],
+      map->width());
 }
 
 /* ----------------------------------------------------------------------
@@ -336,6 +356,7 @@ void FixE3DMap::sample()
 
 void FixE3DMap::reduce()
 {
+  bring_to_host();
   std::vector<int64_t> words;
   for (int distance = 1; distance < comm->nprocs; distance *= 2) {
     if (comm->me & distance) {

@@ -8,6 +8,7 @@
 
 #include "fix.h"
 
+#include "bonds/bonded_edges.h"
 #include "bonds/energy_map.h"
 #include "bonds/reference_map.h"
 
@@ -34,7 +35,7 @@ class FixE3DMap : public Fix {
   // could not be loaded by a LAMMPS of other sizes to say so (plugin.cpp)
   void set_molecule(int, tagint, int, double *, double *, double *) override {}
 
- private:
+ protected:
   enum Column { COUNT, MEAN_D, STD_D, MEAN_ABS_A, STD_A, ENTROPY, UNVISITED, NUM_COLUMNS };
 
   // settings
@@ -68,12 +69,19 @@ class FixE3DMap : public Fix {
   std::string reference_text;                      // how much is in it; on all ranks
   std::string reference_model;                     // source of the model that it was compared with
 
+  // what runs on a device does otherwise
+
+  virtual void add_pairs();          // of this rank and step
+  virtual void bring_to_host() {}    // all that was added is in `map` afterwards
+
   void parse(int, char **);
   void choose_rows(const std::vector<std::string> &);
   void check_writable() const;
   void read_reference();
   bigint next_valid() const;
   void sample();
+  void add(const E3D::BondedEdges &);
+  [[noreturn]] void refuse(int row, double D, double A, int first, int second) const;
   void reduce();
   void fill_table();
   void write_map() const;
