@@ -7,7 +7,9 @@ source scripts/gpu/environment.sh
 failed=0
 "${inside[@]}" ctest --test-dir "$work/plugin" -R '^kokkos_' --no-tests=error --output-on-failure 2>&1 | tee "$out/kernels.log" ||
   failed=1
+tolerance=()    # positions in float32
+[[ ${E3D_GPU_PRECISION:-double} == double ]] || tolerance=(--tolerance 1e-4)
 limited "${E3D_TEST_SECONDS:-150}" python3 scripts/gpu/check_device.py "$pack/cases" --work "$work/check" \
-  --output "$out/check.json" -- "${lmp[@]}" 2>&1 | tee "$out/check.log" || failed=1
+  --output "$out/check.json" "${tolerance[@]}" -- "${lmp[@]}" 2>&1 | tee "$out/check.log" || failed=1
 say "tests ended with $failed"
 exit $failed

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from allegro.model import AllegroModel
 from ase.build import molecule
 from nequip.data import compute_neighborlist_, from_ase
 from nequip.utils.global_state import set_global_state
 
 from e3d_lmp.edges.cutoffs import covalent_radii
-from e3d_lmp.edges.evaluator import EdgeEvaluator
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import read_yaml
+from e3d_lmp.model.decomposition import decompose
+from e3d_lmp.training.held_out_errors import edges_of, read_frames
 from e3d_lmp.training.locality import END, START, LocalityModule, switch
 from e3d_lmp.training.run import Interrupted, train
 from e3d_lmp.training.run_config import Options, compose, read_data
@@ -112,19 +115,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def far_energy(run: Path, folder: Path) -> float:
-    """Mean of eps^2, eV^2, over pairs beyond `END` of the held-out frames, by the last weights."""
-    from e3d_lmp.training.finish import package_and_export
-    from e3d_lmp.training.held_out_errors import edges_of, read_frames
-
-    data = read_data(folder / "data")
-    evaluator = EdgeEvaluator(package_and_export(run, data, "tiny").model, "cpu")
-    radii = np.array([covalent_radii()[name] for name in data.elements])
+    """Mean of eps^2, eV^2, over pairs beyond `END` of the held-out frames, by nequip-allegro's own modules
+    with the last weights."""
+    config = read_yaml(run / "config.yaml", "configuration")["training_module"]["model"]
+    set_global_state(allow_tf32=False)
+    model = AllegroModel(**{key: value for key, value in config.items() if key != "_target_"})
+    state = torch.load(run / "last.ckpt", weights_only=False)["state_dict"]
+    prefix = "model.sole_model."
+    model.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+    edge_model = decompose(model.eval()).edge_model
+    radii = np.array([covalent_radii()[name] for name in config["type_names"]])
     far = []
     for frame in read_frames(folder / "data" / "test.lmdb"):
-        types = frame["atom_types"].reshape(-1).numpy()
+        types = frame["atom_types"].reshape(-1)
         edges = edges_of(frame)
+        index = torch.tensor(np.stack([edges.i, edges.j]))
+        eps = edge_model(torch.tensor(edges.vec), index, types)[1].detach().numpy().reshape(-1)
         x = np.linalg.norm(edges.vec, axis=1) / (radii[types[edges.i]] + radii[types[edges.j]])
-        far.append(evaluator.evaluate(edges, types).edge_energy[x > END])
+        far.append(eps[x > END])
     return float((np.concatenate(far) ** 2).mean())
 
 
