@@ -24,7 +24,7 @@ from typing import Any
 import torch
 import yaml
 
-from e3d_lmp.files import atomic_path, make_folder
+from e3d_lmp.files import atomic_path, make_folder, open_lock, remove_lock
 from ionic_data import PARAMETERS, label_currents, label_frames
 from ionic_uncut import compare_with_uncut
 from runs import keep_settings, run_lammps, write_vectorised
@@ -181,15 +181,26 @@ def steps_of(exact_runs: int = 4) -> dict[str, Step]:
 
 
 def run(folder: Path, only: str = "*", sizes: dict[str, int] = SIZES) -> None:
-    """Every step whose file is not there, one after the other; refuses a folder of other sizes."""
+    """Every step whose file is not there, one after the other; refuses a folder of other sizes. A step that
+    another process is at is left to it.
+    """
     make_folder(folder)
     keep_settings(folder / "sizes.json", sizes)
     torch.set_num_threads(1)
     steps = steps_of()
     for number, (file, step) in enumerate(steps.items(), start=1):
-        if fnmatch(file, only) and not (folder / file).exists():
-            print(f"{number}/{len(steps)}: {file}", flush=True)
-            step(folder, sizes)
+        if not fnmatch(file, only) or (folder / file).exists():
+            continue
+        path = folder / f"{file.replace('/', '.')}.lock"
+        lock = open_lock(path)
+        if lock is None:
+            continue
+        try:
+            if not (folder / file).exists():
+                print(f"{number}/{len(steps)}: {file}", flush=True)
+                step(folder, sizes)
+        finally:
+            remove_lock(lock, path)
 
 
 def write_report(folder: Path, output: Path | None, page: Path | None, figures: Path | None) -> None:

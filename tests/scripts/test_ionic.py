@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 
 from e3d_lmp.analysis.heat.current import read_runs
 from e3d_lmp.analysis.heat.power import read_parts
+from e3d_lmp.files import open_lock
 from e3d_lmp.model.export import write_edge_model
 from e3d_lmp.training.data.database import iter_frames
 from heat_files import damped_noise
@@ -179,3 +181,21 @@ def test_report(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     # seeds: their scatter, at least what each does not know of itself
     assert ionic_report.over_seeds([(1.0, 0.1), (1.0, 0.1)]) == (1.0, pytest.approx(0.1 / 2**0.5))
     assert ionic_report.over_seeds([(1.0, 0.1), (3.0, 0.1)])[1] == pytest.approx(1.0)
+
+
+def test_steps_that_another_process_is_at_are_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And made by the next call, once the other one is gone; what is there is not made again."""
+    made = []
+    steps = {name: (lambda folder, sizes, name=name: made.append(name)) for name in ("a/test.json", "b.txt")}
+    monkeypatch.setattr(ionic, "steps_of", lambda: steps)
+    lock = open_lock(tmp_path / "a.test.json.lock")
+    assert lock is not None
+    ionic.run(tmp_path)
+    os.close(lock)
+    (tmp_path / "b.txt").touch()
+    ionic.run(tmp_path)
+    assert made == ["b.txt", "a/test.json"]
+    with pytest.raises(SystemExit, match="take another folder"):
+        ionic.run(tmp_path, sizes={"frames": 1})
