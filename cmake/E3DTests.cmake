@@ -27,8 +27,8 @@ foreach(_test IN LISTS _tests)
 endforeach()
 
 # What a run reads, fuzzed for some seconds with sanitizers; ten minutes by hand: build/ctest/tests/fuzz_parsers 600
-set(_parsers bonds/bond_cutoff bonds/bond_state bonds/bond_thresholds bonds/energy_map bonds/pair_labels edges/edge_list model/padded_shape
-             support/growing_file support/whole_file)
+set(_parsers bonds/bond_cutoff bonds/bond_state bonds/bond_thresholds bonds/energy_map bonds/map_file bonds/pair_labels
+             bonds/reference_map edges/edge_list model/padded_shape support/growing_file support/whole_file)
 list(TRANSFORM _parsers PREPEND "${E3D_PLUGIN_DIR}/")
 list(TRANSFORM _parsers APPEND ".cpp")
 add_executable(fuzz_parsers "${PROJECT_SOURCE_DIR}/tests/cpp/fuzz/fuzz_parsers.cpp" ${_parsers}

@@ -5,7 +5,6 @@
 
 #include "fix_e3d_map.h"
 
-#include "bonds/bonded_edges.h"
 #include "compute_arguments.h"
 #include "datamasks.h"
 #include "pair_e3d.h"
@@ -31,10 +30,17 @@ using namespace FixConst;
 
 static constexpr double DEFAULT_BIN = 0.1;    // eV, whatever the units of the run
 static constexpr const char *MAP_FORMAT = "e3d-map/1";
-static constexpr const char *STATE_FORMAT = "fix e3d/map state 1";
+static constexpr const char *STATE_FORMAT = "fix e3d/map state 2";
+
+static std::string one_line(std::string text)
+{
+  std::replace(text.begin(), text.end(), '#', ' ');    // would begin a comment
+  return utils::join_words(utils::split_words(text), " ");
+}
 
 /* ----------------------------------------------------------------------
    fix ID group e3d/map Nevery Nrepeat Nfreq file F [bin W] [cutoff C] [pairs A-B ...] [ave one|running]
+       [reference FILE]
 ------------------------------------------------------------------------- */
 
 FixE3DMap::FixE3DMap(LAMMPS *lmp, int narg, char **arg) :
@@ -48,6 +54,7 @@ FixE3DMap::FixE3DMap(LAMMPS *lmp, int narg, char **arg) :
                name);
   parse(narg, arg);
   check_writable();
+  read_reference();
 
   restart_global = 1;
   time_depend = 1;    // reset_timestep would put the samples at the wrong steps
@@ -57,9 +64,11 @@ FixE3DMap::FixE3DMap(LAMMPS *lmp, int narg, char **arg) :
 
   array_flag = 1;
   extarray = 0;
+  scalar_flag = reference_file.empty() ? 0 : 1;
+  extscalar = 0;
   global_freq = 1;    // the values of the last output may be asked for on any step
   size_array_rows = static_cast<int>(map->labels().size());
-  size_array_cols = NUM_COLUMNS;
+  size_array_cols = reference_file.empty() ? UNVISITED : NUM_COLUMNS;
   table.assign(static_cast<std::size_t>(size_array_rows) * NUM_COLUMNS, 0.0);
 
   next_sample = next_valid();
@@ -69,6 +78,7 @@ FixE3DMap::FixE3DMap(LAMMPS *lmp, int narg, char **arg) :
     std::string rows;
     for (int k = 0; k < size_array_rows; k++) rows += fmt::format(" {} {}", k + 1, map->labels()[k].name);
     utils::logmesg(lmp, "{} rows:{}\n", name, rows);
+    if (reference) utils::logmesg(lmp, "{} reference {}: {}\n", name, reference_file, reference_text);
   }
 }
 
@@ -94,7 +104,7 @@ void FixE3DMap::parse(int narg, char **arg)
       DEFAULT_BIN * (is_real ? utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL) : 1.0);
   std::vector<std::string> pair_words;
 
-  static const std::vector<std::string> keywords = {"file", "bin", "cutoff", "pairs", "ave"};
+  static const std::vector<std::string> keywords = {"file", "bin", "cutoff", "pairs", "ave", "reference"};
   const auto is_keyword = [](const std::string &word) {
     return std::find(keywords.begin(), keywords.end(), word) != keywords.end();
   };
@@ -102,13 +112,13 @@ void FixE3DMap::parse(int narg, char **arg)
     const std::string keyword = arg[iarg++];
     if (!is_keyword(keyword))
       error->all(FLERR,
-                 "{}: unknown keyword '{}'; it takes 'file F', 'bin W', 'cutoff C', 'pairs A-B ...' and "
-                 "'ave one|running'",
+                 "{}: unknown keyword '{}'; it takes 'file F', 'bin W', 'cutoff C', 'pairs A-B ...', "
+                 "'ave one|running' and 'reference FILE'",
                  name, keyword);
     if (iarg >= narg) utils::missing_cmd_args(FLERR, name + " " + keyword, error);
     const std::string value = arg[iarg];
-    if (keyword == "file") {
-      file = value;
+    if (keyword == "file" || keyword == "reference") {
+      (keyword == "file" ? file : reference_file) = value;
       iarg++;
     } else if (keyword == "bin") {
       width = utils::numeric(FLERR, value, false, lmp);
@@ -175,6 +185,43 @@ void FixE3DMap::check_writable() const
   if (!problem.empty()) error->all(FLERR, "{}: cannot write the map file {}: {}", name, file, problem);
 }
 
+/* ----------------------------------------------------------------------
+   rank 0 has the reference, as it has the whole map whenever one is compared; all know how much is in it
+------------------------------------------------------------------------- */
+
+void FixE3DMap::read_reference()
+{
+  reference_model = pair->model_source();
+  if (reference_file.empty()) return;
+  std::string problem;
+  if (comm->me == 0) {
+    try {
+      reference = std::make_unique<E3D::ReferenceMap>(
+          reference_file,
+          E3D::MapSettings{map->width(), one_line(cutoff_text()), pair->model_source(),
+                           strcmp(update->unit_style, "real") == 0});
+    } catch (const std::runtime_error &e) {
+      problem = e.what();
+    }
+  }
+  problem = E3D::first_message(world, problem);
+  if (!problem.empty()) error->all(FLERR, "{}: {}", name, problem);
+  reference_text = E3D::first_message(world, reference ? reference->size_text() : std::string());
+  if (!reference) return;
+
+  if (!reference->names_model())
+    error->warning(FLERR,
+                   "{}: reference {}, or the model of the run, does not say which checkpoint it comes from: "
+                   "the share of unvisited bins means something for one and the same model only",
+                   name, reference_file);
+  std::string unknown;
+  for (const auto &label : map->labels())
+    if (!reference->knows(label.name)) unknown += " " + label.name;
+  if (!unknown.empty())
+    error->warning(FLERR, "{}: reference {} has no map of{}: all their bonds count as unvisited", name,
+                   reference_file, unknown);
+}
+
 /* ---------------------------------------------------------------------- */
 
 int FixE3DMap::setmask()
@@ -194,6 +241,7 @@ void FixE3DMap::init()
     error->all(FLERR,
                "{}: pair_coeff has changed the elements of the atom types; 'unfix {}' and define it again",
                name, id);
+  if (pair->model_source() != reference_model) read_reference();    // after another pair_coeff
   subscription = pair->subscribe_bonds(E3D::bond_cutoffs(lmp, name, *pair, cutoff_words));
 
   if (next_sample < update->ntimestep) {    // a minimization went by
@@ -236,6 +284,7 @@ void FixE3DMap::end_of_step()
   newest_step = update->ntimestep;
   if (update->ntimestep != next_sample) return;
   if (taken == 0 && !running) {
+    bring_to_host();
     map->clear();
     samples = 0;
   }
@@ -253,6 +302,7 @@ void FixE3DMap::end_of_step()
     write_map();
   }
   MPI_Bcast(table.data(), static_cast<int>(table.size()), MPI_DOUBLE, 0, world);
+  MPI_Bcast(&unvisited_share, 1, MPI_DOUBLE, 0, world);
 }
 
 /* ----------------------------------------------------------------------
@@ -261,22 +311,42 @@ void FixE3DMap::end_of_step()
 
 void FixE3DMap::sample()
 {
-  const E3D::BondedEdges &bonds = pair->bonded_edges(subscription, name);
+  add_pairs();
+  if (samples == 0) first_step = update->ntimestep;
+  last_step = update->ntimestep;
+  samples++;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DMap::add_pairs()
+{
+  add(pair->bonded_edges(subscription, name));
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DMap::add(const E3D::BondedEdges &bonds)
+{
   const int *mask = atom->mask;
   for (const auto &bond : bonds.pairs()) {
     const int row = row_of_label[bond.label];
     if (row == E3D::PairLabels::NONE) continue;
     if (!(mask[bond.first] & groupbit) || !(mask[bond.second] & groupbit)) continue;
-    if (!map->add(row, bond.D(), bond.A()))
-      error->one(FLERR,
-                 "{} on step {}: D = {} and A = {} of the pair {} of atoms {} and {} are not finite, or "
-                 "too large for bins of {}; has the simulation blown up?",
-                 name, update->ntimestep, bond.D(), bond.A(), map->labels()[row].name, atom->tag[bond.first],
-                 atom->tag[bond.second], map->width());
+    if (!map->add(row, bond.D(), bond.A())) refuse(row, bond.D(), bond.A(), bond.first, bond.second);
   }
-  if (samples == 0) first_step = update->ntimestep;
-  last_step = update->ntimestep;
-  samples++;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DMap::refuse(int row, double D, double A, int first, int second) const
+{
+  error->one(
+      FLERR,
+      "{} on step {}: D = {} and A = {} of the pair {} of atoms {} and {} are not finite, or too large "
+      "for bins of {}; has the simulation blown up?",
+      name, update->ntimestep, D, A, map->labels()[row].name, atom->tag[first], atom->tag[second],
+      map->width());
 }
 
 /* ----------------------------------------------------------------------
@@ -286,6 +356,7 @@ void FixE3DMap::sample()
 
 void FixE3DMap::reduce()
 {
+  bring_to_host();
   std::vector<int64_t> words;
   for (int distance = 1; distance < comm->nprocs; distance *= 2) {
     if (comm->me & distance) {
@@ -310,10 +381,20 @@ void FixE3DMap::reduce()
 
 /* ---------------------------------------------------------------------- */
 
+static double share_of(int64_t halves, int64_t pairs)
+{
+  return pairs ? static_cast<double>(halves) / (2.0 * static_cast<double>(pairs)) : 0.0;
+}
+
 void FixE3DMap::fill_table()
 {
   double *row = table.data();
+  int64_t unvisited = 0, pairs = 0;    // unvisited: in halves of a pair
   for (const auto &label : map->labels()) {
+    const int64_t halves = reference ? reference->unvisited_halves(label) : 0;
+    row[UNVISITED] = share_of(halves, label.count);
+    unvisited += halves;
+    pairs += label.count;
     row[COUNT] = static_cast<double>(label.count);
     row[MEAN_D] = label.mean_D();
     row[STD_D] = label.std_D();
@@ -322,6 +403,16 @@ void FixE3DMap::fill_table()
     row[ENTROPY] = label.entropy();
     row += NUM_COLUMNS;
   }
+  unvisited_share = share_of(unvisited, pairs);
+}
+
+/* ----------------------------------------------------------------------
+   share of the bonds of the last output in bins that the reference never visited
+------------------------------------------------------------------------- */
+
+double FixE3DMap::compute_scalar()
+{
+  return unvisited_share;
 }
 
 /* ---------------------------------------------------------------------- */
@@ -346,12 +437,6 @@ void FixE3DMap::write_map() const
 
 /* ---------------------------------------------------------------------- */
 
-static std::string one_line(std::string text)
-{
-  std::replace(text.begin(), text.end(), '#', ' ');    // would begin a comment
-  return utils::join_words(utils::split_words(text), " ");
-}
-
 std::string FixE3DMap::cutoff_text() const
 {
   const std::string &word = cutoff_words[0];    // a number as Python has it, so that maps can be added
@@ -371,14 +456,15 @@ std::string FixE3DMap::header() const
                      E3D::real_text(map->width()), one_line(cutoff_text()), samples, first_step, last_step) +
       fmt::format("provenance e3d {}\nprovenance lammps {}\nprovenance model {}\nprovenance types{}\n"
                   "provenance units {}\nprovenance energy_unit {}\nprovenance group {}\n"
-                  "provenance sampling {} {} {} ave {}\n",
+                  "provenance sampling {} {} {} ave {}\nprovenance model_source {}\n",
                   E3D_VERSION, lmp->version, one_line(pair->model_path()), types, update->unit_style,
                   is_real ? "kcal/mol" : "eV", one_line(group->names[igroup]), nevery, nrepeat, nfreq,
-                  running ? "running" : "one");
+                  running ? "running" : "one", one_line(pair->model_source()));
 }
 
 /* ----------------------------------------------------------------------
-   state: format, settings, step, sampling, table and packed map; all ranks call both routines
+   state: format, settings, step, sampling, table, share of unvisited bins and packed map; all ranks call both
+   routines
 ------------------------------------------------------------------------- */
 
 void FixE3DMap::write_restart(FILE *fp)
@@ -392,6 +478,8 @@ void FixE3DMap::write_restart(FILE *fp)
   for (const bigint number : {update->ntimestep, next_sample, taken, samples, first_step, last_step})
     state.put(number);
   state.put(table);
+  state.put(reference_text);
+  state.put(std::vector<double>{unvisited_share});
   state.put(map->pack());
   if (!state.write(fp))
     error->one(FLERR, "{}: a map of {} bytes is larger than a restart file holds; use wider bins", name,
@@ -412,6 +500,13 @@ void FixE3DMap::restart(char *buf)
     const bigint step = state.number();
     for (bigint *number : {&next_sample, &taken, &samples, &first_step, &last_step}) *number = state.number();
     table = state.list<double>();
+    const bool is_same_reference = state.text() == reference_text;
+    const std::vector<double> share = state.list<double>();
+    if (table.size() != static_cast<std::size_t>(size_array_rows) * NUM_COLUMNS || share.size() != 1)
+      throw std::runtime_error("it is cut off");
+    unvisited_share = is_same_reference ? share[0] : 0.0;
+    for (int row = 0; row < size_array_rows && !is_same_reference; row++)
+      table[static_cast<std::size_t>(row) * NUM_COLUMNS + UNVISITED] = 0.0;
     map->merge(state.list<int64_t>());
     if (comm->me != 0) map->clear();
     if (step != update->ntimestep) {    // reset_timestep has come between
@@ -425,6 +520,7 @@ void FixE3DMap::restart(char *buf)
 
   map->clear();
   table.assign(static_cast<std::size_t>(size_array_rows) * NUM_COLUMNS, 0.0);
+  unvisited_share = 0.0;
   taken = samples = 0;
   next_sample = next_valid();
   if (comm->me == 0)
@@ -436,5 +532,6 @@ void FixE3DMap::restart(char *buf)
 
 double FixE3DMap::memory_usage()
 {
-  return map->memory_usage() + static_cast<double>(table.capacity()) * sizeof(double);
+  return map->memory_usage() + (reference ? reference->memory_usage() : 0.0) +
+      static_cast<double>(table.capacity()) * sizeof(double);
 }

@@ -8,7 +8,9 @@
 
 #include "fix.h"
 
+#include "bonds/bonded_edges.h"
 #include "bonds/energy_map.h"
+#include "bonds/reference_map.h"
 
 #include <memory>
 #include <string>
@@ -24,6 +26,7 @@ class FixE3DMap : public Fix {
   void init() override;
   void setup(int) override;
   void end_of_step() override;
+  double compute_scalar() override;
   double compute_array(int, int) override;
   double memory_usage() override;
   void write_restart(FILE *) override;
@@ -32,8 +35,8 @@ class FixE3DMap : public Fix {
   // could not be loaded by a LAMMPS of other sizes to say so (plugin.cpp)
   void set_molecule(int, tagint, int, double *, double *, double *) override {}
 
- private:
-  enum Column { COUNT, MEAN_D, STD_D, MEAN_ABS_A, STD_A, ENTROPY, NUM_COLUMNS };
+ protected:
+  enum Column { COUNT, MEAN_D, STD_D, MEAN_ABS_A, STD_A, ENTROPY, UNVISITED, NUM_COLUMNS };
 
   // settings
 
@@ -41,8 +44,9 @@ class FixE3DMap : public Fix {
   bigint nrepeat, nfreq;
   std::string file;    // a "*" in it stands for the step
   std::vector<std::string> cutoff_words;
-  bool running = false;    // ave running: nothing is ever forgotten
-  std::string settings;    // all that must be the same where a restart goes on
+  bool running = false;          // ave running: nothing is ever forgotten
+  std::string settings;          // all that must be the same where a restart goes on
+  std::string reference_file;    // empty: none
 
   class PairE3D *pair = nullptr;
   int subscription = -1;
@@ -59,13 +63,25 @@ class FixE3DMap : public Fix {
   // this rank's part of the map; after an output rank 0 has all of it
 
   std::unique_ptr<E3D::EnergyMap> map;
-  std::vector<double> table;    // (rows, NUM_COLUMNS) of the last output
+  std::vector<double> table;                       // (rows, NUM_COLUMNS) of the last output
+  double unvisited_share = 0;                      // of all bonds of the last output
+  std::unique_ptr<E3D::ReferenceMap> reference;    // on rank 0
+  std::string reference_text;                      // how much is in it; on all ranks
+  std::string reference_model;                     // source of the model that it was compared with
+
+  // what runs on a device does otherwise
+
+  virtual void add_pairs();          // of this rank and step
+  virtual void bring_to_host() {}    // all that was added is in `map` afterwards
 
   void parse(int, char **);
   void choose_rows(const std::vector<std::string> &);
   void check_writable() const;
+  void read_reference();
   bigint next_valid() const;
   void sample();
+  void add(const E3D::BondedEdges &);
+  [[noreturn]] void refuse(int row, double D, double A, int first, int second) const;
   void reduce();
   void fill_table();
   void write_map() const;

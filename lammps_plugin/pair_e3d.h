@@ -131,6 +131,9 @@ class PairE3D : public Pair {
   void map_types(int, char **);
   void prepare_models();
   void show_banner();
+  void pair_up(Bonds &, const E3D::EdgeFrame &, const std::string &requested_by);
+  [[noreturn]] void refuse_place(tagint centre, tagint neighbour) const;
+  [[noreturn]] void refuse_unmatched(tagint neighbour, const std::string &requested_by) const;
   void check_topology();
   void check_special_neighbours();
   E3D::NeighborView neighbor_view() const;

@@ -40,9 +40,18 @@ const E3D::BondedEdges &PairE3D::bonded_edges(int subscription, const std::strin
 {
   const E3D::EdgeFrame &current = edge_frame(requested_by);
   Bonds &wanted = *bonds.at(subscription);
-  E3D::BondedEdges &edges = wanted.edges;
-  if (wanted.evaluation == current.evaluation) return edges;
+  pair_up(wanted, current, requested_by);
+  return wanted.edges;
+}
 
+/* ----------------------------------------------------------------------
+   once for an evaluation; collective
+------------------------------------------------------------------------- */
+
+void PairE3D::pair_up(Bonds &wanted, const E3D::EdgeFrame &current, const std::string &requested_by)
+{
+  if (wanted.evaluation == current.evaluation) return;
+  E3D::BondedEdges &edges = wanted.edges;
   const double t0 = platform::walltime();
   fetch_atoms();
   edges.collect(current, {atom->nlocal, atom->nghost, atom->x, atom->tag, atom->type}, wanted.cutsq);
@@ -54,17 +63,19 @@ const E3D::BondedEdges &PairE3D::bonded_edges(int subscription, const std::strin
   for (exchange_pass = 0; exchange_pass < edges.num_passes(); exchange_pass++) forward_bonds();
 
   const int64_t unmatched = edges.match(labels, types);
-  if (unmatched >= 0) {
-    const auto &edge = edges.edges()[unmatched];
-    error->one(FLERR,
-               "{}: on step {} the edge to atom {} has no reverse edge on any rank: has 'neigh_modify "
-               "exclude' hidden it, or do atoms move without reneighbouring ('neigh_modify delay 0 every 1 "
-               "check yes')?",
-               requested_by, update->ntimestep, atom->tag[edge.neighbour]);
-  }
+  if (unmatched >= 0) refuse_unmatched(atom->tag[edges.edges()[unmatched].neighbour], requested_by);
   wanted.evaluation = current.evaluation;
   work.bond_seconds += platform::walltime() - t0;
-  return edges;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void PairE3D::refuse_unmatched(tagint neighbour, const std::string &requested_by) const
+{
+  error->one(FLERR,
+             "{}: on step {} the edge to atom {} has no reverse edge on any rank: has 'neigh_modify exclude' "
+             "hidden it, or do atoms move without reneighbouring ('neigh_modify delay 0 every 1 check yes')?",
+             requested_by, update->ntimestep, neighbour);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -27,17 +27,24 @@ void PairE3D::begin_frame()
   try {
     E3D::find_edges(neighbor_view(), types, frame);
   } catch (const E3D::BadEdge &e) {
-    error->one(
-        FLERR,
-        "pair_style e3d on step {}: atoms {} and {} are at the same place, or the position of one of them is "
-        "not a number: look for atoms on top of each other or a time step that is too long",
-        update->ntimestep, atom->tag[e.centre], atom->tag[e.neighbour]);
+    refuse_place(atom->tag[e.centre], atom->tag[e.neighbour]);
   }
   frame.nlocal = atom->nlocal;
   frame.nghost = atom->nghost;
   frame.evaluation++;
   frame.g.resize(keeps_edge_forces ? 3 * static_cast<std::size_t>(frame.edges()) : 0);
   work.edge_seconds += platform::walltime() - t0;
+}
+
+/* ---------------------------------------------------------------------- */
+
+void PairE3D::refuse_place(tagint centre, tagint neighbour) const
+{
+  error->one(FLERR,
+             "pair_style e3d on step {}: atoms {} and {} are at the same place, or the position of one of "
+             "them is not "
+             "a number: look for atoms on top of each other or a time step that is too long",
+             update->ntimestep, centre, neighbour);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -51,6 +51,7 @@ FROZEN = (
     "e3d_lmp.training.progress:ProgressFile",
     "e3d_lmp.training.model:E3DAllegroModel",
     "e3d_lmp.training.heat_flux:HeatFluxModule",
+    "e3d_lmp.training.locality:LocalityModule",
 )
 """Names in model files, checkpoints, configurations and entry points that are out in the world."""
 

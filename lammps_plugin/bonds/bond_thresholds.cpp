@@ -6,9 +6,9 @@
 #include "bonds/bond_thresholds.h"
 
 #include "bond_energies.h"
+#include "bonds/map_file.h"
 
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <map>
 #include <sstream>
@@ -20,7 +20,6 @@ static constexpr double FORM_FRACTION = 0.5;    // of the mean or tabulated ener
 static constexpr double BREAK_FRACTION = 0.25;
 static constexpr double FORM_DISTANCE = 0.9;               // of the bond cutoff
 static constexpr double KJ_PER_MOL = 1.0 / 96.48533212;    // eV
-static constexpr double KCAL_PER_MOL = 1.0 / 23.060549;    // eV, the factor that LAMMPS uses
 static constexpr double NaN = std::numeric_limits<double>::quiet_NaN();
 
 namespace {
@@ -33,38 +32,13 @@ namespace {
   }
 
   // mean D of each label of an e3d-map/1 file that has pairs, in LAMMPS energy units
-  std::map<std::string, double> mean_energies(const std::string &file, double energy_unit)
+  std::map<std::string, double> mean_energies(const std::string &path, double energy_unit)
   {
-    std::ifstream stream(file);
-    if (!stream)
-      throw std::runtime_error("cannot open the map " + file +
-                               ": give a file of fix e3d/map or of 'e3d analyze'");
+    const MapFile file = read_map_file(path);
+    const double unit = energy_unit * (file.in_kcal_per_mol ? KCAL_PER_MOL : 1.0);
     std::map<std::string, double> means;
-    std::string word, last;
-    double unit = energy_unit;
-    bool is_map = false;
-    for (std::string line; std::getline(stream, line);) {
-      std::istringstream fields(line.substr(0, line.find('#')));
-      if (!(fields >> word)) continue;
-      if (!is_map && word != "e3d-map/1") break;
-      is_map = true;
-      last = word;
-      if (word == "provenance") {
-        std::string key, value;
-        fields >> key >> value;
-        if (key == "energy_unit" && value == "kcal/mol") unit = energy_unit * KCAL_PER_MOL;
-      } else if (word == "label") {
-        std::string label;
-        double count, sum;
-        if (!(fields >> label >> count >> sum))
-          throw std::runtime_error("not a line of e3d-map/1 in " + file + ": " + line);
-        if (count > 0.0) means[label] = sum / count;
-      }
-    }
-    if (!is_map) throw std::runtime_error("expected a map of the format e3d-map/1 in " + file);
-    if (last != "end")
-      throw std::runtime_error("the map " + file + " is cut off (its last line is not 'end'); make it again");
-    for (auto &mean : means) mean.second *= unit;
+    for (const auto &[name, label] : file.labels)
+      if (label.count) means[name] = unit * label.sum_D / static_cast<double>(label.count);
     return means;
   }
 

@@ -225,6 +225,17 @@ void EnergyMap::merge(const std::vector<int64_t> &words)
   if (at != words.size()) throw std::runtime_error("a packed map of other labels");
 }
 
+void EnergyMap::merge(int label, LabelMap part)
+{
+  LabelMap &map = labels_[label];
+  map.count += part.count;
+  for (int k = 0; k < LabelMap::NUM_SUMS; k++) {
+    map.sum(k).add(part.sum(k).total);
+    map.sum(k).add(part.sum(k).lost);
+  }
+  for (const auto &bin : part.bins.sorted()) map.bins.add(bin.code, bin.halves);
+}
+
 /* ---------------------------------------------------------------------- */
 
 std::string EnergyMap::text() const

@@ -60,6 +60,13 @@ struct LabelMap {
   RunningSum sum_D, sum_D2, sum_A, sum_A2, sum_absA;
   SparseBins bins;
 
+  static constexpr int NUM_SUMS = 5;
+  RunningSum &sum(int k)    // in the order above
+  {
+    RunningSum *sums[NUM_SUMS] = {&sum_D, &sum_D2, &sum_A, &sum_A2, &sum_absA};
+    return *sums[k];
+  }
+
   // conventions of ARCHITECTURE section 1: population standard deviations, nats; an empty map gives zeros
   double mean_D() const { return mean(sum_D); }
   double std_D() const { return deviation(sum_D, sum_D2); }
@@ -93,6 +100,8 @@ class EnergyMap {
   // labels gave; throws std::runtime_error if the words cannot be that
   std::vector<int64_t> pack() const;
   void merge(const std::vector<int64_t> &words);
+  // add a part of a label, which is of this width
+  void merge(int label, LabelMap part);
 
   double width() const { return width_; }
   const std::vector<LabelMap> &labels() const { return labels_; }

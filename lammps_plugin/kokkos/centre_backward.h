@@ -11,7 +11,8 @@
 
 namespace E3D {
 
-/* The backward pass over the edges of a centre: from the cotangents of the readout to dU/dr of its edges. */
+/* The backward pass over the edges of a centre, a tile of them at a time: from the cotangents of the readout to dU/dr of its
+   edges. */
 
 // cotangents of the first hidden layer of layer n, in place of its derivatives
 template <class Work> KOKKOS_INLINE_FUNCTION void hidden_back(const Work &w, int n)
@@ -70,7 +71,8 @@ template <class Work> KOKKOS_INLINE_FUNCTION void project_back(const Work &w, in
   w.each_block(m.components, U, [&](const int j, const int u, auto width) {
     constexpr int W = decltype(width)::value;
     const int tensor = w.at.tensor + irrep_of(j) * U + u;
-    Real sum[W] = {};
+    Real sum[W];
+    for (int b = 0; b < W; b++) sum[b] = w.sum_so_far(dq[j * U + u + b]);
     for (int e = 0; e < w.edges; e++) {
       const Real *row = w.row(e), y = row[w.at.Y + j];
       for (int b = 0; b < W; b++) sum[b] += y * row[tensor + b] * row[dt + u + b];
@@ -102,7 +104,7 @@ KOKKOS_INLINE_FUNCTION void add_d_slots(const Work &w, const ProductAt &p, const
   });
 }
 
-// from the cotangent of q_n to that of the environment of layer n
+// from the cotangent of q_n to that of the environment of layer n, of the centre
 template <class Work> KOKKOS_INLINE_FUNCTION void contract_back(const Work &w, int n)
 {
   using Real = std::remove_pointer_t<decltype(w.rows)>;
@@ -130,7 +132,7 @@ template <class Work> KOKKOS_INLINE_FUNCTION void contract_back(const Work &w, i
   });
 }
 
-// from the cotangent of the environment of layer n to those of the activations and harmonics that it was made of
+// from the cotangent of the environment of layer n to that of B, of the centre
 template <class Work> KOKKOS_INLINE_FUNCTION void environment_back(const Work &w, int n)
 {
   using Real = std::remove_pointer_t<decltype(w.rows)>;
@@ -146,6 +148,16 @@ template <class Work> KOKKOS_INLINE_FUNCTION void environment_back(const Work &w
       for (int b = 0; b < W; b++) sum[b] += d[u] * weight[u * H + b];
     for (int b = 0; b < W; b++) dB[j * H + h + b] = sum[b];
   });
+}
+
+// and of the harmonics of the edges that B was made of
+template <class Work> KOKKOS_INLINE_FUNCTION void harmonics_back(const Work &w, int n)
+{
+  using Real = std::remove_pointer_t<decltype(w.rows)>;
+  const auto &m = w.m;
+  const LayerAt &before = m.layer(n - 1);
+  const int H = before.hidden.last_width;
+  const Real *dB = w.centre + w.once.dB;
   w.each_edge(m.components, [&](const int e, const int j) {
     Real *row = w.row(e), sum = 0;
     for (int h = 0; h < H; h++) sum += dB[j * H + h] * row[w.at.a + before.activation + h];
@@ -164,22 +176,41 @@ template <class Work> KOKKOS_INLINE_FUNCTION void weights_back(const Work &w)
   const auto &m = w.m;
   const int U = m.channels, weights = (m.l_max + 1) * U;
   const Real *d = w.environment();
+  // c[j, u] to c[j, u + W - 1] of an edge
+  const auto cotangent = [&](const Real *row, int j, int u, auto &sum) {
+    for (auto &s : sum) s = 0;
+    for (int n = 0; n < m.layers; n++) {
+      const Real *dt = row + w.at.dt + n * U + u, *q = w.chain(n, 0) + j * U + u;
+      int b = 0;
+      for (auto &s : sum) {
+        s += dt[b] * q[b];
+        b++;
+      }
+    }
+  };
   const auto c = [&](const Real *row, int j, int u) {
-    Real sum = 0;
-    for (int n = 0; n < m.layers; n++) sum += row[w.at.dt + n * U + u] * w.chain(n, 0)[j * U + u];
-    return sum;
+    Real sum[1];
+    cotangent(row, j, u, sum);
+    return sum[0];
   };
   // the activations have served
   w.each_block(w.edges, weights, [&](const int e, const int k, auto width) {
-    for (int b = 0; b < decltype(width)::value; b++)
-      w.row(e)[w.at.a + k + b] = w.two_body(e, m.environment_column + k + b);
+    w.put_two_body(e, m.environment_column + k, w.at.a + k, width);
   });
   w.each_edge(m.components - 1, [&](const int e, const int k) {
+    constexpr int W = Work::BLOCK;
     const int j = k + 1, l = irrep_of(j);
-    Real *row = w.row(e), sum = 0;
-    for (int u = 0; u < U; u++)
-      sum += row[w.at.tensor + l * U + u] * c(row, j, u) + row[w.at.a + l * U + u] * d[j * U + u];
-    row[w.at.dY + j] += sum;
+    Real *row = w.row(e), sum[W] = {}, cs[W];
+    const Real *tensor = row + w.at.tensor + l * U, *environment = row + w.at.a + l * U;
+    int u = 0;
+    for (; u + W <= U; u += W) {
+      cotangent(row, j, u, cs);
+      for (int b = 0; b < W; b++) sum[b] += tensor[u + b] * cs[b] + environment[u + b] * d[j * U + u + b];
+    }
+    for (; u < U; u++) sum[0] += tensor[u] * c(row, j, u) + environment[u] * d[j * U + u];
+    Real total = 0;
+    for (int b = 0; b < W; b++) total += sum[b];
+    row[w.at.dY + j] += total;
   });
 
   if (m.exact.on) {    // cotangents in place of the functions
@@ -208,21 +239,35 @@ template <class Work> KOKKOS_INLINE_FUNCTION void weights_back(const Work &w)
   w.each_block(w.edges, STRIDE, [&](const int e, const int part, auto width) {
     constexpr int W = decltype(width)::value;
     Real *row = w.row(e), sum[W] = {};
-    for (int k = part; k < m.environment_column; k += STRIDE)
-      for (int b = 0; b < W; b++)
-        if (k + b < m.environment_column) sum[b] += row[w.at.Z + k + b] * w.two_body_dr(e, k + b);
-    for (int l = 0; l <= m.l_max; l++)
-      for (int u = part; u < U; u += STRIDE)
-        for (int b = 0; b < W; b++) {
-          if (u + b >= U) break;
-          Real d_tensor = 0, d_environment = 0;
-          for (int j = l * l; j < (l + 1) * (l + 1); j++) {
-            d_tensor += row[w.at.Y + j] * c(row, j, u + b);
-            d_environment += row[w.at.Y + j] * d[j * U + u + b];
-          }
-          sum[b] += d_tensor * w.two_body_dr(e, m.tensor_column + l * U + u + b) +
-              d_environment * w.two_body_dr(e, m.environment_column + l * U + u + b);
+    int k = part;
+    for (; k + W <= m.environment_column; k += STRIDE)
+      for (int b = 0; b < W; b++) sum[b] += row[w.at.Z + k + b] * w.two_body_dr(e, k + b);
+    for (int b = 0; k + b < m.environment_column; b++)
+      sum[b] += row[w.at.Z + k + b] * w.two_body_dr(e, k + b);
+    const auto add_weights = [&](int l, int u, auto &some) {
+      constexpr int N = sizeof(some) / sizeof(Real);
+      Real d_tensor[N] = {}, d_environment[N] = {}, cs[N];
+      for (int j = l * l; j < (l + 1) * (l + 1); j++) {
+        cotangent(row, j, u, cs);
+        const Real y = row[w.at.Y + j];
+        for (int b = 0; b < N; b++) {
+          d_tensor[b] += y * cs[b];
+          d_environment[b] += y * d[j * U + u + b];
         }
+      }
+      for (int b = 0; b < N; b++)
+        some[b] += d_tensor[b] * w.two_body_dr(e, m.tensor_column + l * U + u + b) +
+            d_environment[b] * w.two_body_dr(e, m.environment_column + l * U + u + b);
+    };
+    for (int l = 0; l <= m.l_max; l++) {
+      int u = part;
+      for (; u + W <= U; u += STRIDE) add_weights(l, u, sum);
+      for (int b = 0; u + b < U; b++) {
+        Real one[1] = {sum[b]};
+        add_weights(l, u + b, one);
+        sum[b] = one[0];
+      }
+    }
     for (int b = 0; b < W; b++) row[w.at.way[0] + part + b] = sum[b];
   });
 }

@@ -10,7 +10,7 @@
 
 namespace E3D {
 
-/* The forward pass over the edges of a centre. */
+/* The forward pass over the edges of a centre, a tile of them at a time; sums over edges go on from tile to tile. */
 
 KOKKOS_INLINE_FUNCTION int irrep_of(int component)
 {
@@ -25,6 +25,10 @@ template <class Work> KOKKOS_INLINE_FUNCTION void first_environment(const Work &
   w.each_block(m.l_max + 1, m.channels, [&](const int l, const int u, auto width) {
     constexpr int W = decltype(width)::value, MOST = 2 * MAX_IRREPS - 1;
     Real sum[MOST][W] = {};
+    Real *environment = w.environment() + l * l * m.channels + u;
+    for (int j = 0; j < MOST; j++)
+      if (j < 2 * l + 1)
+        for (int b = 0; b < W; b++) sum[j][b] = w.sum_so_far(environment[j * m.channels + b]);
     for (int e = 0; e < w.edges; e++) {
       Real f[W];
       for (int b = 0; b < W; b++) f[b] = w.two_body(e, m.environment_column + l * m.channels + u + b);
@@ -36,7 +40,7 @@ template <class Work> KOKKOS_INLINE_FUNCTION void first_environment(const Work &
     }
     for (int j = 0; j < MOST; j++)
       if (j < 2 * l + 1)
-        for (int b = 0; b < W; b++) w.environment()[(l * l + j) * m.channels + u + b] = sum[j][b];
+        for (int b = 0; b < W; b++) environment[j * m.channels + b] = sum[j][b];
   });
 }
 
@@ -77,7 +81,7 @@ KOKKOS_INLINE_FUNCTION void scalar_column(const Work &w, const ProductAt &p, con
   });
 }
 
-// from the environment of layer n to its slots and to q_n
+// from the environment of layer n to its slots and to q_n, of the centre
 template <class Work> KOKKOS_INLINE_FUNCTION void contract(const Work &w, int n)
 {
   using Real = std::remove_pointer_t<decltype(w.rows)>;
@@ -155,23 +159,34 @@ template <class Work> KOKKOS_INLINE_FUNCTION void hidden(const Work &w, int n)
   network(w, layer.hidden, layer.column, factors, w.at.a + layer.activation, w.at.Z + layer.column);
 }
 
-// environment of layer n+1: B[j, h] = sum_e Y_j(e) a_n[e, h], environment[j, u] = sum_h B[j, h] weight_l(j)[h, u]
-template <class Work> KOKKOS_INLINE_FUNCTION void next_environment(const Work &w, int n)
+// B[j, h] = sum_e Y_j(e) a_n[e, h]
+template <class Work> KOKKOS_INLINE_FUNCTION void gather_hidden(const Work &w, int n)
 {
   using Real = std::remove_pointer_t<decltype(w.rows)>;
   const auto &m = w.m;
   const LayerAt &layer = m.layer(n);
-  const int H = layer.hidden.last_width, U = m.channels;
+  const int H = layer.hidden.last_width;
   Real *B = w.centre + w.once.B;
   w.each_block(m.components, H, [&](const int j, const int h, auto width) {
     constexpr int W = decltype(width)::value;
-    Real sum[W] = {};
+    Real sum[W];
+    for (int b = 0; b < W; b++) sum[b] = w.sum_so_far(B[j * H + h + b]);
     for (int e = 0; e < w.edges; e++) {
       const Real *row = w.row(e);
       for (int b = 0; b < W; b++) sum[b] += row[w.at.Y + j] * row[w.at.a + layer.activation + h + b];
     }
     for (int b = 0; b < W; b++) B[j * H + h + b] = sum[b];
   });
+}
+
+// environment of layer n+1, of the centre: environment[j, u] = sum_h B[j, h] weight_l(j)[h, u]
+template <class Work> KOKKOS_INLINE_FUNCTION void next_environment(const Work &w, int n)
+{
+  using Real = std::remove_pointer_t<decltype(w.rows)>;
+  const auto &m = w.m;
+  const LayerAt &layer = m.layer(n);
+  const int H = layer.hidden.last_width, U = m.channels;
+  const Real *B = w.centre + w.once.B;
   w.each_block(m.components, U, [&](const int j, const int u, auto width) {
     constexpr int W = decltype(width)::value;
     const Real *weight = w.number(layer.environment[irrep_of(j)].at) + u;

@@ -34,7 +34,8 @@ template <typename Real, class DeviceType, class Positions> struct CentreBatch {
 };
 
 /* Energy, every epsilon_ij and every g_ij of a centre, by one team. docs/engine.md has the formulas in the order of the
-   calls in operator(). Scratch that does not fit into the fast memory of a team (level 0) goes to the other one. */
+   calls in operator(). The rows of the edges are in the fast memory of a team (level 0); where there are too many, they are in the
+   slow one (level 1), and the fast one takes them in tiles, in each pass over them anew. */
 
 template <typename Real, class DeviceType, class Positions> class CentreKernel {
  public:
@@ -49,25 +50,35 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
   {
   }
 
-  // edges of a centre for which the scratch of its team fits into `fast` bytes
-  static int fitting_edges(const EdgeRow &row, const CentreRow &once, int64_t fast)
+  // a smaller tile is not worth its copies
+  static constexpr int LEAST_TILE = Work::TILE;
+
+  /* Edges that fit into `fast` bytes of a team beside what there is once for a centre; without that, where it alone leaves too
+     little (`once_level` 1). 0: less than a tile in either case. */
+  static int fitting_edges(const EdgeRow &row, const CentreRow &once, int64_t fast, int &once_level)
   {
-    return static_cast<int>(std::max<int64_t>(0, (fast - bytes_of(once)) / bytes_of(row)));
+    once_level = bytes_of(once) + LEAST_TILE * bytes_of(row) > fast;
+    const int64_t fitting = (fast - (once_level ? 0 : bytes_of(once))) / bytes_of(row);
+    return fitting < LEAST_TILE ? 0 : static_cast<int>(std::min<int64_t>(fitting, INT_MAX));
   }
 
-  /* Runs it on `centres` centres with at most `most_edges` edges each. What fits into `fast` bytes of a team goes into its
-     fast memory, first what there is once for a centre, then the rows of its edges. */
-  void launch(int centres, int64_t fast)
+  /* Runs it on `centres` centres with at most `most_edges` edges each, with `fast` bytes of fast memory for each team. Without
+     `tiles` centres with more edges than fit there work in slow memory: on a CPU both are of one kind. */
+  void launch(int centres, int64_t fast, bool tiles)
   {
-    const int64_t edge_bytes = most_edges_ * bytes_of(at);
+    const int fitting = fitting_edges(at, once, fast, once_level_);
+    const bool all_fit = most_edges_ <= fitting;
+    tile_ = all_fit || !tiles || fitting == 0 ? most_edges_ : fitting;
+    edge_level_ = all_fit || tile_ < most_edges_ ? 0 : 1;
     int64_t bytes[2] = {0, 0};
-    once_level_ = bytes_of(once) > fast;
-    edge_level_ = once_level_ || bytes_of(once) + edge_bytes > fast;
     bytes[once_level_] += bytes_of(once);
-    bytes[edge_level_] += edge_bytes;
-    if (bytes[1] > INT_MAX)
-      throw std::runtime_error("a centre has " + std::to_string(most_edges_) +
-                               " edges, too many for the scratch of a device");
+    bytes[edge_level_] += tile_ * bytes_of(at);
+    if (tile_ < most_edges_) bytes[1] += most_edges_ * bytes_of(at);
+    if (bytes[1] > Policy::scratch_size_max(1))
+      throw std::runtime_error("an atom has " + std::to_string(most_edges_) + " edges, which take " +
+                               std::to_string(bytes[1]) + " bytes; a team of the device has " +
+                               std::to_string(Policy::scratch_size_max(1)) +
+                               ": has the simulation collapsed?");
     // On a CPU a team is one thread; on a GPU several warps share a centre.
     Policy policy(centres, Work::ON_HOST ? 1 : TEAM_SIZE);
     for (int level = 0; level < 2; level++)
@@ -84,39 +95,59 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
            once,
            team,
            static_cast<int>(in.offset(row + 1) - first),
-           in.model_type(in.type(in.centre(row))),
-           nullptr,
-           nullptr,
-           nullptr};
-    if (w.edges == 0) {
+           in.model_type(in.type(in.centre(row)))};
+    if (w.all_edges == 0) {
       Kokkos::single(Kokkos::PerTeam(team), [&]() { in.energy(row) = in.energy_unit * m.shift(w.type); });
       return;
     }
-    const auto rows = static_cast<std::size_t>(most_edges_);
+    const auto rows = static_cast<std::size_t>(tile_), all = static_cast<std::size_t>(most_edges_);
     w.centre =
         static_cast<Real *>(team.team_scratch(once_level_).get_shmem_aligned(once.size * sizeof(Real), 8));
     w.interval = static_cast<const Real **>(
         team.team_scratch(edge_level_).get_shmem_aligned(rows * sizeof(Real *), 8));
     w.rows = static_cast<Real *>(
         team.team_scratch(edge_level_).get_shmem_aligned(rows * at.size * sizeof(Real), 8));
+    if (tile_ < most_edges_) {
+      w.all_intervals =
+          static_cast<const Real **>(team.team_scratch(1).get_shmem_aligned(all * sizeof(Real *), 8));
+      w.all_rows =
+          static_cast<Real *>(team.team_scratch(1).get_shmem_aligned(all * at.size * sizeof(Real), 8));
+    }
 
-    geometry(w, row, first);
-    first_environment(w);
+    const int last = m.layers - 1;
+    w.each_tile(tile_, Work::FIRST, [&]() {
+      geometry(w, row, first);
+      first_environment(w);
+    });
     for (int n = 0; n < m.layers; n++) {
       contract(w, n);
-      project(w, n);
-      hidden(w, n);
-      if (n + 1 < m.layers) next_environment(w, n);
+      w.each_tile(tile_, Work::BETWEEN, [&]() {
+        project(w, n);
+        hidden(w, n);
+        if (n < last) {
+          gather_hidden(w, n);
+          return;
+        }
+        readout(w);
+        hidden_back(w, n);
+        project_back(w, n);
+      });
+      if (n < last) next_environment(w, n);
     }
-    readout(w);
-    for (int n = m.layers - 1; n >= 0; n--) {
-      hidden_back(w, n);
-      project_back(w, n);
+    for (int n = last; n > 0; n--) {
       contract_back(w, n);
-      if (n > 0) environment_back(w, n);
+      environment_back(w, n);
+      w.each_tile(tile_, Work::BETWEEN, [&]() {
+        harmonics_back(w, n);
+        hidden_back(w, n - 1);
+        project_back(w, n - 1);
+      });
     }
-    weights_back(w);
-    hand_out(w, row, first);
+    contract_back(w, 0);
+    w.each_tile(tile_, Work::LAST, [&]() {
+      weights_back(w);
+      hand_out(w, row, first);
+    });
   }
 
  private:
@@ -124,7 +155,7 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
   EdgeRow at;
   CentreRow once;
   CentreBatch<Real, DeviceType, Positions> in;
-  int most_edges_, once_level_ = 0, edge_level_ = 0;
+  int most_edges_, tile_ = 0, once_level_ = 0, edge_level_ = 0;
 
   static int64_t bytes_of(const CentreRow &row)
   {
@@ -139,9 +170,10 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
     double x, y, z, r;
     int pair;    // of model types
   };
-  KOKKOS_INLINE_FUNCTION Edge edge(const Work &w, int row, int64_t e) const
+  // e: of the tile; first: of the centre
+  KOKKOS_INLINE_FUNCTION Edge edge(const Work &w, int row, int64_t first, int e) const
   {
-    const int i = in.centre(row), j = in.neighbour(e);
+    const int i = in.centre(row), j = in.neighbour(first + w.first_edge + e);
     const double x = static_cast<double>(in.x(j, 0)) - static_cast<double>(in.x(i, 0)),
                  y = static_cast<double>(in.x(j, 1)) - static_cast<double>(in.x(i, 1)),
                  z = static_cast<double>(in.x(j, 2)) - static_cast<double>(in.x(i, 2));
@@ -152,7 +184,7 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
   KOKKOS_INLINE_FUNCTION void geometry(Work &w, int row, int64_t first) const
   {
     w.each(w.edges, [&](const int e) {
-      const Edge now = edge(w, row, first + e);
+      const Edge now = edge(w, row, first, e);
       Real *out = w.row(e);
       out[at.x] = static_cast<Real>(now.x / now.r);
       out[at.y] = static_cast<Real>(now.y / now.r);
@@ -170,8 +202,7 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
     });
     if (m.exact.on) evaluate_exactly(w);
     w.each_block(w.edges, (m.l_max + 1) * m.channels, [&](const int e, const int k, auto width) {
-      for (int b = 0; b < decltype(width)::value; b++)
-        w.row(e)[at.tensor + k + b] = w.two_body(e, m.tensor_column + k + b);
+      w.put_two_body(e, m.tensor_column + k, at.tensor + k, width);
     });
   }
 
@@ -195,22 +226,25 @@ template <typename Real, class DeviceType, class Positions> class CentreKernel {
       Real dr = 0;
       for (int k = 0; k < EdgeRow::PARTIAL_SUMS; k++) dr += own[at.way[0] + k];
       if (m.zbl) {
-        const Edge now = edge(w, row, first + e);
+        const Edge now = edge(w, row, first, e);
         const PairEnergy pair = zbl(m.zbl_charge(now.pair / m.types), m.zbl_charge(now.pair % m.types),
                                     m.zbl_prefactor, m.zbl_cutoff_power, m.cutoff(now.pair), now.r);
         own[at.energy] += static_cast<Real>(pair.energy);
         dr += static_cast<Real>(pair.derivative);
       }
-      in.eps(first + e) = unit * own[at.energy];
-      in.g(first + e, 0) = unit * (g[0] + dr * own[at.x]);
-      in.g(first + e, 1) = unit * (g[1] + dr * own[at.y]);
-      in.g(first + e, 2) = unit * (g[2] + dr * own[at.z]);
+      const int64_t to = first + w.first_edge + e;
+      in.eps(to) = unit * own[at.energy];
+      in.g(to, 0) = unit * (g[0] + dr * own[at.x]);
+      in.g(to, 1) = unit * (g[1] + dr * own[at.y]);
+      in.g(to, 2) = unit * (g[2] + dr * own[at.z]);
     });
     Kokkos::single(Kokkos::PerTeam(w.team), [&]() {
-      double sum = 0.0;
+      double sum = w.first_edge == 0 ? 0.0 : in.energy(row);
       for (int e = 0; e < w.edges; e++) sum += static_cast<double>(w.row(e)[at.energy]);
-      in.energy(row) = in.energy_unit * (sum + m.shift(w.type));
+      const bool last = w.first_edge + w.edges == w.all_edges;
+      in.energy(row) = last ? in.energy_unit * (sum + m.shift(w.type)) : sum;
     });
+    w.team.team_barrier();
   }
 };
 

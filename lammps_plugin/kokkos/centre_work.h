@@ -32,11 +32,39 @@ template <typename Real, class DeviceType> struct CentreWork {
   const EdgeRow &at;
   const CentreRow &once;
   const Member &team;
-  int edges, type;
-  Real *centre, *rows;    // scratch
-  const Real **
-      interval;    // (edges) of the table of the edge's types: coefficients of t^0, t^1, ... of all functions; or the
-                   // matrix of these types, where there are no tables
+  int all_edges, type;
+  int first_edge = 0, edges = 0;    // the tile at hand, of all_edges
+  Real *centre = nullptr;           // scratch
+  // of the tile; interval: of the table of the edge's types, coefficients of t^0, t^1, ... of all functions; or the matrix of
+  // these types, where there are no tables
+  Real *rows = nullptr;
+  const Real **interval = nullptr;
+  // of all edges, in slow memory, where the fast one holds a tile at a time
+  Real *all_rows = nullptr;
+  const Real **all_intervals = nullptr;
+
+  /* f() for one tile of edges after the other. Rows come from slow memory before it and go back after it, except where nothing
+     is in them yet (`first`) or nothing is read any more (`last`). */
+  enum Pass { FIRST, BETWEEN, LAST };
+  template <class F> KOKKOS_INLINE_FUNCTION void each_tile(int tile, Pass pass, const F &f)
+  {
+    for (first_edge = 0; first_edge < all_edges; first_edge += tile) {
+      edges = Kokkos::min(tile, all_edges - first_edge);
+      Real *slow = all_rows + static_cast<int64_t>(first_edge) * at.size;
+      const Real **slow_interval = all_intervals + first_edge;
+      if (all_rows && pass != FIRST) {
+        each(edges * at.size, [&](const int k) { rows[k] = slow[k]; });
+        each(edges, [&](const int e) { interval[e] = slow_interval[e]; });
+      }
+      f();
+      if (all_rows && pass != LAST) {
+        each(edges * at.size, [&](const int k) { slow[k] = rows[k]; });
+        each(edges, [&](const int e) { slow_interval[e] = interval[e]; });
+      }
+    }
+  }
+  // what a sum over the edges of a centre begins with: nothing, or what the tiles before have left
+  KOKKOS_INLINE_FUNCTION Real sum_so_far(const Real &sum) const { return first_edge == 0 ? Real(0) : sum; }
 
   // f(k), k < count, each by one thread; all see the results of all afterwards
   template <class F> KOKKOS_INLINE_FUNCTION void each(int count, const F &f) const
@@ -132,6 +160,14 @@ template <typename Real, class DeviceType> struct CentreWork {
     const Real *k = interval[e] + column, t = row(e)[at.t];
     const int n = m.columns;
     return ((((k[5 * n] * t + k[4 * n]) * t + k[3 * n]) * t + k[2 * n]) * t + k[n]) * t + k[0];
+  }
+  // to a row: what is stored may not lie where the tables do, or else a CPU takes one function at a time
+  template <class Width>
+  KOKKOS_INLINE_FUNCTION void put_two_body(int e, int column, int out, Width /*width*/) const
+  {
+    Real f[Width::value];
+    for (int b = 0; b < Width::value; b++) f[b] = two_body(e, column + b);
+    for (int b = 0; b < Width::value; b++) row(e)[out + b] = f[b];
   }
   KOKKOS_INLINE_FUNCTION Real two_body_dr(int e, int column) const
   {

@@ -5,8 +5,6 @@
 
 #include "compute_e3d_heat_kokkos.h"
 
-#include "atom_columns.h"
-
 #include "atom_kokkos.h"
 #include "atom_masks.h"
 #include "comm.h"
@@ -66,11 +64,7 @@ void ComputeE3DHeatKokkos::gather_velocities(int atoms)
         const bool inside = motion.inside(i);
         for (int d = 0; d < 3; d++) velocity(i, d) = inside ? static_cast<double>(motion.v(i, d)) : 0.0;
       });
-  // on a CPU LAMMPS would take the velocities of the host's compute
-  const auto own_space = execution_space;
-  execution_space = Device;
-  comm->forward_comm(this);
-  execution_space = own_space;
+  travelling.travel(table.velocity, execution_space, [this]() { comm->forward_comm(this); });
 }
 
 /* ---------------------------------------------------------------------- */
@@ -79,15 +73,32 @@ int ComputeE3DHeatKokkos::pack_forward_comm_kokkos(int n, DAT::tdual_int_1d k_li
                                                    DAT::tdual_double_1d &k_buf, int /*pbc_flag*/,
                                                    int * /*pbc*/)
 {
-  E3D::pack_listed<3>(table.velocity, n, k_list.view<LMPDeviceType>(), k_buf.view<LMPDeviceType>());
-  return 3 * n;
+  return travelling.pack_listed(n, k_list.view<LMPDeviceType>(), k_buf.view<LMPDeviceType>());
 }
 
 /* ---------------------------------------------------------------------- */
 
 void ComputeE3DHeatKokkos::unpack_forward_comm_kokkos(int n, int first, DAT::tdual_double_1d &k_buf)
 {
-  E3D::unpack_range<3>(table.velocity, n, first, k_buf.view<LMPDeviceType>());
+  travelling.unpack_range(n, first, k_buf.view<LMPDeviceType>());
+}
+
+/* ---------------------------------------------------------------------- */
+
+int ComputeE3DHeatKokkos::pack_forward_comm(int n, int *list, double *buf, int pbc_flag, int *pbc)
+{
+  if (!on_device()) return ComputeE3DHeat::pack_forward_comm(n, list, buf, pbc_flag, pbc);
+  return travelling.pack_listed_on_host(n, list, buf);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void ComputeE3DHeatKokkos::unpack_forward_comm(int n, int first, double *buf)
+{
+  if (on_device())
+    travelling.unpack_range_on_host(n, first, buf);
+  else
+    ComputeE3DHeat::unpack_forward_comm(n, first, buf);
 }
 
 /* ----------------------------------------------------------------------

@@ -8,6 +8,7 @@
 
 #include "compute_e3d_heat.h"
 
+#include "atom_columns.h"
 #include "device_heat.h"
 #include "pair_e3d_kokkos.h"
 
@@ -23,6 +24,8 @@ class ComputeE3DHeatKokkos : public ComputeE3DHeat, public KokkosBase {
  public:
   ComputeE3DHeatKokkos(class LAMMPS *, int, char **);
   void init() override;
+  int pack_forward_comm(int, int *, double *, int, int *) override;
+  void unpack_forward_comm(int, int, double *) override;
   int pack_forward_comm_kokkos(int, DAT::tdual_int_1d, DAT::tdual_double_1d &, int, int *) override;
   void unpack_forward_comm_kokkos(int, int, DAT::tdual_double_1d &) override;
 
@@ -35,6 +38,7 @@ class ComputeE3DHeatKokkos : public ComputeE3DHeat, public KokkosBase {
 
  private:
   E3D::HeatRows<LMPDeviceType> table;
+  E3D::AtomColumns<LMPDeviceType, 3> travelling;
 
   PairE3DKokkos<LMPDeviceType> *on_device() const;
 };

@@ -54,6 +54,7 @@ template <class DeviceType> class DeviceCommittee {
     force_ = mean_ = ForceView<DeviceType>();
   }
 
+  AtomColumns<DeviceType, 3> travelling;
   const ForceView<DeviceType> &force() const { return force_; }    // (nlocal+nghost, 3), LAMMPS force units
   const Kokkos::View<double *, DeviceType> &spread() const { return spread_; }    // (nlocal)
 

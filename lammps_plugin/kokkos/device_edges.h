@@ -70,8 +70,13 @@ template <class DeviceType> class DeviceEdges {
   Kokkos::View<int *, DeviceType> order;
   int few = 0, evaluated = 0;
 
+  // two atoms at the same place, or with a position that is not a number; -1: none
+  struct BadPair {
+    int centre = -1, neighbour = -1;
+  };
+
   // the neighbours in a full list within the cutoffs
-  void find(const DeviceAtoms<DeviceType> &atoms, const LAMMPS_NS::NeighListKokkos<DeviceType> &list)
+  BadPair find(const DeviceAtoms<DeviceType> &atoms, const LAMMPS_NS::NeighListKokkos<DeviceType> &list)
   {
     using Range = Kokkos::RangePolicy<DeviceType>;
     rows = list.inum;
@@ -84,22 +89,26 @@ template <class DeviceType> class DeviceEdges {
     const auto offset_ = offset;
     const int rows_ = rows;
     const auto a = atoms;
+    int64_t bad = -1;
     Kokkos::parallel_reduce(
         "e3d:count", Range(0, rows),
-        KOKKOS_LAMBDA(const int k, int &largest) {
+        KOKKOS_LAMBDA(const int k, int &largest, int64_t &bad_pair) {
           const int i = ilist(k);
           const auto *cutsq = &a.cutsq(a.type(i) * a.width);
           int count = 0;
           for (int jj = 0; jj < numneigh(i); jj++) {
             const int j = neighbors(i, jj) & NEIGHMASK;
-            if (a.distance_squared(i, j) < cutsq[a.type(j)]) count++;
+            const double squared = a.distance_squared(i, j);
+            if (squared < cutsq[a.type(j)]) count++;
+            if (!(squared > 0.0) && cutsq[a.type(j)] > 0.0) bad_pair = static_cast<int64_t>(i) << 32 | j;
           }
           centre_(k) = i;
           offset_(k) = count;
           if (count > largest) largest = count;
         },
-        Kokkos::Max<int>(most));
+        Kokkos::Max<int>(most), Kokkos::Max<int64_t>(bad));
     if (rows == 0) most = 0;
+    if (rows > 0 && bad >= 0) return {static_cast<int>(bad >> 32), static_cast<int>(bad & INT32_MAX)};
     Kokkos::parallel_scan(
         "e3d:scan", Range(0, rows + 1),
         KOKKOS_LAMBDA(const int k, int64_t &sum, const bool last) {
@@ -120,6 +129,7 @@ template <class DeviceType> class DeviceEdges {
             if (a.distance_squared(i, j) < cutsq[a.type(j)]) neighbour_(e++) = j;
           }
         });
+    return {};
   }
 
   void put_in_order(const DeviceAtoms<DeviceType> &atoms, int fitting)

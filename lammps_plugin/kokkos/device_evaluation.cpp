@@ -23,12 +23,18 @@ CopiesToHost &copies_to_host()
 
 namespace {
 
-  // the fast memory of a team, bytes: what the device has, or less where a test wants it
-  template <class DeviceType> int64_t fast_memory()
+  /* The fast memory of a team, bytes: what the device has, or less where a test wants it. On a CPU it is memory as any other, and
+     tiles of edges are for tests alone. */
+  struct FastMemory {
+    int64_t bytes;
+    bool tiles;
+  };
+  template <class DeviceType> FastMemory fast_memory()
   {
     const int64_t all = Kokkos::TeamPolicy<DeviceType>::scratch_size_max(0) - 1024;
     const char *wanted = std::getenv("E3D_KOKKOS_SCRATCH");
-    return wanted ? std::min<int64_t>(all, std::atoll(wanted)) : all;
+    return {wanted ? std::min<int64_t>(all, std::atoll(wanted)) : all,
+            wanted || !CentreWork<double, DeviceType>::ON_HOST};
   }
 
   // sums of blocks of rows, each by one thread, and then of the blocks: in the same order on any device
@@ -83,8 +89,9 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
     const auto energy = energy_;
     Kokkos::parallel_for("e3d:zero", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) { energy(k) = 0.0; });
 
-    const int64_t fast = fast_memory<DeviceType>();
-    const int fitting = Kernel::fitting_edges(edge_row_, centre_row_, fast);
+    const FastMemory fast = fast_memory<DeviceType>();
+    int once_level;
+    const int fitting = Kernel::fitting_edges(edge_row_, centre_row_, fast.bytes, once_level);
     edges.put_in_order(atoms, fitting);
     const auto launch = [&](int first, int last, int most) {
       if (first == last) return;
@@ -100,10 +107,11 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
       batch.energy = energy_;
       batch.eps = eps_;
       batch.g = g_;
-      Kernel(model_.view(), edge_row_, centre_row_, batch, most).launch(last - first, fast);
+      Kernel(model_.view(), edge_row_, centre_row_, batch, most).launch(last - first, fast.bytes, fast.tiles);
     };
     launch(0, edges.few, std::min(fitting, edges.most));
     launch(edges.few, edges.evaluated, edges.most);
+    if (fast.tiles && edges.few < edges.evaluated) tile_ = fitting;
   }
 
   EnergyAndVirial add(const Atoms &atoms, const Edges &edges, const DeviceTargets<DeviceType> &targets,
@@ -111,7 +119,7 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
   {
     Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType> sums(
         Kokkos::view_alloc(Kokkos::WithoutInitializing, "e3d:sums"), edges.rows);
-    add_centres(atoms, edges, targets.f, sums, targets.virial);
+    const int not_a_number = add_centres(atoms, edges, targets.f, sums, targets.virial);
     add_neighbours(atoms, edges, targets.f, ordered);
     if (targets.eatom.extent(0)) {
       const auto eatom = targets.eatom;
@@ -121,14 +129,28 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
           "e3d:eatom", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) { eatom(centre(k)) += energy(k); });
     }
     if (targets.vatom.extent(0) || targets.cvatom.extent(0)) add_virials(atoms, edges, targets, ordered);
-    return sum_of_rows<DeviceType>(sums, edges.rows);
+    EnergyAndVirial out = sum_of_rows<DeviceType>(sums, edges.rows);
+    out.not_a_number = not_a_number;
+    return out;
   }
 
-  void add_forces(const Atoms &atoms, const Edges &edges, const ForceView<DeviceType> &f,
-                  bool ordered) override
+  int add_forces(const Atoms &atoms, const Edges &edges, const ForceView<DeviceType> &f,
+                 bool ordered) override
   {
-    add_centres(atoms, edges, f, Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType>(), false);
+    const int not_a_number =
+        add_centres(atoms, edges, f, Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType>(), false);
     add_neighbours(atoms, edges, f, ordered);
+    return not_a_number;
+  }
+
+  void give_edge_energies(const EdgeSelection<DeviceType> &selection,
+                          const Kokkos::View<double *, DeviceType> &to) const override
+  {
+    const auto from = eps_;
+    const auto edge = selection.edge;
+    Kokkos::parallel_for(
+        "e3d:some", Kokkos::RangePolicy<DeviceType, Kokkos::IndexType<int64_t>>(0, selection.edges),
+        KOKKOS_LAMBDA(const int64_t e) { to(e) = static_cast<double>(from(edge(e))); });
   }
 
   void give_energies(const Edges &edges, int nlocal,
@@ -166,11 +188,7 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
   {
     Kokkos::View<double *, DeviceType> some(Kokkos::view_alloc(Kokkos::WithoutInitializing, "e3d:some"),
                                             selection.edges);
-    const auto from = eps_;
-    const auto edge = selection.edge;
-    Kokkos::parallel_for(
-        "e3d:some", Kokkos::RangePolicy<DeviceType, Kokkos::IndexType<int64_t>>(0, selection.edges),
-        KOKKOS_LAMBDA(const int64_t e) { some(e) = static_cast<double>(from(edge(e))); });
+    give_edge_energies(selection, some);
     copy_to_host(some, selection.edges, to);
   }
 
@@ -188,6 +206,8 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
     copy_to_host(some, 3 * selection.edges, to);
   }
 
+  int tile() const override { return tile_; }
+
   double memory_usage() const override
   {
     return model_.bytes() + static_cast<double>(energy_.size()) * sizeof(double) +
@@ -196,10 +216,10 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
 
   // ---- public because lambdas of a device must not be in private functions
 
-  // the part of F_i that is its own, sum_j g_ij, and the energy and virial of each row
+  // the part of F_i that is its own, sum_j g_ij, and the energy and virial of each row; returns not_a_number
   template <class Forces>
-  void add_centres(const Atoms &atoms, const Edges &edges, const Forces &f,
-                   const Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType> &sums, bool virial)
+  int add_centres(const Atoms &atoms, const Edges &edges, const Forces &f,
+                  const Kokkos::View<double *[7], Kokkos::LayoutRight, DeviceType> &sums, bool virial)
   {
     const auto a = atoms;
     const auto g = g_;
@@ -208,8 +228,10 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
     const auto offset = edges.offset;
     const auto neighbour = edges.neighbour;
     const bool with_sums = sums.extent(0) > 0;
-    Kokkos::parallel_for(
-        "e3d:centres", Range(0, edges.rows), KOKKOS_LAMBDA(const int k) {
+    int not_a_number = -1;
+    Kokkos::parallel_reduce(
+        "e3d:centres", Range(0, edges.rows),
+        KOKKOS_LAMBDA(const int k, int &bad) {
           const int i = centre(k);
           double own[3] = {0.0, 0.0, 0.0}, v[6] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
           for (int64_t e = offset(k); e < offset(k + 1); e++) {
@@ -226,10 +248,13 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
             v[5] -= 0.5 * (r[1] * ge[2] + r[2] * ge[1]);
           }
           for (int d = 0; d < 3; d++) f(i, d) += own[d];    // no other row has this centre
+          if (!Kokkos::isfinite(energy(k) + own[0] + own[1] + own[2]) && k > bad) bad = k;
           if (!with_sums) return;
           sums(k, 0) = energy(k);
           for (int d = 0; d < 6; d++) sums(k, 1 + d) = v[d];
-        });
+        },
+        Kokkos::Max<int>(not_a_number));
+    return edges.rows ? not_a_number : -1;
   }
 
   // the parts of F_j that come from the edges that end on it, -g_ij
@@ -309,6 +334,7 @@ template <typename Real, class DeviceType> class DeviceEvaluationOf : public Dev
   DeviceModel<Real, DeviceType> model_;
   const EdgeRow edge_row_;
   const CentreRow centre_row_;
+  int tile_ = 0;
   Kokkos::View<double *, DeviceType> energy_;
   Kokkos::View<Real *, DeviceType> eps_;
   Kokkos::View<Real *[3], Kokkos::LayoutRight, DeviceType> g_;

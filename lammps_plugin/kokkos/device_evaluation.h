@@ -35,6 +35,7 @@ template <class DeviceType> struct DeviceTargets {
 struct EnergyAndVirial {
   double energy = 0.0;
   double virial[6] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
+  int not_a_number = -1;    // a row with an energy, or a force of an edge, that is none
 };
 
 template <class DeviceType> using ForceView = Kokkos::View<double *[3], Kokkos::LayoutRight, DeviceType>;
@@ -54,12 +55,14 @@ template <class DeviceType> class DeviceEvaluation {
      position index first (ARCHITECTURE section 1). `ordered`: in an order that depends on nothing but the edges. */
   virtual EnergyAndVirial add(const DeviceAtoms<DeviceType> &atoms, const DeviceEdges<DeviceType> &edges,
                               const DeviceTargets<DeviceType> &targets, bool ordered) = 0;
-  // only forces, as those of a model of a committee
-  virtual void add_forces(const DeviceAtoms<DeviceType> &atoms, const DeviceEdges<DeviceType> &edges,
-                          const ForceView<DeviceType> &f, bool ordered) = 0;
+  // only forces, as those of a model of a committee; returns not_a_number
+  virtual int add_forces(const DeviceAtoms<DeviceType> &atoms, const DeviceEdges<DeviceType> &edges,
+                         const ForceView<DeviceType> &f, bool ordered) = 0;
 
-  // for styles of the device: U_i of owned atoms (0 where they are not of this style); W_i of all, to be summed
+  // for styles of the device: energies of some edges; U_i of owned atoms (0 where they are not of this style); W_i of all, to be summed
   // from ghosts to owners; the rows of the heat current of this rank, without kinetic energies
+  virtual void give_edge_energies(const EdgeSelection<DeviceType> &selection,
+                                  const Kokkos::View<double *, DeviceType> &to) const = 0;
   virtual void give_energies(const DeviceEdges<DeviceType> &edges, int nlocal,
                              const Kokkos::View<double *, DeviceType> &to) const = 0;
   virtual void give_virials(const DeviceAtoms<DeviceType> &atoms, const DeviceEdges<DeviceType> &edges,
@@ -74,6 +77,8 @@ template <class DeviceType> class DeviceEvaluation {
   virtual void copy_edge_forces(const EdgeSelection<DeviceType> &selection,
                                 std::vector<double> &to) const = 0;
 
+  // edges that a team's fast memory takes at a time, of a centre with more; 0: no centre needed it
+  virtual int tile() const = 0;
   virtual double memory_usage() const = 0;    // bytes on the device
 };
 

@@ -12,7 +12,7 @@
 
 namespace E3D {
 
-/* The edges of a frame within shorter cutoffs: what travels to the host. */
+/* The edges of a frame within shorter cutoffs that end on some of the atoms: what travels to the host, and bonds. */
 
 template <class DeviceType> class EdgeSelection {
  public:
@@ -21,9 +21,9 @@ template <class DeviceType> class EdgeSelection {
   Kokkos::View<int *, DeviceType> neighbour;     // (edges) atom
   int64_t edges = 0;
 
-  // cutsq: (LAMMPS types + 1)^2, row: centre
+  // cutsq: (LAMMPS types + 1)^2, row: centre; neighbours are the atoms first_atom to last_atom - 1
   void find(const DeviceAtoms<DeviceType> &atoms, const DeviceEdges<DeviceType> &frame,
-            const Kokkos::View<double *, DeviceType> &cutsq)
+            const Kokkos::View<double *, DeviceType> &cutsq, int first_atom, int last_atom)
   {
     using Range = Kokkos::RangePolicy<DeviceType>;
     make_room(offset, "e3d:selected_offset", frame.rows + 1);
@@ -40,6 +40,7 @@ template <class DeviceType> class EdgeSelection {
           int64_t count = 0;
           for (int64_t e = first(k); e < first(k + 1); e++) {
             const int j = all(e);
+            if (j < first_atom || j >= last_atom) continue;
             if (a.distance_squared(i, j) < limit(a.type(i) * a.width + a.type(j))) count++;
           }
           offset_(k) = count;
@@ -62,6 +63,7 @@ template <class DeviceType> class EdgeSelection {
           int64_t place = offset_(k);
           for (int64_t e = first(k); e < first(k + 1); e++) {
             const int j = all(e);
+            if (j < first_atom || j >= last_atom) continue;
             if (a.distance_squared(i, j) >= limit(a.type(i) * a.width + a.type(j))) continue;
             edge_(place) = e;
             neighbour_(place++) = j;

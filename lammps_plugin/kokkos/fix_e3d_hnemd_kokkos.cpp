@@ -5,7 +5,6 @@
 
 #include "fix_e3d_hnemd_kokkos.h"
 
-#include "atom_columns.h"
 #include "device_heat.h"
 
 #include "atom_kokkos.h"
@@ -67,19 +66,14 @@ void FixE3DHnemdKokkos::gather_virials()
   E3D::make_room(virial, "e3d:virial_of_atoms", frame.atoms.nall);
   frame.evaluation.give_energies(frame.edges, atom->nlocal, energy);
   frame.evaluation.give_virials(frame.atoms, frame.edges, virial);
-  // on a CPU LAMMPS would take the virials of the host's fix
-  const auto own_space = execution_space;
-  execution_space = Device;
-  comm->reverse_comm(this);
-  execution_space = own_space;
+  travelling.travel(virial, execution_space, [this]() { comm->reverse_comm(this); });
 }
 
 /* ---------------------------------------------------------------------- */
 
 int FixE3DHnemdKokkos::pack_reverse_comm_kokkos(int n, int first, DAT::tdual_double_1d &k_buf)
 {
-  E3D::pack_range<9>(virial, n, first, k_buf.view<LMPDeviceType>());
-  return 9 * n;
+  return travelling.pack_range(n, first, k_buf.view<LMPDeviceType>());
 }
 
 /* ---------------------------------------------------------------------- */
@@ -87,7 +81,25 @@ int FixE3DHnemdKokkos::pack_reverse_comm_kokkos(int n, int first, DAT::tdual_dou
 void FixE3DHnemdKokkos::unpack_reverse_comm_kokkos(int n, DAT::tdual_int_1d k_list,
                                                    DAT::tdual_double_1d &k_buf)
 {
-  E3D::add_listed<9>(virial, n, k_list.view<LMPDeviceType>(), k_buf.view<LMPDeviceType>());
+  travelling.add_listed(n, k_list.view<LMPDeviceType>(), k_buf.view<LMPDeviceType>());
+}
+
+/* ---------------------------------------------------------------------- */
+
+int FixE3DHnemdKokkos::pack_reverse_comm(int n, int first, double *buf)
+{
+  if (!on_device()) return FixE3DHnemd::pack_reverse_comm(n, first, buf);
+  return travelling.pack_range_on_host(n, first, buf);
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DHnemdKokkos::unpack_reverse_comm(int n, int *list, double *buf)
+{
+  if (on_device())
+    travelling.add_listed_on_host(n, list, buf);
+  else
+    FixE3DHnemd::unpack_reverse_comm(n, list, buf);
 }
 
 /* ---------------------------------------------------------------------- */

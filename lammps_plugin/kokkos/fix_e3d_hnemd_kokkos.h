@@ -8,6 +8,7 @@
 
 #include "fix_e3d_hnemd.h"
 
+#include "atom_columns.h"
 #include "pair_e3d_kokkos.h"
 
 #include "kokkos_base.h"
@@ -24,6 +25,8 @@ class FixE3DHnemdKokkos : public FixE3DHnemd, public KokkosBase {
   void init() override;
   void setup(int) override;
   double memory_usage() override;
+  int pack_reverse_comm(int, int, double *) override;
+  void unpack_reverse_comm(int, int *, double *) override;
   int pack_reverse_comm_kokkos(int, int, DAT::tdual_double_1d &) override;
   void unpack_reverse_comm_kokkos(int, DAT::tdual_int_1d, DAT::tdual_double_1d &) override;
 
@@ -40,6 +43,7 @@ class FixE3DHnemdKokkos : public FixE3DHnemd, public KokkosBase {
 
   Kokkos::View<double *, LMPDeviceType> energy;                            // (nlocal) U_i
   Kokkos::View<double *[9], Kokkos::LayoutRight, LMPDeviceType> virial;    // (nlocal+nghost) W_i
+  E3D::AtomColumns<LMPDeviceType, 9> travelling;
 
   PairE3DKokkos<LMPDeviceType> *on_device() const;
 };

@@ -72,6 +72,14 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::settings(int narg, c
         "pair_style e3d/kk runs where KOKKOS does: leave out 'device {}', and choose with 'lmp -k on g N' or "
         "'-k on t N'",
         device);
+  if (evaluation.chunk_centres() > 0) {
+    if (comm->me == 0)
+      error->warning(FLERR,
+                     "pair_style e3d/kk takes all atoms at once and ignores 'chunk {}': leave it out, or put "
+                     "'suffix off' before pair_style e3d and 'suffix on' after pair_coeff to run on the host",
+                     evaluation.chunk_centres());
+    evaluation.set_chunk_centres(0);
+  }
 }
 
 /* ---------------------------------------------------------------------- */
@@ -149,6 +157,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::init_style()
   atoms.cutsq = cutsq;
   atoms.width = width;
   selected_cutsq = Kokkos::View<double *, DeviceType>();
+  bonds_on_device.clear();
 }
 
 /* ---------------------------------------------------------------------- */
@@ -190,7 +199,11 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::begin_device_frame()
   atoms.nall = atom->nlocal + atom->nghost;
   atoms.x = atomKK->k_x.template view<DeviceType>();
   atoms.type = atomKK->k_type.template view<DeviceType>();
-  edges.find(atoms, *static_cast<NeighListKokkos<DeviceType> *>(list));
+  const auto bad = edges.find(atoms, *static_cast<NeighListKokkos<DeviceType> *>(list));
+  if (bad.centre >= 0) {
+    atomKK->sync(Host, TAG_MASK);
+    refuse_place(atom->tag[bad.centre], atom->tag[bad.neighbour]);
+  }
   work.edge_seconds += platform::walltime() - t0;
 }
 
@@ -220,17 +233,29 @@ template <class DeviceType> E3D::DeviceTargets<DeviceType> PairE3DKokkos<DeviceT
 }
 
 /* ----------------------------------------------------------------------
+   row: whose energy, or force of an edge, is not a number; -1: none
+------------------------------------------------------------------------- */
+
+template <class DeviceType> void PairE3DKokkos<DeviceType>::require_numbers(int row)
+{
+  if (row < 0) return;
+  atomKK->sync(Host, TAG_MASK);
+  std::vector<int> centre;
+  E3D::copy_to_host(edges.centre, edges.rows, centre);
+  error->one(
+      FLERR,
+      "pair_style e3d/kk on step {}: the model returned an energy or a force that is not a number (atom "
+      "{}); look for atoms on top of each other or a time step that is too long",
+      update->ntimestep, atom->tag[centre[row]]);
+}
+
+/* ----------------------------------------------------------------------
    sums, and the arrays of atoms that computes of the host read
 ------------------------------------------------------------------------- */
 
 template <class DeviceType> void PairE3DKokkos<DeviceType>::publish(const E3D::EnergyAndVirial &sums)
 {
-  if (!std::isfinite(sums.energy))
-    error->one(FLERR,
-               "pair_style e3d/kk on step {}: the model returned an energy that is not a number; look for "
-               "atoms on top "
-               "of each other or a time step that is too long",
-               update->ntimestep);
+  require_numbers(sums.not_a_number);
   if (eflag_global) eng_vdwl += sums.energy;
   if (vflag_global)
     for (int d = 0; d < 6; d++) virial[d] += sums.virial[d];
@@ -251,10 +276,13 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::finish()
   double mine[2] = {static_cast<double>(copies.count), copies.bytes}, all[2] = {0.0, 0.0};
   if (work.steps > 0) MPI_Reduce(mine, all, 2, MPI_DOUBLE, MPI_SUM, 0, world);
   const bool show = work.steps > 0 && comm->me == 0;
+  int my_tile = evaluations.empty() ? 0 : evaluations[0]->tile(), tile = 0;
+  if (work.steps > 0) MPI_Reduce(&my_tile, &tile, 1, MPI_INT, MPI_MAX, 0, world);
   PairE3D::finish();
   if (show)
     utils::logmesg(lmp, "{:.0f} arrays of edges and atoms copied from the device to the host, {:.6g} bytes\n",
                    all[0], all[1]);
+  if (show && tile) utils::logmesg(lmp, "Atoms with more than {} edges were worked on in tiles\n", tile);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -286,11 +314,8 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::fetch_frame()
   if (fetched == frame.evaluation) return;
   select_edges();
   const auto &first = *evaluations[0];
-  E3D::copy_to_host(edges.centre, edges.rows, frame.centre);
-  E3D::copy_to_host(selection.offset, edges.rows + 1, frame.offset);
-  E3D::copy_to_host(selection.neighbour, selection.edges, frame.neighbour);
+  fetch_selection(selection, frame);
   first.copy_energies(edges, frame.energy);
-  first.copy_edge_energies(selection, frame.eps);
   frame.g.clear();
   if (keeps_edge_forces) first.copy_edge_forces(selection, frame.g);
 
@@ -303,6 +328,49 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::fetch_frame()
   frame.force_spread.clear();
   if (frame.members) E3D::copy_to_host(device_committee.spread(), atom->nlocal, frame.force_spread);
   fetched = frame.evaluation;
+}
+
+/* ---------------------------------------------------------------------- */
+
+template <class DeviceType>
+void PairE3DKokkos<DeviceType>::fetch_selection(const E3D::EdgeSelection<DeviceType> &selected,
+                                                E3D::EdgeFrame &to)
+{
+  E3D::copy_to_host(edges.centre, edges.rows, to.centre);
+  E3D::copy_to_host(selected.offset, edges.rows + 1, to.offset);
+  E3D::copy_to_host(selected.neighbour, selected.edges, to.neighbour);
+  evaluations[0]->copy_edge_energies(selected, to.eps);
+}
+
+/* ----------------------------------------------------------------------
+   the host gets no other edges than those to ghosts
+------------------------------------------------------------------------- */
+
+template <class DeviceType>
+typename PairE3DKokkos<DeviceType>::DeviceBondFrame
+PairE3DKokkos<DeviceType>::device_bonds(int subscription, const std::string &requested_by)
+{
+  const DeviceFrame now = device_frame(requested_by);
+  bonds_on_device.resize(bonds.size());
+  auto &wanted = bonds_on_device.at(subscription);
+  if (!wanted) {
+    const int width = atom->ntypes + 1;
+    wanted.reset(new BondsOnDevice{
+        E3D::DeviceBonds<DeviceType>(bonds[subscription]->cutsq, types, labels, width), {}, {}});
+    wanted->crossing.cutsq = bonds[subscription]->cutsq;
+  }
+  if (wanted->crossing.evaluation != now.number) {
+    const double t0 = platform::walltime();
+    atomKK->sync(execution_space, X_MASK | TAG_MASK | TYPE_MASK);
+    const int64_t unmatched =
+        wanted->own.find(atoms, edges, now.evaluation, atomKK->k_tag.template view<DeviceType>());
+    if (unmatched) this->refuse_unmatched(static_cast<tagint>(unmatched), requested_by);
+    fetch_selection(wanted->own.crossing, wanted->crossing_edges);
+    wanted->crossing_edges.evaluation = now.number;
+    work.bond_seconds += platform::walltime() - t0;
+    this->pair_up(wanted->crossing, wanted->crossing_edges, requested_by);
+  }
+  return {now, wanted->own, wanted->crossing.edges};
 }
 
 /* ----------------------------------------------------------------------
@@ -320,7 +388,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::select_edges()
     Kokkos::deep_copy(selected_cutsq, host);
   }
   atomKK->sync(execution_space, X_MASK | TYPE_MASK);
-  selection.find(atoms, edges, selected_cutsq);
+  selection.find(atoms, edges, selected_cutsq, 0, atoms.nall);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -352,12 +420,9 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::evaluate_members()
   for (int m = 0; m < num_models(); m++) {
     if (m > 0) evaluations[m]->run(atoms, edges, energy_unit);
     device_committee.begin_model(atoms.nall);
-    evaluations[m]->add_forces(atoms, edges, device_committee.force(), ordered);
-    // on a CPU LAMMPS would take the forces of the host, which are not these
-    const auto own_space = execution_space;
-    execution_space = Device;
-    comm->reverse_comm(this);
-    execution_space = own_space;
+    require_numbers(evaluations[m]->add_forces(atoms, edges, device_committee.force(), ordered));
+    device_committee.travelling.travel(device_committee.force(), execution_space,
+                                       [this]() { comm->reverse_comm(this); });
     device_committee.end_model();
   }
   device_committee.end();
@@ -369,8 +434,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::evaluate_members()
 template <class DeviceType>
 int PairE3DKokkos<DeviceType>::pack_reverse_comm_kokkos(int n, int first, DAT::tdual_double_1d &k_buf)
 {
-  E3D::pack_range<3>(device_committee.force(), n, first, k_buf.view<DeviceType>());
-  return 3 * n;
+  return device_committee.travelling.pack_range(n, first, k_buf.view<DeviceType>());
 }
 
 /* ---------------------------------------------------------------------- */
@@ -379,7 +443,21 @@ template <class DeviceType>
 void PairE3DKokkos<DeviceType>::unpack_reverse_comm_kokkos(int n, DAT::tdual_int_1d k_list,
                                                            DAT::tdual_double_1d &k_buf)
 {
-  E3D::add_listed<3>(device_committee.force(), n, k_list.view<DeviceType>(), k_buf.view<DeviceType>());
+  device_committee.travelling.add_listed(n, k_list.view<DeviceType>(), k_buf.view<DeviceType>());
+}
+
+/* ---------------------------------------------------------------------- */
+
+template <class DeviceType> int PairE3DKokkos<DeviceType>::pack_reverse_comm(int n, int first, double *buf)
+{
+  return device_committee.travelling.pack_range_on_host(n, first, buf);
+}
+
+/* ---------------------------------------------------------------------- */
+
+template <class DeviceType> void PairE3DKokkos<DeviceType>::unpack_reverse_comm(int n, int *list, double *buf)
+{
+  device_committee.travelling.add_listed_on_host(n, list, buf);
 }
 
 /* ---------------------------------------------------------------------- */

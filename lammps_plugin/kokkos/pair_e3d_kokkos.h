@@ -8,6 +8,7 @@
 
 #include "pair_e3d.h"
 
+#include "device_bonds.h"
 #include "device_committee.h"
 #include "device_evaluation.h"
 #include "edge_selection.h"
@@ -38,6 +39,8 @@ template <class DeviceType> class PairE3DKokkos : public PairE3D, public KokkosB
   void compute(int, int) override;
   void finish() override;
   double memory_usage() override;
+  int pack_reverse_comm(int, int, double *) override;
+  void unpack_reverse_comm(int, int *, double *) override;
   int pack_reverse_comm_kokkos(int, int, DAT::tdual_double_1d &) override;
   void unpack_reverse_comm_kokkos(int, DAT::tdual_int_1d, DAT::tdual_double_1d &) override;
 
@@ -49,6 +52,14 @@ template <class DeviceType> class PairE3DKokkos : public PairE3D, public KokkosB
     int64_t number;    // of the evaluation
   };
   DeviceFrame device_frame(const std::string &requested_by);
+
+  // what they read in place of bonded_edges(); collective, once per step and subscription
+  struct DeviceBondFrame {
+    DeviceFrame frame;
+    const E3D::DeviceBonds<DeviceType> &own;    // between atoms of this rank
+    const E3D::BondedEdges &crossing;           // to ghosts
+  };
+  DeviceBondFrame device_bonds(int subscription, const std::string &requested_by);
 
  protected:
   std::unique_ptr<E3D::EdgeModel> open_model(const std::string &) override;
@@ -67,7 +78,13 @@ template <class DeviceType> class PairE3DKokkos : public PairE3D, public KokkosB
   E3D::DeviceEdges<DeviceType> edges;
   E3D::EdgeSelection<DeviceType> selection;    // edges that the host gets
   Kokkos::View<double *, DeviceType>
-      selected_cutsq;      // (LAMMPS types + 1)^2, empty before the first request
+      selected_cutsq;    // (LAMMPS types + 1)^2, empty before the first request
+  struct BondsOnDevice {
+    E3D::DeviceBonds<DeviceType> own;
+    E3D::EdgeFrame crossing_edges;
+    Bonds crossing;
+  };
+  std::vector<std::unique_ptr<BondsOnDevice>> bonds_on_device;    // by subscription
   int64_t fetched = -1;    // evaluation that the frame of the host holds
   E3D::DeviceCommittee<DeviceType> device_committee;
   DAT::ttransform_kkacc_1d k_eatom;
@@ -76,9 +93,11 @@ template <class DeviceType> class PairE3DKokkos : public PairE3D, public KokkosB
 
   void begin_device_frame();
   void select_edges();
+  void fetch_selection(const E3D::EdgeSelection<DeviceType> &, E3D::EdgeFrame &);
   void evaluate_members();
   E3D::DeviceTargets<DeviceType> targets();
   void publish(const E3D::EnergyAndVirial &);
+  void require_numbers(int row);
 };
 
 }    // namespace LAMMPS_NS

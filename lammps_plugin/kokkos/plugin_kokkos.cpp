@@ -10,6 +10,7 @@
 
 #include "compute_e3d_heat_kokkos.h"
 #include "fix_e3d_hnemd_kokkos.h"
+#include "fix_e3d_map_kokkos.h"
 #include "pair_e3d_kokkos.h"
 
 #include "lammps.h"
@@ -57,4 +58,6 @@ e3d_register_kokkos_styles(LAMMPS *lmp, lammpsplugin_t plugin, lammpsplugin_regf
         create<Compute, ComputeE3DHeatKokkos>);
   for (const char *name : {"e3d/hnemd/kk", "e3d/hnemd/kk/device"})
     add("fix", name, "driving force of HNEMD, fix e3d/hnemd with KOKKOS", create<Fix, FixE3DHnemdKokkos>);
+  for (const char *name : {"e3d/map/kk", "e3d/map/kk/device"})
+    add("fix", name, "D-A maps of Allegro models, fix e3d/map with KOKKOS", create<Fix, FixE3DMapKokkos>);
 }

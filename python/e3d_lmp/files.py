@@ -296,6 +296,22 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
+def relative_path(path: str | os.PathLike, folder: str | os.PathLike) -> str:
+    """A path as seen from a folder, so that both may be moved together."""
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
+MOST_NAMES = 400
+"""Characters of a list of files that is repeated in files made from them."""
+
+
+def some_names(names: str, where: str) -> str:
+    """A list of files, or its beginning where it is long; `where` says where the rest is."""
+    if len(names) <= MOST_NAMES:
+        return names
+    return f"{names[:MOST_NAMES].rsplit(' ', 1)[0]} ... ({len(names)} characters; all are in {where})"
+
+
 def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's content, read in parts.
 

@@ -11,8 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 out=${1:-${OUT:-out/gpu}}
 shift || true
 parts=${*:-build test bench}
-done_here=build/gpu-${E3D_GPU_BACKEND:-cuda}
-mkdir -p "$out" "$done_here"
+source scripts/gpu/environment.sh "$out"
+done_here=$work
 failed=0
 for part in $parts; do
   [[ $part != build && -f $done_here/$part.done ]] && continue    # build.sh itself skips what is done

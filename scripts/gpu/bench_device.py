@@ -49,8 +49,8 @@ def boxes() -> list[tuple[int, int, int]]:
     return out
 
 
-def run(job: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
-    """One row; ``failed`` holds the last line of a run that ended with an error."""
+def run(job: dict[str, Any], args: argparse.Namespace, seconds: float) -> dict[str, Any]:
+    """One row, in so many seconds; ``failed`` holds the last line of a run that ended with an error."""
     args.work.mkdir(parents=True, exist_ok=True)
     atoms = LIQUID_ATOMS * job["copies"][0] * job["copies"][1] * job["copies"][2]
     on_device = job["engine"] == "device"
@@ -67,7 +67,7 @@ def run(job: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
             cwd=args.work,
             capture_output=True,
             text=True,
-            timeout=max(30, args.seconds),
+            timeout=max(10.0, seconds),
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("cases", type=Path, help="folder of make_cases.py")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, default=180.0, help="no new row after so long")
+    parser.add_argument("--seconds", type=float, default=180.0, help="all rows end by then")
     parser.add_argument("lmp", nargs="+", help="-- and how LAMMPS starts on the device")
     args = parser.parse_args()
     rows = json.loads(args.output.read_text()) if args.output.is_file() else []
@@ -116,7 +116,7 @@ def main() -> None:
             continue
         if time.monotonic() > end or (rows and rows[-1].get("failed")):
             break
-        rows.append(run(job, args))
+        rows.append(run(job, args, end - time.monotonic()))
         print(f"  {rows[-1]}", flush=True)
         args.output.write_text(json.dumps(rows, indent=1) + "\n")
     print(table(rows))

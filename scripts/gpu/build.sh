@@ -22,6 +22,7 @@ fi
 generator=()
 "${inside[@]}" sh -c 'command -v ninja' >/dev/null && generator=(-G Ninja)
 options=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_STANDARD=20 -DBUILD_MPI=off -DPKG_KOKKOS=on -DPKG_PLUGIN=on
+  -DKOKKOS_PREC="${E3D_GPU_PRECISION:-double}"
   -DWITH_GZIP=off -DWITH_JPEG=off -DWITH_PNG=off -DWITH_FFMPEG=off -DWITH_CURL=off)
 torch=()
 case $backend in

@@ -1,10 +1,11 @@
 # What the scripts of this folder share. Sourced in the root of the repository, never run.
 #   E3D_GPU_BACKEND  cuda (default), hip; openmp: the rehearsal, in the root folder of scripts/kokkos
 #   E3D_GPU_ARCH     Kokkos's name of the device (default HOPPER90; hip: AMD_GFX90A)
-#   E3D_GPU_PACK     folder of pack.sh (build/gpu-pack);  E3D_GPU_WORK: where things are built (build/gpu-BACKEND)
+#   E3D_GPU_PRECISION  of LAMMPS's KOKKOS: double (default), mixed or single
+#   E3D_GPU_PACK     folder of pack.sh (build/gpu-pack);  E3D_GPU_WORK: where things are built (build/gpu-BACKEND[-PRECISION])
 backend=${E3D_GPU_BACKEND:-cuda}
 pack=$PWD/${E3D_GPU_PACK:-build/gpu-pack}
-work=$PWD/${E3D_GPU_WORK:-build/gpu-$backend}
+work=$PWD/${E3D_GPU_WORK:-build/gpu-$backend${E3D_GPU_PRECISION:+-$E3D_GPU_PRECISION}}
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}    # nproc obeys OMP_NUM_THREADS
 out=${1:-${OUT:-out/gpu}}
 mkdir -p "$out" "$work"

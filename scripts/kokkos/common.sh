@@ -14,6 +14,7 @@ fail() {
 # never meets an old build:
 #   root-KEY       the root folder of Debian's suite: compiler, CMake, Kokkos, Open MPI
 #   lammps-KEY     lammps/ the source, build/ its build folder, "versions" what both were made of
+#   hip-KEY        a layer over the root folder with hipcc (hip.sh)
 #   downloads/     the source tarball;  *.log what the tools said
 cache=${E3D_KOKKOS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/e3d-lmp/kokkos}
 key_of() { printf '%s\n' "$@" | sha256sum | cut -c1-12; }
@@ -22,6 +23,7 @@ root_key=$(key_of "$SUITE" "$KOKKOS_VERSION" "${ROOT_PACKAGES[@]}" "$(uname -m)"
 lammps_key=$(key_of "$root_key" "$LAMMPS_VERSION" "$LAMMPS_SHA256" "${LAMMPS_FOLDERS[@]}" "${LAMMPS_FLAGS[@]}" "$recipe")
 root_folder=$cache/root-$root_key
 lammps_folder=$cache/lammps-$lammps_key
+hip_layer=$cache/hip-$root_key
 
 # entry ROOT LAMMPS: fills the array "enter" with a command that runs another one inside ROOT, in this folder, as root:
 # "${enter[@]}" COMMAND... LAMMPS is seen there as /e3d; the repository, /tmp and this folder have the paths that they have

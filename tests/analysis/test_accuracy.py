@@ -98,6 +98,10 @@ def test_known_errors(tmp_path: Path, capsys, field: str, zero: str) -> None:
     assert found["energy"]["structures"] == 7
     assert found["energy"]["mae_eV_per_atom"] == pytest.approx(np.abs(per_atom).mean(), rel=1e-9)
     assert found["energy"]["rmse_eV_per_atom"] == pytest.approx(np.sqrt((per_atom**2).mean()), rel=1e-9)
+    shifted = found["energy_shifted"]
+    assert (shifted["structures"], shifted["elements"], shifted["rank"]) == (7, 4, 4)
+    assert 0.0 < shifted["rmse_eV_per_atom"] < found["energy"]["rmse_eV_per_atom"]
+    assert f"after a fitted shift per element: MAE {1e3 * shifted['mae_eV_per_atom']:.2f}" in printed.out
     assert found["force"]["mae_eV_per_A"] == pytest.approx(0.1) == found["force"]["rmse_eV_per_A"]
     assert found["force"]["components"] == 3 * (sizes().sum() - sizes()[3])
     assert found["provenance"]["isolated_atoms"] == (zero or "none")
@@ -119,6 +123,14 @@ def test_unknown_and_wrong_zeros_are_not_compared(tmp_path: Path, capsys) -> Non
     assert "the energy of the source may be a total or a cohesive one" in printed.err
     assert "energy of" not in printed.out.split("of E_coh")[1]
     assert errors(tmp_path / "o")["energy"] is None and errors(tmp_path / "o")["force"] is not None
+    # the fitted shifts need no zero: they hold the isolated atoms too, and the same errors are left
+    fitted = errors(tmp_path / "o")["energy_shifted"]
+    assert fitted["shift_eV"]["C"] > 1000.0
+    known = write_store(tmp_path / "k.h5", SPICE, reference_energy="dft_total_energy")
+    assert analyze(known, tmp_path / "k") == 0
+    capsys.readouterr()
+    want = errors(tmp_path / "k")["energy_shifted"]["rmse_eV_per_atom"]
+    assert fitted["rmse_eV_per_atom"] == pytest.approx(want, rel=1e-5)
     assert analyze(store, tmp_path / "o", "--isolated-atoms", "none") == 0
     assert "so they are on different zeros" in capsys.readouterr().err
     assert errors(tmp_path / "o")["energy"] is None
@@ -147,6 +159,7 @@ def test_models_with_shifts_are_compared_as_they_are(tmp_path: Path) -> None:
     [
         (["--isolated-atoms", "B3LYP"], "got 'B3LYP'"),
         (["--isolated-atoms", "no.json"], "--isolated-atoms no.json"),
+        (["--isolated-atoms", "atoms.csv"], "atoms.csv: expected a .json file of eV by element"),
         (["--isolated-atoms", "{}/word.json"], "expected a .json file of eV by element"),
         (["--isolated-atoms", "{}/x.json"], "'Xx' is no chemical element"),
         (["--references", "no.csv"], "no.csv: no such file; expected reference energies"),

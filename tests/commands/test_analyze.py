@@ -116,6 +116,77 @@ def test_options(frames, dump, tmp_path):
     assert not (tmp_path / "maps.pdf").exists()
 
 
+def test_reference_map(frames, dump, tmp_path, capsys):
+    """The share of bonds in bins that the map of the first frame lacks, in all tables; 0 against itself."""
+    first = write_dump(tmp_path / "first", frames[:1])
+    types = ["--types", *ELEMENTS]
+    assert cli.main(["analyze", str(first), "-o", str(tmp_path / "r"), *types]) == 0
+    reference = str(tmp_path / "r" / "map.e3d")
+    out = tmp_path / "o"
+    assert cli.main(["analyze", str(dump), "-o", str(out), *types, "--reference-map", reference]) == 0
+    printed = capsys.readouterr()
+    assert "does not say which model it is of" in printed.err
+
+    def bins(frame: EdgeFrame) -> dict[str, list]:
+        found: dict[str, list] = {}
+        for label, _, _, _, e12, e21 in plain_pairs(
+            frame, ELEMENTS, parse_cutoff("covalent").matrix(ELEMENTS)
+        ):
+            D, A = e12 + e21, e12 - e21
+            signs = (1, -1) if len(set(label.split("-"))) == 1 else (1,)
+            found.setdefault(label, []).append(
+                [(int(np.floor(D / 0.1)), int(np.floor(s * A / 0.1))) for s in signs]
+            )
+        return found
+
+    visited = {label: {one for pair in pairs for one in pair} for label, pairs in bins(frames[0]).items()}
+    new: dict[str, list[float]] = {}
+    per_frame = []
+    for frame in frames:
+        novel = {
+            label: [sum(one not in visited.get(label, ()) for one in pair) / len(pair) for pair in pairs]
+            for label, pairs in bins(frame).items()
+        }
+        per_frame.append(np.mean(np.concatenate(list(novel.values()))))
+        for label, shares in novel.items():
+            new.setdefault(label, []).extend(shares)
+    about = json.loads((out / "pairs.json").read_text())
+    whole = np.mean(np.concatenate(list(new.values())))
+    assert about["reference_map"] == {"path": reference, "unvisited_share": pytest.approx(whole)}
+    assert {row["pair"]: row["unvisited_share"] for row in about["pairs"]} == pytest.approx(
+        {label: np.mean(shares) for label, shares in new.items()}
+    )
+    assert f"unvisited: {whole:.2%} of the bonds" in printed.out
+    with open(out / "novelty.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [frame.step for frame in frames]
+    assert [float(row["unvisited_share"]) for row in rows] == pytest.approx(per_frame)
+    assert per_frame[0] == 0.0 < per_frame[1] and float(rows[1]["unvisited_share_C-C"]) > 0.0
+
+    # maps of the same frames, against the same reference
+    words = ["analyze", str(out / "map.e3d"), "-o", str(tmp_path / "m"), "--reference-map", reference]
+    assert cli.main(words) == 0
+    again = json.loads((tmp_path / "m" / "pairs.json").read_text())
+    assert again["reference_map"] == about["reference_map"] and not (tmp_path / "m" / "novelty.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--bin", "0.2"], "are 0.1 eV wide, not 0.2 eV: give --bin 0.1"),
+        (["--cutoff", "2.5"], "those of --cutoff covalent, not of --cutoff 2.5: give --cutoff covalent"),
+        (["--reference-map", "gone.e3d"], "gone.e3d: no such file; expected a map file (e3d-map/1)"),
+    ],
+)
+def test_references_that_are_not_comparable(dump, tmp_path, capsys, words, message):
+    assert cli.main(["analyze", str(dump), "-o", str(tmp_path / "r"), "--types", *ELEMENTS]) == 0
+    reference = str(tmp_path / "r" / "map.e3d")
+    whole = ["analyze", str(dump), "-o", str(tmp_path / "o"), "--types", *ELEMENTS]
+    assert cli.main([*whole, "--reference-map", reference, *words]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
 def test_merged_analyses_are_the_whole(frames):
     whole, first, second = (EdgeAnalysis(ELEMENTS, parse_cutoff("model")) for _ in range(3))
     for k, frame in enumerate(frames):
@@ -135,6 +206,7 @@ def test_model_cutoffs_make_one_sided_pairs_legal(tmp_path, monkeypatch, capsys)
         type_names = ("h", "o", "c")
         type_elements = ("H", "O", "C")
         cutoffs = (2.0, 2.5, 2.9, 2.0, 2.5, 3.0, 2.0, 2.5, 3.0)  # H -> C 2.9, C -> H 2.0
+        source_sha256 = "0123456789abcdef"
 
     monkeypatch.setattr(contract, "read_metadata", lambda path: Model)
     directed = np.array([[3.0, 2.0, 2.5], [2.9, 2.0, 2.5], [3.0, 2.0, 2.5]])  # C H O
@@ -146,9 +218,9 @@ def test_model_cutoffs_make_one_sided_pairs_legal(tmp_path, monkeypatch, capsys)
     assert "edges have no partner" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
     assert cli.main([*words, "--model", "any"]) == 0
-    assert read_map(tmp_path / "o" / "map.e3d").labels["C-H"].count == sum(
-        row[0] == "C-H" for row in plain_pairs(frame, ELEMENTS)
-    )
+    written = read_map(tmp_path / "o" / "map.e3d")
+    assert written.labels["C-H"].count == sum(row[0] == "C-H" for row in plain_pairs(frame, ELEMENTS))
+    assert written.provenance["model_source"] == Model.source_sha256
     assert (
         cli.main(["analyze", str(path), "-o", str(tmp_path), "--types", "C", "H", "S", "--model", "any"]) == 2
     )

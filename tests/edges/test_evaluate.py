@@ -146,6 +146,9 @@ def test_command(xyz: Path, tmp_path: Path, model_files, capsys: pytest.CaptureF
         assert reader.elements == ("H", "C", "O")
         assert len(reader.provenance["model_sha256"]) == 64
         assert reader.provenance["decomposition"] == "rescaled"
+        assert reader.provenance["structures"] == "s.extxyz"  # as seen from the store
+        assert (tmp_path / reader.provenance["model"]).samefile(model)
+        assert str(tmp_path) not in "".join(reader.provenance.values())
         assert list(reader.values("name")[:2]) == ["s.extxyz/0", "s.extxyz/1"]
         assert np.isnan(reader.values("reference_energy")).all()
         done = all_of(EdgeEvaluator(model, "cpu"), xyz, forces=True)

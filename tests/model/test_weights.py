@@ -13,13 +13,21 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from analytic_models import LENNARD_JONES
+from e3d_lmp.edges.evaluate import evaluate_structures
+from e3d_lmp.edges.evaluator import EdgeEvaluator
+from e3d_lmp.edges.structures import Structure
 from e3d_lmp.errors import E3DError
+from e3d_lmp.model import export
 from e3d_lmp.model.contract import NATIVE, read_metadata
 from e3d_lmp.model.decomposition import decompose
+from e3d_lmp.model.evaluators import as_model_file
 from e3d_lmp.model.export import export_model, verify_file, write_edge_model
 from e3d_lmp.model.layers import EdgeLayers
 from e3d_lmp.model.weights import extract_weights
+from lammps_runs import ROOT
 from random_models import R_MAX, TYPE_NAMES, VARIANTS, random_allegro, random_nequip
+from systems import cluster, nequip_calculator
+from tolerances import LADDER, close
 
 
 @pytest.mark.parametrize(
@@ -87,6 +95,26 @@ def test_what_the_engine_cannot_express(arguments: dict[str, Any], words: str, t
     assert not path.exists()
 
 
+def test_torch_runs_what_the_engine_cannot_express(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A package is evaluated all the same, which is said, with the energies of nequip's own model."""
+    model = _allegro(readout_mlp_nonlinearity="gelu")
+    package = ROOT / "inputs" / "models" / "organic-small.nequip.zip"  # its provenance, with another network
+    monkeypatch.setattr(export, "load_model", lambda path: model)
+    atoms = cluster()
+    structure = Structure(
+        "cluster", atoms.numbers, atoms.positions, np.zeros((3, 3)), np.zeros(3, dtype=bool), np.nan
+    )
+    with as_model_file(package) as file:
+        assert file.name == "model.nequip.pth" and read_metadata(file).engine != NATIVE
+        (found,) = evaluate_structures(EdgeEvaluator(file, "cpu"), [(0, structure)])
+    assert not file.exists()
+    assert "'readout' has the nonlinearity GELU; torch runs it" in capsys.readouterr().err
+    atoms.calc, atoms.pbc = nequip_calculator(model), False
+    close("energy", found.energy, atoms.get_potential_energy(), LADDER["float32"].total_energy)
+
+
 def test_other_modules_are_named() -> None:
     facts = decompose(copy.deepcopy(random_allegro()))
     layers = next(
@@ -135,7 +163,9 @@ def test_gate_sees_a_changed_weight(tmp_path: Path) -> None:
 def _allegro(**arguments: Any) -> torch.nn.Module:
     """A small model with other arguments than those of `random_models`."""
     from allegro.model import AllegroModel
+    from nequip.utils.global_state import set_global_state
 
+    set_global_state(allow_tf32=False)
     return AllegroModel(
         **{
             "seed": 5,

@@ -7,13 +7,18 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from analytic_models import MORSE
 from e3d_lmp.analysis.maps import EnergyMap, read_map
+from e3d_lmp.analysis.novelty import ReferenceMap
 from e3d_lmp.edges.frames import EdgeFrame
+from e3d_lmp.model.contract import read_metadata
+from e3d_lmp.model.export import write_edge_model
 from gas_runs import ELEMENTS as METALS
 from gas_runs import gas
 from gas_runs import script_of as metal_script
@@ -211,6 +216,118 @@ def test_like_elements_are_symmetric(tmp_path: Path, model_files) -> None:
     assert not (found["C-O"].halves % 2).any()
 
 
+REFERENCE = """{nve}
+velocity all create 3000.0 7
+fix seen all e3d/map 1 1 1 file seen.e3d bin 0.05 cutoff {cutoff}
+run 0
+unfix seen
+"""
+
+
+@pytest.mark.parametrize(("ranks", "before"), [(1, ""), (4, "processors 2 2 1")])
+def test_reference(ranks: int, before: str, tmp_path: Path, model_files) -> None:
+    """Share of bonds in bins that the map of the first step has not: what Python says of the same maps, of
+    all bonds and by pair, like elements at half weight; on any number of ranks."""
+    model = model_files("allegro-everything", "safetensors", "float64")
+    write_data(tmp_path / "data.lmp", SYSTEMS["box"](), ELEMENTS, velocities=True)
+    pairs = "pairs C-H H-H C-C"
+    words = "e3d/map 1 3 5 cutoff model bin 0.05 reference seen.e3d"
+    tail = f"""{REFERENCE.format(nve=NVE, cutoff="model")}
+fix all all {words} file all.*.e3d
+fix few all {words} file few.*.e3d {pairs} ave running
+{printed("all", 6, "before.json", 7)}
+thermo_style custom step pe press c_vir[*] f_all f_all[1][7] f_few[3][7]
+thermo 5
+run 5
+run 5
+variable share equal f_all
+variable few equal f_few
+print "[$(f_all:%.17g), $(f_few:%.17g)]" file shares.json screen no
+{printed("all", 6, "all.json", 7)}
+{printed("few", 3, "few.json", 7)}
+"""
+    run = run_lammps(script_of(model, ELEMENTS, setup=before, tail=tail, edges=False), tmp_path, ranks)
+    reference = ReferenceMap.read(tmp_path / "seen.e3d")
+    assert not np.any(run.json("before.json"))
+    for name, share in zip(("all", "few"), run.json("shares.json"), strict=True):
+        sample = read_map(tmp_path / f"{name}.10.e3d")
+        assert "does not say which model" in " ".join(reference.check(sample))  # random ones come from none
+        want = reference.of_map(sample)
+        assert share == pytest.approx(want.share, rel=1e-14) and 0.0 < share < 1.0
+        shares = [want.share_of(label) for label in sample.labels]
+        close(name, np.array(run.json(f"{name}.json"))[:, 6], np.array(shares), 1e-14)
+        assert len(set(shares)) == len(shares)
+    bins = sum(one.codes.size for one in reference.map.labels.values())
+    bonds = sum(one.count for one in reference.map.labels.values())
+    assert f"fix all e3d/map reference seen.e3d: {bins} bins of {bonds} bonds\n" in run.output
+    assert "does not say which checkpoint" in run.output and "has no map of" not in run.output
+
+
+def test_halt_where_a_run_becomes_novel(tmp_path: Path, model_files) -> None:
+    """``fix halt`` ends a hot run that leaves what the reference has seen, at the step whose map says so; and
+    the share is 0 on the reference itself."""
+    model = model_files("allegro-everything", "safetensors", "float64")
+    write_data(tmp_path / "data.lmp", SYSTEMS["box"](), ELEMENTS, velocities=True)
+    tail = f"""{REFERENCE.format(nve=NVE, cutoff="covalent")}
+fix watch all e3d/map 1 1 1 file now.*.e3d bin 0.05 reference seen.e3d
+run 0
+print "$(f_watch)" file zero.txt screen no
+variable novel equal f_watch
+fix stop all halt 1 v_novel > 0.2 error continue
+run 200
+print "$(step) $(v_novel:%.17g)" file end.txt screen no
+"""
+    run_lammps(script_of(model, ELEMENTS, tail=tail, edges=False), tmp_path, 2)
+    assert float((tmp_path / "zero.txt").read_text()) == 0.0
+    step, share = (float(word) for word in (tmp_path / "end.txt").read_text().split())
+    assert 0 < step < 200 and share > 0.2
+    reference = ReferenceMap.read(tmp_path / "seen.e3d")
+    shares = [reference.of_map(read_map(tmp_path / f"now.{k}.e3d")).share for k in range(int(step) + 1)]
+    assert shares[-1] == pytest.approx(share, rel=1e-14) and max(shares[:-1]) <= 0.2
+
+
+def test_reference_in_other_units_and_without_a_model(tmp_path: Path, metals: Path) -> None:
+    """A map in eV serves a run in kcal/mol; one that knows neither model nor a pair is used with warnings."""
+    body = "fix m all e3d/map 1 1 1 file seen.e3d\nrun 0\n"
+    metal_run(tmp_path, metals, body)
+    real = f"fix r all e3d/map 1 1 1 file real.e3d reference seen.e3d\nrun 0\n{printed('r', 3, 'r.json', 7)}"
+    write_data(tmp_path / "data.lmp", gas(), METALS)
+    script = metal_script(metals, real).replace("units metal", "units real")
+    assert "units real" in script
+    run = run_lammps(script, tmp_path)
+    assert not np.array(run.json("r.json"))[:, 6].any()
+    assert np.array(run.json("r.json"))[:, 0].any()
+    text = (tmp_path / "seen.e3d").read_text()
+    lines = text.split("\n")
+    at = next(k for k, line in enumerate(lines) if line.startswith("label Ag-Cu"))
+    size = int(lines[at].split()[-1])
+    (tmp_path / "seen.e3d").write_text("\n".join(lines[:at] + lines[at + size + 1 :]))
+    run = run_lammps(script, tmp_path)
+    assert np.array(run.json("r.json"))[:, 6].tolist() == [0.0, 1.0, 0.0]
+    assert "has no map of Ag-Cu: all their bonds count as unvisited" in " ".join(run.output.split())
+
+
+@pytest.mark.parametrize("when", ["before the fix", "after it"])
+def test_a_reference_of_another_model(when: str, tmp_path: Path) -> None:
+    """Refused on all ranks, in words, also where a later pair_coeff changes the model."""
+    module, metadata = MORSE.model("float64")
+    for name in ("1", "2"):
+        write_edge_model(
+            module, replace(metadata, source_sha256=16 * f"abc{name}"), tmp_path / f"{name}.nequip.pth"
+        )
+    fix = "fix m all e3d/map 1 1 1 file m.e3d reference seen.e3d\n"
+    other = "pair_coeff * * 2.nequip.pth Cu Ag\n"
+    body = "fix seen all e3d/map 1 1 1 file seen.e3d\nrun 0\nunfix seen\n"
+    body += other + fix if when == "before the fix" else fix + "run 0\n" + other
+    write_data(tmp_path / "data.lmp", gas(8), METALS)
+    run = start_lammps(metal_script(tmp_path / "1.nequip.pth", body + "run 0\n"), tmp_path, 2)
+    text = " ".join(run.output.split())
+    assert run.code > 0 and "does not say which checkpoint" not in text
+    assert "is of another model, from the checkpoint abc1abc1abc1, not abc2abc2abc2" in text
+    assert read_map(tmp_path / "seen.e3d").provenance["model_source"] == 16 * "abc1"
+    assert (tmp_path / "m.e3d").exists() == (when == "after it")
+
+
 def test_units_real(tmp_path: Path, model_files) -> None:
     """kcal/mol: bins of 0.1 eV by default, so that the map and its entropy are the same."""
     model, found = model_files("allegro-plain", "safetensors", "float64"), {}
@@ -243,6 +360,7 @@ def test_provenance(tmp_path: Path, metals: Path) -> None:
     assert about["model"] == str(metals) and about["types"] == "Cu Ag"
     assert (about["e3d"], about["group"], about["sampling"]) == (__version__, "cu", "1 1 1 ave one")
     assert len(about["lammps"].split()) >= 3
+    assert about["model_source"] == read_metadata(metals).source_sha256
 
 
 BAD = [
@@ -268,6 +386,14 @@ BAD = [
     ("1 1 1 file m.e3d cutoff near", "none of: model, covalent"),
     ("1 1 1 file m.e3d cutoff 99", "longer than the model's cutoff"),
     ("1 1 1 file m.e3d bin 1e-12", "too large for bins of 1e-12"),
+    ("1 1 1 file m.e3d reference", "missing argument"),
+    ("1 1 1 file m.e3d reference gone.e3d", r"cannot open the map gone\.e3d"),
+    ("1 1 1 file m.e3d reference data.lmp", "expected a map of the format e3d-map/1 in data.lmp"),
+    ("1 1 1 file m.e3d reference ref.e3d", r"ref\.e3d are 0\.2 eV wide, not 0\.1 eV: give 'bin 0\.2'"),
+    (
+        "1 1 1 file m.e3d bin 0.2 reference ref.e3d",
+        "'cutoff model', not of 'cutoff covalent': give 'cutoff mo",
+    ),
 ]
 
 DRIVE = """
@@ -297,6 +423,7 @@ def test_bad_arguments(tmp_path: Path, metals: Path) -> None:
     """Each has its own message, before a step is run; a good fix works after them."""
     write_data(tmp_path / "data.lmp", gas(8), METALS)
     (tmp_path / "in.lmp").write_text(metal_script(metals, ""))
+    (tmp_path / "ref.e3d").write_text("e3d-map/1\nbin 0.2\ncutoff model\nsamples 0\nend\n")
     (tmp_path / "bad.json").write_text(json.dumps([words for words, _ in BAD]))
     environment = os.environ | {"OMP_NUM_THREADS": "1"} | plugin_environment()
     subprocess.run([sys.executable, "-c", DRIVE], cwd=tmp_path, env=environment, check=True, timeout=200)

@@ -50,6 +50,34 @@ def test_restart_goes_on(tmp_path: Path, model_files) -> None:
                 close(f"{name} {label} {sums}", getattr(mine, sums), getattr(one, sums), 1e-8 * one.count)
 
 
+def test_shares_of_a_reference_go_on(tmp_path: Path, metals: Path) -> None:
+    """Values of the last output after a restart; with another reference they are 0 until the next output."""
+    fix = "fix m all e3d/map 1 2 4 file m.e3d bin 0.02 ave running reference {}.e3d\n"
+    said = printed("m", 3, "{}.json", 7) + 'print "$(f_m:%.17g)" file {}.txt screen no\n'
+    body = f"""{NVE}velocity all create 2000.0 5
+fix seen all e3d/map 1 1 1 file seen.e3d bin 0.02
+run 0
+fix other all e3d/map 1 1 1 file other.e3d bin 0.02 ave running
+run 1
+unfix seen
+unfix other
+{fix.format("seen")}run 6
+write_restart a.restart
+{said.replace("{}", "before")}"""
+    again = f"clear\nread_restart a.restart\npair_style e3d\npair_coeff * * {metals} Cu Ag\n{NVE}"
+    same = again + fix.format("seen") + said.replace("{}", "same")
+    other = again + fix.format("other") + said.replace("{}", "other")
+    run = metal_run(tmp_path, metals, body + same + other + "run 4\n" + said.replace("{}", "later"), ranks=2)
+    assert "begins with an empty map" not in run.output
+    names = ("before", "same", "other", "later")
+    shares = {name: float((tmp_path / f"{name}.txt").read_text()) for name in names}
+    assert 0.0 < shares["before"] == shares["same"] and shares["other"] == 0.0 < shares["later"]
+    assert run.json("before.json") == run.json("same.json")
+    rows = np.array(run.json("other.json"))
+    assert not rows[:, 6].any()
+    np.testing.assert_array_equal(rows[:, :6], np.array(run.json("same.json"))[:, :6])
+
+
 def test_restart_of_other_settings_begins_anew(tmp_path: Path, metals: Path) -> None:
     """A warning that names both, and a map of its own samples only; reset_timestep drops an open window."""
     body = f"{NVE}fix m all e3d/map 1 2 4 file m.e3d ave running\nrun 7\nwrite_restart a.restart\n"

@@ -5,6 +5,7 @@ Needs the Kokkos LAMMPS of scripts/kokkos and the plugin built for it (``bash sc
 
 from __future__ import annotations
 
+import copy
 import re
 import subprocess
 from pathlib import Path
@@ -127,18 +128,75 @@ def test_open_cluster(everything: Path, tmp_path: Path) -> None:
     check_against_nequip(run, random_allegro("everything", "float64"), "float64", atoms)
 
 
-@pytest.mark.parametrize("scratch", [0, 12000])
+@pytest.mark.parametrize(
+    ("dtype", "scratch"), [("float64", 0), ("float64", 12000), ("float64", 28000), ("float32", 10000)]
+)
 def test_little_fast_memory(
-    scratch: int, everything: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dtype: str, scratch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No centre, or only those with few edges, fit into the fast memory of a team: no bit changes."""
-    usual = device_run(tmp_path / "usual", everything)
+    """Atoms with more edges than fit into the fast memory of a team are taken in tiles: no bit changes."""
+    model = random_allegro("everything", dtype)
+    file = write_native(model, tmp_path / "m.nequip.safetensors")
+    usual = device_run(tmp_path / "usual", file)
     monkeypatch.setenv("E3D_KOKKOS_SCRATCH", str(scratch))
-    little = device_run(tmp_path / "little", everything)
+    little = device_run(tmp_path / "little", file)
     for name in ("edges.dump", "atoms.dump"):
         assert (tmp_path / "usual" / name).read_bytes() == (tmp_path / "little" / name).read_bytes()
-    check_against_host(little, everything)
-    assert len(usual.edges()) > 0
+    assert "in tiles" not in usual.output
+    told = re.search(r"Atoms with more than (\d+) edges were worked on in tiles", little.output)
+    assert (told is not None) == (scratch > 0)  # without any of it all is in slow memory
+    assert told is None or int(told[1]) < 20
+    check_against_nequip(little, model, dtype, SYSTEMS["box"]())
+    if dtype == "float64":
+        check_against_host(little, file)
+
+
+COMMITTEE = """
+compute spread all e3d/atom energy stdf
+compute heat all e3d/heat
+compute pairs all e3d/pair/local tag1 tag2 D A stdD stdA cutoff model
+dump pairs all local 1 pairs.dump c_pairs[*]
+dump_modify pairs format float %.17g
+dump spread all custom 1 spread.dump id c_spread[*]
+dump_modify spread format float %.17g sort id
+fix drive all e3d/hnemd 1e-3 0 2e-3
+fix nve all nve
+timestep 0.0002
+thermo_style custom step pe c_heat[1] c_heat[2] c_heat[3]
+run 2
+"""
+ON_HOST = "package kokkos comm/pair/reverse host comm/fix/reverse host comm/compute/forward host"
+"""What LAMMPS does without a GPU-aware MPI."""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scratch", "setup", "suffix"),
+    [
+        ("float64", "12000", "", ""),
+        ("float32", "9000", "", ""),
+        ("float64", "", ON_HOST, ""),
+        ("float64", "", ON_HOST, "/kk/host"),
+    ],
+)
+def test_committee_and_heat_in_tiles_and_through_the_host(
+    dtype: str, scratch: str, setup: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spread of D, A and forces, heat current and driven motion of three ranks keep every bit."""
+    files = [
+        write_native(random_allegro(name, dtype), tmp_path / f"{name}.nequip.safetensors")
+        for name in ("plain", "spline")
+    ]
+    for name in ("usual", "other"):
+        pair = f"pair_style e3d{suffix if name == 'other' else ''} committee 1\n"
+        pair += f"pair_coeff * * {files[0]} {files[1]} {' '.join(ELEMENTS)}"
+        options = {"pair": pair, "tail": COMMITTEE, "setup": setup if name == "other" else ""}
+        if name == "other" and scratch:
+            monkeypatch.setenv("E3D_KOKKOS_SCRATCH", scratch)
+        run = device_run(tmp_path / name, files[0], ranks=3, edges=False, **options)
+        assert ("in tiles" in run.output) == (name == "other" and scratch != "")
+    for name in ("atoms.dump", "pairs.dump", "spread.dump", "result.json"):
+        assert (tmp_path / "usual" / name).read_bytes() == (tmp_path / "other" / name).read_bytes(), name
+    assert run.dump("spread.dump")[-1]["c_spread[2]"].min() > 1e-6
 
 
 def test_ordered_sums_do_not_depend_on_threads(everything: Path, tmp_path: Path) -> None:
@@ -174,3 +232,38 @@ def test_models_for_torch_are_refused(morse_cho: Path, tmp_path: Path) -> None:
     said = " ".join(run.output.split())
     assert run.code != 0
     assert "native engine" in said and "suffix off" in said and "e3d export" in said
+
+
+@pytest.mark.parametrize("member", [False, True])
+def test_numbers_that_are_none(member: bool, tmp_path: Path) -> None:
+    """A model that overflows, alone and as the second one of a committee: the atom is named."""
+    spoilt = copy.deepcopy(random_allegro("everything", "float32"))
+    for name, values in spoilt.named_buffers():
+        if name.endswith("scales"):
+            values.fill_(3e38)
+    models = [write_native(spoilt, tmp_path / "spoilt.nequip.safetensors")]
+    if member:
+        good = random_allegro("everything", "float32")
+        models.insert(0, write_native(good, tmp_path / "good.nequip.safetensors"))
+    pair = f"pair_style e3d {'committee 1' if member else ''}\n"
+    pair += f"pair_coeff * * {' '.join(map(str, models))} {' '.join(ELEMENTS)}"
+    write_data(tmp_path / "data.lmp", SYSTEMS["box"](), ELEMENTS)
+    run = start_lammps(script_of(models[0], ELEMENTS, pair=pair), tmp_path, 2, kokkos=ONE_THREAD)
+    assert run.code != 0
+    said = " ".join(run.output.split())
+    assert re.search(r"on step 0: the model returned .* not a number \(atom \d+\)", said), said
+
+
+def test_atoms_at_one_place(everything: Path, tmp_path: Path) -> None:
+    """The error of the host; without it the edges of such an atom would be lost."""
+    atoms = SYSTEMS["box"]()
+    atoms.positions[7] = atoms.positions[3]
+    write_data(tmp_path / "data.lmp", atoms, ELEMENTS)
+    run = start_lammps(script_of(everything, ELEMENTS), tmp_path, kokkos=ONE_THREAD)
+    assert run.code != 0
+    assert re.search(r"on step 0: atoms [48] and [48] are at the same place", " ".join(run.output.split()))
+
+
+def test_chunk_is_told_to_have_no_effect(everything: Path, tmp_path: Path) -> None:
+    run = device_run(tmp_path, everything, pair_options="chunk 7")
+    assert "ignores 'chunk 7': leave it out, or put 'suffix off'" in " ".join(run.output.split())

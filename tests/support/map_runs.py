@@ -82,10 +82,10 @@ def metal_run(folder: Path, model: Path, body: str, ranks: int = 1, data: str = 
     return run_lammps(metal_script(model, body, data=data), folder, ranks)
 
 
-def printed(name: str, rows: int, file: str) -> str:
+def printed(name: str, rows: int, file: str, columns: int = 6) -> str:
     """A print command that writes the array of fix `name` as JSON."""
     lines = [
-        "[" + ", ".join(f"$(f_{name}[{row + 1}][{k + 1}]:%.17g)" for k in range(6)) + "]"
+        "[" + ", ".join(f"$(f_{name}[{row + 1}][{k + 1}]:%.17g)" for k in range(columns)) + "]"
         for row in range(rows)
     ]
     table = ", &\n".join(lines)

@@ -154,7 +154,11 @@ def test_a_rescaled_model_and_what_is_missing(tmp_path, capsys):
     about = {"decomposition": "rescaled", "unpaired": "3 edges without a partner left out"}
     write_map(some_map(n=90, about=about), tmp_path / "map.e3d")
     assert main(["report", str(tmp_path), "-o", str(tmp_path / "out.html"), "--title", "A run"]) == 0
-    assert "out.html, with" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert printed.out == f"wrote {tmp_path / 'out.html'}\n"
+    said = printed.err.splitlines()
+    assert all(line.startswith("e3d: warning: ") for line in said)
+    assert any("'rescaled': its edge energies are a partition" in line for line in said)
     page = Page(tmp_path / "out.html")
     check_self_contained(page)
     assert "'rescaled': its edge energies are a partition" in page.text

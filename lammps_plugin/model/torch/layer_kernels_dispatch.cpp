@@ -3,19 +3,22 @@
    Distributed under the GNU General Public License, version 2: see LICENSE
 ------------------------------------------------------------------------- */
 
-// The instruction set of layer_kernels.cpp for the processor at hand.
+// The instruction set of layer_kernels.cpp and training_kernels.cpp for the processor at hand.
 
 #include "model/torch/layer_kernels.h"
+#include "model/torch/training_kernels.h"
 
 #include <cstdlib>
 #include <string>
 
 namespace E3D {
 
-#define E3D_DECLARE(isa)                         \
-  namespace isa {                                \
-    extern const LayerKernels<float> in_float;   \
-    extern const LayerKernels<double> in_double; \
+#define E3D_DECLARE(isa)                                        \
+  namespace isa {                                               \
+    extern const LayerKernels<float> in_float;                  \
+    extern const LayerKernels<double> in_double;                \
+    const TrainingKernels<float> &training_in_float(int64_t);   \
+    const TrainingKernels<double> &training_in_double(int64_t); \
   }
 
 E3D_DECLARE(baseline)
@@ -30,6 +33,8 @@ namespace {
     const char *name = "baseline";
     const LayerKernels<float> *in_float = &baseline::in_float;
     const LayerKernels<double> *in_double = &baseline::in_double;
+    decltype(&baseline::training_in_float) training_in_float = baseline::training_in_float;
+    decltype(&baseline::training_in_double) training_in_double = baseline::training_in_double;
 
     // the best that the processor has; E3D_INSTRUCTIONS=baseline or avx2 takes less, for tests
     Choice()
@@ -43,10 +48,14 @@ namespace {
         name = "avx512";
         in_float = &avx512::in_float;
         in_double = &avx512::in_double;
+        training_in_float = avx512::training_in_float;
+        training_in_double = avx512::training_in_double;
       } else if (most != "baseline" && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         name = "avx2";
         in_float = &avx2::in_float;
         in_double = &avx2::in_double;
+        training_in_float = avx2::training_in_float;
+        training_in_double = avx2::training_in_double;
       }
 #endif
     }
@@ -68,6 +77,16 @@ template <> const LayerKernels<float> &layer_kernels<float>()
 template <> const LayerKernels<double> &layer_kernels<double>()
 {
   return *choice().in_double;
+}
+
+template <> const TrainingKernels<float> &training_kernels<float>(int64_t channels)
+{
+  return choice().training_in_float(channels);
+}
+
+template <> const TrainingKernels<double> &training_kernels<double>(int64_t channels)
+{
+  return choice().training_in_double(channels);
 }
 
 }    // namespace E3D

@@ -18,6 +18,13 @@
 #include <tuple>
 #include <vector>
 
+namespace E3D {
+
+void define_training_operators(torch::Library &);    // training_operators.cpp
+void define_radial_operator(torch::Library &);       // radial_operator.cpp
+
+}    // namespace E3D
+
 namespace {
 
 using at::Tensor;
@@ -216,6 +223,8 @@ struct Registration {
     m.impl("tensor_product_backward",
            torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(tensor_product_backward)));
     m.impl("tensor_product_sums", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(tensor_product_sums)));
+    E3D::define_training_operators(m);
+    E3D::define_radial_operator(m);
   }
 };
 

@@ -11,6 +11,7 @@
 `entropy`             estimators of entropies
 `sampling`            intervals, corrections and changes of H_2D
 `comparison`          how much two maps differ
+`novelty`             bonds in bins that a reference map never visited
 `pair_table`          tables of pair labels
 `bonds`               bond orders, bond types, their energies, Delta_BDE, reference energies
 `dissociation`        fragments of bonds and molecules in contact: dissociation energies from a model
@@ -20,6 +21,7 @@
 `species`             molecules of a run by formula
 `growing_file`        text files that a run appends to
 `accuracy`            errors of energies and forces
+`composition_shift`   errors of energies after a fitted shift per element
 `analysis_tables`     all tables of an analysis, as text and as files
 `folders`             folders of results, and series of them
 `heat`                thermal conductivity

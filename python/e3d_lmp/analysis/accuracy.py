@@ -4,7 +4,8 @@ A model that was trained on cohesive energies gives E_coh = E - sum E_atom. Sour
 rule: the energies of the isolated atoms of their level of theory are then taken off. Which level that is
 follows from the name of the energy in the source, which ``e3d evaluate`` notes, or is said with
 ``--isolated-atoms``. Where it is not known, or where model and source are farther apart than any model would
-be (`ABSURD`), energies are left out with a remark, never compared on different zeros.
+be (`ABSURD`), energies are left out with a remark, never compared on different zeros. Errors after a fitted
+shift per element (`e3d_lmp.analysis.composition_shift`) stand beside them and need no zero.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from e3d_lmp.analysis.composition_shift import ShiftedErrors, shifted_errors
 from e3d_lmp.analysis.folders import ERRORS_FORMAT
 from e3d_lmp.analysis.reactions import ReactionErrors
 from e3d_lmp.edges.isolated_atoms import SPICE_LEVEL, cohesive_energy, isolated_atom_energies
@@ -44,6 +46,10 @@ LEVELS = {
     "aimnet2_wB97M-D3.energy": SPICE_LEVEL,
 }
 """Level of theory of the isolated atoms, or `COHESIVE`, by the name of the energy in the source."""
+
+
+_EXPECTED_TABLE = 'expected a .json file of eV by element, e.g. {"H": -13.6, "C": -1030.6}'
+_OTHER_FORMATS = (".csv", ".txt", ".yaml", ".yml", ".xyz", ".extxyz", ".dat", ".h5", ".hdf5")
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,8 @@ def isolated_atoms(choice: str | None, store: StoreReader) -> IsolatedAtoms | st
             return IsolatedAtoms(COHESIVE)
         if choice.endswith(".json"):
             return IsolatedAtoms(choice, _read_table(choice))
+        if Path(choice).suffix.lower() in _OTHER_FORMATS or Path(choice).is_file():
+            raise E3DError(f"--isolated-atoms {choice}: {_EXPECTED_TABLE}, the only format that is read")
         return IsolatedAtoms(choice, isolated_atom_energies(choice))
     if store.provenance.get("decomposition") == "rescaled":
         return IsolatedAtoms(COHESIVE)  # its energies are on the zero of its training data
@@ -95,16 +103,16 @@ def isolated_atoms(choice: str | None, store: StoreReader) -> IsolatedAtoms | st
 def _read_table(path: str) -> dict[int, float]:
     from ase.data import atomic_numbers
 
-    expected = 'expected a .json file of eV by element, e.g. {"H": -13.6, "C": -1030.6}'
     try:
         table = read_json(path)
         energies = {atomic_numbers[symbol]: json_real(energy) for symbol, energy in table.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise E3DError(f"--isolated-atoms {path}: {error}; {expected}") from None
+        raise E3DError(f"--isolated-atoms {path}: {error}; {_EXPECTED_TABLE}") from None
     except KeyError as error:
-        raise E3DError(f"--isolated-atoms {path}: {error} is no chemical element; {expected}") from None
+        what = f"{error} is no chemical element"
+        raise E3DError(f"--isolated-atoms {path}: {what}; {_EXPECTED_TABLE}") from None
     if not energies:
-        raise E3DError(f"--isolated-atoms {path}: no energy in it; {expected}")
+        raise E3DError(f"--isolated-atoms {path}: no energy in it; {_EXPECTED_TABLE}")
     return energies
 
 
@@ -116,6 +124,7 @@ class StructureEnergies:
     ----------
     name                (S,) str
     atoms               (S,) int64
+    counts              (S, 119) uint16, atoms of each atomic number
     energy              (S,) float64, eV, of the model
     total               (S,) float64, eV, reference as the source has it; nan where it has none
     reference           (S,) float64, eV, reference on the zero of the model; nan where not known
@@ -126,6 +135,7 @@ class StructureEnergies:
 
     name: np.ndarray
     atoms: np.ndarray
+    counts: np.ndarray
     energy: np.ndarray
     total: np.ndarray
     reference: np.ndarray
@@ -149,16 +159,18 @@ def read_structures(store: StoreReader, numbers: range, zero: IsolatedAtoms | st
     """Energies and force errors of the frames with these numbers; no reference energy where an element has
     no isolated-atom energy.
     """
-    from ase.data import atomic_numbers
+    from ase.data import atomic_numbers, chemical_symbols
 
     part = store[numbers.start : numbers.stop]
     total = part.values("reference_energy")
     reference, atoms = np.full(len(numbers), np.nan), np.zeros(len(numbers), dtype=np.int64)
+    counts = np.zeros((len(numbers), len(chemical_symbols)), dtype=np.uint16)
     force = np.zeros((len(numbers), 3))
     for k, rows in enumerate(part.iter_atoms()):
         atoms[k] = rows.id.size
+        z = np.array([atomic_numbers[symbol] for symbol in rows.element], dtype=np.int64)
+        counts[k] = np.bincount(z, minlength=counts.shape[1])
         if isinstance(zero, IsolatedAtoms):
-            z = np.array([atomic_numbers[symbol] for symbol in rows.element], dtype=np.int64)
             if zero.energies is None:
                 reference[k] = total[k]
             elif set(z.tolist()) <= set(zero.energies):
@@ -169,6 +181,7 @@ def read_structures(store: StoreReader, numbers: range, zero: IsolatedAtoms | st
     return StructureEnergies(
         part.values("name"),
         atoms,
+        counts,
         part.values("energy"),
         total,
         reference,
@@ -187,6 +200,8 @@ class Errors:
     structures    those that have a reference energy or reference forces
     energy        of the energy per atom: ``structures``, ``mae_eV_per_atom``, ``rmse_eV_per_atom``; None
                   where no energy is comparable
+    shifted       the same after a fitted shift per element, of the reference energies that are comparable,
+                  or else of those that the source has; None where there are too few
     force         of the components of forces: ``components``, ``mae_eV_per_A``, ``rmse_eV_per_A``; or None
     reactions     of barriers and reaction energies; or None
     zero          what was taken off the reference energies
@@ -195,6 +210,7 @@ class Errors:
 
     structures: StructureEnergies
     energy: dict[str, float] | None
+    shifted: ShiftedErrors | None
     force: dict[str, float] | None
     reactions: ReactionErrors | None
     zero: str
@@ -235,6 +251,11 @@ def errors_of(all_structures: StructureEnergies, zero: IsolatedAtoms | str) -> E
                 "mae_eV_per_atom": mae,
                 "rmse_eV_per_atom": float(np.sqrt((error * error).mean())),
             }
+    base = structures.total if energy is None else structures.reference
+    fitted = np.isfinite(base) & np.isfinite(structures.energy)
+    shifted = None
+    if fitted.any():
+        shifted = shifted_errors((structures.energy - base)[fitted], structures.counts[fitted])
     n = int(structures.force_components.sum())
     force = None
     if n:
@@ -250,7 +271,7 @@ def errors_of(all_structures: StructureEnergies, zero: IsolatedAtoms | str) -> E
             "state or product; leave --every out, or evaluate whole reactions"
         )
         reactions = None
-    return Errors(structures, energy, force, reactions, name, remarks)
+    return Errors(structures, energy, shifted, force, reactions, name, remarks)
 
 
 def structure_columns(errors: Errors) -> tuple[Column, ...]:
@@ -287,6 +308,7 @@ def write_errors(errors: Errors, provenance: Mapping[str, str], folder: str | os
     about = {
         "format": ERRORS_FORMAT,
         "energy": errors.energy,
+        "energy_shifted": None if errors.shifted is None else errors.shifted.summary(),
         "force": errors.force,
         "reactions": None if errors.reactions is None else errors.reactions.summary(),
         "provenance": {**provenance, "isolated_atoms": errors.zero},
@@ -308,6 +330,8 @@ def describe_errors(errors: Errors) -> str:
             f"energy of {one['structures']} structures: MAE {1e3 * one['mae_eV_per_atom']:.2f}, RMSE "
             f"{1e3 * one['rmse_eV_per_atom']:.2f} meV/atom{zero}"
         )
+    if errors.shifted is not None:
+        lines.append(errors.shifted.describe())
     if errors.force is not None:
         one = errors.force
         lines.append(

@@ -30,6 +30,7 @@ from e3d_lmp.analysis.bonds.references import ReferenceEnergy
 from e3d_lmp.analysis.bonds.types import PERCEPTIONS, BondTyping, read_topology
 from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
 from e3d_lmp.analysis.maps import DEFAULT_BIN
+from e3d_lmp.analysis.novelty import ReferenceMap
 from e3d_lmp.edges.cutoffs import BondCutoff
 from e3d_lmp.edges.pairs import unpaired_remarks
 from e3d_lmp.edges.sources import EdgeSource
@@ -54,6 +55,7 @@ class AnalysisOptions:
     topology        LAMMPS data file to type molecules by, instead of the first frame
     isolated_atoms  what to take off the reference energies of a store: a level of theory, a .json file, or
                     ``none``; None: by the name of the energy in the source
+    reference_map   map file whose unvisited bins are counted; None: none
     """
 
     cutoff: BondCutoff
@@ -65,6 +67,7 @@ class AnalysisOptions:
     equal_size: int | None = None
     topology: str | os.PathLike | None = None
     isolated_atoms: str | None = None
+    reference_map: str | os.PathLike | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def analyse(
     communicator = SerialComm() if communicator is None else communicator
     rank, ranks = communicator.Get_rank(), communicator.Get_size()
     with raise_on_all_ranks(communicator):
+        reference = None if options.reference_map is None else ReferenceMap.read(options.reference_map)
         analysis = EdgeAnalysis(
             source.elements,
             options.cutoff,
@@ -132,7 +136,9 @@ def analyse(
             options.skip_unpaired,
             {**source.provenance, "bond_orders": options.bond_orders},
             _typing(source, options),
+            reference,
         )
+        remarks = [] if reference is None else reference.check(analysis.result())
     if ranks > 1:
         _type_molecules(source, analysis, communicator)
     with raise_on_all_ranks(communicator), sleeping_barrier(communicator):
@@ -145,8 +151,10 @@ def analyse(
         if rank != 0:
             return None
         tables = AnalysisTables(whole, options.references, options.equal_size, source.holds_all_edges)
+        if reference is not None:
+            remarks += reference.missing(tables.result)
         errors = errors_of(join_structures(structures), zero) if mine is not None else None
-        return Analysis(tables, errors, left_out + unpaired_remarks(whole.unpaired))
+        return Analysis(tables, errors, left_out + unpaired_remarks(whole.unpaired) + remarks)
 
 
 def _type_molecules(source: EdgeSource, analysis: EdgeAnalysis, communicator: Any) -> None:
@@ -194,7 +202,7 @@ def _add_frames(source: EdgeSource, analysis: EdgeAnalysis, show_progress: bool)
     bar = tqdm(total=source.size, desc="e3d analyze", disable=disable, leave=False, **unit)
     with bar:
         for number, frame, role in source:
-            analysis.add(frame, number, role)
+            analysis.add(frame, number, role, source.name(number))
             bar.update(source.done - bar.n)
 
 

@@ -21,6 +21,7 @@ from e3d_lmp.analysis.bonds.references import ReferenceEnergy
 from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
 from e3d_lmp.analysis.folders import in_order
 from e3d_lmp.analysis.maps import EnergyMap, write_map
+from e3d_lmp.analysis.novelty import NOVELTY, UNVISITED, Novelty
 from e3d_lmp.analysis.pair_table import (
     LEVEL,
     entropy_columns,
@@ -31,7 +32,7 @@ from e3d_lmp.analysis.pair_table import (
 )
 from e3d_lmp.analysis.reactions import role_columns, role_table
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import make_folder
+from e3d_lmp.files import make_folder, plain_text
 from e3d_lmp.tables import Column, format_table, write_csv, write_json_rows
 
 
@@ -77,6 +78,8 @@ class AnalysisTables:
         self.entropies = entropy_table(self.result, blocks, analysis.offsets(), equal_size)
         self.bonds: BondEnergies | None = analysis.bonds()
         self._holds_all_edges = holds_all_edges
+        reference = analysis.reference
+        self.novelty: Novelty | None = None if reference is None else reference.of_map(self.result)
         self._maps_of_roles = analysis.roles()
         self.roles = role_table(self._maps_of_roles)
 
@@ -85,7 +88,11 @@ class AnalysisTables:
         """Columns of ``pairs.csv``."""
         first = pair_columns(self.result.unit)
         names = {column.name for column in first}
-        return (*first, *(one for one in entropy_columns(self._equal_size) if one.name not in names))
+        entropies = (one for one in entropy_columns(self._equal_size) if one.name not in names)
+        return (*first, *entropies, *self._novelty_columns())
+
+    def _novelty_columns(self) -> tuple[Column, ...]:
+        return () if self.novelty is None else (Column(UNVISITED, "unvisited", "", ".4f"),)
 
     @cached_property
     def used_references(self) -> dict[str, ReferenceEnergy]:
@@ -95,11 +102,15 @@ class AnalysisTables:
 
     def rows(self) -> list[dict[str, Any]]:
         """Rows of ``pairs.csv``."""
-        return [one | two for one, two in zip(self.pairs, self.entropies, strict=True)]
+        rows = [one | two for one, two in zip(self.pairs, self.entropies, strict=True)]
+        if self.novelty is not None:
+            rows = [row | {UNVISITED: self.novelty.share_of(row["pair"])} for row in rows]
+        return rows
 
     def text(self) -> str:
         """The tables for a terminal."""
-        parts = [format_table(pair_columns(self.result.unit), self.pairs)]
+        columns = (*pair_columns(self.result.unit), *self._novelty_columns())
+        parts = [format_table(columns, self.rows())]
         parts.append(
             "H_2D in nats: plug-in and its interval, corrected for the sample's size, with shifted bins\n"
             + format_table(entropy_columns(self._equal_size), self.entropies)
@@ -118,8 +129,17 @@ class AnalysisTables:
                 "H_2D by role: r reactant, ts transition state, p product\n"
                 + format_table(narrow, self.roles)
             )
-        share = self.share_text()
-        return "\n\n".join([*parts, share] if share else parts)
+        parts += [text for text in (self.novelty_text(), self.share_text()) if text]
+        return "\n\n".join(parts)
+
+    def novelty_text(self) -> str:
+        """The share of bonds in bins that the reference map never visited; nothing without one."""
+        if self.novelty is None or self.analysis.reference is None:
+            return ""
+        return (
+            f"unvisited: {self.novelty.share:.2%} of the bonds are in bins of (D, A) that "
+            f"{self.analysis.reference.name} never visited"
+        )
 
     def last_line(self, paths: Sequence[Path]) -> str:
         """What was analysed, and the files of it."""
@@ -141,7 +161,8 @@ class AnalysisTables:
 
     def write(self, folder: str | os.PathLike) -> list[Path]:
         """Write ``pairs.csv``, ``pairs.json``, ``map.e3d``, with bond types ``bonds.csv`` and ``bonds.json``,
-        and a map of each role; each whole or not at all. `e3d_lmp.figures.of_folder` draws them.
+        with a reference map ``novelty.csv``, and a map of each role; each whole or not at all.
+        `e3d_lmp.figures.of_folder` draws them.
 
         Parameters
         ----------
@@ -164,10 +185,19 @@ class AnalysisTables:
         about = pair_header(result) | {"interval": {"level": LEVEL, "blocks": self._blocks}}
         if self._equal_size is not None:
             about["equal_size"] = self._equal_size
+        if self.novelty is not None and self.analysis.reference is not None:
+            about["reference_map"] = {
+                "path": plain_text(self.analysis.reference.name),
+                UNVISITED: self.novelty.share,
+            }
         paths = [out / "pairs.csv", out / "pairs.json", out / "map.e3d"]
         write_csv(self.columns, rows, paths[0])
         write_json_rows(about, "pairs", rows, paths[1])
         write_map(result, paths[2])
+        frames = self.analysis.novelty()
+        if frames is not None:
+            paths.append(out / NOVELTY)
+            write_csv(frames.columns(), frames.rows(), paths[-1])
         if self.bonds is not None:
             about_bonds = {**self.analysis.about, "cutoff": result.cutoff, "samples": str(result.samples)}
             used = self.used_references

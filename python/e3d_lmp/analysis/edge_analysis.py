@@ -12,6 +12,7 @@ from e3d_lmp.analysis.bonds.energies import BondEnergies
 from e3d_lmp.analysis.bonds.types import BondTyping
 from e3d_lmp.analysis.label_map import LabelMap
 from e3d_lmp.analysis.maps import DEFAULT_BIN, EnergyMap
+from e3d_lmp.analysis.novelty import NoveltyReducer, ReferenceMap
 from e3d_lmp.analysis.reducers import BlockReducer, BondReducer, MapReducer, OffsetReducer
 from e3d_lmp.edges.cutoffs import BondCutoff, check_elements
 from e3d_lmp.edges.frames import BondFrame, EdgeFrame
@@ -77,6 +78,8 @@ class EdgeAnalysis:
         Where the frames come from, one line of text per key; goes into every file.
     typing
         How pairs get their bond types; None: no bond types.
+    reference
+        Map whose unvisited bins are counted, with these bins and this cutoff; None: none.
 
     Attributes
     ----------
@@ -96,6 +99,7 @@ class EdgeAnalysis:
     skip_unpaired: bool = False
     provenance: dict[str, str] = field(default_factory=dict)
     typing: BondTyping | None = None
+    reference: ReferenceMap | None = None
     beyond: int = field(init=False, default=0)
     unpaired: int = field(init=False, default=0)
     frames: int = field(init=False, default=0)
@@ -111,13 +115,16 @@ class EdgeAnalysis:
         self._offsets = OffsetReducer(self.width, only)
         self._bonds = None if self.typing is None else BondReducer(self.typing, only)
         self._roles: dict[str, MapReducer] = {}
+        self._novelty = None if self.reference is None else NoveltyReducer(self.reference, only)
 
     def learn(self, frame: EdgeFrame | BondFrame) -> None:
         """Type molecules by this frame, without adding it, unless they are typed already."""
         if self.typing is not None and not self.typing.is_ready:
             self.typing.learn(self._pairs(frame))
 
-    def add(self, frame: EdgeFrame | BondFrame, number: int | None = None, role: str = "") -> None:
+    def add(
+        self, frame: EdgeFrame | BondFrame, number: int | None = None, role: str = "", name: str = ""
+    ) -> None:
         """Take in the edges or bonds of one time step.
 
         Parameters
@@ -128,6 +135,8 @@ class EdgeAnalysis:
         role
             ``reactant``, ``transition_state`` or ``product``: gets a map of its own; transition states have
             no bond orders.
+        name
+            Of the structure.
 
         Raises
         ------
@@ -135,8 +144,11 @@ class EdgeAnalysis:
             As `e3d_lmp.edges.pairs.Pairing` does.
         """
         pairs = self._pairs(frame)
-        self._blocks.add(pairs, self.frames if number is None else number)
+        number = self.frames if number is None else number
+        self._blocks.add(pairs, number)
         self._offsets.add(pairs)
+        if self._novelty is not None:
+            self._novelty.add(pairs, number, name)
         if self._bonds is not None:
             self._bonds.add(pairs, role == TRANSITION_STATE)
         if role:
@@ -156,6 +168,8 @@ class EdgeAnalysis:
             self._bonds.merge(other._bonds)
         for role, maps in other._roles.items():
             self._roles.setdefault(role, MapReducer(*self._settings)).merge(maps)
+        if self._novelty is not None and other._novelty is not None:
+            self._novelty.merge(other._novelty)
         self.sums.merge(other.sums)
         self.frames += other.frames
         self.beyond += other.beyond
@@ -184,6 +198,10 @@ class EdgeAnalysis:
     def bonds(self) -> BondEnergies | None:
         """D by bond type; None without a typing."""
         return None if self._bonds is None else self._bonds.result()
+
+    def novelty(self) -> NoveltyReducer | None:
+        """Share of unvisited bins frame by frame; None without a reference."""
+        return self._novelty
 
     def roles(self) -> dict[str, EnergyMap]:
         """The maps of each role, in the order of a reaction."""

@@ -1,8 +1,9 @@
 """Folders of ``e3d analyze``: what lies in them, and series of them over the number of training structures.
 
 Files that a folder may have: ``pairs.csv``, ``map.e3d`` (``insitu.e3d`` of ``e3d run``),
-``map.reactant.e3d``, ``map.transition_state.e3d``, ``map.product.e3d``, ``bonds.json``, ``errors.json``,
-``structures.csv`` and ``reactions.csv``; of ``e3d run`` also ``bonds.txt`` (events) and ``species.txt``.
+``map.reactant.e3d``, ``map.transition_state.e3d``, ``map.product.e3d``, ``novelty.csv``, ``bonds.json``,
+``errors.json``, ``structures.csv`` and ``reactions.csv``; of ``e3d run`` also ``bonds.txt`` (events) and
+``species.txt``.
 
 A *series* is given by words ``[SERIES:]N=DIR``: N training structures, the folder of that model, and a name
 where there are several series: ``t32:920=out/n920``.
@@ -47,7 +48,7 @@ MADE_BY = {
 """What to type for each file, where it is missing from a folder."""
 
 WRITTEN_BY_ANALYZE = (
-    *("pairs.csv", "pairs.json", "map.e3d", "maps.png", "maps.pdf"),
+    *("pairs.csv", "pairs.json", "map.e3d", "maps.png", "maps.pdf", "novelty.csv"),
     *("bonds.csv", "bonds.json", "ridgelines.png", "ridgelines.pdf"),
     *(f"map.{end}.e3d" for end in ENDS),
     *("roles.csv", "structures.csv", "errors.json", "reactions.csv", "parity.png", "parity.pdf"),
@@ -196,6 +197,7 @@ def _number(whole: Mapping[str, Any], *keys: str) -> float:
 
 _SECTIONS: dict[str, tuple[str, ...]] = {
     "energy": (),
+    "energy_shifted": ("shift_eV",),
     "force": (),
     "reactions": ("barrier", "reaction_energy"),
 }
@@ -204,13 +206,16 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
 
 def _check_errors(section: Any, inner: Sequence[str] = ()) -> None:
     """Raise `ValueError` unless a section is null, or a dictionary of numbers, nulls and `inner` sections; no
-    error is below 0, and no mean square below the square of a mean."""
+    number but means and shifts is below 0, and no mean square below the square of a mean."""
     if section is None:
         return
     if not isinstance(section, dict):
         raise ValueError(f"expected a dictionary of numbers, got {shortened(repr(section))}")
     for name, value in section.items():
-        if name in inner:
+        if name == "shift_eV" and isinstance(value, dict):
+            for shift in value.values():
+                json_real(shift)
+        elif name in inner:
             _check_errors(value)
         elif json_real(value, 0.0) < 0.0 and not name.startswith("mean"):
             raise ValueError(f"{name} is {value:g}")

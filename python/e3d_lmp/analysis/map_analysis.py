@@ -10,8 +10,9 @@ from pathlib import Path
 
 from e3d_lmp.analysis.edge_analysis import EdgeAnalysis, EnergySums
 from e3d_lmp.analysis.maps import FORMAT, EnergyMap, read_map
+from e3d_lmp.analysis.novelty import ReferenceMap
 from e3d_lmp.edges.pairs import pair_label
-from e3d_lmp.files import starts_with
+from e3d_lmp.files import some_names, starts_with
 
 
 def is_map(path: str | os.PathLike) -> bool:
@@ -28,6 +29,8 @@ class MapAnalysis(EdgeAnalysis):
         Map files of the same bins and cutoff; each is a block of frames for the intervals of H_2D.
     labels
         Pair labels to look at; all by default.
+    reference
+        Map whose unvisited bins are counted; None: none.
 
     Raises
     ------
@@ -35,8 +38,14 @@ class MapAnalysis(EdgeAnalysis):
         A file is none of this format, or the maps do not fit each other.
     """
 
-    def __init__(self, paths: Sequence[str | os.PathLike], labels: Sequence[str] | None = None):
+    def __init__(
+        self,
+        paths: Sequence[str | os.PathLike],
+        labels: Sequence[str] | None = None,
+        reference: ReferenceMap | None = None,
+    ):
         self.labels = labels
+        self.reference = reference
         self.sums = EnergySums()
         self.unpaired = 0
         wanted = None if labels is None else {pair_label(*name.split("-")) for name in labels}
@@ -46,7 +55,8 @@ class MapAnalysis(EdgeAnalysis):
             kept = {name: part for name, part in one.labels.items() if wanted is None or name in wanted}
             self._parts.append(replace(one, labels=kept))
         self._whole = reduce(EnergyMap.merge, self._parts)
-        self.provenance = {**self._whole.provenance, "maps": " ".join(str(Path(path)) for path in paths)}
+        names = some_names(" ".join(str(Path(path)) for path in paths), "the folder of the first")
+        self.provenance = {**self._whole.provenance, "maps": names}
 
     @property
     def about(self) -> dict[str, str]:
@@ -67,6 +77,10 @@ class MapAnalysis(EdgeAnalysis):
 
     def bonds(self) -> None:
         """None: maps know pairs of elements only."""
+        return None
+
+    def novelty(self) -> None:
+        """None: maps do not know frames."""
         return None
 
     def roles(self) -> dict:

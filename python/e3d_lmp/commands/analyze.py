@@ -14,6 +14,7 @@ from e3d_lmp.analysis.analyse import AnalysisOptions, analyse
 from e3d_lmp.analysis.analysis_tables import AnalysisTables
 from e3d_lmp.analysis.folders import left_from_before
 from e3d_lmp.analysis.map_analysis import MapAnalysis, is_map
+from e3d_lmp.analysis.novelty import ReferenceMap
 from e3d_lmp.commands.arguments import (
     add_analysis_arguments,
     add_bond_arguments,
@@ -21,6 +22,7 @@ from e3d_lmp.commands.arguments import (
     bond_options,
 )
 from e3d_lmp.edges.cutoffs import parse_cutoff
+from e3d_lmp.edges.isolated_atoms import isolated_atom_levels
 from e3d_lmp.edges.sources import EdgeSource
 from e3d_lmp.errors import EXIT_USER_ERROR, E3DError
 from e3d_lmp.figures.of_folder import draw_parity, draw_tables
@@ -49,8 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--isolated-atoms",
         metavar="ATOMS",
         help="what to take off the reference energies of an edge store, to compare them with the model's: a "
-        "level of theory that this package knows, a .json file of eV by element, or none (default: by the "
-        "name of the energy in the source)",
+        f"level of theory of this package ({', '.join(isolated_atom_levels())}); a .json file of eV by "
+        'element, {"H": -13.6, "C": -1030.6} (no other format is read); or none (default: by the name of the '
+        "energy in the source)",
+    )
+    parser.add_argument(
+        "--reference-map",
+        metavar="FILE",
+        help="map file, e.g. of the training set: give the share of bonds in bins of (D, A) that it never "
+        "visited, of all bonds and by pair, and of edges frame by frame (novelty.csv)",
     )
     add_units_argument(parser)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="use each N-th frame (default 1)")
@@ -101,6 +110,7 @@ def _analyse(args: argparse.Namespace, communicator: Any) -> int:
             equal_size=args.equal_size,
             topology=args.topology,
             isolated_atoms=args.isolated_atoms,
+            reference_map=args.reference_map,
         )
     analysis = analyse(source, options, communicator)
     with raise_on_all_ranks(communicator), sleeping_barrier(communicator):
@@ -125,12 +135,17 @@ def _analyse_maps(args: argparse.Namespace, rank: int) -> int:
     if other:
         raise E3DError(f"{other[0]} is not a map file, and others are; analyse the two kinds by themselves")
     if rank == 0:
-        tables = AnalysisTables(MapAnalysis(args.sources, args.pairs), {}, args.equal_size)
+        reference = None if args.reference_map is None else ReferenceMap.read(args.reference_map)
+        maps = MapAnalysis(args.sources, args.pairs, reference)
+        remarks: list[str] = []
+        if reference is not None:
+            remarks = reference.check(maps.result()) + reference.missing(maps.result())
+        tables = AnalysisTables(maps, {}, args.equal_size)
         paths = tables.write(args.output)
         print(tables.text(), flush=True)
         drawn = draw_tables(tables, args.output, args.pdf)
         paths += drawn.paths
-        for text in drawn.remarks + _remarks_on_leftovers(Path(args.output), paths):
+        for text in remarks + drawn.remarks + _remarks_on_leftovers(Path(args.output), paths):
             print(f"e3d: warning: {text}", file=sys.stderr)
         print(tables.last_line(paths))
     return 0

@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from e3d_lmp.commands.arguments import add_store_arguments, add_units_argument
@@ -21,6 +22,7 @@ from e3d_lmp.edges.records.reader import RecordReader, is_record
 from e3d_lmp.edges.sources import model_types
 from e3d_lmp.edges.store.writer import StoreWriter
 from e3d_lmp.errors import EXIT_USER_ERROR, E3DError
+from e3d_lmp.files import relative_path
 from e3d_lmp.mpi import abort_on_error, raise_on_all_ranks, world
 
 DEFAULT_FOLLOW = 60.0
@@ -153,9 +155,14 @@ def _reader(args: argparse.Namespace, communicator: Any) -> DumpReader | RecordR
 def _writer(
     args: argparse.Namespace, reader: DumpReader | RecordReader, elements: Sequence[str]
 ) -> StoreWriter:
-    provenance = {"dumps": " ".join(map(str, reader.files)), "every": str(args.every)}
+    folder = Path(args.output).parent
+    provenance = {
+        "dumps": " ".join(relative_path(path, folder) for path in reader.files),
+        "every": str(args.every),
+    }
     if isinstance(reader, RecordReader):
-        provenance = {**reader.provenance, "record": str(reader.path), "every": str(args.every)}
+        record = relative_path(reader.path, folder)
+        provenance = {**reader.provenance, "record": record, "every": str(args.every)}
     return StoreWriter(
         args.output,
         request={

@@ -10,7 +10,7 @@ from e3d_lmp.edges import ani
 from e3d_lmp.edges.cutoffs import parse_cutoff
 from e3d_lmp.edges.evaluate import fill_store, open_store
 from e3d_lmp.edges.evaluator import BATCH, EdgeEvaluator
-from e3d_lmp.edges.structures import PARTS, SPICE_ENERGY, TRANSITION1X_ENERGY, Structures
+from e3d_lmp.edges.structures import NAME_KEYS, PARTS, SPICE_ENERGY, TRANSITION1X_ENERGY, Structures
 from e3d_lmp.errors import E3DError
 
 
@@ -71,6 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"(default: {SPICE_ENERGY} in SPICE, {TRANSITION1X_ENERGY} in Transition1x, {ani.ENERGY} in ANI)",
     )
     parser.add_argument(
+        "--name",
+        metavar="KEY",
+        help="files that ASE reads: key of a frame's info (in extxyz its comment line) that names it, e.g. "
+        f"REACTION/product (default: {' or '.join(NAME_KEYS)}, where there is one; else file and number)",
+    )
+    parser.add_argument(
         "--part",
         default="data",
         choices=PARTS,
@@ -90,7 +96,15 @@ def run(args: argparse.Namespace) -> int:
         raise E3DError(f"--limit {args.limit}: expected a whole number of at least 1")
     if args.every < 1:
         raise E3DError(f"--every {args.every}: expected a whole number of at least 1")
-    structures = Structures(args.structures, args.energy, args.part, args.path_images, args.forces)
+    structures = Structures(
+        args.structures,
+        args.energy,
+        args.part,
+        args.path_images,
+        args.forces,
+        NAME_KEYS if args.name is None else (args.name,),
+        must_be_named=args.name is not None,
+    )
     cutoff = parse_cutoff(args.cutoff)
     evaluator = EdgeEvaluator(args.model, args.device, args.batch)
     taken = {"cutoff": cutoff, "forces": args.forces, "every": args.every}

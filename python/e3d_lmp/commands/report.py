@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from e3d_lmp.analysis.folders import AnalysisFolder, is_series_word, parse_series
 from e3d_lmp.errors import E3DError
+from e3d_lmp.terminal import printable
 from e3d_lmp.web.report import DEFAULT_NAME, write_report, write_series_report
 
 
@@ -43,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
         warnings = write_series_report(parse_series(args.sources), path, args.title)
     else:
         warnings = write_report(AnalysisFolder(Path(args.sources[0])), path, args.title)
-    print(f"wrote {path}, with {len(warnings)} warnings" if warnings else f"wrote {path}")
+    for text in warnings:
+        print(f"e3d: warning: {printable(text)}", file=sys.stderr)
+    print(f"wrote {path}")
     return 0
 
 

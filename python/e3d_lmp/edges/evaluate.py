@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from e3d_lmp.edges.frames import AtomRows, Box, EdgeFrame
 from e3d_lmp.edges.store.writer import StoreWriter
 from e3d_lmp.edges.structures import Selection, Structure, Structures
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import sha256_of
+from e3d_lmp.files import relative_path, sha256_of
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,7 @@ def open_store(
         As `StoreWriter` does.
     """
     model, digest = evaluator.model, sha256_of(evaluator.path)
+    folder = Path(output).parent
     columns: tuple[str, ...] = ("position", "force") if forces else ("position",)
     if forces and structures.have_forces():
         columns += ("reference_force",)
@@ -189,10 +191,11 @@ def open_store(
         },
         elements=model.type_elements,
         provenance={
-            "structures": " ".join(map(str, structures.paths)),
+            "structures": " ".join(relative_path(path, folder) for path in structures.paths),
             **({"every_structure": str(every)} if every > 1 else {}),
-            "model": str(evaluator.path),
+            "model": relative_path(evaluator.path, folder),
             "model_sha256": digest,
+            "model_source": model.source_sha256,
             "decomposition": model.decomposition,
             "training_data": model.training_data,
             "cutoff": cutoff.name,

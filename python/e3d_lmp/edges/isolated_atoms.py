@@ -23,6 +23,11 @@ def _table() -> dict[str, dict[str, Any]]:
     return {level: entry for level, entry in json.loads(text).items() if level != "unit"}
 
 
+def isolated_atom_levels() -> tuple[str, ...]:
+    """Levels of theory that this package has energies of isolated atoms for."""
+    return tuple(_table())
+
+
 def isolated_atoms_sha256(level: str) -> str:
     """Hash of a level's table of this package: of the JSON text of {symbol: eV}, keys in alphabetical
     order."""

@@ -14,6 +14,7 @@ from e3d_lmp.edges.records.reader import RecordReader, is_record
 from e3d_lmp.edges.store.reader import EDGES, PARTIAL, StoreReader, is_store
 from e3d_lmp.edges.structures import ENDS, TRANSITION_STATE
 from e3d_lmp.errors import E3DError
+from e3d_lmp.files import some_names
 
 NOT_PASSED_ON = ("request", "e3d", "cutoff", "every")
 """Provenance of a store or a record that is not that of what is made from it."""
@@ -87,7 +88,8 @@ class EdgeSource:
             if not types:
                 raise E3DError("--types: name the element of each LAMMPS type in order, e.g. --types C H N O")
             self.reader = DumpReader(paths, columns, every, allow_truncated, units=units, share=share)
-            self.provenance = {"dumps": " ".join(map(str, self.reader.files)), "every": str(every)}
+            dumps = some_names(" ".join(map(str, self.reader.files)), "the folder of the first")
+            self.provenance = {"dumps": dumps, "every": str(every)}
         self._set_types(tuple(types) if types else self._known_elements(), model)
         self.provenance["energy_unit"] = "eV"
 
@@ -103,11 +105,13 @@ class EdgeSource:
         for self._done, (number, frame) in enumerate(zip(numbers, part, strict=True), 1):
             yield number, frame, self.role(number)
 
+    def name(self, number: int) -> str:
+        """Name of a structure; nothing for the frames of a run."""
+        return "" if self._names is None else str(self._names[number])
+
     def role(self, number: int) -> str:
         """``reactant``, ``transition_state``, ``product``, or nothing."""
-        if not self.has_reactions or self._names is None:
-            return ""
-        end = str(self._names[number]).rsplit("/", 1)[-1]
+        end = self.name(number).rsplit("/", 1)[-1] if self.has_reactions else ""
         return end if end in ENDS else ""
 
     def remarks(self) -> list[str]:
@@ -166,7 +170,11 @@ class EdgeSource:
         n = len(reader)
         self.reader = reader
         self._numbers = range(n * rank // ranks, n * (rank + 1) // ranks)
-        kept = {key: text for key, text in reader.provenance.items() if key not in NOT_PASSED_ON}
+        kept = {
+            key: some_names(text, f"the {what}")
+            for key, text in reader.provenance.items()
+            if key not in NOT_PASSED_ON
+        }
         self.provenance = {**kept, what: str(reader.path), "every": str(reader.every)}
 
     def _known_elements(self) -> tuple[str, ...]:
@@ -187,7 +195,10 @@ class EdgeSource:
     def _set_types(self, words: tuple[str, ...], model: str | Path | None) -> None:
         self.model_cutoffs: np.ndarray | None = None
         if model:
+            from e3d_lmp.model.contract import read_metadata
+
             self.elements, self.model_cutoffs = model_types(model, words)
+            self.provenance.setdefault("model_source", read_metadata(model).source_sha256)
         else:
             self.elements = check_elements(words)
         store = self.reader

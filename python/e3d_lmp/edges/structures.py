@@ -16,7 +16,7 @@ import lzma
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ PARTS = ("data", "train", "val", "test")
 ENDS = ("reactant", "transition_state", "product")
 """Groups of a Transition1x reaction, in the order in which they are taken."""
 TRANSITION_STATE = ENDS[1]
+NAME_KEYS = ("name", "config_type")
+"""Keys of a frame's ``info`` in ASE (of the comment line of extxyz) that name it, in this order."""
 
 
 def _spice_gradient(energy: str) -> str:
@@ -100,7 +102,7 @@ class Structure:
 
     Attributes
     ----------
-    name        where it comes from: ``molecule/3``, ``formula/reaction/product``, ``file.xyz/12``
+    name        what it is called: ``molecule/3``, ``formula/reaction/product``, ``file.xyz/12``
     numbers     (N,) int64, atomic numbers
     positions   (N, 3) float64, angstrom
     cell        (3, 3) float64, angstrom, zeros where there is none
@@ -133,6 +135,12 @@ class Structures:
         Transition1x: the images of each reaction's path instead of its two ends and transition state.
     forces
         Read the forces that belong to the energy too.
+    name_keys
+        Files that ASE reads: keys of a frame's ``info``, the first one that is there names the frame; those
+        that have none of them are called by file and number. A name that says which image of a reaction it
+        is (``R/product``, ``R/path/3``) stays; any other gets the frame's number in the file, ``NAME/12``.
+    must_be_named
+        Refuse a frame without a name.
 
     Raises
     ------
@@ -147,10 +155,13 @@ class Structures:
         part: str = "data",
         path_images: bool = False,
         forces: bool = False,
+        name_keys: Sequence[str] = (),
+        must_be_named: bool = False,
     ):
         self.paths = [Path(path) for path in paths]
         self._energy, self._part, self._path_images = energy, part, path_images
         self._forces = forces
+        self._name_keys, self._must_be_named = tuple(name_keys), must_be_named
         self._listed: dict[Path, list[tuple[str, int]]] = {}
         for path in self.paths:
             input_file(path, "structures (ASE-readable or HDF5)")
@@ -163,6 +174,7 @@ class Structures:
             "energy": self._energy,
             "part": self._part,
             "path_images": self._path_images,
+            **({"name": self._name_keys} if self._must_be_named else {}),
         }
 
     def count(self) -> int | None:
@@ -225,10 +237,23 @@ class Structures:
                         start = max(0, start - count)
                 continue
             is_begun = False
-            for structure in _ase_structures(path, start, self._forces):
+            for structure in _ase_structures(path, start, self._forces, self._name):
                 is_begun = True
                 yield structure
             start = 0 if is_begun or start == 0 else start - _ase_count(path)
+
+    def _name(self, path: Path, number: int, info: Mapping[str, Any]) -> str:
+        """What frame `number` of a file that ASE reads is called."""
+        for key in self._name_keys:
+            text = " ".join(str(info.get(key, "")).split())
+            if text:
+                return text if is_image(text) else f"{text}/{number}"
+        if self._must_be_named:
+            raise E3DError(
+                f"{path}: frame {number} has no '{' or '.join(self._name_keys)}' to name it by; keys there: "
+                f"{', '.join(map(str, info)) or 'none'}"
+            )
+        return f"{path.name}/{number}"
 
     def _groups(self, path: Path, file: h5py.File) -> Iterator[tuple[str, h5py.Group, int]]:
         """Name, group and number of frames of every molecule; they are looked for once."""
@@ -378,7 +403,22 @@ def _open(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
-def _ase_structures(path: Path, start: int, forces: bool) -> Iterator[Structure]:
+def is_image(name: str) -> bool:
+    """Whether a name says which image of a reaction it is: an end, the transition state, or its number."""
+    reaction, _, image = name.rpartition("/")
+    return bool(reaction) and (image in ENDS or image.isdigit())
+
+
+def _file_and_number(path: Path, number: int, info: Mapping[str, Any]) -> str:
+    return f"{path.name}/{number}"
+
+
+def _ase_structures(
+    path: Path,
+    start: int,
+    forces: bool,
+    name: Callable[[Path, int, Mapping[str, Any]], str] = _file_and_number,
+) -> Iterator[Structure]:
     """The structures of a file that ASE reads, from `start` on."""
     import ase.io
 
@@ -390,7 +430,7 @@ def _ase_structures(path: Path, start: int, forces: bool) -> Iterator[Structure]
         with decompressed(path) as plain:
             for k, atoms in enumerate(ase.io.iread(plain, index=f"{start}:"), start):
                 yield Structure(
-                    f"{path.name}/{k}",
+                    name(path, k, atoms.info),
                     atoms.numbers.astype(np.int64),
                     np.asarray(atoms.positions, dtype=np.float64),
                     np.asarray(atoms.cell, dtype=np.float64).reshape(3, 3),

@@ -32,8 +32,10 @@ _EMBEDDING_STEPS = {
     "ProductTypeEmbedding",
     "ScalarMLP",
     "TwoBodySphericalHarmonicTensorEmbed",
+    "Held",  # of `e3d_lmp.training.layers`: what its layers have taken over
 }
-_LAYER_STEPS = {"Allegro_Module", "EdgeLayers"}  # of nequip-allegro, and of `e3d_lmp.model.layers`
+_LAYER_STEPS = {"Allegro_Module", "EdgeLayers", "CentreLayers"}
+"""Of nequip-allegro, `e3d_lmp.model.layers` and `e3d_lmp.training.layers`."""
 _PAIR_STEPS = {"ZBL", "LennardJones", "SimpleLennardJones"}
 _MESSAGE_PASSING_WORDS = (
     "ConvNetLayer",

@@ -48,7 +48,7 @@ class TensorProduct(torch.nn.Module):
 
     def __init__(self, stock: torch.nn.Module) -> None:
         super().__init__()
-        self.components = int(stock.base_dim_out)
+        self.inputs, self.components = int(stock.base_dim1), int(stock.base_dim_out)
         self.channels = int(stock.mul)
         self.weights = stock.weights
         self.register_buffer("w3j", stock.w3j)  # read by nobody: a checkpoint fits the stock module
@@ -58,16 +58,20 @@ class TensorProduct(torch.nn.Module):
             w3j = w3j.unsqueeze(0)
         if stock.w3j_is_ij_diagonal:  # (p, i, k): i = j
             w3j = torch.diag_embed(w3j.transpose(1, 2)).permute(0, 2, 3, 1)
-        term = (w3j != 0).any(dim=0).nonzero()
+        term = (w3j != 0).any(dim=0).nonzero().contiguous()
         # by output, so that neighbouring terms add to the same row
         self.register_buffer("term", term, persistent=False)
         values = w3j[:, term[:, 0], term[:, 1], term[:, 2]]
         self.register_buffer("values", values, persistent=False)  # (P, T)
 
     def forward(self, edge: torch.Tensor, environment: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
-        weights = self.weights.reshape(-1, self.values.size(0))  # (U or 1, P)
-        w = torch.mm(self.values.t(), weights.t()).expand(-1, self.channels)
+        w = self.weights_of_terms()
         return torch.ops.e3d.tensor_product(edge, environment, w, self.term, first, self.components)
+
+    def weights_of_terms(self) -> torch.Tensor:
+        """(T, U): the factor of each term (i, j, k)."""
+        weights = self.weights.reshape(-1, self.values.size(0))  # (U or 1, P)
+        return torch.mm(self.values.t(), weights.t()).expand(-1, self.channels)
 
 
 class EdgeLayers(torch.nn.Module):

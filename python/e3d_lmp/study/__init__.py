@@ -6,6 +6,6 @@
 `held_out`         the held-out set as structures for ``e3d evaluate``
 `evaluation`       how a model of a study is judged
 `table`            the table, its figures and pages
-`extrapolation`    models of a family of molecules, each asked for the others
+`extrapolation`    models of a family of molecules, each asked for all of them
 =================  ===========================================================================================
 """

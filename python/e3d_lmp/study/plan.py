@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,35 +139,17 @@ def read_plan(path: Path) -> Plan:
     E3DError
         The file is missing, has a key that is not known, or asks for more frames than there are.
     """
-    tree = _read_yaml(path)
-    unknown = sorted(map(str, set(tree) - set(_KEYS)))
-    if unknown:
-        raise E3DError(f"{path}: no key '{unknown[0]}' is known; known are {', '.join(_KEYS)}")
-    for key in ("data", "sizes", "tensors"):
-        if key not in tree:
-            raise E3DError(f"{path}: no key '{key}'; see docs/train.md for an example")
-    data = read_data(_path(path, tree["data"]))
-    sizes = _integers(path, tree, "sizes")
-    tensors = _integers(path, tree, "tensors")
-    seeds = _integers(path, {"seeds": [1], **tree}, "seeds")
+    tree = read_study(path, _KEYS, ("data", "sizes", "tensors"), "docs/train.md")
+    data = read_data(path_of(path, tree["data"]))
+    sizes = integers(path, tree, "sizes")
+    tensors = integers(path, tree, "tensors")
+    seeds = integers(path, {"seeds": [1], **tree}, "seeds")
     if max(sizes) > data.frames:
         raise E3DError(
             f"{path}: {data.folder} has {data.frames} frames to train with, {max(sizes)} were asked for; "
             "take fewer, or prepare more"
         )
-    train = tree.get("train") or {}
-    if not isinstance(train, dict):
-        raise E3DError(f"{path}: train: expected keys and values, got {train}")
-    train = dict(train)
-    if train.get("start"):
-        train["start"] = str(_path(path, train["start"]))
-    config = str(train.pop("config", "e3d"))
-    if config.endswith((".yaml", ".yml")):
-        config = str(_path(path, config))
-    for key in ("tensor", "seed", "frames"):
-        if key in train:
-            raise E3DError(f"{path}: train.{key} is set by the study; leave it out")
-    budget = {key: tree[key] for key in ("steps", "minutes") if tree.get(key) is not None}
+    config, values = training_keys(path, tree, ("tensor", "seed", "frames"))
     rows = tuple(
         Row(tensor, frames, seed) for seed, tensor, frames in itertools.product(seeds, tensors, sizes)
     )
@@ -177,21 +159,64 @@ def read_plan(path: Path) -> Plan:
     analysis = _found(path, _known(path, tree.get("analysis") or {}, _ANALYSIS, "analysis"), "analysis")
     if "cutoff" in analysis:
         parse_cutoff(analysis["cutoff"])  # not after hours of training
-    return Plan(data, rows, config, {**train, **budget}, sets, analysis)
+    return Plan(data, rows, config, values, sets, analysis)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    tree = files.read_yaml(path, "a study configuration, see docs/train.md")
+def read_study(path: Path, known: Sequence[str], needed: Sequence[str], page: str) -> dict[str, Any]:
+    """The keys and values of a study's configuration.
+
+    Raises
+    ------
+    E3DError
+        The file is missing or not YAML, has a key that is not known, or lacks one that is needed.
+    """
+    tree = files.read_yaml(path, f"a study configuration, see {page}")
     if not isinstance(tree, dict):
-        raise E3DError(f"{path}: expected keys and values, see docs/train.md")
+        raise E3DError(f"{path}: expected keys and values, see {page}")
+    unknown = sorted(map(str, set(tree) - set(known)))
+    if unknown:
+        raise E3DError(f"{path}: no key '{unknown[0]}' is known; known are {', '.join(known)}")
+    for key in needed:
+        if key not in tree:
+            raise E3DError(f"{path}: no key '{key}'; see {page} for an example")
     return tree
 
 
-def _path(config: Path, name: Any) -> Path:
+def training_keys(path: Path, tree: Mapping[str, Any], own: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Configuration of e3d train and the keys of it that a study sets, budget included.
+
+    Parameters
+    ----------
+    own : keys that each row sets for itself
+
+    Raises
+    ------
+    E3DError
+        `train` is no mapping, or sets one of `own`.
+    """
+    train = tree.get("train") or {}
+    if not isinstance(train, dict):
+        raise E3DError(f"{path}: train: expected keys and values, got {train}")
+    train = dict(train)
+    if train.get("start"):
+        train["start"] = str(path_of(path, train["start"]))
+    config = str(train.pop("config", "e3d"))
+    if config.endswith((".yaml", ".yml")):
+        config = str(path_of(path, config))
+    for key in own:
+        if key in train:
+            raise E3DError(f"{path}: train.{key} is set by the study; leave it out")
+    budget = {key: tree[key] for key in ("steps", "minutes") if tree.get(key) is not None}
+    return config, {**train, **budget}
+
+
+def path_of(config: Path, name: Any) -> Path:
+    """The path that a configuration names, relative to itself."""
     return (config.resolve().parent / Path(str(name)).expanduser()).resolve()
 
 
-def _integers(path: Path, tree: Mapping[str, Any], key: str) -> list[int]:
+def integers(path: Path, tree: Mapping[str, Any], key: str) -> list[int]:
+    """The different whole numbers above 0 of a key, ascending; raises `E3DError` for anything else."""
     values = tree[key]
     fine = isinstance(values, list) and all(
         isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in values
@@ -229,7 +254,7 @@ def _known(path: Path, tree: Any, keys: tuple[str, ...], where: str) -> dict[str
 
 def _test_set(path: Path, tree: Any, where: str) -> TestSet:
     keys = _known(path, tree, ("file", *_EVALUATE, *_ANALYZE), where)
-    file = _path(path, keys["file"]) if keys.get("file") else None
+    file = path_of(path, keys["file"]) if keys.get("file") else None
     if where == "reactions" and file is None:
         raise E3DError(f"{path}: reactions.file: expected a file in the Transition1x layout")
     if file is not None and not file.is_file():
@@ -265,7 +290,7 @@ def _with_files(options: Mapping[str, Any], files: Mapping[str, list[str]]) -> d
 
 def _found(path: Path, options: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The options, with the whole paths of their files."""
-    whole = {key: [_path(path, one) for one in found] for key, found in _files(options).items()}
+    whole = {key: [path_of(path, one) for one in found] for key, found in _files(options).items()}
     for key, paths in whole.items():
         missing = [file for file in paths if not file.is_file()]
         if missing:

@@ -10,21 +10,33 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from e3d_lmp.analysis.folders import AnalysisFolder
 from e3d_lmp.files import make_folder, read_object, write_json
 from e3d_lmp.study.plan import Plan, Row
 from e3d_lmp.training.paths import TRAINED
-from e3d_lmp.training.run_config import differences
+from e3d_lmp.training.run_config import PreparedData, differences
+
+if TYPE_CHECKING:
+    from e3d_lmp.training.finish import ModelFiles
 
 FORMAT = "e3d-scaling-row/1"
 MODEL = "model"
 
 
-def row_folder(study: Path, row: Row) -> Path:
+class Named(Protocol):
+    """A row of any study."""
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+
+
+def row_folder(study: Path, row: Named) -> Path:
     """Where a row is computed."""
     return study / "rows" / row.name
 
@@ -56,8 +68,40 @@ def read_row(folder: Path) -> dict[str, Any] | None:
     return _read(path) if path.exists() else None
 
 
-def compute_row(plan: Plan, row: Row, study: Path, device: str, devices: int) -> dict[str, Any]:
-    """Compute a row, or what is missing of it; returns its numbers.
+class Planned(Protocol):
+    """What rows need of the plan of any study: names of rows, their inputs and trainings."""
+
+    @property
+    def rows(self) -> Sequence[Any]:
+        """`Named` ones, in the order in which they are computed."""
+
+    def inputs(self, row: Any) -> dict[str, Any]:
+        """All that the numbers of a row depend on; what only its training does under ``training``."""
+
+    def training(self, row: Any, folder: Path, device: str, devices: int) -> dict[str, Any]:
+        """The resolved training configuration of a row in a folder."""
+
+
+def done_rows(plan: Planned, study: Path) -> tuple[dict[Any, dict[str, Any]], list[str]]:
+    """The numbers of the rows that are done, and the names of those that are done from other inputs."""
+    done, stale = {}, []
+    for row in plan.rows:
+        folder = row_folder(study, row)
+        numbers = read_row(folder)
+        if numbers is None:
+            continue
+        if changed_inputs(folder, plan.inputs(row)):
+            stale.append(row.name)
+        else:
+            done[row] = numbers
+    return done, stale
+
+
+def trained(
+    plan: Planned, row: Named, study: Path, data: PreparedData, device: str, devices: int
+) -> tuple[ModelFiles, dict[str, Any]]:
+    """Train the model of a row, or what is missing of it; returns its files, and the numbers to begin
+    ``row.json`` with.
 
     Raises
     ------
@@ -66,25 +110,31 @@ def compute_row(plan: Plan, row: Row, study: Path, device: str, devices: int) ->
     Interrupted
         The training was stopped.
     """
-    from e3d_lmp.study.evaluation import evaluate_test_set
     from e3d_lmp.training.finish import package_and_export
     from e3d_lmp.training.run import train
     from e3d_lmp.training.ship import epochs
 
     folder = row_folder(study, row)
     make_folder(folder)
-    inputs = plan.inputs(row)
-    write_json(folder / "inputs.json", inputs)
+    write_json(folder / "inputs.json", plan.inputs(row))
     run = folder / "train"
     train(plan.training(row, run, device, devices), run, row.name)
-    files = package_and_export(run, plan.data, MODEL)
-    numbers: dict[str, Any] = {"format": FORMAT, "name": row.name, **asdict(row)}
-    numbers["training"] = {**_read(run / TRAINED), "epochs": epochs(run, plan.data)}
+    files = package_and_export(run, data, MODEL)
+    return files, {"name": row.name, "training": {**_read(run / TRAINED), "epochs": epochs(run, data)}}
+
+
+def compute_row(plan: Plan, row: Row, study: Path, device: str, devices: int) -> dict[str, Any]:
+    """Compute a row, or what is missing of it; returns its numbers. Raises as `trained` does."""
+    from e3d_lmp.study.evaluation import evaluate_test_set
+
+    files, begun = trained(plan, row, study, plan.data, device, devices)
+    folder = row_folder(study, row)
+    numbers: dict[str, Any] = {"format": FORMAT, **begun, **asdict(row)}
     for name in plan.sets:
         print(f"{row.name}: evaluating {name}", file=sys.stderr, flush=True)
         evaluate_test_set(plan, name, files.model, folder, study)
         numbers[name] = _numbers(AnalysisFolder(folder / name))
-    numbers["inputs"] = inputs
+    numbers["inputs"] = plan.inputs(row)
     write_json(folder / "row.json", numbers)
     return numbers
 

@@ -12,7 +12,7 @@ from e3d_lmp.analysis.folders import AnalysisFolder, ModelErrors
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import plot_bond_scaling, plot_entropy_scaling, plot_error_scaling, save_figure
 from e3d_lmp.study.plan import Plan, Row
-from e3d_lmp.study.row import changed_inputs, read_row, row_folder
+from e3d_lmp.study.row import done_rows, row_folder
 from e3d_lmp.tables import Column, format_table, write_csv, write_json_rows
 from e3d_lmp.web.report import write_series_report
 
@@ -72,17 +72,10 @@ class StudyTable:
 
     def __init__(self, plan: Plan, study: Path):
         self.plan, self.study = plan, study
-        self.done: dict[Row, dict[str, Any]] = {}
-        self.stale: list[str] = []
+        self.done: dict[Row, dict[str, Any]]
+        self.stale: list[str]
         """Names of rows that are done, but from other inputs; they are left out."""
-        for row in plan.rows:
-            numbers = read_row(row_folder(study, row))
-            if numbers is None:
-                continue
-            if changed_inputs(row_folder(study, row), plan.inputs(row)):
-                self.stale.append(row.name)
-            else:
-                self.done[row] = numbers
+        self.done, self.stale = done_rows(plan, study)
 
     def columns(self) -> list[Column]:
         """Columns of ``scaling.csv``."""

@@ -55,7 +55,7 @@ def evaluate(model: Path, folder: Path, part: str = "test") -> dict[str, Any]:
     bonds: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for frame, subset in zip(frames, names, strict=True):
         types = frame["atom_types"].reshape(-1).numpy()
-        edges = within(_edges(frame), types, evaluator.cutoffs)
+        edges = within(edges_of(frame), types, evaluator.cutoffs)
         found = evaluator.evaluate(edges, types)
         assert found.edge_forces is not None
         error = float(found.energy.sum() - frame["total_energy"].sum()) / len(types)
@@ -97,7 +97,7 @@ def read_frames(path: Path) -> list[dict[str, torch.Tensor]]:
     return list(iter_frames(path))
 
 
-def _edges(frame: dict[str, torch.Tensor]) -> EdgeList:
+def edges_of(frame: dict[str, torch.Tensor]) -> EdgeList:
     """The edges of a frame of a database, sorted by centre."""
     centre, neighbour = frame["edge_index"].numpy()
     positions = frame["pos"].double().numpy()

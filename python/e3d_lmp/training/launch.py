@@ -2,9 +2,9 @@
 
     python -m e3d_lmp.training.launch -cp CONFIG_DIR -cn CONFIG_NAME [overrides] [++ckpt_path=FILE]
 
-On a CPU they are those of `e3d_lmp.model.layers`, elsewhere the contraction with the centre as a graph. Both
-give the same numbers as nequip-allegro's layers, to which the checkpoint belongs: it can be opened without
-this package. Use nequip's own `nequip-train` to train without them.
+On a CPU they are those of `e3d_lmp.training.layers`, or what the key ``layers`` asks for, elsewhere the
+contraction with the centre as a graph. All give the same numbers as nequip-allegro's layers, to which the
+checkpoint belongs: it can be opened without this package.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from nequip.scripts.train import main as nequip_train
 from nequip.train import NequIPLightningModule
 
 from e3d_lmp.files import read_yaml
-from e3d_lmp.model.contraction import contract_centres
 from e3d_lmp.model.export import load_model
-from e3d_lmp.model.layers import use_edge_operators
 from e3d_lmp.training.budget import write_if_finished
+from e3d_lmp.training.layers import with_layers
 from e3d_lmp.training.run import PARENT
+from e3d_lmp.training.run_config import LAYERS
 from e3d_lmp.training.start import weights_of
 
 RESUME = "++ckpt_path="
@@ -42,6 +42,7 @@ def main() -> None:
     stock_build = NequIPLightningModule._build_model
     run = _configuration(sys.argv)
     on_cpu = run["trainer"]["accelerator"] == "cpu"
+    layers = run.get("layers", LAYERS[0])  # older runs have no such key
     start = Path(run["start"]["path"]) if run.get("start") and not resumed else None
     # here, because a checkpoint is opened by the method that is replaced below
     first = load_model(start) if start else None
@@ -50,8 +51,7 @@ def main() -> None:
         model = stock_build(self, config)
         if first is not None:
             model.load_state_dict(weights_of(first, model, str(start)))
-        has_operators = on_cpu and config["compile_mode"] == "eager" and use_edge_operators(model)
-        return model if has_operators else contract_centres(model)
+        return with_layers(model, layers, on_cpu and config["compile_mode"] == "eager")
 
     NequIPLightningModule._build_model = build_faster  # this process only
     nequip_train()

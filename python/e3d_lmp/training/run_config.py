@@ -8,6 +8,7 @@ with.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,12 +27,21 @@ from e3d_lmp.training.paths import with_names
 
 CONFIGS = Path(__file__).parent / "configs"
 DEFAULT_CONFIG = "tensor32"
+LAYERS = ("centre", "edge", "stock")
+"""Kinds of layers that a model is trained with on a CPU: see `e3d_lmp.training.layers`."""
 MANIFEST = "manifest.json"
 COHESIVE_TARGET = "E_coh"
 
 _FROM_DATA = ("type_names", "r_max", "avg_num_neighbors", "target", "level", "training_data")
-_MAY_CHANGE = ("trainer.accelerator", "trainer.devices", "trainer.strategy")
-"""Keys that may differ where a run goes on."""
+_MAY_CHANGE = ("trainer.accelerator", "trainer.devices", "trainer.strategy", "layers", "locality")
+"""Keys that may differ where a run goes on, or stand elsewhere too."""
+
+_CAN_BE_LOCAL = (
+    "nequip.train.EMALightningModule",
+    "e3d_lmp.training.heat_flux.HeatFluxModule",
+    "e3d_lmp.training.locality.LocalityModule",
+)
+"""Training modules that the last of them can stand for."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +213,7 @@ def compose(config: str, data: PreparedData, run: Path, options: Options) -> dic
     _choose_device(resolved, options)
     _choose_start(resolved)
     without_idle_terms(resolved["training_module"])
+    _add_locality(resolved)
     if data.lacks_forces:
         ignore_missing_forces(resolved["training_module"])
     resolved["training_module"]["model"] = resolve_model(resolved["training_module"]["model"])
@@ -256,6 +267,9 @@ def _check(config: str, resolved: dict[str, Any], data: PreparedData) -> None:
         )
     if next(value for value in budget if value is not None) <= 0:
         raise E3DError(f"expected a budget above zero, got steps {budget[0]} and minutes {budget[1]}")
+    layers = resolved.get("layers", LAYERS[0])
+    if layers not in LAYERS:
+        raise E3DError(f"expected layers of a kind in {', '.join(LAYERS)}, got '{layers}'")
     if resolved["type_names"] != data.elements:
         raise E3DError(
             f"the types of {config} are {' '.join(resolved['type_names'])}, those of the data "
@@ -306,6 +320,24 @@ def _choose_frames(resolved: dict[str, Any], data: PreparedData, frames: int | N
                 f"{pairs} has pairs of another train set than that of {data.folder}, perhaps of held-out "
                 "molecules; make it again (see docs/data.md)"
             )
+
+
+def _add_locality(resolved: dict[str, Any]) -> None:
+    """Give the loss its term of `training.locality`, if the configuration asks for it."""
+    value = resolved.get("locality") or 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < math.inf:
+        raise E3DError(f"expected locality as a number of at least 0, per eV^2, got {value}")
+    if not value:
+        return
+    module = resolved["training_module"]
+    if module.get("_target_") not in _CAN_BE_LOCAL:
+        raise E3DError(
+            f"locality asks for a training_module of {', '.join(_CAN_BE_LOCAL)}, got {module.get('_target_')}"
+        )
+    if resolved.get("compile"):
+        raise E3DError("locality needs the energies of edges, which torch.compile hides; leave compile out")
+    module["_target_"] = _CAN_BE_LOCAL[-1]
+    module["locality"] = float(value)
 
 
 def _choose_start(resolved: dict[str, Any]) -> None:

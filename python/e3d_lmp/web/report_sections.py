@@ -432,6 +432,13 @@ def _error_table(errors: Mapping[str, Any]) -> Table:
     reactions = errors.get("reactions") or {}
     parts = (
         ("energy", errors.get("energy"), "eV/atom", "_eV_per_atom", "structures"),
+        (
+            "energy, shift per element fitted",
+            errors.get("energy_shifted"),
+            "eV/atom",
+            "_eV_per_atom",
+            "structures",
+        ),
         ("force", errors.get("force"), "eV/Å", "_eV_per_A", "components"),
         ("barrier", reactions.get("barrier"), "eV", "_eV", ""),
         ("reaction energy", reactions.get("reaction_energy"), "eV", "_eV", ""),

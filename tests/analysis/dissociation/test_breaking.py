@@ -134,7 +134,7 @@ def test_equals_ase_by_hand(tmp_path: Path) -> None:
 
 
 def test_which_bonds_are_broken(pairs: E3DCalculator) -> None:
-    """Rings and double bonds are said and not broken; bonds that are alike are broken once."""
+    """Rings (named or not) and double bonds are said and not broken; bonds that are alike are broken once."""
     settings = Settings(relax=False)
     rows = break_bonds(structure(molecule("C6H6")), pairs, settings, rdkit_orders)["rows"]
     assert {row["why"] for row in rows if row["type"] == "C-C 1.5"} == {"order 1.5"}
@@ -143,6 +143,10 @@ def test_which_bonds_are_broken(pairs: E3DCalculator) -> None:
     assert {row["same_as"] for row in hydrogens[1:]} == {f"{hydrogens[0]['i']}-{hydrogens[0]['j']}"}
     rows = break_bonds(structure(molecule("C3H6_D3h")), pairs, settings, rdkit_orders)["rows"]
     assert {row["why"] for row in rows if row["type"] == "C-C 1"} == {"ring"}
+    named = break_bonds(structure(molecule("C3H6_D3h")), pairs, settings, rdkit_orders, parse_bonds(["C-C"]))
+    assert [(row["why"], row["side_i"]) for row in named["rows"]] == [
+        ("ring", "")
+    ] * 3  # nor when it is named
     rows = break_bonds(structure(molecule("H2CO")), pairs, settings, rdkit_orders)["rows"]
     assert [row["why"] for row in rows if row["type"] == "C-O 2"] == ["order 2"]
     rows = break_bonds(structure(molecule("H2CO")), pairs, settings, None)["rows"]

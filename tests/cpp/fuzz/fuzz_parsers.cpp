@@ -8,6 +8,7 @@
 #include "bonds/bond_state.h"
 #include "bonds/bond_thresholds.h"
 #include "bonds/energy_map.h"
+#include "bonds/reference_map.h"
 #include "support/growing_file.h"
 #include "support/restart_state.h"
 
@@ -89,6 +90,19 @@ void read_thresholds(const std::string &bytes)
     require(!found.are_known(label) ||
                 (found.form[label] < found.break_off[label] && found.break_off[label] < 0.0),
             "form < break < 0");
+}
+
+void read_reference(const std::string &bytes)
+{
+  write(bytes);
+  EnergyMap map(0.1, {{"C-H", false}, {"H-H", true}});
+  map.add(0, -4.25, 0.15);
+  map.add(1, -4.45, 0.05);
+  const ReferenceMap reference(file_name, {0.1, "covalent", "unknown", false});
+  for (const LabelMap &label : map.labels()) {
+    const int64_t halves = reference.unvisited_halves(label);
+    require(halves >= 0 && halves <= 2, "no more than the map's own pair");
+  }
 }
 
 const std::string HEADER = "e3d-species/1\ncolumns step molecules species formulas...\n";
@@ -206,12 +220,13 @@ struct Format {
 std::vector<Format> formats()
 {
   const std::string map =
-      "e3d-map/1\nbin 0.1\nsamples 3\nprovenance energy_unit eV\n"
+      "e3d-map/1\nbin 0.1\ncutoff covalent\nsamples 3\nprovenance energy_unit eV\n"
       "label C-H 2 -8.5 36 0.2 0.02 0.2 1\n-43 1 2\nlabel H-H 1 -4.5 20 0 0 0 1\n-45 0 1\n"
       "end\n";
   return {
       {"bond cutoffs", read_cutoffs, "# lengths\nC H 1.4\nC C 1.9\n\nO H 1.25 # short\n"},
       {"map of thresholds", read_thresholds, map},
+      {"reference map", read_reference, map},
       {"growing file", go_on_with, HEADER + "0 3 2 H2:2 H2O:1\n50 3 1 H2O:3\n150 3 1 H2O:3\n"},
       {"state of fix e3d/map", restart_map, map_state()},
       {"bonds of an atom", restart_bonds, bond_state()},

@@ -140,8 +140,11 @@ template <typename T> Kokkos::View<T *, Device> device(const std::vector<T> &v)
   return out;
 }
 
+constexpr int NO_TILES = 0;
+
+/* tile: edges that fit into the fast memory of a team beside the data of its centre, or without these (negative) */
 template <typename Real>
-void check(const char *name, const Shape &shape, int atoms, double box, int64_t fast, double tolerance,
+void check(const char *name, const Shape &shape, int atoms, double box, int tile, double tolerance,
            bool tables = true)
 {
   const ModelFile file = random_model(shape);
@@ -201,8 +204,19 @@ void check(const char *name, const Shape &shape, int atoms, double box, int64_t 
   const E3D::EdgeRow row = E3D::EdgeRow::of(model.view(), model.exact_columns());
   const E3D::CentreRow once = E3D::CentreRow::of(model.view(), model.layers());
   Kernel kernel(model.view(), row, once, in, most);
+  int64_t fast = 32000;
+  if (tile != NO_TILES) {
+    fast = std::abs(tile) * static_cast<int64_t>(row.size * sizeof(Real) + sizeof(Real *));
+    if (tile > 0) fast += once.size * sizeof(Real) + 192;
+    int once_level;
+    const int fitting = Kernel::fitting_edges(row, once, fast, once_level);
+    if (fitting != std::abs(tile) || once_level != (tile < 0) || most < 2 * fitting) {
+      std::printf("FAILED: %s: %d edges fit beside level %d, at most %d\n", name, fitting, once_level, most);
+      std::exit(1);
+    }
+  }
   const std::clock_t start = std::clock();    // of the process: other programs do not count
-  kernel.launch(atoms, fast);
+  kernel.launch(atoms, fast, tile != NO_TILES);
   Kokkos::fence();
   const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 
@@ -217,10 +231,11 @@ void check(const char *name, const Shape &shape, int atoms, double box, int64_t 
     compare(1, in.eps(e), eps[e]);
     for (int d = 0; d < 3; d++) compare(2, in.g(e, d), g[3 * e + d]);
   }
-  std::printf("%-22s %6ld edges, at most %3d; row %4d, centre %5d numbers; relative errors %.1e %.1e %.1e of "
-              "%.2g %.2g %.2g; %.2f us of CPU per edge\n",
-              name, edges, most, row.size, once.size, worst[0] / scale[0], worst[1] / scale[1],
-              worst[2] / scale[2], scale[0], scale[1], scale[2], 1e6 * seconds / edges);
+  std::printf(
+      "%-22s %6ld edges, at most %3d, tile %3d; row %4d, centre %5d numbers; relative errors %.1e %.1e "
+      "%.1e of %.2g %.2g %.2g; %.2f us of CPU per edge\n",
+      name, edges, most, tile, row.size, once.size, worst[0] / scale[0], worst[1] / scale[1],
+      worst[2] / scale[2], scale[0], scale[1], scale[2], 1e6 * seconds / edges);
   for (int k = 0; k < 3; k++)
     if (!(worst[k] <= tolerance * scale[k]) || scale[k] == 0.0) {
       std::printf("FAILED: more than %.1e\n", tolerance);
@@ -233,38 +248,43 @@ void check(const char *name, const Shape &shape, int atoms, double box, int64_t 
 int main(int argc, char **argv)
 {
   Kokkos::ScopeGuard guard(argc, argv);
-  check<double>("two layers", {}, 60, 8.0, 32000, 1e-12);
-  check<float>("float32", {}, 60, 8.0, 32000, 1e-5);
-  check<double>("level 1", {}, 60, 8.0, 10, 1e-12);
-  check<double>("sparse", {}, 30, 14.0, 32000, 1e-12);
-  check<double>("exact", {}, 60, 8.0, 32000, 1e-12, false);
+  check<double>("two layers", {}, 60, 8.0, NO_TILES, 1e-12);
+  check<float>("float32", {}, 60, 8.0, NO_TILES, 1e-5);
+  check<double>("tiles", {}, 60, 8.0, 5, 1e-12);
+  check<double>("tiles, centre apart", {}, 60, 8.0, -4, 1e-12);
+  check<float>("tiles, float32", {}, 60, 8.0, 7, 1e-5);
+  check<double>("tiles, exact", {}, 60, 8.0, 6, 1e-12, false);
+  check<double>("sparse", {}, 30, 14.0, NO_TILES, 1e-12);
+  check<double>("exact", {}, 60, 8.0, NO_TILES, 1e-12, false);
   Shape s;
   s.layers = 1;
-  check<double>("one layer", s, 60, 8.0, 32000, 1e-12);
+  check<double>("one layer", s, 60, 8.0, NO_TILES, 1e-12);
   s.layers = 4;
   s.l_max = 3;
-  check<double>("four layers, l 3", s, 60, 8.0, 32000, 1e-12);
+  check<double>("four layers, l 3", s, 60, 8.0, NO_TILES, 1e-12);
+  check<double>("four layers in tiles", s, 60, 8.0, -4, 1e-12);
   s = Shape();
   s.depth = 3;
   s.readout_depth = 2;
-  check<double>("deep", s, 60, 8.0, 32000, 1e-12);
+  check<double>("deep", s, 60, 8.0, NO_TILES, 1e-12);
   s.readout_depth = 3;
   s.depth = 2;
-  check<double>("deep 3", s, 60, 8.0, 32000, 1e-12);
+  check<double>("deep 3", s, 60, 8.0, NO_TILES, 1e-12);
   s.linear = true;
-  check<double>("linear", s, 60, 8.0, 32000, 1e-12);
+  check<double>("linear", s, 60, 8.0, NO_TILES, 1e-12);
   s = Shape();
   s.l_max = 1;
   s.zbl = true;
   s.channels = 7;
   s.hidden = 19;
-  check<double>("odd widths, zbl", s, 60, 8.0, 32000, 1e-12);
+  check<double>("odd widths, zbl", s, 60, 8.0, NO_TILES, 1e-12);
+  check<double>("zbl in tiles", s, 60, 8.0, -4, 1e-12);
   s = Shape();
   s.scalars = s.hidden = 64;
   s.channels = 32;
   s.readout = 32;
-  check<double>("large", s, 100, 9.5, 32000, 1e-12);
-  check<double>("large exact", s, 100, 9.5, 32000, 1e-12, false);
-  check<float>("large", s, 100, 9.5, 32000, 1e-5);
+  check<double>("large", s, 100, 9.5, NO_TILES, 1e-12);
+  check<double>("large exact", s, 100, 9.5, NO_TILES, 1e-12, false);
+  check<float>("large", s, 100, 9.5, NO_TILES, 1e-5);
   return 0;
 }

@@ -12,6 +12,7 @@ place in the file unused. Only a commit because of time (`COMMIT_SECONDS`) or th
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import time
@@ -26,7 +27,7 @@ from e3d_lmp.edges.frames import AtomRows, BondFrame, EdgeFrame, KnownAtoms
 from e3d_lmp.edges.store.reader import EDGES, FORMAT, FRAME_COLUMNS, PAIRS, PARTIAL, ROW_COLUMNS, StoreReader
 from e3d_lmp.edges.store.superblock import revive
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import LOCK, open_lock, plain_text, remove_lock
+from e3d_lmp.files import LOCK, open_lock, plain_text, relative_path, remove_lock
 from e3d_lmp.version import __version__
 
 CHUNK_ROWS = 1 << 15
@@ -107,7 +108,8 @@ class StoreWriter:
         self.elements = tuple(elements)
         self._frame_columns, self._atom_columns = tuple(frame_columns), tuple(atom_columns)
         self._single, self._long_ids = single, long_ids
-        about = {**(provenance or {}), "e3d": __version__, "request": _one_line(request)}
+        asked = _one_line(request, self.path.parent)
+        about = {**(provenance or {}), "e3d": __version__, "request": asked}
         self._provenance = {key: plain_text(" ".join(str(value).split())) for key, value in about.items()}
         self._file: h5py.File | None = None
         self._rows: dict[str, _Column] = {}
@@ -245,7 +247,7 @@ class StoreWriter:
                 reader = StoreReader(path)
             except E3DError as error:
                 raise E3DError(f"{error}; {_ways_out(path)}") from None
-            theirs = reader.provenance.get("request", "")
+            theirs = _of_today(reader.provenance.get("request", ""), path.parent)
             if theirs != self._provenance["request"]:
                 reader.close()
                 raise E3DError(
@@ -459,8 +461,29 @@ def _ways_out(path: Path) -> str:
     return f"remove {path}, choose another name, or add --overwrite"
 
 
-def _one_line(request: Mapping[str, Any]) -> str:
-    return json.dumps(dict(request), sort_keys=True, default=str)
+_PATHS = ("structures", "dumps", "atoms")
+"""Keys of a request that are lists of files."""
+
+
+def _one_line(request: Mapping[str, Any], folder: Path) -> str:
+    """A request as text; of lists of files, which the provenance names, a hash of the names as seen from the
+    store's folder."""
+    told = dict(request)
+    for key in _PATHS:
+        if isinstance(told.get(key), list):
+            names = [relative_path(name, folder) for name in told[key]]
+            digest = hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+            told[key] = f"{len(names)} files {digest[:16]}"
+    return json.dumps(told, sort_keys=True, default=str)
+
+
+def _of_today(request: str, folder: Path) -> str:
+    """The request of a store, which may be of a version that repeated all names in it."""
+    try:
+        told = json.loads(request)
+    except ValueError:
+        return request
+    return _one_line(told, folder) if isinstance(told, dict) else request
 
 
 def _tail(name: str) -> bytes:

@@ -12,12 +12,12 @@ hides there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from e3d_lmp.edges.evaluate import evaluate_structures
+from e3d_lmp.edges.evaluate import Evaluated, evaluate_structures
 from e3d_lmp.edges.evaluator import EdgeEvaluator
 from e3d_lmp.edges.structures import Structure
 from e3d_lmp.study.extrapolation.molecules import MolecularFrame, is_within_molecule
@@ -55,42 +55,81 @@ class BetweenMolecules:
         return float(np.abs(per_molecule - np.median(per_molecule)).mean())
 
 
-def between_molecules(evaluator: EdgeEvaluator, frames: Sequence[MolecularFrame]) -> BetweenMolecules:
-    """The three energies of each frame.
+@dataclass(frozen=True)
+class FrameAnswer:
+    """What a model says of a frame and of its molecules by themselves.
+
+    Attributes
+    ----------
+    frame : the labelled frame
+    together : its edges within the model's cutoff, energy, and forces where they were asked for
+    apart : eV, sum of the energies of its molecules, each by itself
+    edges : eV, sum of eps_ij over edges from one molecule to another
+    """
+
+    frame: MolecularFrame
+    together: Evaluated
+    apart: float
+    edges: float
+
+
+def answers(
+    evaluator: EdgeEvaluator, frames: Iterable[MolecularFrame], forces: bool = False
+) -> Iterator[FrameAnswer]:
+    """Ask a model for frames and their molecules, one after the other.
 
     Raises
     ------
     E3DError
         A frame cannot be evaluated, or a molecule of it is in pieces.
     """
-    rows = [_between(evaluator, frame) for frame in frames]
-    molecules, model, edges = (np.array(column) for column in zip(*rows, strict=True))
-    label = np.array([frame.intermolecular_energy for frame in frames])
-    return BetweenMolecules(molecules.astype(np.int64), label, model, edges)
+    for frame in frames:
+        whole = frame.unwrapped()
+        molecules = [
+            Structure(
+                f"{frame.name}, molecule {name}",
+                frame.numbers[frame.molecule == name],
+                whole[frame.molecule == name],
+                np.zeros((3, 3)),
+                np.zeros(3, dtype=bool),
+                np.nan,
+            )
+            for name in np.unique(frame.molecule)
+        ]
+        (together,) = evaluate_structures(evaluator, [(0, structure_of(frame))], forces=forces)
+        alone = evaluate_structures(evaluator, enumerate(molecules))
+        edges = together.frame
+        within = is_within_molecule(frame, whole, edges.i - 1, edges.j - 1, edges.vec)
+        apart = sum(one.energy for one in alone)
+        yield FrameAnswer(frame, together, apart, float(edges.eps[~within].sum()))
 
 
-def _between(evaluator: EdgeEvaluator, frame: MolecularFrame) -> tuple[int, float, float]:
-    whole = frame.unwrapped()
-    names = np.unique(frame.molecule)
-    everything = Structure(
-        frame.name, frame.numbers, frame.positions, frame.cell, np.full(3, frame.is_periodic), np.nan
+def structure_of(frame: MolecularFrame) -> Structure:
+    """A frame as what models are asked for, with its labels."""
+    return Structure(
+        frame.name,
+        frame.numbers,
+        frame.positions,
+        frame.cell,
+        np.full(3, frame.is_periodic),
+        frame.energy,
+        frame.forces if len(frame.forces) else None,
     )
-    molecules = [
-        Structure(
-            f"{frame.name}, molecule {name}",
-            frame.numbers[frame.molecule == name],
-            whole[frame.molecule == name],
-            np.zeros((3, 3)),
-            np.zeros(3, dtype=bool),
-            np.nan,
-        )
-        for name in names
-    ]
-    found = list(evaluate_structures(evaluator, enumerate([everything, *molecules])))
-    edges = found[0].frame
-    within = is_within_molecule(frame, whole, edges.i - 1, edges.j - 1, edges.vec)
-    own = sum(one.energy for one in found[1:])
-    return len(names), found[0].energy - own, float(edges.eps[~within].sum())
+
+
+def between_molecules(evaluator: EdgeEvaluator, frames: Sequence[MolecularFrame]) -> BetweenMolecules:
+    """The three energies of each frame; raises as `answers` does."""
+    return between_of(list(answers(evaluator, frames)))
+
+
+def between_of(found: Sequence[FrameAnswer]) -> BetweenMolecules:
+    """The three energies of each frame that a model was asked for."""
+    return BetweenMolecules(
+        np.array([len(np.unique(one.frame.molecule)) for one in found], dtype=np.int64),
+        np.array([one.frame.intermolecular_energy for one in found]),
+        np.array([one.together.energy - one.apart for one in found]),
+        np.array([one.edges for one in found]),
+    )
 
 
 def joined(parts: Iterable[BetweenMolecules]) -> BetweenMolecules:

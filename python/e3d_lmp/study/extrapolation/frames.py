@@ -19,7 +19,11 @@ from e3d_lmp.study.extrapolation.molecules import MolecularFrame
 
 
 def read_liquid_frames(
-    path: Path, atoms: Mapping[int, float], level: str, subsets: Collection[str] | None = None
+    path: Path,
+    atoms: Mapping[int, float],
+    level: str,
+    subsets: Collection[str] | None = None,
+    molecules: bool = True,
 ) -> Iterator[tuple[str, int, MolecularFrame]]:
     """Yield subset, number in the file, and frame with cohesive energies, of a file of liquids.
 
@@ -28,6 +32,8 @@ def read_liquid_frames(
     atoms : isolated-atom energies by atomic number, eV
     level : of theory; frames that name another one are refused
     subsets : None: all
+    molecules : whether each frame must have the columns of its molecules and their energies; else they are
+        not read, and a frame counts as one molecule without an energy of its own
 
     Raises
     ------
@@ -41,34 +47,35 @@ def read_liquid_frames(
             for number, one in enumerate(ase.io.iread(plain, index=":", format="extxyz")):
                 subset = str(one.info.get("subset", ""))
                 if subsets is None or subset in subsets:
-                    yield subset, number, _frame(f"{path.name}/{number}", one, atoms, level)
+                    yield subset, number, _frame(f"{path.name}/{number}", one, atoms, level, molecules)
     except E3DError:
         raise
     except Exception as error:  # ASE's readers raise whatever they like
         raise E3DError(f"{path}: ASE cannot read it ({type(error).__name__}: {error})") from error
 
 
-def _frame(name: str, one: Any, atoms: Mapping[int, float], level: str) -> MolecularFrame:
+def _frame(name: str, one: Any, atoms: Mapping[int, float], level: str, molecules: bool) -> MolecularFrame:
     results = getattr(one.calc, "results", {})
-    missing = [
-        word
-        for word, there in (
-            ("energy", "energy" in results),
-            ("molecule", "molecule" in one.arrays),
-            ("molecule_energies", "molecule_energies" in one.info),
-        )
-        if not there
-    ]
+    needed = {"energy": "energy" in results}
+    if molecules:
+        needed |= {"molecule": "molecule" in one.arrays, "molecule_energies": "molecule_energies" in one.info}
+    missing = [word for word, there in needed.items() if not there]
     if missing:
         raise E3DError(
-            f"{name}: expected energy, molecule and molecule_energies, missing: {', '.join(missing)}; label "
-            "the frame and its molecules as scripts/polymer/make_liquids.py does"
+            f"{name}: expected {', '.join(needed)}, missing: {', '.join(missing)}; label the frame"
+            + (" and its molecules as scripts/polymer/make_liquids.py does" * molecules)
         )
     stated = str(one.info.get("level", level))
     if stated != level:
         raise E3DError(f"{name}: expected labels at {level}, got {stated}; levels of theory do not mix")
-    molecule = one.arrays["molecule"].astype(np.int64)
     numbers = one.numbers.astype(np.int64)
+    if not molecules:
+        return MolecularFrame(
+            molecule=np.zeros(len(numbers), dtype=np.int64),
+            molecule_energies=np.array([np.nan]),
+            **_labels(name, one, numbers, results, atoms),
+        )
+    molecule = one.arrays["molecule"].astype(np.int64)
     energies = np.atleast_1d(np.asarray(one.info["molecule_energies"], dtype=np.float64))
     if not np.array_equal(np.unique(molecule), np.arange(len(energies))):
         raise E3DError(
@@ -76,14 +83,23 @@ def _frame(name: str, one: Any, atoms: Mapping[int, float], level: str) -> Molec
             f"{len(np.unique(molecule))} molecules and {len(energies)} energies"
         )
     return MolecularFrame(
-        name=name,
-        numbers=numbers,
-        positions=np.asarray(one.positions, dtype=np.float64),
-        cell=np.asarray(one.cell, dtype=np.float64) * one.pbc.any(),
         molecule=molecule,
-        energy=float(cohesive_energy(results["energy"], numbers, atoms)),
-        forces=np.asarray(results.get("forces", np.full((len(numbers), 3), np.nan)), dtype=np.float64),
         molecule_energies=np.array(
             [float(cohesive_energy(own, numbers[molecule == k], atoms)) for k, own in enumerate(energies)]
         ),
+        **_labels(name, one, numbers, results, atoms),
     )
+
+
+def _labels(
+    name: str, one: Any, numbers: np.ndarray, results: Mapping[str, Any], atoms: Mapping[int, float]
+) -> dict[str, Any]:
+    """All of a frame but its molecules."""
+    return {
+        "name": name,
+        "numbers": numbers,
+        "positions": np.asarray(one.positions, dtype=np.float64),
+        "cell": np.asarray(one.cell, dtype=np.float64) * one.pbc.any(),
+        "energy": float(cohesive_energy(results["energy"], numbers, atoms)),
+        "forces": np.asarray(results.get("forces", np.full((len(numbers), 3), np.nan)), dtype=np.float64),
+    }
