@@ -107,3 +107,27 @@ def test_energies_that_are_none(model: Path, tmp_path: Path) -> None:
     assert run.code != 0
     said = " ".join(run.output.split())
     assert re.search(r"fix map e3d/map on step 0: .*too large for bins of 1e-12", said)
+
+
+def test_reference(model: Path, tmp_path: Path) -> None:
+    """Bonds in bins that a reference never visited: the share of the host's fix."""
+    fix = "all e3d/map 2 5 10 file {}.txt cutoff 1.9 reference first.txt"
+    tail = f"""
+fix first all e3d/map 1 1 1 file first.txt cutoff 1.9
+run 0
+unfix first
+fix device {fix.format("device")}
+suffix off
+fix host {fix.format("host")}
+suffix on
+fix nve all nve
+timestep 0.0002
+run 10
+print "$(f_device[1][7]:%.17g) $(f_host[1][7]:%.17g) $(f_device:%.17g) $(f_host:%.17g)" file shares.txt
+"""
+    run_of(tmp_path, model, tail, ranks=2)
+    same_maps(tmp_path / "device.txt", tmp_path / "host.txt")
+    of_pair, of_pair_on_host, of_all, of_all_on_host = (tmp_path / "shares.txt").read_text().split()
+    assert of_pair == of_pair_on_host
+    assert of_all == of_all_on_host
+    assert 0.0 < float(of_all) < 1.0
