@@ -361,6 +361,8 @@ def draw_parts(folder: Path, names: Sequence[str], phase: str) -> Figure:
         one = spectra([file])
         for axis, parts in zip(axes, (("Ag", "I"), ("Ag_Ag", "Ag_I", "I_I")), strict=True):
             for part, colour in zip(parts, colours(len(parts)), strict=True):
+                if part not in one.density:  # a current without its split
+                    continue
                 label = f"{part.replace('_', '-')}, {name.removesuffix('.1')}"
                 mean = one.scale * one.mean(part)[0]
                 axis.semilogy(one.frequency, mean, color=colour, linestyle=line, label=label)
