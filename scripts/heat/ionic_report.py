@@ -291,12 +291,14 @@ def tables(result: Mapping[str, Any], terms: Sequence[str], phases: Sequence[str
             ("along the trajectory of the exact potential", along, TRAJECTORY_KEYS),
             ("of its own runs", own, OWN_KEYS),
         ):
-            lines += ["", f"{phase}, {title}:", "", "| | " + " | ".join(heads) + " |"]
-            lines.append("|---|" + "--:|" * len(heads))
+            rows = []
             for term in (EXACT, *terms):
                 cells = [text_of(of_term(models, term, phase, *key)) for key in keys]
                 if any(cells):
-                    lines.append(f"| {term} | " + " | ".join(cells) + " |")
+                    rows.append(f"| {term} | " + " | ".join(cells) + " |")
+            if rows:
+                head = ["| | " + " | ".join(heads) + " |", "|---|" + "--:|" * len(heads)]
+                lines += ["", f"{phase}, {title}:", "", *head, *rows]
     return "\n".join(lines)
 
 

@@ -4,9 +4,9 @@ V(r) = H/r^eta - P/r^4 - C/r^6 and the Coulomb energy damped by erfc(alpha r), e
 to 0 at the cutoff: as LAMMPS's ``hybrid/overlay`` of ``vashishta``, without its three-body part, and of
 ``coul/dsf`` has it, but for the constant energy that ``coul/dsf`` adds to each ion (`SELF_ENERGY`).
 
-H, eta, P, C and the charges are those of Shimojo and Kobayashi (J. Phys. Soc. Jpn. 60, 3725, 1991) as arXiv
-0803.0823 has them: P of Ag-I is half of alpha_I z^2, that of I-I the whole, with the charge z = 0.5815 e and
-the polarisability alpha_I = 6.12 A^3 of iodine.
+H, eta, P and C are those of Shimojo and Kobayashi (J. Phys. Soc. Jpn. 60, 3725, 1991), which the rigid ion
+model of arXiv 0803.0823 takes; docs/heat_ionic.md says where they were found. P of Ag-I is half of
+alpha_I z^2, that of I-I the whole, with the charge z = 0.5815 e and the polarisability alpha_I = 6.12 A^3.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@
 //
 //   b_k(x) = sin(k pi x) / (pi x) c(x),   c' = -p(p+1)(p+2)/2 x^(p-1) (1 - x)^2,   c(1) = 0,   0 beyond
 
+#include "model/torch/third_derivatives.h"
+
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
-#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -20,6 +21,7 @@
 namespace {
 
 using at::Tensor;
+using E3D::refuse_third_derivatives;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
@@ -86,8 +88,7 @@ struct RadialBackward : Function<RadialBackward> {
 
   static variable_list backward(AutogradContext *ctx, variable_list a_in)
   {
-    TORCH_CHECK(!c10::GradMode::is_enabled(),
-                "e3d: third derivatives were asked for; train with layers: edge");
+    refuse_third_derivatives();
     const auto saved = ctx->get_saved_variables();
     const Tensor &d = saved[0], &x = saved[1], a = a_in[0].contiguous();
     const int64_t n = d.size(1);

@@ -10,12 +10,12 @@
 // Arguments are made contiguous before a function, never in it: what a function saves must be its arguments
 // themselves, or a second derivative would take them for constants.
 
+#include "model/torch/third_derivatives.h"
 #include "model/torch/training_kernels.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
-#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -26,21 +26,13 @@
 namespace {
 
 using at::Tensor;
+using E3D::refuse_third_derivatives;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
 // A sum over all centres must not depend on the number of threads: its parts are those of so many centres.
 constexpr int64_t CENTRES_OF_PART = 16;
-
-// The derivatives of second derivatives would be 0 in silence.
-
-void refuse_third_derivatives()
-{
-  TORCH_CHECK(!c10::GradMode::is_enabled(),
-              "e3d: third derivatives were asked for (create_graph in the backward pass of a loss with "
-              "forces); the layers of training have two: train with layers: edge");
-}
 
 template <typename Real> const Real *in(const Tensor &tensor)
 {
