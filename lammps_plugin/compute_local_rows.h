@@ -7,6 +7,7 @@
 #define E3D_COMPUTE_LOCAL_ROWS_H
 
 #include "compute.h"
+#include "error_one.h"
 
 #include "error.h"
 #include "memory.h"
@@ -52,10 +53,10 @@ class ComputeLocalRows : public LAMMPS_NS::Compute {
   void set_rows(LAMMPS_NS::bigint count, const char *what)
   {
     if (count > INT_MAX)
-      error->one(FLERR,
-                 "{}: {} {} on one rank are more than LAMMPS's local arrays hold; use a shorter "
-                 "'cutoff' or more ranks",
-                 name, count, what);
+      E3D::error_one(lmp, FLERR,
+                     "{}: {} {} on one rank are more than LAMMPS's local arrays hold; use a shorter "
+                     "'cutoff' or more ranks",
+                     name, count, what);
     size_local_rows = static_cast<int>(count);
     if (size_local_rows <= max_rows) return;
     max_rows = static_cast<int>(std::min<LAMMPS_NS::bigint>(INT_MAX, count + count / 16 + 64));

@@ -7,6 +7,7 @@
 
 #include "compute_arguments.h"
 #include "datamasks.h"
+#include "error_one.h"
 #include "pair_e3d.h"
 #include "support/first_message.h"
 
@@ -318,8 +319,8 @@ void FixE3DBonds::sample()
   bigint mine[2] = {0, 0}, all[2];
   for (int i = 0; i < atom->nlocal; i++) {
     if (begun && bonds.id(i) && bonds.id(i) != atom->tag[i])
-      error->one(
-          FLERR,
+      E3D::error_one(
+          lmp, FLERR,
           "{}: atom {} has become atom {} since the last sample, and bonds are known by the ids of their "
           "atoms: use 'delete_atoms ... compress no', or 'unfix {}' before atoms are numbered anew and "
           "define the fix again with another file",
@@ -363,11 +364,11 @@ void FixE3DBonds::find_candidates(const E3D::BondedEdges &edges, int i)
 
     const int label = pair_labels.of_types(itype, jtype);
     if (!thresholds.are_known(label))
-      error->one(FLERR,
-                 "{}: on step {} there is a pair {}, of which no thresholds are known: give them, as in "
-                 "'form {} -1.0 break {} -0.5'",
-                 name, update->ntimestep, pair_labels.name(label), pair_labels.name(label),
-                 pair_labels.name(label));
+      E3D::error_one(lmp, FLERR,
+                     "{}: on step {} there is a pair {}, of which no thresholds are known: give them, as in "
+                     "'form {} -1.0 break {} -0.5'",
+                     name, update->ntimestep, pair_labels.name(label), pair_labels.name(label),
+                     pair_labels.name(label));
     candidates.push_back({static_cast<int64_t>(atom->tag[j]), itype, jtype, is_first, label,
                           edge.eps + edge.reverse,
                           is_first ? edge.eps - edge.reverse : edge.reverse - edge.eps,
@@ -387,8 +388,8 @@ std::vector<int> FixE3DBonds::offsets_of(const std::vector<int> &counts, const c
     offsets.push_back(static_cast<int>(sum));
     sum += count;
     if (sum > INT_MAX)
-      error->one(
-          FLERR,
+      E3D::error_one(
+          lmp, FLERR,
           "{} on step {}: the {} of all ranks are more than one message holds; take samples more often "
           "(Nevery), or watch fewer atoms by the group",
           name, update->ntimestep, what);
@@ -437,7 +438,7 @@ void FixE3DBonds::write_events(std::vector<E3D::BondEvent> &rows)
   } catch (const std::runtime_error &e) {
     message = e.what();
   }
-  if (!message.empty()) error->one(FLERR, "{}: {}", name, message);
+  if (!message.empty()) E3D::error_one(lmp, FLERR, "{}: {}", name, message);
 }
 
 /* ----------------------------------------------------------------------

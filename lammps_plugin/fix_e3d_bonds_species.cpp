@@ -5,6 +5,7 @@
 
 // the molecules of fix e3d/bonds: connected components of its bonds over all ranks, and their formulas
 
+#include "error_one.h"
 #include "fix_e3d_bonds.h"
 
 #include "atom.h"
@@ -46,7 +47,7 @@ void FixE3DBonds::count_species()
   } catch (const std::runtime_error &e) {
     message = e.what();
   }
-  if (!message.empty()) error->one(FLERR, "{}: {}", name, message);
+  if (!message.empty()) E3D::error_one(lmp, FLERR, "{}: {}", name, message);
 }
 
 /* ----------------------------------------------------------------------

@@ -7,6 +7,7 @@
 
 #include "fix_e3d_bonds.h"
 
+#include "error_one.h"
 #include "support/restart_state.h"
 
 #include "atom.h"
@@ -85,7 +86,7 @@ void FixE3DBonds::unpack_restart(int nlocal, int nth)
   try {
     bonds.unpack(nlocal, values + 1, count);
   } catch (const std::runtime_error &e) {
-    error->one(FLERR, "{}: cannot go on from the restart file: {}", name, e.what());
+    E3D::error_one(lmp, FLERR, "{}: cannot go on from the restart file: {}", name, e.what());
   }
   maxexchange = std::max(maxexchange, count);
 }
@@ -102,7 +103,7 @@ void FixE3DBonds::write_restart(FILE *fp)
   for (const bigint number : {update->ntimestep, static_cast<bigint>(begun), num_bonds, num_events,
                               static_cast<bigint>(species_wanted), num_molecules, num_species})
     state.put(number);
-  if (!state.write(fp)) error->one(FLERR, "{}: its state is larger than a restart file holds", name);
+  if (!state.write(fp)) E3D::error_one(lmp, FLERR, "{}: its state is larger than a restart file holds", name);
 }
 
 void FixE3DBonds::restart(char *buf)

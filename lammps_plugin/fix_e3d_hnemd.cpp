@@ -7,6 +7,7 @@
 
 #include "atom_heat.h"
 #include "datamasks.h"
+#include "error_one.h"
 #include "pair_e3d.h"
 #include "support/restart_state.h"
 
@@ -285,7 +286,7 @@ void FixE3DHnemd::write_restart(FILE *fp)
   state.put(samples);
   state.put(std::vector<double>{sum_flux[0], sum_flux[1], sum_flux[2], sum_temperature, current[0],
                                 current[1], current[2]});
-  if (!state.write(fp)) error->one(FLERR, "{}: its state is larger than a restart file holds", name);
+  if (!state.write(fp)) E3D::error_one(lmp, FLERR, "{}: its state is larger than a restart file holds", name);
 }
 
 /* ---------------------------------------------------------------------- */

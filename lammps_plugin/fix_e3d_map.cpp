@@ -7,6 +7,7 @@
 
 #include "compute_arguments.h"
 #include "datamasks.h"
+#include "error_one.h"
 #include "pair_e3d.h"
 #include "support/first_message.h"
 #include "support/restart_state.h"
@@ -341,8 +342,8 @@ void FixE3DMap::add(const E3D::BondedEdges &bonds)
 
 void FixE3DMap::refuse(int row, double D, double A, int first, int second) const
 {
-  error->one(
-      FLERR,
+  E3D::error_one(
+      lmp, FLERR,
       "{} on step {}: D = {} and A = {} of the pair {} of atoms {} and {} are not finite, or too large "
       "for bins of {}; has the simulation blown up?",
       name, update->ntimestep, D, A, map->labels()[row].name, atom->tag[first], atom->tag[second],
@@ -362,8 +363,8 @@ void FixE3DMap::reduce()
     if (comm->me & distance) {
       words = map->pack();
       if (words.size() > INT_MAX)
-        error->one(FLERR, "{}: a map of {} words is larger than one message; use wider bins", name,
-                   words.size());
+        E3D::error_one(lmp, FLERR, "{}: a map of {} words is larger than one message; use wider bins", name,
+                       words.size());
       int size = static_cast<int>(words.size());
       MPI_Send(&size, 1, MPI_INT, comm->me - distance, 0, world);
       MPI_Send(words.data(), size, MPI_LMP_BIGINT, comm->me - distance, 0, world);
@@ -431,8 +432,8 @@ void FixE3DMap::write_map() const
   const std::string target = utils::star_subst(file, update->ntimestep, 0);
   const std::string problem = E3D::write_whole_file(target, header() + map->text() + "end\n");
   if (!problem.empty())
-    error->one(FLERR, "{} on step {}: cannot write the map file {}: {}", name, update->ntimestep, target,
-               problem);
+    E3D::error_one(lmp, FLERR, "{} on step {}: cannot write the map file {}: {}", name, update->ntimestep,
+                   target, problem);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -482,8 +483,8 @@ void FixE3DMap::write_restart(FILE *fp)
   state.put(std::vector<double>{unvisited_share});
   state.put(map->pack());
   if (!state.write(fp))
-    error->one(FLERR, "{}: a map of {} bytes is larger than a restart file holds; use wider bins", name,
-               state.size());
+    E3D::error_one(lmp, FLERR, "{}: a map of {} bytes is larger than a restart file holds; use wider bins",
+                   name, state.size());
 }
 
 /* ---------------------------------------------------------------------- */

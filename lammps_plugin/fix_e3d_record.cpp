@@ -10,6 +10,7 @@
 #include "bonds/recorded_rows.h"
 #include "compute_arguments.h"
 #include "datamasks.h"
+#include "error_one.h"
 #include "pair_e3d.h"
 #include "support/first_message.h"
 #include "support/node_layout.h"
@@ -344,10 +345,11 @@ void FixE3DRecord::record()
       shards->end_frame(frame);
     }
   } catch (const std::runtime_error &e) {
-    error->one(FLERR,
-               "{} on step {}: {}. Frames before this step are whole; make room, and go on from the newest "
-               "restart file",
-               name, update->ntimestep, e.what());
+    E3D::error_one(
+        lmp, FLERR,
+        "{} on step {}: {}. Frames before this step are whole; make room, and go on from the newest "
+        "restart file",
+        name, update->ntimestep, e.what());
   }
   seconds += platform::walltime() - t0;
 }
@@ -459,7 +461,7 @@ void FixE3DRecord::write_restart(FILE *fp)
   state.put(STATE_FORMAT);
   state.put(settings);
   for (const bigint number : {update->ntimestep, last_step}) state.put(number);
-  if (!state.write(fp)) error->one(FLERR, "{}: its state is larger than a restart file holds", name);
+  if (!state.write(fp)) E3D::error_one(lmp, FLERR, "{}: its state is larger than a restart file holds", name);
 }
 
 /* ---------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 
 #include "atom_heat.h"
 #include "datamasks.h"
+#include "error_one.h"
 #include "fix_e3d_hnemd.h"
 #include "pair_e3d.h"
 #include "support/first_message.h"
@@ -354,7 +355,8 @@ void FixE3DShc::write_file() const
 
   const std::string problem = E3D::write_whole_file(file, text);
   if (!problem.empty())
-    error->one(FLERR, "{} on step {}: cannot write the file {}: {}", name, update->ntimestep, file, problem);
+    E3D::error_one(lmp, FLERR, "{} on step {}: cannot write the file {}: {}", name, update->ntimestep, file,
+                   problem);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -437,8 +439,8 @@ void FixE3DShc::write_restart(FILE *fp)
   state.put(std::vector<double>{mean_temperature, mean_volume, interval, drive[0], drive[1], drive[2]});
   state.put(blocks);
   if (!state.write(fp))
-    error->one(FLERR, "{}: {} blocks are larger than a restart file holds; use a larger Nfreq", name,
-               num_blocks);
+    E3D::error_one(lmp, FLERR, "{}: {} blocks are larger than a restart file holds; use a larger Nfreq", name,
+                   num_blocks);
 }
 
 /* ---------------------------------------------------------------------- */

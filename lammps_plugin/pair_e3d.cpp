@@ -6,6 +6,7 @@
 #include "pair_e3d.h"
 
 #include "datamasks.h"
+#include "error_one.h"
 #include "kokkos_styles.h"
 #include "support/first_message.h"
 #include "support/node_layout.h"
@@ -260,10 +261,10 @@ void PairE3D::prepare_models()
 void PairE3D::require_frame(const std::string &requested_by) const
 {
   if (!frame.is_current(update->ntimestep, atom->nlocal, atom->nghost))
-    error->one(FLERR,
-               "{}: there are no edge energies of the atoms as they are now (the model ran last "
-               "on step {}); type 'run 0' first",
-               requested_by, frame.step);
+    E3D::error_one(lmp, FLERR,
+                   "{}: there are no edge energies of the atoms as they are now (the model ran last "
+                   "on step {}); type 'run 0' first",
+                   requested_by, frame.step);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -288,8 +289,8 @@ const E3D::EdgeFrame &PairE3D::edge_frame_with_forces(const std::string &request
 {
   const E3D::EdgeFrame &current = edge_frame(requested_by);
   if (current.g.size() != 3 * static_cast<std::size_t>(current.edges()))
-    error->one(FLERR, "{}: the forces of the edges were not kept on step {}; type 'run 0' first",
-               requested_by, current.step);
+    E3D::error_one(lmp, FLERR, "{}: the forces of the edges were not kept on step {}; type 'run 0' first",
+                   requested_by, current.step);
   return current;
 }
 
@@ -370,13 +371,13 @@ void PairE3D::check_special_neighbours()
   if (neighbor->ago != 0 || atom->molecular == Atom::ATOMIC || (flag[1] && flag[2] && flag[3])) return;
   if (atom->molecular == Atom::TEMPLATE &&
       atom->nbonds > 0)    // they are in the template, not with the atoms
-    error->one(FLERR, "on step {} there are bonds, and {}", update->ntimestep, SPECIAL_BONDS);
+    E3D::error_one(lmp, FLERR, "on step {} there are bonds, and {}", update->ntimestep, SPECIAL_BONDS);
   for (int i = 0; i < atom->nlocal && atom->molecular == Atom::MOLECULAR; i++) {
     const int *count = atom->nspecial[i];    // of the first kind, of the first two, of all three
     for (int k = 1; k <= 3; k++)
       if (!flag[k] && count[k - 1] > (k == 1 ? 0 : count[k - 2]))
-        error->one(FLERR, "on step {} there are bonds of atom {}, and {}", update->ntimestep, atom->tag[i],
-                   SPECIAL_BONDS);
+        E3D::error_one(lmp, FLERR, "on step {} there are bonds of atom {}, and {}", update->ntimestep,
+                       atom->tag[i], SPECIAL_BONDS);
   }
 }
 

@@ -6,6 +6,7 @@
 // what pair_style e3d offers to styles that need both edges of a bond: the energies of the reverse
 // edges, fetched from the ranks that own them, once per step and cutoff
 
+#include "error_one.h"
 #include "pair_e3d.h"
 
 #include "atom.h"
@@ -72,10 +73,11 @@ void PairE3D::pair_up(Bonds &wanted, const E3D::EdgeFrame &current, const std::s
 
 void PairE3D::refuse_unmatched(tagint neighbour, const std::string &requested_by) const
 {
-  error->one(FLERR,
-             "{}: on step {} the edge to atom {} has no reverse edge on any rank: has 'neigh_modify exclude' "
-             "hidden it, or do atoms move without reneighbouring ('neigh_modify delay 0 every 1 check yes')?",
-             requested_by, update->ntimestep, neighbour);
+  E3D::error_one(
+      lmp, FLERR,
+      "{}: on step {} the edge to atom {} has no reverse edge on any rank: has 'neigh_modify exclude' "
+      "hidden it, or do atoms move without reneighbouring ('neigh_modify delay 0 every 1 check yes')?",
+      requested_by, update->ntimestep, neighbour);
 }
 
 /* ---------------------------------------------------------------------- */

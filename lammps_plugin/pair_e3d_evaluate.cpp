@@ -5,6 +5,7 @@
 
 // Part of pair_style e3d: one step, from the neighbour list to what comes back into LAMMPS's arrays.
 
+#include "error_one.h"
 #include "pair_e3d.h"
 
 #include "atom.h"
@@ -40,11 +41,12 @@ void PairE3D::begin_frame()
 
 void PairE3D::refuse_place(tagint centre, tagint neighbour) const
 {
-  error->one(FLERR,
-             "pair_style e3d on step {}: atoms {} and {} are at the same place, or the position of one of "
-             "them is not "
-             "a number: look for atoms on top of each other or a time step that is too long",
-             update->ntimestep, centre, neighbour);
+  E3D::error_one(
+      lmp, FLERR,
+      "pair_style e3d on step {}: atoms {} and {} are at the same place, or the position of one of "
+      "them is not "
+      "a number: look for atoms on top of each other or a time step that is too long",
+      update->ntimestep, centre, neighbour);
 }
 
 /* ---------------------------------------------------------------------- */
@@ -74,13 +76,14 @@ void PairE3D::evaluate(E3D::EdgeModel &evaluated, const E3D::ChunkedEvaluation::
   try {
     evaluation.run(evaluated, neighbor_view(), types, frame, receive);
   } catch (const E3D::NotANumber &e) {
-    error->one(FLERR,
-               "pair_style e3d on step {}: {} (atom {}); look for atoms on top of each other or a time step "
-               "that is too long",
-               update->ntimestep, e.what(), atom->tag[frame.centre[e.row]]);
+    E3D::error_one(
+        lmp, FLERR,
+        "pair_style e3d on step {}: {} (atom {}); look for atoms on top of each other or a time step "
+        "that is too long",
+        update->ntimestep, e.what(), atom->tag[frame.centre[e.row]]);
   } catch (const E3D::ModelFailure &e) {
     show_remarks();
-    error->one(FLERR, "pair_style e3d on step {}: {}", update->ntimestep, e.what());
+    E3D::error_one(lmp, FLERR, "pair_style e3d on step {}: {}", update->ntimestep, e.what());
   }
   show_remarks();
 }

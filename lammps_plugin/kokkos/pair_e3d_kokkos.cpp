@@ -5,6 +5,7 @@
 
 #include "pair_e3d_kokkos.h"
 
+#include "error_one.h"
 #include "native_model.h"
 #include "support/first_message.h"
 
@@ -174,7 +175,7 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::compute(int eflag, i
     evaluations[0]->run(atoms, edges, energy_unit);
     sums = evaluations[0]->add(atoms, edges, targets(), ordered);
   } catch (const std::exception &e) {
-    error->one(FLERR, "pair_style e3d/kk on step {}: {}", update->ntimestep, e.what());
+    E3D::error_one(lmp, FLERR, "pair_style e3d/kk on step {}: {}", update->ntimestep, e.what());
   }
   atomKK->modified(execution_space, eflag || vflag ? datamask_modify : F_MASK);
   publish(sums);
@@ -242,8 +243,8 @@ template <class DeviceType> void PairE3DKokkos<DeviceType>::require_numbers(int 
   atomKK->sync(Host, TAG_MASK);
   std::vector<int> centre;
   E3D::copy_to_host(edges.centre, edges.rows, centre);
-  error->one(
-      FLERR,
+  E3D::error_one(
+      lmp, FLERR,
       "pair_style e3d/kk on step {}: the model returned an energy or a force that is not a number (atom "
       "{}); look for atoms on top of each other or a time step that is too long",
       update->ntimestep, atom->tag[centre[row]]);
