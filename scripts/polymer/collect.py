@@ -1,4 +1,4 @@
-"""Labelled frames in one extended XYZ file, and what is needed to make them again beside it."""
+"""Labelled frames in one extended XYZ file, what is needed to make them again beside it, and the way back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import platform
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ import numpy as np
 import sampling
 from alkanes import Liquid, force_field, n_alkane
 
+from e3d_lmp.edges.structures import decompressed
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import atomic_path
+from e3d_lmp.files import atomic_path, make_folder
 
 PROPERTIES = "species:S:1:pos:R:3:forces:R:3:molecule:I:1:molecule_forces:R:3"
 FORCE_DECIMALS = 5
@@ -112,6 +114,59 @@ def collect(frames: dict[Liquid, list[tuple[int, Path]]], target: Path) -> dict[
     with atomic_path(target.with_name(target.name.partition(".")[0] + ".json")) as partial:
         partial.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return about
+
+
+def unpack(collected: Path, liquid: Liquid, path_of: Callable[[Liquid, int], Path]) -> int:
+    """Write the frames of a liquid in a collected file to files of their own, which have no velocities.
+
+    A frame whose file is there already is left as it is. Returns how many frames of the liquid there are.
+
+    Parameters
+    ----------
+    path_of : the file of a frame, from its liquid and index
+
+    Raises
+    ------
+    E3DError
+        The file cannot be read; a frame is of another level, box or replica than this liquid's.
+    """
+    import ase.io
+
+    size = len(n_alkane(liquid.carbons).symbols)
+    index = 0
+    try:
+        with decompressed(collected) as plain:
+            for one in ase.io.iread(plain, index=":", format="extxyz"):
+                if one.info["subset"] != liquid.formula:
+                    continue
+                path = path_of(liquid, index)
+                stated = one.info["level"], int(one.info["replica"])
+                if stated != (labels.LEVEL, index % liquid.replicas):
+                    raise E3DError(
+                        f"{collected}: expected frame {index} of {liquid.formula} at {labels.LEVEL} "
+                        f"from replica {index % liquid.replicas}, got {stated[0]} from {stated[1]}; "
+                        "take the file as --collect wrote it"
+                    )
+                shape = (len(one) // size, size, 3)
+                frame = {
+                    "positions": one.positions.reshape(shape),
+                    "box": one.cell[0, 0],
+                    "energy": one.get_potential_energy(),
+                    "forces": one.get_forces().reshape(shape),
+                    "molecule_energies": np.atleast_1d(one.info["molecule_energies"]),
+                    "molecule_forces": one.arrays["molecule_forces"].reshape(shape),
+                }
+                _check(liquid, collected, frame)
+                if not path.exists():
+                    make_folder(path.parent)
+                    with atomic_path(path) as partial:
+                        np.savez_compressed(partial, **frame)
+                index += 1
+    except E3DError:
+        raise
+    except Exception as error:  # ASE's readers raise whatever they like
+        raise E3DError(f"{collected}: ASE cannot read it ({type(error).__name__}: {error})") from error
+    return index
 
 
 def _check(liquid: Liquid, path: Path, frame: Any) -> None:

@@ -2,18 +2,20 @@
 
     python scripts/polymer/make_liquids.py FOLDER [--frames 300] [--lengths 1-8] [--jobs 1]
     python scripts/polymer/make_liquids.py FOLDER --collect scripts/polymer/data/alkane_liquids.extxyz.gz
+    python scripts/polymer/make_liquids.py NEW --from scripts/polymer/data/alkane_liquids.extxyz.gz
 
 samples every liquid with its force field in LAMMPS at constant volume (``alkanes.yaml``: boxes, densities,
 parameters and their sources) and labels each frame at once with GFN1-xTB: the periodic frame, and each of its
 molecules by itself. Lengths take turns, so that what is there at any time is a balanced set. Repeat the
-command to go on after a kill, which costs the frame under way only, or with more frames. Needs `lmp` and
-`pip install tblite`.
+command to go on after a kill, which costs the frame under way only, or with more frames; where the folder is
+lost, `--from` goes on from a file that was collected. Needs `lmp` and `pip install tblite`.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +25,8 @@ from pathlib import Path
 import labels
 import numpy as np
 from alkanes import Liquid, liquids, n_alkane
-from collect import collect
-from sampling import State, advance, equilibrium_density, into_box, prepare
+from collect import collect, unpack
+from sampling import State, advance, drawn_velocities, equilibrium_density, into_box, prepare
 
 from e3d_lmp.files import atomic_path, locked, make_folder
 
@@ -55,7 +57,9 @@ def make_frame(folder: Path, liquid: Liquid, index: int, label: Label = labels.l
         state = _prepared(folder, liquid, replica, seed)
     else:
         with np.load(frame_path(folder, liquid, index - liquid.replicas)) as last:
-            state = State(last["positions"], last["velocities"])
+            known = "velocities" in last  # not where the frame comes from a collected file
+            velocities = last["velocities"] if known else drawn_velocities(liquid, seed)
+            state = State(last["positions"], velocities)
         state = advance(liquid, state, liquid.spacing, seed)
     positions = np.round(into_box(state.positions, liquid.box), DECIMALS)
     check_whole(liquid, positions)
@@ -199,6 +203,13 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=1, help="frames at a time (default 1)")
     parser.add_argument(
+        "--from",
+        dest="collected",
+        type=Path,
+        metavar="FILE.extxyz.gz",
+        help="go on from the frames of a file of --collect: they are unpacked into the folder first",
+    )
+    parser.add_argument(
         "--collect",
         type=Path,
         metavar="FILE.extxyz.gz",
@@ -217,6 +228,10 @@ def main() -> None:
             mean, error = equilibrium_density(liquid, args.density, 100.0, 300.0, seed=1)
             print(f"{liquid.formula}: {mean:.4f} +- {error:.4f} g/cm^3 at {args.density} MPa", flush=True)
         return
+    if args.collected is not None:
+        for carbons in args.lengths:
+            made = unpack(args.collected, liquids()[carbons], functools.partial(frame_path, args.folder))
+            print(f"{args.collected}: {made} frames of {liquids()[carbons].formula}", flush=True)
     if args.collect is None:
         make(args.folder, dict.fromkeys(args.lengths, args.frames), args.jobs)
         return
@@ -226,14 +241,18 @@ def main() -> None:
 
 
 def _found(folder: Path, lengths: list[int], frames: int) -> dict[Liquid, list[tuple[int, Path]]]:
-    """The frames of a folder, at most so many of each length; raises `SystemExit` if a length has none."""
+    """The frames of a folder up to the first that is missing, at most so many of each length.
+
+    Raises
+    ------
+    SystemExit
+        A length has none.
+    """
     table = liquids()
-    found = {
-        table[n]: [
-            (index, path) for index in range(frames) if (path := frame_path(folder, table[n], index)).exists()
-        ]
-        for n in lengths
-    }
+    found = {}
+    for n in lengths:
+        every = ((index, frame_path(folder, table[n], index)) for index in range(frames))
+        found[table[n]] = list(itertools.takewhile(lambda one: one[1].exists(), every))
     empty = [liquid.formula for liquid, files in found.items() if not files]
     if empty:
         raise SystemExit(f"expected frames of {', '.join(empty)} in {folder}, found none; make them first")

@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from alkanes import Liquid, data_file, lattice, write_data
+from alkanes import MASSES, Liquid, data_file, lattice, n_alkane, write_data
 
 TIMESTEP = 2.0
 """fs, of the forces between atoms that are not bonded; those of bonds, angles and dihedrals are integrated
 with a quarter of it (r-RESPA), because C-H bonds are flexible, as the labelled frames need them."""
 DAMPING = 1000.0
 """fs, of the Langevin thermostat."""
+GAS_CONSTANT = 8.31446262e-7
+"""g/mol angstrom^2/fs^2/K"""
 HOT = 500.0
 """K, at which a box is brought to its density."""
 FORCES = """
@@ -123,6 +125,18 @@ def equilibrium_density(
         density = np.loadtxt(folder / "density.txt")[:, 1]
     blocks = np.array([block.mean() for block in np.array_split(density, 10)])
     return float(density.mean()), float(blocks.std(ddof=1) / np.sqrt(10))
+
+
+def drawn_velocities(liquid: Liquid, seed: int) -> np.ndarray:
+    """(molecules, N, 3) angstrom/fs from the Maxwell-Boltzmann distribution, no momentum in all.
+
+    Of a liquid in equilibrium velocities do not depend on positions.
+    """
+    symbols = n_alkane(liquid.carbons).symbols
+    mass = np.array([MASSES[symbol] for symbol in symbols])[None, :, None]
+    spread = np.sqrt(GAS_CONSTANT * liquid.temperature / mass)
+    velocities = np.random.default_rng(seed).normal(size=(liquid.molecules, len(symbols), 3)) * spread
+    return velocities - (mass * velocities).sum(axis=(0, 1)) / (mass.sum() * liquid.molecules)
 
 
 def into_box(positions: np.ndarray, box: float) -> np.ndarray:

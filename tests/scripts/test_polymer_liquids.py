@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import itertools
 import json
@@ -12,6 +13,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import ase.io
 import numpy as np
@@ -367,6 +369,60 @@ def test_collected_frames_are_what_was_labelled(tmp_path: Path, monkeypatch: pyt
     np.savez_compressed(path, **frame | {"energy": np.nan})
     with pytest.raises(collect.E3DError, match="finite labels"):
         collect.collect({liquid: [(5, path)]}, tmp_path / "set.extxyz.gz")
+
+
+def test_a_run_goes_on_from_a_collected_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames come back with the digits that are kept, are collected to the same bytes, and more follow."""
+    monkeypatch.setattr(labels, "isolated_atom", lambda symbol: -1.0)
+    monkeypatch.setattr(collect.metadata, "version", lambda name: "0")
+    first, new = tmp_path / "first", tmp_path / "new"
+    subprocess.run([sys.executable, fake(tmp_path, 0.0), first, "1"], check=True, timeout=100)
+    kept = collect.collect(make_liquids._found(first, [1, 4], 9), tmp_path / "kept.extxyz.gz")
+    assert [one["frames"] for one in kept["liquids"].values()] == [6, 5]
+    assert kept["liquids"]["CH4"]["replicas"] == 4
+    where = functools.partial(make_liquids.frame_path, new)
+    for carbons, frames in ((1, 6), (4, 5)):
+        assert collect.unpack(tmp_path / "kept.extxyz.gz", liquids()[carbons], where) == frames
+    want, got = frames_of(first), frames_of(new)
+    assert want.keys() - got.keys() == {name for name in want if name.endswith("velocities")}
+    for name, values in got.items():
+        np.testing.assert_allclose(values, want[name], atol=1e-5, err_msg=name)
+    again = collect.collect(make_liquids._found(new, [1, 4], 9), tmp_path / "again.extxyz.gz")
+    assert again["sha256"] == kept["sha256"]
+    # the next frame is one step of its replica after the last one there, with velocities that were drawn
+    begun = []
+
+    def advance(liquid: Liquid, state: sampling.State, picoseconds: float, seed: int) -> sampling.State:
+        begun.append(state)
+        return sampling.State(state.positions + 0.25, 0.0 * state.positions)
+
+    def label(symbols: Any, positions: np.ndarray, box: float) -> labels.Labels:
+        return labels.Labels(1.0, positions, np.ones(len(positions)), positions)
+
+    monkeypatch.setattr(make_liquids, "advance", advance)
+    make_liquids.make(new, {1: 7}, label=label)
+    np.testing.assert_array_equal(begun[0].velocities, sampling.drawn_velocities(liquids()[1], 101003))
+    np.testing.assert_array_equal(begun[0].positions, got["n01/frame_00002.npz/positions"])
+    # what is there stays; a gap ends what is collected; another replica's frame is no frame of this run
+    (new / "n01/frame_00001.npz").unlink()
+    assert len(make_liquids._found(new, [1], 9)[liquids()[1]]) == 1
+    text = gzip.decompress((tmp_path / "kept.extxyz.gz").read_bytes()).replace(b"replica=2", b"replica=3")
+    (tmp_path / "bad.extxyz.gz").write_bytes(gzip.compress(text))
+    with pytest.raises(collect.E3DError, match=r"expected frame 2 of CH4 .* replica 2, got GFN1-xTB from 3"):
+        collect.unpack(tmp_path / "bad.extxyz.gz", liquids()[1], where)
+
+
+def test_drawn_velocities_are_those_of_the_temperature() -> None:
+    """kT/2 in each direction of each atom, carbon and hydrogen alike; no momentum; units of LAMMPS real."""
+    liquid = liquids()[1]
+    mass = np.where(np.array(n_alkane(1).symbols) == "C", 12.011, 1.008)[:, None]
+    drawn = np.array([sampling.drawn_velocities(liquid, seed) for seed in range(40)])
+    assert np.abs((mass * drawn).sum(axis=(1, 2))).max() < 1e-12
+    # kcal/mol: 1 g/mol (angstrom/fs)^2 is 1e4 kJ/mol
+    energy = 0.5 * mass * drawn**2 * 1e4 / 4.184
+    for atoms in (slice(0, 1), slice(1, 5)):
+        mean = energy[:, :, atoms].mean() / (0.5 * 0.0019872 * 300.0)
+        assert mean == pytest.approx(1.0, abs=0.07), f"kT/2 times {mean}"
 
 
 @pytest.mark.parametrize("word", ["0", "1-99", "x", ""])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,6 +119,28 @@ def test_molecules_cut_by_the_boundary_become_whole() -> None:
         atoms = cut.molecule == molecule
         ours, theirs = cut.unwrapped()[atoms], whole.positions[atoms]
         np.testing.assert_allclose(ours - ours[0], theirs - theirs[0], atol=1e-9)
+
+
+def test_molecules_apart_have_their_own_labels_and_no_neighbours() -> None:
+    """Each keeps its shape, no two see each other, and labels are those of the molecules by themselves."""
+    plain = liquid()
+    frame = replace(
+        plain,
+        energy=-99.0,
+        forces=np.ones((len(plain.numbers), 3)),
+        molecule_energies=np.array([-1.0, -2.0, -4.0, -8.0]),
+        molecule_forces=np.arange(3.0 * len(plain.numbers)).reshape(-1, 3),
+    )
+    apart = frame.apart(5.0)
+    assert apart.energy == -15.0 and not apart.is_periodic and "apart" in apart.name
+    np.testing.assert_array_equal(apart.forces, frame.molecule_forces)
+    i, j, distance = pairs_within(apart, 60.0, "ijd")
+    same = apart.molecule[i] == apart.molecule[j]
+    assert distance[~same].min() > 5.0 - 1e-9
+    whole = frame.unwrapped()
+    for a, b, length in zip(i[same], j[same], distance[same], strict=True):
+        assert length == pytest.approx(np.linalg.norm(whole[b] - whole[a]), abs=1e-9)
+    assert same.sum() == sum(n * (n - 1) for n in np.bincount(frame.molecule))
 
 
 def test_broken_and_joined_molecules_are_refused() -> None:

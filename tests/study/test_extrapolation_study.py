@@ -99,7 +99,7 @@ def test_a_killed_study_goes_on_and_draws_every_figure(folder: Path, capsys: pyt
     for package in ("featomic", "skmatter"):
         pytest.importorskip(package)
     out = folder / "out"
-    words = ["extrapolation", str(write_study(folder)), "-o", str(out)]
+    words = ["extrapolation", str(write_study(folder, molecules=True)), "-o", str(out)]
     kill_at(out / "rows/C2H6_s1/train", 5, signal.SIGTERM)
     with forked_trainings():
         assert call("study", words) == 128 + signal.SIGTERM
@@ -121,7 +121,7 @@ def test_a_killed_study_goes_on_and_draws_every_figure(folder: Path, capsys: pyt
     _check_numbers(out)
     assert call("study", words) == 0
     assert "row " not in capsys.readouterr().err
-    changed = write_study(folder, "changed.yaml", cutoff="2.0")
+    changed = write_study(folder, "changed.yaml", molecules=True, cutoff="2.0")
     with pytest.raises(E3DError, match=r"other inputs \(cutoff: covalent, now 2\.0"):
         call("study", ["extrapolation", str(changed), "-o", str(out)])
 
@@ -156,6 +156,35 @@ def _check_numbers(out: Path) -> None:
     assert to_last[2].tolist() == [0.0, 0.0, 0.0] and (to_last[:2] > 0.0).all()
 
 
+@pytest.mark.parametrize("forces", [False, True], ids=["energies alone", "energies and forces"])
+def test_molecules_by_themselves_are_learnt_from_where_they_are_asked_for(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forces: bool
+) -> None:
+    """Each frame of training comes twice: as it is, and with its molecules apart and their own labels."""
+    frames = ase.io.read(folder / "liquids.extxyz", index=":")
+    for atoms in frames:
+        if forces:
+            atoms.arrays["molecule_forces"] = np.full((len(atoms), 3), 0.25)
+    ase.io.write(tmp_path / "liquids.extxyz", frames)
+    monkeypatch.chdir(tmp_path)  # a relative folder of the study
+    counts = {}
+    for asked in (False, True):
+        path = write_study(tmp_path, molecules=asked, train=None)
+        counts[asked] = read_plan(path, Path("out")).data("C2H6").manifest["sets"]
+    train, validation = (
+        16,
+        2,
+    )  # 20 frames less a fifth; a tenth of the rest for the validation, one for nobody
+    assert counts[False]["train"]["frames"] == train - validation - 1
+    for part, few in (("train", train - validation - 1), ("val", validation)):
+        assert counts[True][part]["frames"] == 2 * few
+        assert counts[True][part].get("frames_without_forces", 0) == (0 if forces else few)
+    apart = [one for one in read_plan(path, Path("out")).learnt("C2H6") if not one.is_periodic]
+    assert len(apart) == train
+    own = energy_and_forces(Atoms(apart[0].numbers, apart[0].positions))[0]
+    assert apart[0].energy == pytest.approx(own, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -168,6 +197,8 @@ def _check_numbers(out: Path) -> None:
         ({"members": {"../x": "liquids.extxyz"}}, "cannot name a folder"),
         ({"colour": 1}, "no key 'colour' is known"),
         ({"held_out": 2}, "held_out: expected a number above 0"),
+        ({"molecules": "both"}, "molecules: expected true or false, got 'both'"),
+        ({"molecules": True, "between": False}, "between: false says that there are none"),
         ({"soap": {"sigma": 1}}, "soap.sigma is not known"),
         ({"soap": {"radial": 1.5}}, "soap.radial: expected a number"),
         ({"train": {"seed": 3}}, "train.seed is set by the study"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -117,9 +119,14 @@ def read_members(
 
 
 def prepared(
-    name: str, frames: MemberFrames, elements: Sequence[str], r_max: float, level: str, folder: Path
+    name: str,
+    frames: Sequence[MolecularFrame],
+    elements: Sequence[str],
+    r_max: float,
+    level: str,
+    folder: Path,
 ) -> PreparedData:
-    """The frames of training of a member as a training set in a folder, made unless it is there.
+    """The frames that a member's models learn from, as a training set in a folder, made unless it is there.
 
     Raises
     ------
@@ -131,7 +138,7 @@ def prepared(
         if lock is None:
             raise E3DError(f"{folder}: another process prepares it; wait for it, or stop it")
         if not (folder / MANIFEST).exists():
-            _prepare(name, frames.train, elements, r_max, level, folder)
+            _prepare(name, frames, elements, r_max, level, folder)
     return read_data(folder)
 
 
@@ -152,24 +159,21 @@ def _prepare(
         atoms = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.is_periodic)
         forces = {} if np.isnan(frame.forces).any() else {"forces": frame.forces}
         atoms.calc = SinglePointCalculator(atoms, energy=frame.energy, **forces)
-        atoms.info["subset"] = name
+        atoms.info["subset"] = name if frame.is_periodic else f"{name}-apart"
         structures.append(atoms)
     file = folder / "frames.extxyz"
     with atomic_path(file) as partial:
         ase.io.write(partial, structures, format="extxyz")
     have = [bool(np.isfinite(frame.forces).all()) for frame in frames]
-    validation = max(1, round(VALIDATION * len(frames)))
+    counts = Counter(atoms.info["subset"] for atoms in structures)
     source = {
         "name": name,
-        "file": str(file),
+        "file": file.name,
         "layout": "extxyz",
         "level": level,
         "energies": "cohesive",
         "forces": "all" if all(have) else "some" if any(have) else "none",
-        # of its own held-out part `e3d data prepare` needs one; the study's is another
-        "frames": {
-            name: {"train": len(frames) - validation - 1, "val": validation, "test": 1, "split": "frames"}
-        },
+        "frames": {subset: _share(count) for subset, count in counts.items()},
     }
     recipe = {
         "elements": list(elements),
@@ -179,6 +183,12 @@ def _prepare(
         "sources": [source],
     }
     prepare(parse_recipe(recipe, folder), folder)
+
+
+def _share(frames: int) -> dict[str, Any]:
+    """How many of the frames are for what; the one held out is `e3d data prepare`'s, the study has others."""
+    validation = max(1, round(VALIDATION * frames))
+    return {"train": frames - validation - 1, "val": validation, "test": 1, "split": "frames"}
 
 
 def elements_of(members: dict[str, MemberFrames]) -> list[str]:

@@ -1,7 +1,8 @@
 """Labelled frames of liquids, as ``scripts/polymer/make_liquids.py`` writes them.
 
 Extended XYZ with the columns `molecule` (counted from 0) and forces, and in the comment line `energy` (eV,
-total), `molecule_energies` (eV, total, each molecule by itself), `subset` and `level`.
+total), `molecule_energies` (eV, total, each molecule by itself), `subset` and `level`. A column
+`molecule_forces` (eV/angstrom, each molecule by itself) is read where it is there.
 """
 
 from __future__ import annotations
@@ -86,6 +87,9 @@ def _frame(name: str, one: Any, atoms: Mapping[int, float], level: str, molecule
         molecule=molecule,
         molecule_energies=np.array(
             [float(cohesive_energy(own, numbers[molecule == k], atoms)) for k, own in enumerate(energies)]
+        ),
+        molecule_forces=np.asarray(
+            one.arrays.get("molecule_forces", np.full((len(numbers), 3), np.nan)), dtype=np.float64
         ),
         **_labels(name, one, numbers, results, atoms),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from ase.data import chemical_symbols, covalent_radii
@@ -28,6 +28,7 @@ class MolecularFrame:
     energy : eV, E_coh
     forces : (N, 3) float64, eV/angstrom; nan where there are none
     molecule_energies : (M,) float64, eV, E_coh of every molecule by itself; nan where they are not known
+    molecule_forces : (N, 3) float64, eV/angstrom, of every molecule by itself; nan where they are not known
     """
 
     name: str
@@ -38,6 +39,7 @@ class MolecularFrame:
     energy: float = np.nan
     forces: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
     molecule_energies: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    molecule_forces: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
 
     @property
     def is_periodic(self) -> bool:
@@ -76,6 +78,36 @@ class MolecularFrame:
             for atom in order[1:].tolist():
                 offset[atom] = offset[before[atom]] + image[(int(before[atom]), atom)]
         return self.positions + offset @ self.cell
+
+    def apart(self, distance: float) -> MolecularFrame:
+        """The same molecules, in no cell and `distance` from each other.
+
+        A model whose cutoff is shorter sees each by itself, and so its labels are those of the molecules by
+        themselves: the sum of their energies, and their forces.
+
+        Parameters
+        ----------
+        distance : angstrom
+
+        Raises
+        ------
+        E3DError
+            As `unwrapped` does.
+        """
+        whole = self.unwrapped()
+        edge = 0.0
+        for molecule in np.unique(self.molecule):
+            atoms = np.flatnonzero(self.molecule == molecule)
+            whole[atoms, 0] += edge - whole[atoms, 0].min()
+            edge = whole[atoms, 0].max() + distance
+        return replace(
+            self,
+            name=f"{self.name}, its molecules apart",
+            positions=whole,
+            cell=np.zeros((3, 3)),
+            energy=float(self.molecule_energies.sum()),
+            forces=self.molecule_forces,
+        )
 
     def bonds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Bonded pairs in both directions, and the shift of the second atom in cells."""

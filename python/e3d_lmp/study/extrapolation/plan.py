@@ -8,6 +8,7 @@ A configuration is a YAML file; paths in it are relative to it::
     beyond: [C16H34]                      # optional: asked for, never trained on
     excluded: [CH4]                       # optional: the line of shifts is not fitted to these
     between: true                         # false: frames have no molecules with energies of their own
+    molecules: false                      # true: learn from the molecules of each frame by themselves too
     held_out: 0.2                         # share of the frames of each member, the last ones of the file
     frames: 200                           # optional: of each member at most
     r_max: 5.0                            # angstrom
@@ -37,13 +38,14 @@ from e3d_lmp.study.extrapolation.family import (
     prepared,
     read_members,
 )
+from e3d_lmp.study.extrapolation.molecules import MolecularFrame
 from e3d_lmp.study.extrapolation.soap import SoapSettings
 from e3d_lmp.study.plan import integers, path_of, read_study, sha256_of, training_keys
 from e3d_lmp.training.run_config import Options, PreparedData, compose
 
 PAGE = "docs/polymer.md"
-_KEYS = ("file", "level", "members", "beyond", "excluded", "between", "held_out", "frames", "r_max", "seeds",
-         "steps", "minutes", "train", "cutoff", "soap")  # fmt: skip
+_KEYS = ("file", "level", "members", "beyond", "excluded", "between", "molecules", "held_out", "frames",
+         "r_max", "seeds", "steps", "minutes", "train", "cutoff", "soap")  # fmt: skip
 _SOAP = ("cutoff", "radial", "angular", "width", "smoothing", "frames", "atoms")
 
 
@@ -86,6 +88,7 @@ class ExtrapolationPlan:
     level : of theory
     excluded : members whose pairs the line of shifts is not fitted to
     between : whether energies between molecules are judged
+    molecules : whether models learn from the molecules of each frame by themselves too
     held_out, most : see the keys ``held_out`` and ``frames``
     r_max : angstrom
     config, values : configuration of e3d train, and keys of it that the study sets
@@ -100,6 +103,7 @@ class ExtrapolationPlan:
     level: str
     excluded: tuple[str, ...]
     between: bool
+    molecules: bool
     held_out: float
     most: int | None
     r_max: float
@@ -119,15 +123,19 @@ class ExtrapolationPlan:
             self._cache["frames"] = found
         return self._cache["frames"]
 
+    def learnt(self, member: str) -> list[MolecularFrame]:
+        """What a member's models learn from: its frames of training, with `molecules` these apart too."""
+        frames = list(self.frames()[member].train)
+        return frames + [frame.apart(2.0 * self.r_max) for frame in frames if self.molecules]
+
     def data(self, member: str) -> PreparedData:
         """The training set of a member, in ``STUDY/data``."""
-        frames = self.frames()
-        elements = elements_of(frames)
+        elements = elements_of(self.frames())
         about = {**self.member(member), "held_out": self.held_out, "most": self.most, "elements": elements,
-                 "r_max": self.r_max, "level": self.level}  # fmt: skip
+                 "r_max": self.r_max, "level": self.level, "molecules": self.molecules}  # fmt: skip
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:8]
         folder = self.study / "data" / f"{member}-{digest}"
-        return prepared(member, frames[member], elements, self.r_max, self.level, folder)
+        return prepared(member, self.learnt(member), elements, self.r_max, self.level, folder)
 
     def training(self, row: MemberRow, folder: Path, device: str = "cpu", devices: int = 1) -> dict[str, Any]:
         """The resolved training configuration of a row in a folder."""
@@ -152,6 +160,7 @@ class ExtrapolationPlan:
                 "frames": self.most,
                 "r_max": self.r_max,
                 "level": self.level,
+                "molecules": self.molecules,
             },
             "asked": {one.name: self.member(one.name) for one in (*self.members, *self.beyond)},
             "between": self.between,
@@ -197,9 +206,13 @@ def read_plan(path: Path, study: Path) -> ExtrapolationPlan:
     )
     cutoff = str(tree.get("cutoff", "covalent"))
     parse_cutoff(cutoff)
-    between = tree.get("between", True)
-    if not isinstance(between, bool):
-        raise E3DError(f"{path}: between: expected true or false, got {between!r}")
+    between = _yes_or_no(path, tree, "between", True)
+    molecules = _yes_or_no(path, tree, "molecules", False)
+    if molecules and not between:
+        raise E3DError(
+            f"{path}: molecules: true needs energies of the molecules by themselves, and between: false says "
+            "that there are none; leave out one of the two"
+        )
     most = tree.get("frames")
     if most is not None and not _whole(most):
         raise E3DError(f"{path}: frames: expected a whole number above 0, got {most!r}")
@@ -208,8 +221,8 @@ def read_plan(path: Path, study: Path) -> ExtrapolationPlan:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 < value <= limit:
             raise E3DError(f"{path}: {key}: expected a number above 0, at most {limit:g}, got {value!r}")
     return ExtrapolationPlan(
-        members, beyond, str(tree["level"]), excluded, between, real["held_out"], most, float(real["r_max"]),
-        config, values, cutoff, _surroundings(path, tree.get("soap", {})), rows, study,
+        members, beyond, str(tree["level"]), excluded, between, molecules, real["held_out"], most,
+        float(real["r_max"]), config, values, cutoff, _surroundings(path, tree.get("soap", {})), rows, study,
     )  # fmt: skip
 
 
@@ -247,6 +260,13 @@ def _surroundings(path: Path, tree: Any) -> Surroundings | None:
             raise E3DError(f"{path}: soap.{key}: expected a number above 0, got {value!r}")
     own = {key: tree[key] for key in ("frames", "atoms") if key in tree}
     return Surroundings(SoapSettings(**{key: tree[key] for key in tree if key not in own}), **own)
+
+
+def _yes_or_no(path: Path, tree: Mapping[str, Any], key: str, usual: bool) -> bool:
+    value = tree.get(key, usual)
+    if not isinstance(value, bool):
+        raise E3DError(f"{path}: {key}: expected true or false, got {value!r}")
+    return value
 
 
 def _whole(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """One row of a study of extrapolation: a model of one member, trained and asked for all members.
 
 Files in the folder of a row, beside those of any study (`e3d_lmp.study.row`): ``maps/NAME.e3d``, D-A maps of
-the held-out frames of each member, and ``maps/trained.e3d`` of the frames that the model was trained on.
+the held-out frames of each member, and ``maps/trained.e3d`` of all that the model was trained on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from e3d_lmp.study.row import row_folder, trained
 FORMAT = "e3d-extrapolation-row/1"
 MAPS = "maps"
 TRAINED = "trained"
-"""Name of the map of the frames that a model was trained on; no member has it."""
+"""Name of the map of what a model was trained on; no member has it."""
 
 
 def compute_row(
@@ -54,7 +54,7 @@ def compute_row(
     for name, own in frames.items():
         print(f"{row.name}: asking for {name}", file=sys.stderr, flush=True)
         asked[name] = ask(evaluator, own.held_out, plan.between, plan.cutoff, folder / f"{name}.e3d")
-    known = evaluate_structures(evaluator, enumerate(map(structure_of, frames[row.member].train)))
+    known = evaluate_structures(evaluator, enumerate(map(structure_of, plan.learnt(row.member))))
     _write_map(evaluator, known, plan.cutoff, folder / f"{TRAINED}.e3d")
     numbers = {"format": FORMAT, **begun, **asdict(row), "asked": asked, "inputs": plan.inputs(row)}
     numbers = json.loads(json.dumps(numbers).replace("NaN", "null"))
