@@ -98,7 +98,7 @@ def starts_with(path: str | os.PathLike, mark: bytes) -> bool:
 
 
 def read_text(path: str | os.PathLike, expected: str) -> str:
-    """The text of a file in UTF-8, its line ends as they are.
+    """The text of a file in UTF-8, its line ends as they are, without a spreadsheet's mark before it.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def read_text(path: str | os.PathLike, expected: str) -> str:
     """
     input_file(path, expected)
     try:
-        with open(path, encoding="utf-8", newline="") as file:
+        with open(path, encoding="utf-8-sig", newline="") as file:
             return file.read()
     except UnicodeDecodeError as error:
         reason = f"not a text file (byte {error.start})"
@@ -152,7 +152,7 @@ def read_json(path: str | os.PathLike) -> Any:
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError("not a regular file")
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except RecursionError:
         raise ValueError("brackets nested too deep") from None
 

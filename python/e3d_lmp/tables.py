@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,34 @@ def format_table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
         cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
         text.append("  ".join(cells).rstrip())
     return "\n".join(text)
+
+
+def csv_rows(text: str, where: str, expected: str) -> list[tuple[int, list[str]]]:
+    """Cells of each row of comma-separated values, without blanks around them, and the number of the line on
+    which it ends; lines that are empty or begin with ``#`` are left out.
+
+    Parameters
+    ----------
+    where, expected
+        The file, and what it should hold, for the message.
+
+    Raises
+    ------
+    E3DError
+        The text is no such table.
+    """
+    number = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal number
+        for number, line in enumerate(text.splitlines(), 1):  # noqa: B007
+            if line.strip() and not line.startswith("#"):
+                yield line
+
+    try:
+        return [(number, [cell.strip() for cell in cells]) for cells in csv.reader(lines())]
+    except csv.Error as error:
+        raise E3DError(f"{where}, line {number}: {error}; expected {expected}") from None
 
 
 def write_csv(columns: Sequence[Column], rows: Sequence[Row], path: str | os.PathLike) -> None:

@@ -46,7 +46,7 @@ from e3d_lmp.edges.frames import EdgeFrame
 from e3d_lmp.edges.pairs import PairFrame, Pairing
 from e3d_lmp.edges.structures import Structure
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import make_folder, read_json, write_json
+from e3d_lmp.files import atomic_path, make_folder, read_json, write_json
 from e3d_lmp.model.contract import read_metadata
 from e3d_lmp.tables import Column, write_csv
 from e3d_lmp.training.data.database import iter_frames
@@ -132,8 +132,14 @@ def make_frames(out: Path, data: Path) -> list[Atoms]:
         made.append(_named(atoms, name, "relaxed"))
         made += [_named(_hot(atoms, t, rng), name, "hot", temperature=float(t)) for t in TEMPERATURES]
         made += [_named(_stretched(atoms, s, rng), name, "stretched", stretch=s) for s in STRETCHES]
-    ase.io.write(path, made)
+    _write(made, path)
     return made
+
+
+def _write(frames: Sequence[Atoms], path: Path) -> None:
+    """Whole or not at all: a file that is there is not made again."""
+    with atomic_path(path) as partial:
+        ase.io.write(partial, frames)
 
 
 def _is_one(structure: Structure) -> bool:
@@ -191,8 +197,8 @@ def label(out: Path, frames: Sequence[Atoms], teacher: Path) -> list[Atoms]:
             copy = frame.copy()
             copy.calc = SinglePointCalculator(copy, energy=energy, forces=forces)
             labelled.append(copy)
-        ase.io.write(path, labelled)
         write_json(out / "teacher.json", {"sha256": model.sha256})
+        _write(labelled, path)
     return ase.io.read(path, index=":")
 
 
@@ -377,14 +383,11 @@ def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
 
 def draw(found: dict[str, Any], all_rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Areas of all signals, and the share against the force error."""
-    from matplotlib import pyplot as plt
-
-    from e3d_lmp.figures.style import COLOURS, GUIDE
+    from e3d_lmp.figures.style import COLOURS, GUIDE, new_figure, save_figure
 
     threshold = f"{LARGE[1]:g} eV/A"
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(9.0, 3.6), layout="constrained", width_ratios=(1.3, 1)
-    )
+    figure = new_figure(9.0, 3.6)
+    left, right = figure.subplots(1, 2, width_ratios=(1.3, 1))
     names = list(SIGNALS)
     for k, kind in enumerate(("all", "hot", "stretched")):
         found_areas = found["area_under_the_curve"][threshold][kind]
@@ -420,8 +423,7 @@ def draw(found: dict[str, Any], all_rows: Sequence[dict[str, Any]], path: Path) 
     right.set_xlabel("force error, rms (eV/Å)")
     right.set_ylabel("share of unvisited bins, pairs to 2.2 Å")
     right.legend()
-    figure.savefig(path, dpi=160)
-    plt.close(figure)
+    save_figure(figure, path, dpi=160)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,7 +1,7 @@
 """Short trainings of a small model that differ in one thing: what it does to errors, to CPU time and to D.
 
-    python scripts/training/compare_trainings.py DATA FOLDER locality --output scripts/training/locality.json
-    python scripts/training/compare_trainings.py DATA FOLDER speed --output scripts/training/speed.json
+    python compare_trainings.py DATA FOLDER locality -o compare_locality.json --figure training_locality.png
+    python compare_trainings.py DATA FOLDER speed -o compare_speed.json
 
 DATA is a folder of ``e3d data prepare``. Every training is an ``e3d train`` in a folder of its own, which is
 gone on with if it is there, and so is ``e3d bde`` of its model; rows that are done are written at any time.
@@ -29,6 +29,7 @@ from e3d_lmp.edges.evaluator import EdgeEvaluator
 from e3d_lmp.files import read_json, write_json
 from e3d_lmp.training.held_out_errors import edges_of, read_frames
 from e3d_lmp.training.locality import END
+from e3d_lmp.training.paths import CHECKPOINT
 from e3d_lmp.training.run_config import read_data
 
 TENSOR = 8
@@ -54,7 +55,7 @@ SOAP = (
     "+training_module.optimizer.weight_decay=0.0",
 )
 GROUPS = {
-    "locality": {f"{value:g}": Variant(2000, (f"locality={value}",)) for value in (0.0, 3.0, 0.3, 0.03)},
+    "locality": {f"{value:g}": Variant(2000, (f"locality={value}",)) for value in (0.0, 3.0, 0.3)},
     "speed": {
         "edge": Variant(800, ("layers=edge",)),
         "centre": Variant(1600),
@@ -64,17 +65,19 @@ GROUPS = {
 }
 
 
-def train(name: str, variant: Variant, seed: int, data: Path, run: Path) -> float:
-    """Train, or go on; CPU seconds of the training, with its start and its end."""
+def train(variant: Variant, seed: int, data: Path, run: Path) -> float | None:
+    """Train, or go on; CPU seconds of the training, with its start and its end. None where it was stopped
+    before: what was done until then nobody has counted."""
     known = run / "cpu.json"
     if known.exists():
-        return float(read_json(known)["seconds"])
+        return read_json(known)["seconds"]
+    begun = (run / CHECKPOINT).exists()
     words = [f"tensor={TENSOR}", f"seed={seed}", "val_every=500", *variant.words]
     command = [sys.executable, "-m", "e3d_lmp", "train", "tensor32", str(data), "-o", str(run)]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([*command, "--steps", str(variant.steps), "--set", *words], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds = None if begun else after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     write_json(known, {"seconds": seconds})
     return seconds
 
@@ -122,7 +125,7 @@ def row_of(group: str, name: str, seed: int, data: Path, folder: Path) -> dict[s
     """Train and look at the model."""
     variant = GROUPS[group][name]
     run = folder / f"{group}_{name.replace(', ', '_').replace(' ', '_')}_s{seed}"
-    seconds = train(name, variant, seed, data, run)
+    seconds = train(variant, seed, data, run)
     errors = read_json(run / "test.json")["subsets"]["all"]
     row = {"variant": name, "seed": seed, "steps": variant.steps}
     row |= {key: errors[key] for key in ("energy_mae", "forces_mae")}
@@ -145,10 +148,7 @@ def row_of(group: str, name: str, seed: int, data: Path, folder: Path) -> dict[s
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Four panels against the strength; a dot for each seed, a line through their means."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from e3d_lmp.figures.style import new_figure, save_figure
 
     panels: dict[str, dict[str, Any]] = {
         "held-out error over that without": {
@@ -166,7 +166,8 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     }
     strengths = sorted({float(row["variant"]) for row in rows})
     place = {strength: k for k, strength in enumerate(strengths)}
-    figure, axes = plt.subplots(1, 4, figsize=(13.0, 3.0), constrained_layout=True)
+    figure = new_figure(13.0, 3.0)
+    axes = figure.subplots(1, 4)
     for axis, (title, curves) in zip(axes, panels.items(), strict=True):
         for label, value in curves.items():
             points = [(place[float(row["variant"])], value(row)) for row in rows]
@@ -180,7 +181,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         axis.set(title=title, xlabel="locality, 1/eV²")
         if len(curves) > 1:
             axis.legend(fontsize=8)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path)
 
 
 def main() -> None:
@@ -189,8 +190,8 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of e3d data prepare")
     parser.add_argument("folder", type=Path, help="of the trainings")
     parser.add_argument("group", choices=GROUPS)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--output", type=Path, required=True, help="write the rows here as JSON")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("-o", "--output", type=Path, required=True, help="write the rows here as JSON")
     parser.add_argument("--figure", type=Path, help="of locality: draw the rows here")
     args = parser.parse_args()
     rows = []

@@ -13,18 +13,17 @@ says how far these labels are from DFT.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.units import Bohr
+from ase.units import Bohr, Hartree
+from label_commands import commands_of, do
 from label_frames import Dropped, Frame, Label, Labeller, round_robin
-from label_run import planned, run, write_plan
-from label_store import HARTREE, labels_of, print_status, write_store
+from label_run import planned, write_plan
+from label_store import labels_of
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.training.data.clusters import Molecules, nearest, pairs_in_contact, whole_molecules
@@ -120,8 +119,8 @@ def aimnet2_labeller(path: Path) -> Labeller:
             energy, forces = model(Atoms(frame.symbols).numbers, frame.positions)
         except E3DError:
             raise Dropped("energy not finite, as of an element that AIMNet2 does not know") from None
-        gradient = -forces * Bohr / HARTREE
-        return Label(energy / HARTREE, gradient, 1, 0.0, "AIMNet2", time.process_time() - start)
+        gradient = -forces * Bohr / Hartree
+        return Label(energy / Hartree, gradient, 1, 0.0, "AIMNet2", time.process_time() - start)
 
     return Labeller(
         label, "AIMNet2", {"level": "AIMNet2 (wB97M-D3), not DFT"}, {"model_sha256": model.sha256}
@@ -136,11 +135,11 @@ def compare(folder: Path, reference: Path) -> None:
     keys = [key for key in ours if key in theirs]
     if not keys:
         raise E3DError(f"expected frames that '{folder}' and '{reference}' both have labelled, found none")
-    energy = np.array([(ours[k].row["energy"] - theirs[k].row["energy"]) * HARTREE for k in keys])
+    energy = np.array([(ours[k].row["energy"] - theirs[k].row["energy"]) * Hartree for k in keys])
     per_atom = np.array([len(ours[k].frame.symbols) for k in keys])
     force = np.concatenate(
         [
-            np.ravel(np.subtract(ours[k].row["gradient"], theirs[k].row["gradient"])) * HARTREE / Bohr
+            np.ravel(np.subtract(ours[k].row["gradient"], theirs[k].row["gradient"])) * Hartree / Bohr
             for k in keys
         ]
     )
@@ -152,22 +151,13 @@ def compare(folder: Path, reference: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser, commands = commands_of(
+        __doc__,
+        {
+            "cut": "cut pairs and clusters from liquids",
+            "compare": "with another folder's labels of the same frames",
+        },
     )
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    commands = {
-        name: verbs.add_parser(name, help=text)
-        for name, text in (
-            ("cut", "cut pairs and clusters from liquids"),
-            ("run", "label them"),
-            ("status", "how far it is"),
-            ("collect", "what is labelled as one file in the SPICE layout"),
-            ("compare", "with another folder's labels of the same frames"),
-        )
-    }
-    for one in commands.values():
-        one.add_argument("out", type=Path)
     commands["cut"].add_argument("liquids", type=Path, nargs="+")
     commands["cut"].add_argument("--clusters", type=int, default=300)
     commands["cut"].add_argument(
@@ -177,26 +167,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands["cut"].add_argument("--seed", type=int, default=1)
     for name in ("run", "collect"):
         commands[name].add_argument("--model", type=Path, required=True, help="AIMNet2's TorchScript file")
-    commands["collect"].add_argument("-o", "--output", type=Path, required=True)
     commands["compare"].add_argument("reference", type=Path)
     args = parser.parse_args(argv)
-    try:
-        if args.verb == "cut":
-            size = (args.size[0], args.size[1])
-            write_plan(args.out, cut(args.liquids, args.clusters, size, args.pairs, args.seed))
-        elif args.verb == "run":
-            counts = run(args.out, aimnet2_labeller(args.model), 1)
-            print(f"labelled: {counts.pop('', 0)}; dropped: {dict(counts) or 0}")
-        elif args.verb == "status":
-            print_status(args.out, planned(args.out))
-        elif args.verb == "collect":
-            write_store(args.out, planned(args.out), aimnet2_labeller(args.model), args.output)
-        else:
-            compare(args.out, args.reference)
-    except E3DError as error:
-        print(f"contacts_labels.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    def make_plan() -> None:
+        fewest, most = args.size
+        if not 1 <= fewest <= most:
+            raise E3DError(f"--size {fewest} {most}: expected the fewest and the most molecules, from 1 up")
+        write_plan(args.out, cut(args.liquids, args.clusters, (fewest, most), args.pairs, args.seed))
+
+    own = {"cut": make_plan, "compare": lambda: compare(args.out, args.reference)}
+    return do(args, own, lambda: aimnet2_labeller(args.model))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from ase.units import Bohr, Hartree
 from dft_level import isolated_atom, label_frame
 from label_frames import Frame, Label
-from label_store import HARTREE, Labelled, cohesive
+from label_store import Labelled, cohesive
 
-KCAL = 0.0433641153087705
-"""eV, of a kcal/mol."""
+from e3d_lmp.units import KCAL_MOL_PER_EV
+
 ATOMS = {"H": 2, "C": 3, "N": 4, "O": 3, "F": 2, "S": 3, "Cl": 2}
 """Multiplicities of the ground states."""
 W4_11 = {
@@ -35,7 +36,7 @@ J. M. L. Martin, B. Ruscic, Chem. Phys. Lett. 510, 165 (2011)."""
 def atoms_differences() -> dict[str, float]:
     """Energy of each atom, computed here, less the shipped one; meV."""
     return {
-        symbol: 1e3 * HARTREE * cohesive(_atom(symbol), isolated_atom(symbol, multiplicity))
+        symbol: 1e3 * Hartree * cohesive(_atom(symbol), isolated_atom(symbol, multiplicity))
         for symbol, multiplicity in ATOMS.items()
     }
 
@@ -60,16 +61,14 @@ def gradient_difference(
     """
     from dataclasses import replace
 
-    from ase.units import Bohr
-
-    gradient = label(frame).gradient.reshape(-1) * HARTREE / Bohr
+    gradient = label(frame).gradient.reshape(-1) * Hartree / Bohr
     worst = 0.0
     for k in coordinates:
         energies = []
         for sign in (1.0, -1.0):
             moved = frame.positions.copy()
             moved.reshape(-1)[k] += sign * step
-            energies.append(label(replace(frame, positions=moved)).energy * HARTREE)
+            energies.append(label(replace(frame, positions=moved)).energy * Hartree)
         worst = max(worst, abs((energies[0] - energies[1]) / (2.0 * step) - gradient[k]))
     return worst, float(np.abs(gradient).max())
 
@@ -89,6 +88,10 @@ def atomization(labelled: Sequence[Labelled], atoms: dict[str, float]) -> list[t
         if one.frame.name == f"{smiles} minimum" and smiles in W4_11:
             own = sum(atoms[symbol] for symbol in one.frame.symbols) * 1e-3
             rows.append(
-                (smiles, own - cohesive(one.frame, one.row["energy"]) * HARTREE, W4_11[smiles] * KCAL)
+                (
+                    smiles,
+                    own - cohesive(one.frame, one.row["energy"]) * Hartree,
+                    W4_11[smiles] / KCAL_MOL_PER_EV,
+                )
             )
     return rows

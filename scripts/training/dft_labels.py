@@ -11,19 +11,16 @@ Needs ``pip install pyscf pyscf-dispersion``, and for the plan ``rdkit tblite``.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import dft_check
 import numpy as np
 from dft_level import dft_labeller
+from label_commands import commands_of, do
 from label_frames import Frame
-from label_run import planned, run, write_plan
-from label_store import labels_of, print_status, write_store
-
-from e3d_lmp.errors import E3DError
+from label_run import planned, write_plan
+from label_store import labels_of
 
 
 def print_checks(out: Path) -> None:
@@ -48,45 +45,21 @@ def print_checks(out: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser, commands = commands_of(
+        __doc__, {"plan": "make the geometries", "check": "atoms, a gradient, atomization energies"}
     )
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    commands = {
-        name: verbs.add_parser(name, help=text)
-        for name, text in (
-            ("plan", "make the geometries"),
-            ("run", "label them"),
-            ("status", "how far it is"),
-            ("collect", "what is labelled as one file in the SPICE layout"),
-            ("check", "atoms, a gradient, atomization energies"),
-        )
-    }
-    for one in commands.values():
-        one.add_argument("out", type=Path)
     commands["plan"].add_argument("--frames", type=int, default=1500)
     commands["plan"].add_argument("--seed", type=int, default=1)
     commands["run"].add_argument("--jobs", type=int, default=1, help="frames at a time, each on one core")
-    commands["collect"].add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args(argv)
-    try:
-        if args.verb == "plan":
-            from dft_plan import plan
 
-            write_plan(args.out, plan(args.frames, args.seed)[0])
-        elif args.verb == "run":
-            counts = run(args.out, dft_labeller(), args.jobs)
-            print(f"labelled: {counts.pop('', 0)}; dropped: {dict(counts) or 0}")
-        elif args.verb == "status":
-            print_status(args.out, planned(args.out))
-        elif args.verb == "collect":
-            write_store(args.out, planned(args.out), dft_labeller(), args.output)
-        else:
-            print_checks(args.out)
-    except E3DError as error:
-        print(f"dft_labels.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+    def make_plan() -> None:
+        from dft_plan import plan
+
+        write_plan(args.out, plan(args.frames, args.seed)[0])
+
+    own = {"plan": make_plan, "check": lambda: print_checks(args.out)}
+    return do(args, own, dft_labeller, getattr(args, "jobs", 1))
 
 
 if __name__ == "__main__":

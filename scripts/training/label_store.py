@@ -19,16 +19,13 @@ from typing import Any
 import h5py
 import numpy as np
 from ase.data import atomic_numbers
-from ase.units import Bohr
+from ase.units import Bohr, Hartree
 from label_frames import Frame, Labeller
 from label_run import label_file
 
 from e3d_lmp.edges.isolated_atoms import SPICE_LEVEL, isolated_atom_energies, isolated_atoms_sha256
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import atomic_path, make_folder, read_json
-
-HARTREE = 27.211386245988
-"""eV, CODATA 2018."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ def labels_of(
 def cohesive(frame: Frame, energy: float) -> float:
     """E_coh = E − Σ E_atom in hartree, with the isolated atoms that the package ships."""
     atoms = isolated_atom_energies(SPICE_LEVEL)
-    return energy - sum(atoms[atomic_numbers[symbol]] for symbol in frame.symbols) / HARTREE
+    return energy - sum(atoms[atomic_numbers[symbol]] for symbol in frame.symbols) / Hartree
 
 
 def print_status(folder: Path, frames: Sequence[Frame]) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
-from dft_check import KCAL, W4_11
+from dft_check import W4_11
 from dft_geometry import UnfitError, embedded
 from dft_molecules import MOLECULES, TRIPLETS
 
@@ -31,7 +31,7 @@ from e3d_lmp.analysis.bonds.orders import bond_orders, bond_types, bonded_pairs
 from e3d_lmp.edges.isolated_atoms import SPICE_LEVEL, cohesive_energy, isolated_atom_energies
 from e3d_lmp.files import atomic_path
 from e3d_lmp.training.data.aimnet2 import AIMNet2
-from e3d_lmp.units import KJ_PER_MOL
+from e3d_lmp.units import KCAL_MOL_PER_EV, KJ_PER_MOL
 
 DATA = Path(__file__).resolve().parents[2] / "python/e3d_lmp/data"
 
@@ -191,7 +191,7 @@ def dissociation_rows() -> list[list[Any]]:
     rows = []
     for name, molecule, fragments in DISSOCIATIONS:
         pair, order = name.split()
-        energy = (W4_11[molecule] - sum(W4_11[one] for one in fragments)) * KCAL / KJ_PER_MOL
+        energy = (W4_11[molecule] - sum(W4_11[one] for one in fragments)) / KCAL_MOL_PER_EV / KJ_PER_MOL
         note = f"{molecule} to {' and '.join(fragments or ('atoms',))}"
         if len(fragments) == 1:
             note += " and an atom"
@@ -242,10 +242,10 @@ def main(words: Sequence[str] | None = None) -> int:
         molecules.append(one)
         if smiles in W4_11:
             print(
-                f"{smiles:14s} E_coh {one.cohesive:8.3f} eV, W4-11 {-W4_11[smiles] * KCAL:8.3f}",
+                f"{smiles:14s} E_coh {one.cohesive:8.3f} eV, W4-11 {-W4_11[smiles] / KCAL_MOL_PER_EV:8.3f}",
                 file=sys.stderr,
             )
-    off = [one.cohesive + W4_11[one.smiles] * KCAL for one in molecules if one.smiles in W4_11]
+    off = [one.cohesive + W4_11[one.smiles] / KCAL_MOL_PER_EV for one in molecules if one.smiles in W4_11]
     energies, rest = fitted(molecules)
     write(
         args.output / "level_bond_energies.csv",

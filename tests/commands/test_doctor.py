@@ -102,6 +102,23 @@ def test_no_lmp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert (finding.status, finding.detail) == (BROKEN, "not found")
 
 
+def test_the_program_asked_about_is_the_file_that_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one of the same name on PATH; what is no program is called by what it is."""
+    monkeypatch.chdir(tmp_path)
+    Path("lmp").write_text("#!/bin/sh\necho no LAMMPS at all\n")
+    Path("lmp").chmod(0o755)
+    Path("folder").mkdir()
+    for name, words in (
+        ("lmp", "no LAMMPS at all"),
+        ("folder", "folder: a folder"),
+        ("nothere", "nothere: no such file"),
+    ):
+        (finding,) = doctor.check_program(Path(name), [])
+        assert finding.status == BROKEN and words in finding.detail
+
+
 def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert next(iter(doctor.check_threads())).status == OK

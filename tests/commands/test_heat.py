@@ -58,6 +58,9 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
         assert cli.main(["heat", "hnemd", words[0], *wrong]) == 2
     assert cli.main(["heat", "green-kubo", *files, *common, "--length", "nan"]) == 2
     capsys.readouterr()
+    for wrong in (["--blocks", "0"], ["--max-frequency", "nan"], ["--max-frequency", "-1"]):
+        assert cli.main(["heat", "power", *files, *common, "--length", "4", *wrong]) == 2
+        assert "expected a number above 0" in capsys.readouterr().err
 
     shc = write_shc(tmp_path / "shc.txt", np.random.default_rng(3).normal(0.0, 1.0, (3, 2, 39)))
     out = [str(tmp_path / name) for name in ("shc.json", "shc.pdf")]

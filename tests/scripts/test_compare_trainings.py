@@ -40,6 +40,21 @@ def test_what_is_trained_is_not_trained_again(tmp_path: Path, monkeypatch: pytes
     assert row["cpu_seconds"] == 12.5 and row["forces_mae"] == 90.0 and row["seed"] == 3
 
 
+def test_the_time_of_a_training_that_was_stopped_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it took before nobody has counted; a run without a checkpoint begins anew."""
+    monkeypatch.setattr(compare_trainings.subprocess, "run", lambda *a, **k: None)
+    for name, is_stopped in (("stopped", True), ("fresh", False)):
+        run = tmp_path / name
+        run.mkdir()
+        if is_stopped:
+            (run / "last.ckpt").touch()
+        seconds = compare_trainings.train(compare_trainings.Variant(5), 1, tmp_path, run)
+        assert (seconds is None) == is_stopped
+        assert compare_trainings.train(compare_trainings.Variant(5), 1, tmp_path, run) == seconds
+
+
 def test_picture(tmp_path: Path) -> None:
     rows = [
         {

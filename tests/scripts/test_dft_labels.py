@@ -33,7 +33,7 @@ import dft_level
 import dft_molecules
 import label_run
 from label_frames import Dropped, Frame, Label, Labeller, plan_text, read_plan, round_robin
-from label_store import HARTREE, labels_of, write_store
+from label_store import labels_of, write_store
 
 WATER = Frame(
     "molecule",
@@ -63,7 +63,7 @@ def _springs(frame: Frame) -> Label:
     distances = np.linalg.norm(vectors, axis=-1) + np.eye(len(vectors))
     gradient = 2.0 * ((1.0 - 1.0 / distances)[..., None] * vectors).sum(axis=1)
     atoms = sum(isolated_atom_energies(SPICE_LEVEL)[{"H": 1, "O": 8}[symbol]] for symbol in frame.symbols)
-    energy = 0.5 * ((distances - 1.0) ** 2).sum() + (atoms - 10.0) / HARTREE
+    energy = 0.5 * ((distances - 1.0) ** 2).sum() + (atoms - 10.0) / units.Hartree
     return Label(energy, gradient, 1, 0.0, "RKS", 0.1)
 
 
@@ -324,10 +324,10 @@ def test_collected_labels_are_what_the_reader_of_spice_reads(tmp_path: Path) -> 
         stretch = np.linalg.norm(vectors, axis=-1) + np.eye(3) - 1.0
         np.testing.assert_allclose(one.positions[k], frame.positions, atol=1e-6)
         np.testing.assert_allclose(
-            one.energy[k], 0.5 * (stretch**2).sum() * HARTREE - 10.0, atol=2100 * CONSTANTS_RTOL
+            one.energy[k], 0.5 * (stretch**2).sum() * units.Hartree - 10.0, atol=2100 * CONSTANTS_RTOL
         )
         np.testing.assert_allclose(
-            one.forces[k], -label.gradient * HARTREE / units.Bohr, rtol=1e-4, atol=1e-4
+            one.forces[k], -label.gradient * units.Hartree / units.Bohr, rtol=1e-4, atol=1e-4
         )
     two = molecules["DFT pulleds"]
     bonds = np.linalg.norm(two.positions[:, 1] - two.positions[:, 0], axis=1)
@@ -337,7 +337,7 @@ def test_collected_labels_are_what_the_reader_of_spice_reads(tmp_path: Path) -> 
         assert json.loads(file.attrs["made_with"]) == {"springs": "1"}
         group = file["molecule_0000"]
         np.testing.assert_allclose(
-            group["formation_energy"][()] * HARTREE,
+            group["formation_energy"][()] * units.Hartree,
             one.energy,
             atol=2100 * CONSTANTS_RTOL,
             err_msg="formation energy",
@@ -371,11 +371,11 @@ def test_hydrogen_breaks_into_two_atoms_at_the_level() -> None:
     atom = dft_level.isolated_atom("H", 2)
     apart = dft_level.label_frame(frame)
     assert apart.method == "UKS" and apart.spin_square == pytest.approx(1.0, abs=0.01)
-    assert (apart.energy - 2.0 * atom) * HARTREE == pytest.approx(0.0, abs=0.005)
+    assert (apart.energy - 2.0 * atom) * units.Hartree == pytest.approx(0.0, abs=0.005)
     bound = replace(frame, positions=frame.positions * 0.743 / 4.5)
     label = dft_level.label_frame(bound)
     assert label.method == "RKS" and label.spin_square == 0.0
-    assert (2.0 * atom - label.energy) * HARTREE == pytest.approx(4.75, abs=0.1)
+    assert (2.0 * atom - label.energy) * units.Hartree == pytest.approx(4.75, abs=0.1)
     stretched = replace(frame, positions=frame.positions * 1.6 / 4.5)
     worst, largest = dft_check.gradient_difference(stretched, [2, 5])
     assert largest > 0.5 and worst < 2e-3

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 import yaml
 from ase.build import molecule
+from ase.io import write
 
 from e3d_lmp.analysis.folders import AnalysisFolder
 from e3d_lmp.cli import call
@@ -202,11 +205,34 @@ def _check_other_inputs(folder: Path, out: Path) -> None:
         ({"analysis": {"cutoff": "file nothere.txt"}}, "analysis.cutoff: no such file"),
         ({"analysis": {"cutoff": "covalently"}}, "cutoff 'covalently': expected 'model'"),
         ({"molecules": {"isolated_atoms": "nothere.json"}}, "molecules.isolated_atoms: no such file"),
+        ({"analysis": {"bin": math.inf}}, "analysis.bin: expected a number of eV above 0, got inf"),
     ],
 )
 def test_studies_that_make_no_sense_are_refused(folder: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(E3DError, match=message):
         read_plan(_write_study(folder, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"analysis": {"pairs": ["C-Q"]}}, "pair 'C-Q': expected two of the elements"),
+        ({"analysis": {"references": "empty.xyz"}}, "expected a first line with the columns pair, order"),
+        ({"molecules": {"isolated_atoms": "nolevel"}}, "expected a level of theory"),
+        ({"molecules": {"file": "empty.xyz"}}, "ASE cannot read it"),
+        ({"molecules": {"file": "bare.xyz"}}, "bare.xyz: no structure has an energy to compare with"),
+        ({"reactions": {"file": "reactions.h5", "energy": "other.energy"}}, "has no 'other.energy'"),
+    ],
+)
+def test_nothing_is_trained_for_structures_that_cannot_be_used(
+    folder: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    (folder / "empty.xyz").touch()
+    write(folder / "bare.xyz", molecule("CH4"))
+    study = _write_study(folder, **changes)
+    with pytest.raises(E3DError, match=re.escape(message)):
+        call("study", ["scaling", str(study), "-o", str(tmp_path)])
+    assert not list(tmp_path.rglob("train"))
 
 
 def test_files_of_the_analysis_are_inputs(folder: Path) -> None:

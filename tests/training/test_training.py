@@ -238,6 +238,7 @@ def test_configurations_of_shipped_models(prepared: Path, tmp_path: Path, name: 
         (Options(overrides=["steps=abc"]), "expected a whole number of steps"),
         (Options(overrides=["steps=1.5"]), "expected a whole number of steps"),
         (Options(steps=5, overrides=["start=nosuch.ckpt"]), "--start nosuch.ckpt: No such file"),
+        (Options(steps=5, start=Path("a.safetensors")), "--start a.safetensors: an exported model"),
     ],
 )
 def test_requests_that_make_no_sense_are_refused(

@@ -77,16 +77,10 @@ def isolated_atoms(choice: str | None, store: StoreReader) -> IsolatedAtoms | st
     Raises
     ------
     E3DError
-        If there is no such level or file, or the file is malformed.
+        As `named_isolated_atoms`.
     """
     if choice is not None:
-        if choice == COHESIVE:
-            return IsolatedAtoms(COHESIVE)
-        if choice.endswith(".json"):
-            return IsolatedAtoms(choice, _read_table(choice))
-        if Path(choice).suffix.lower() in _OTHER_FORMATS or Path(choice).is_file():
-            raise E3DError(f"--isolated-atoms {choice}: {_EXPECTED_TABLE}, the only format that is read")
-        return IsolatedAtoms(choice, isolated_atom_energies(choice))
+        return named_isolated_atoms(choice)
     if store.provenance.get("decomposition") == "rescaled":
         return IsolatedAtoms(COHESIVE)  # its energies are on the zero of its training data
     field = store.provenance.get("reference_energy", "")
@@ -98,6 +92,24 @@ def isolated_atoms(choice: str | None, store: StoreReader) -> IsolatedAtoms | st
         f"energies were not compared: {what} may be a total or a cohesive one; say which isolated atoms to "
         "take off with --isolated-atoms (a level of theory, a .json file, or none)"
     )
+
+
+def named_isolated_atoms(choice: str) -> IsolatedAtoms:
+    """What to take off reference energies: a level of theory, a .json file of eV by element symbol, or
+    ``none``.
+
+    Raises
+    ------
+    E3DError
+        If there is no such level or file, or the file is malformed.
+    """
+    if choice == COHESIVE:
+        return IsolatedAtoms(COHESIVE)
+    if choice.endswith(".json"):
+        return IsolatedAtoms(choice, _read_table(choice))
+    if Path(choice).suffix.lower() in _OTHER_FORMATS or Path(choice).is_file():
+        raise E3DError(f"--isolated-atoms {choice}: {_EXPECTED_TABLE}, the only format that is read")
+    return IsolatedAtoms(choice, isolated_atom_energies(choice))
 
 
 def _read_table(path: str) -> dict[int, float]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from e3d_lmp.errors import E3DError
 from e3d_lmp.extras import require_train
 
 MANY = 6
@@ -18,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
     prepare = tasks.add_parser("prepare", help="make train, val and test sets from files in public layouts")
     prepare.add_argument("recipe", type=Path, metavar="RECIPE.yaml", help="which frames of which files")
-    prepare.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder to write to")
+    prepare.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write to"
+    )
     prepare.add_argument(
         "--source",
         nargs="+",
@@ -65,6 +69,10 @@ def _contacts(args: argparse.Namespace) -> int:
     from e3d_lmp.training.data.contacts import make_contacts, xtb_energy
 
     torch.set_num_threads(1)
+    if not args.aimnet2 and find_spec("tblite") is None:
+        raise E3DError(
+            'tblite is not installed; type: pip install "e3d-lmp[contacts]", or give --aimnet2 FILE'
+        )
     energy_of, name = (AIMNet2(args.aimnet2), "AIMNet2") if args.aimnet2 else (xtb_energy, "GFN2-xTB")
     facts = make_contacts(
         args.folder,
@@ -87,7 +95,7 @@ def _prepare(args: argparse.Namespace) -> int:
     from e3d_lmp.training.data.prepare import prepare
     from e3d_lmp.training.data.recipe import read_recipe
 
-    manifest = prepare(read_recipe(args.recipe, args.source), args.out)
+    manifest = prepare(read_recipe(args.recipe, args.source), args.output)
     print("\n".join(_summary(manifest)))
     return 0
 

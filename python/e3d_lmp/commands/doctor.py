@@ -395,6 +395,12 @@ def plugin_folders() -> list[Path]:
 
 def check_program(path: Path, folders: Sequence[Path]) -> Iterator[Finding]:
     """What an ``lmp`` offers, and which of the builds of the plugin in `folders` fits it."""
+    if path.is_file():
+        path = path.absolute()  # not a program of this name on PATH
+    elif shutil.which(path) is None:
+        what = "a folder" if path.is_dir() else "no such file"
+        yield Finding(BROKEN, "lammps", f"{path}: {what}", "e3d doctor --lammps /path/to/lmp")
+        return
     _, output = _run([str(path), "-h"], LAMMPS_PLUGIN_PATH="")
     try:
         program = read_program(output)

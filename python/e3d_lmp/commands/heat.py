@@ -124,6 +124,10 @@ def _units(args: argparse.Namespace) -> HeatUnits:
         raise E3DError(f"--timestep {args.timestep:g}: the time step is positive")
     if args.skip < 0:
         raise E3DError(f"--skip {args.skip}: the steps to leave out are 0 or more")
+    for option in ("blocks", "max_frequency"):
+        value = getattr(args, option, None)
+        if value is not None and not 0 < value < np.inf:
+            raise E3DError(f"--{option.replace('_', '-')} {value:g}: expected a number above 0")
     if args.atom and args.units != "lj":
         raise E3DError("--atom is for runs in --units lj")
     return heat_units(args.units, tuple(args.atom) if args.atom else None)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from e3d_lmp.analysis.accuracy import named_isolated_atoms
 from e3d_lmp.analysis.analyse import AnalysisOptions, analyse
 from e3d_lmp.analysis.bonds.references import reference_energies
 from e3d_lmp.analysis.bonds.types import chosen_perception
+from e3d_lmp.analysis.edge_analysis import EdgeAnalysis
 from e3d_lmp.analysis.maps import DEFAULT_BIN
 from e3d_lmp.edges.cutoffs import parse_cutoff
 from e3d_lmp.edges.evaluate import fill_store, open_store
 from e3d_lmp.edges.evaluator import EdgeEvaluator
 from e3d_lmp.edges.sources import EdgeSource
-from e3d_lmp.edges.structures import PARTS, Structures
+from e3d_lmp.edges.structures import PARTS, Selection, Structures
+from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.of_folder import draw_parity, draw_tables
 from e3d_lmp.study.held_out import write_held_out
 from e3d_lmp.study.plan import Plan, TestSet
@@ -61,10 +65,41 @@ def evaluate_test_set(plan: Plan, name: str, model: Path, folder: Path, study: P
     store.unlink()
 
 
+def check_test_set(plan: Plan, name: str) -> None:
+    """Whether a set of structures can be evaluated and analysed as the plan says: to be asked before hours of
+    training.
+
+    Raises
+    ------
+    E3DError
+        As `evaluate_test_set`, as far as no model is needed to know it; or no structure of the set has an
+        energy to compare with.
+    """
+    one = plan.sets[name]
+    options = analysis_options({**plan.analysis, **one.analyze}, one.file is None)
+    EdgeAnalysis(plan.data.elements, options.cutoff, options.width, options.labels)
+    if options.isolated_atoms is not None:
+        named_isolated_atoms(options.isolated_atoms)
+    if one.file is None:
+        return
+    asked = _given(one.evaluate)
+    chosen = Selection(_structures(one, one.file), 0, asked.get("every", 1), asked.get("limit"))
+    if not any(isfinite(structure.energy) for _, structure in chosen):
+        raise E3DError(
+            f"{one.file}: no structure has an energy to compare with; give {name} a file that has them, such "
+            "as extended XYZ with energy=... in its comment lines"
+        )
+
+
+def _structures(one: TestSet, source: Path) -> Structures:
+    asked = _given(one.evaluate)
+    return Structures([source], asked.get("energy"), asked.get("part", PARTS[0]), forces=True)
+
+
 def _evaluate(one: TestSet, model: Path, source: Path, output: Path) -> list[str]:
     """Write the edges of a set of structures, or what is missing of them; returns what to say of it."""
     asked = _given(one.evaluate)
-    structures = Structures([source], asked.get("energy"), asked.get("part", PARTS[0]), forces=True)
+    structures = _structures(one, source)
     evaluator = EdgeEvaluator(model, batch=asked.get("batch"))
     taken = {"cutoff": parse_cutoff("model"), "forces": True, "every": asked.get("every", 1)}
     with open_store(output, evaluator, structures, **taken) as store:

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -231,7 +232,7 @@ _EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
         ("every", "limit", "batch", "equal_size"),
         ("a whole number above 0", lambda value: type(value) is int and value > 0),
     ),
-    "bin": ("a number of eV above 0", lambda value: type(value) in (int, float) and value > 0),
+    "bin": ("a number of eV above 0", lambda value: type(value) in (int, float) and 0 < value < math.inf),
     "skip_unknown": ("true or false", lambda value: isinstance(value, bool)),
     "part": (f"one of {', '.join(PARTS)}", lambda value: value in PARTS),
     "bond_orders": (f"one of {', '.join(PERCEPTIONS)}", lambda value: value in PERCEPTIONS),

@@ -124,9 +124,12 @@ def trained(
 
 
 def compute_row(plan: Plan, row: Row, study: Path, device: str, devices: int) -> dict[str, Any]:
-    """Compute a row, or what is missing of it; returns its numbers. Raises as `trained` does."""
-    from e3d_lmp.study.evaluation import evaluate_test_set
+    """Compute a row, or what is missing of it; returns its numbers. Raises as `trained` does, or before that
+    where the structures to judge by cannot be used."""
+    from e3d_lmp.study.evaluation import check_test_set, evaluate_test_set
 
+    for name in plan.sets:
+        check_test_set(plan, name)
     files, begun = trained(plan, row, study, plan.data, device, devices)
     folder = row_folder(study, row)
     numbers: dict[str, Any] = {"format": FORMAT, **begun, **asdict(row)}

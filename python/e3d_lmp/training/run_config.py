@@ -19,6 +19,7 @@ import yaml
 from e3d_lmp.edges.cutoffs import unknown_elements
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import atomic_path, input_file, read_json, read_object, read_yaml, reading, sha256_of
+from e3d_lmp.model.contract import ENGINE_BY_ENDING
 from e3d_lmp.parsing import json_real, json_whole
 from e3d_lmp.training.data.database import DATABASE
 from e3d_lmp.training.missing_forces import ignore_missing_forces, without_idle_terms
@@ -345,10 +346,13 @@ def _choose_start(resolved: dict[str, Any]) -> None:
     if not resolved.get("start"):
         return
     model = Path(str(resolved["start"]))
+    expected = "expected a package (.nequip.zip) or a checkpoint (.ckpt)"
+    if model.name.endswith(tuple(ENGINE_BY_ENDING)):
+        raise E3DError(f"--start {model}: an exported model, which has no weights to train; {expected}")
     try:
         digest = sha256_of(model)
     except OSError as error:
-        raise E3DError(f"--start {model}: {error.strerror}; expected a .nequip.zip or .ckpt file") from None
+        raise E3DError(f"--start {model}: {error.strerror}; {expected}") from None
     resolved["start"] = {"path": str(model.resolve()), "sha256": digest}
 
 

@@ -101,6 +101,17 @@ def test_dimers_need_no_atoms(tmp_path: Path) -> None:
         read_references(file)
 
 
+def test_files_of_spreadsheets(tmp_path: Path) -> None:
+    """A mark of UTF-8 before the text, ends of lines of Windows, a cell of two lines."""
+    text = '\ufeffstructure,i,j,energy_eV,note\r\nx,0,1,4,"one\r\ntwo"\r\n# no row\r\nx,0,2,y,\r\n'
+    file = tmp_path / "r.csv"
+    file.write_bytes(text.encode())
+    with pytest.raises(E3DError, match="line 5: expected a finite number, got 'y'"):
+        read_references(file)
+    file.write_bytes(text.replace(",y,", ",5,").encode())
+    assert [row.energy for row in read_references(file)] == [4.0, 5.0]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -112,6 +123,8 @@ def test_dimers_need_no_atoms(tmp_path: Path) -> None:
         ("structure,i,j,energy_eV\nx,0,one,4\n", "line 2: expected a whole number from 0, got 'one'"),
         ("structure,i,j,energy_eV\nx,0,-1,4\n", "line 2: expected a whole number from 0"),
         ("structure,i,j,energy_eV\nx,0,1,nan\n", "line 2: expected a finite number, got 'nan'"),
+        ('structure,i,j,energy_eV\n"x,0,1,4\nx,0,2,4\n', "line 3: expected 4 cells"),
+        (f"structure,i,j,energy_eV\nx,0,1,{'4' * 200000}\n", "line 2: field larger than field limit"),
     ],
 )
 def test_damaged_files(tmp_path: Path, text: str, message: str) -> None:

@@ -67,6 +67,9 @@ def test_parts_by_the_names_of_columns() -> None:
     parts = parts_of(names)
     assert [part.name for part in parts] == ["heat", "heat convective", "heat potential", "Ag", "Ag_I"]
     assert parts[2].plus == parts[0].plus and parts[2].minus == parts[1].plus
+    assert [part.name for part in parts_of(names * 2)] == [part.name for part in parts]
+    both = parts_of(["v_Ag_x", "v_Ag_y", "v_Ag_z", *(f"c_Ag[{k}]" for k in (1, 2, 3))])
+    assert {part.name: part.plus[0] for part in both} == {"v_Ag": "v_Ag_x", "Ag": "c_Ag[1]"}
     table = np.arange(12.0).reshape(2, 6)
     close("potential", parts[2].of(names[:6], table), [[-3.0, -3.0, -3.0]] * 2, 1e-12)
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from e3d_lmp.errors import E3DError
+from e3d_lmp.training.data.contacts import make_contacts
+from e3d_lmp.training.data.database import iter_frames
 from e3d_lmp.training.data.placement import closest_contact
 from training_sets import repulsion, small_training_set
 
@@ -19,6 +24,27 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     small_training_set(folder)
     return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"count": 0}, "--count 0"),
+        ({"minutes": float("nan")}, "--minutes nan"),
+        ({"seed": -1}, "--seed -1"),
+        ({"closest": 1.1}, "--closest 1.1: expected a contact above 0 and below 1.05"),
+        ({"max_atoms": 1}, "no molecule of at most 1 atoms"),
+        ({"minutes": 1e-3, "energy_of": lambda *_: (9.0, np.zeros(1))}, "interaction above 8 eV"),
+    ],
+)
+def test_nothing_takes_the_place_of_pairs_that_are_there(
+    prepared: Path, words: dict[str, Any], message: str
+) -> None:
+    before = (prepared / "data/contacts_train.json").read_text()
+    with pytest.raises(E3DError, match=re.escape(message)):
+        make_contacts(prepared / "data", "train", **{"count": 2, "energy_of": repulsion, **words})
+    assert (prepared / "data/contacts_train.json").read_text() == before
+    assert list(iter_frames(prepared / "data/contacts_train.lmdb"))
 
 
 def test_contacts_keep_the_labels_of_their_molecules(prepared: Path) -> None:

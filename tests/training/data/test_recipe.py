@@ -141,5 +141,5 @@ def test_the_old_form_is_refused_by_name(folder: Path) -> None:
     with pytest.raises(E3DError, match="expected a recipe in YAML"):
         read_recipe(folder / "recipe.yaml")
     (folder / "recipe.yaml").write_text("just words\n")
-    with pytest.raises(E3DError, match="expected a recipe with the keys"):
+    with pytest.raises(E3DError, match=r"recipe.yaml: expected a recipe with the keys"):
         read_recipe(folder / "recipe.yaml")

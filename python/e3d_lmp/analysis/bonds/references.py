@@ -18,10 +18,9 @@ has the columns ``pair``,
 
 from __future__ import annotations
 
-import csv
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -30,6 +29,7 @@ from e3d_lmp.edges.cutoffs import unknown_elements
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import read_text, reading
 from e3d_lmp.parsing import real_number
+from e3d_lmp.tables import csv_rows
 from e3d_lmp.units import KJ_PER_MOL
 
 TABLES = {
@@ -42,6 +42,7 @@ bond each; the training level's own bond energies, a least-squares fit of E_coh.
 
 NEEDED = ("pair", "order", "kJ_per_mol")
 OPTIONAL = ("low", "high", "kind", "source", "checked", "note")
+EXPECTED = f"reference energies, a .csv file with the columns {', '.join(NEEDED)}"
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,8 @@ def reference_energies(files: Sequence[str | os.PathLike] = ()) -> dict[str, Ref
     table = _single_bonds(data.joinpath("bond_energies.txt").read_text(encoding="ascii"))
     table |= _shipped("enthalpies")
     for file in files:
-        expected = f"reference energies, a .csv file with the columns {', '.join(NEEDED)}"
-        with reading(file, "file", f"expected {expected}"):
-            table |= _parse(read_text(file, expected).splitlines(), str(file))
+        with reading(file, "file", f"expected {EXPECTED}"):
+            table |= _parse(read_text(file, EXPECTED), str(file))
     return table
 
 
@@ -94,7 +94,7 @@ def reference_tables() -> dict[str, dict[str, ReferenceEnergy]]:
 def _shipped(table: str) -> dict[str, ReferenceEnergy]:
     name = TABLES[table]
     text = resources.files("e3d_lmp").joinpath("data").joinpath(name).read_text(encoding="ascii")
-    return _parse(text.splitlines(), name)
+    return _parse(text, name)
 
 
 def _single_bonds(text: str) -> dict[str, ReferenceEnergy]:
@@ -108,10 +108,8 @@ def _single_bonds(text: str) -> dict[str, ReferenceEnergy]:
     }
 
 
-def _parse(lines: Iterable[str], where: str) -> dict[str, ReferenceEnergy]:
-    numbered = [(k, line) for k, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
-    reader = csv.reader([line for _, line in numbered])
-    columns = next(reader, [])
+def _parse(text: str, where: str) -> dict[str, ReferenceEnergy]:
+    (_, columns), *rows = csv_rows(text, where, EXPECTED) or [(0, [])]
     unknown = set(columns) - set(NEEDED) - set(OPTIONAL)
     if not set(NEEDED) <= set(columns) or unknown:
         raise E3DError(
@@ -119,11 +117,11 @@ def _parse(lines: Iterable[str], where: str) -> dict[str, ReferenceEnergy]:
             f"and, if wanted, {', '.join(OPTIONAL)}, got '{','.join(columns)}'"
         )
     table: dict[str, ReferenceEnergy] = {}
-    for (number, line), cells in zip(numbered[1:], reader, strict=True):
+    for number, cells in rows:
         place = f"reference energies {where}, line {number}"
         if len(cells) != len(columns):
-            raise E3DError(f"{place}: expected {len(columns)} cells ({','.join(columns)}), got '{line}'")
-        row = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
+            raise E3DError(f"{place}: expected {len(columns)} cells ({','.join(columns)}), got {len(cells)}")
+        row = dict(zip(columns, cells, strict=True))
         name, entry = _entry(row, place)
         if name in table:
             raise E3DError(f"{place}: {name} was there on an earlier line; keep one of the two")

@@ -9,7 +9,6 @@ SMILES), and where that is clear without its number or the ending of the file (`
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from e3d_lmp.edges.structures import Structures
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import read_text
 from e3d_lmp.parsing import real_number, whole_number
+from e3d_lmp.tables import csv_rows
 from e3d_lmp.units import KCAL_MOL_PER_EV, KJ_PER_MOL
 
 ENERGIES = {"energy_eV": 1.0, "energy_kJ_mol": KJ_PER_MOL, "energy_kcal_mol": 1.0 / KCAL_MOL_PER_EV}
@@ -63,23 +63,17 @@ def read_references(path: str | Path, dimers: bool = False) -> list[Reference]:
         It is missing, lacks a column, or a cell is not what it should be; the message names the line.
     """
     path = Path(path)
-    lines = [
-        (k, line)
-        for k, line in enumerate(read_text(path, EXPECTED).splitlines(), 1)
-        if line.strip() and not line.startswith("#")
-    ]
-    table = csv.reader(line for _, line in lines)
-    names = [name.strip() for name in next(table, [])]
+    (_, names), *table = csv_rows(read_text(path, EXPECTED), str(path), EXPECTED) or [(0, [])]
     energies = [name for name in ENERGIES if name in names]
     by_atoms, by_fragments = {"i", "j"} <= set(names), {"A", "B"} <= set(names)
     if "structure" not in names or len(energies) != 1 or not (dimers or by_atoms or by_fragments):
         raise E3DError(f"{path}: expected {EXPECTED}; got the columns '{','.join(names)}'")
     rows = []
-    for (number, _), cells in zip(lines[1:], table, strict=True):
+    for number, cells in table:
         where = f"{path}, line {number}"
         if len(cells) != len(names):
             raise E3DError(f"{where}: expected {len(names)} cells ({','.join(names)}), got {len(cells)}")
-        row = dict(zip(names, (cell.strip() for cell in cells), strict=True))
+        row = dict(zip(names, cells, strict=True))
         try:
             energy = real_number(row[energies[0]]) * ENERGIES[energies[0]]
             atoms = tuple(sorted(whole_number(row[name], 0) for name in "ij")) if by_atoms else None

@@ -30,6 +30,8 @@ SIGNIFICANT = 3.0
 """Standard errors over the runs that a change of the running integral must have to count."""
 MIN_CURVES = 4
 """Runs are cut into blocks until there are as many curves."""
+MIN_LAGS = 8
+"""Samples that a correlation time must have."""
 DENSE = 0.5
 """What is left of <J(0) J(t)> after one sample, at least, for an integral over the samples."""
 
@@ -162,7 +164,7 @@ def cut_into_blocks(
     if not np.isfinite(length):
         raise E3DError(f"a correlation time of {length:g} {units.times}: give a number, such as --length 10")
     lags = round(length / step) + 1
-    if lags < 8:
+    if lags < MIN_LAGS:
         raise E3DError(
             f"a correlation time of {length:g} {units.times} is {lags} samples of {step:g}: take a longer one"
         )
@@ -170,9 +172,10 @@ def cut_into_blocks(
     for run in runs:
         size = len(run.current) // blocks
         if size < 2 * lags:
+            shorter = f"--length {size * step / 4:.3g} or " if size >= 4 * MIN_LAGS else ""
             raise E3DError(
                 f"{run.path}: a block of {size * step:g} {units.times} is too short for correlations over "
-                f"{length:g}; take --length {size * step / 4:.3g} or fewer blocks"
+                f"{length:g}; take {shorter}fewer blocks"
             )
         parts.append([run.current[block * size : (block + 1) * size] for block in range(blocks)])
     return step, lags, parts

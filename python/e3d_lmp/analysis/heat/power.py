@@ -13,7 +13,8 @@ Parts are known by the names of their columns:
 
 - ``c_ID[1] c_ID[2] c_ID[3]``, the whole current of the group of ``compute ID e3d/heat`` or ``heat/flux``: ID;
 - with ``c_ID[4] c_ID[5] c_ID[6]`` its convective part too, and the difference of the two, its potential part;
-- ``v_NAME_x v_NAME_y v_NAME_z``, of variables that take, say, a row of the array of ``compute e3d/heat``.
+- ``v_NAME_x v_NAME_y v_NAME_z``, of variables that take, say, a row of the array of ``compute e3d/heat``:
+  NAME, or ``v_NAME`` where a compute has that name.
 
 The spectra of two parts do not sum to that of their sum: the parts are correlated, often against each other.
 """
@@ -58,7 +59,9 @@ class Part:
 
 def parts_of(names: Sequence[str]) -> list[Part]:
     """The parts that a file with these columns has, in the order of the columns."""
-    parts = []
+    parts: list[Part] = []
+    names = list(dict.fromkeys(names))
+    computes = {name[2:-3] for name in names if name.startswith("c_") and name.endswith("[1]")}
     for name in names:
         if name.startswith("c_") and name.endswith("[1]"):
             compute = name[2:-3]
@@ -73,7 +76,7 @@ def parts_of(names: Sequence[str]) -> list[Part]:
         elif name.startswith("v_") and name.endswith("_x"):
             triple = tuple(f"{name[:-1]}{axis}" for axis in "xyz")
             if set(triple) <= set(names):
-                parts.append(Part(name[2:-2], triple))
+                parts.append(Part(name[:-2] if name[2:-2] in computes else name[2:-2], triple))
     return parts
 
 

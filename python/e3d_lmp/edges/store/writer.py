@@ -24,6 +24,7 @@ import h5py
 import numpy as np
 
 from e3d_lmp.edges.frames import AtomRows, BondFrame, EdgeFrame, KnownAtoms
+from e3d_lmp.edges.store.column import GrowingColumn
 from e3d_lmp.edges.store.reader import EDGES, FORMAT, FRAME_COLUMNS, PAIRS, PARTIAL, ROW_COLUMNS, StoreReader
 from e3d_lmp.edges.store.superblock import revive
 from e3d_lmp.errors import E3DError
@@ -112,9 +113,9 @@ class StoreWriter:
         about = {**(provenance or {}), "e3d": __version__, "request": asked}
         self._provenance = {key: plain_text(" ".join(str(value).split())) for key, value in about.items()}
         self._file: h5py.File | None = None
-        self._rows: dict[str, _Column] = {}
-        self._atoms: dict[str, _Column] = {}
-        self._table: dict[str, _Column] = {}
+        self._rows: dict[str, GrowingColumn] = {}
+        self._atoms: dict[str, GrowingColumn] = {}
+        self._table: dict[str, GrowingColumn] = {}
         self._known = KnownAtoms(self.elements)
         self._block = (0, 0)
         self.frames = 0
@@ -283,9 +284,10 @@ class StoreWriter:
         if last is not None:
             self._known.seed(last)
         self._file = _open(self.partial)
-        self._rows = {n: _Column(self._file[self.kind][n], rows) for n in ROW_COLUMNS[self.kind]}
-        self._atoms = {n: _Column(d, atoms) for n, d in self._file["atoms"].items()}
-        self._table = {n: _Column(d, self.frames) for n, d in self._file["frames"].items() if n != "state"}
+        frames = [(name, data) for name, data in self._file["frames"].items() if name != "state"]
+        self._rows = {n: GrowingColumn(self._file[self.kind][n], rows) for n in ROW_COLUMNS[self.kind]}
+        self._atoms = {n: GrowingColumn(d, atoms) for n, d in self._file["atoms"].items()}
+        self._table = {n: GrowingColumn(d, self.frames) for n, d in frames}
         self._file["frames/state"][1] = 0
 
     def _create(self, path: Path, id_type: np.dtype) -> None:
@@ -401,60 +403,6 @@ class StoreWriter:
         if self._lock is not None:
             remove_lock(self._lock, _lock_path(self.path))
             self._lock = None
-
-
-class _Column:
-    """A data set that grows by its first axis, and the rows that wait to be written."""
-
-    def __init__(self, dataset: h5py.Dataset, end: int):
-        self._dataset = dataset
-        self.end = end
-        self.dtype = dataset.dtype
-        self.pending = 0
-        self._parts: list[np.ndarray] = []
-
-    @property
-    def name(self) -> str:
-        return self._dataset.name
-
-    @property
-    def is_longer(self) -> bool:
-        """Whether the data set has rows beyond the last one written here."""
-        return self._dataset.shape[0] > self.end
-
-    def add(self, rows: np.ndarray, step: int | None = None) -> None:
-        if self.dtype == np.int32 and rows.dtype == np.int64 and rows.size and rows.max() >= 2**31:
-            where = "" if step is None else f"step {step}: "
-            raise E3DError(
-                f"{where}atom id {rows.max()} does not fit into the store, whose first frame had ids below "
-                "2^31; make it again with --long-ids"
-            )
-        self._parts.append(rows.astype(self.dtype))
-        self.pending += rows.shape[0]
-
-    def write(self, everything: bool) -> None:
-        """Write all rows, or those that fill chunks."""
-        chunk = self._dataset.chunks[0]
-        full = (self.end + self.pending) // chunk * chunk - self.end
-        self.write_first(self.pending if everything else full)
-
-    def write_first(self, count: int) -> None:
-        """Write the first rows that are pending."""
-        if count <= 0:
-            return
-        rows = self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
-        end = self.end + count
-        if self._dataset.shape[0] < end:
-            self._dataset.resize(end, axis=0)
-        self._dataset[self.end : end] = rows[:count]
-        self._parts = [rows[count:].copy()] if count < rows.shape[0] else []
-        self.end, self.pending = end, rows.shape[0] - count
-
-    def count_up_to(self, end: int) -> int:
-        """How many of the pending rows (first, end) reach no farther than `end`."""
-        rows = np.concatenate(self._parts) if self._parts else np.zeros((0, 2), dtype=np.int64)
-        self._parts = [rows] if len(rows) else []
-        return int(np.searchsorted(rows[:, 1], end, side="right"))
 
 
 def _ways_out(path: Path) -> str:

@@ -21,11 +21,16 @@ from typing import Any
 import numpy as np
 from ase.units import Bohr, Hartree
 
+from e3d_lmp.errors import E3DError
 from e3d_lmp.files import write_json
 from e3d_lmp.training.data.database import entry, iter_frames, read_manifest, write_database
 from e3d_lmp.training.data.placement import place_pair
 
 FORMAT = "e3d-contacts/1"
+FARTHEST = 1.05
+"""Closest contact of the molecules of a pair, at most, in sums of van der Waals radii."""
+LARGEST_FORCE, LARGEST_INTERACTION = 25.0, 8.0
+"""eV/angstrom and eV, of the pairs that are kept."""
 
 
 def xtb_energy(atomic_numbers: np.ndarray, positions: np.ndarray) -> tuple[float, np.ndarray]:
@@ -62,12 +67,19 @@ def make_contacts(
     folder : what `e3d data prepare` wrote
     count, minutes : stop at this number of pairs or after this time
     max_atoms : of one molecule
-    closest : pairs are placed at contacts from this to 1.05 sums of van der Waals radii, evenly
+    closest : pairs are placed at contacts from this to `FARTHEST` sums of van der Waals radii, evenly
     energy_of : energy (eV) and forces (eV/angstrom) of atomic numbers and positions (angstrom)
     interaction : its name, for the facts
+
+    Raises
+    ------
+    E3DError
+        A number makes no sense, the set has no molecule that is small enough, or no pair could be made; then
+        what was there stays.
     """
     from nequip.utils.global_state import set_global_state
 
+    _check(count, seed, minutes, closest)
     set_global_state()
     manifest = read_manifest(folder)
     recipe = manifest["recipe"]
@@ -82,7 +94,13 @@ def make_contacts(
             for frame in iter_frames(database)
         ]
     )
-    refused = {"force above 25 eV/angstrom": 0, "interaction above 8 eV": 0, "not converged": 0}
+    if not small.size:
+        raise E3DError(
+            f"{database}: no molecule of at most {max_atoms} atoms; give --max-atoms a larger number"
+        )
+    large_force = f"force above {LARGEST_FORCE:g} eV/angstrom"
+    large_interaction = f"interaction above {LARGEST_INTERACTION:g} eV"
+    refused = {large_force: 0, large_interaction: 0, "not converged": 0}
     counts = {"pairs": 0, "edges": 0}
 
     def pairs() -> Any:
@@ -91,7 +109,7 @@ def make_contacts(
             frames = list(iter_frames(database, [int(rng.choice(small)) for _ in range(2)]))
             numbers = [frame["atomic_numbers"].reshape(-1).numpy() for frame in frames]
             own = [frame["pos"].double().numpy() for frame in frames]
-            positions = place_pair(numbers, own, rng.uniform(closest, 1.05), rng)
+            positions = place_pair(numbers, own, rng.uniform(closest, FARTHEST), rng)
             first = len(numbers[0])
             try:
                 energy, forces = energy_of(np.concatenate(numbers), positions)
@@ -106,11 +124,11 @@ def make_contacts(
             turn = [_fit(own[0], positions[:first]), _fit(own[1], positions[first:])]
             labels = [frame["forces"].double().numpy() @ r for frame, r in zip(frames, turn, strict=True)]
             total = forces + np.concatenate([label - a[1] for label, a in zip(labels, monomers, strict=True)])
-            if np.abs(total).max() > 25.0:
-                refused["force above 25 eV/angstrom"] += 1
+            if np.abs(total[np.isfinite(total)]).max(initial=0.0) > LARGEST_FORCE:  # nan: not labelled
+                refused[large_force] += 1
                 continue
-            if abs(gain) > 8.0:
-                refused["interaction above 8 eV"] += 1
+            if not abs(gain) <= LARGEST_INTERACTION:
+                refused[large_interaction] += 1
                 continue
             cohesive = gain + sum(float(frame["total_energy"].sum()) for frame in frames)
             data = entry(
@@ -127,6 +145,9 @@ def make_contacts(
             counts["pairs"] += 1
             counts["edges"] += data["edge_index"].shape[1]
             yield data
+        if not counts["pairs"]:
+            why = ", ".join(f"{number} {reason}" for reason, number in refused.items() if number)
+            raise E3DError(f"no pair was made in {minutes:g} minutes ({why or 'none was tried'})")
 
     write_database(folder / f"contacts_{part}.lmdb", pairs())
     facts = {
@@ -143,6 +164,15 @@ def make_contacts(
     }
     write_json(folder / f"contacts_{part}.json", facts)
     return facts
+
+
+def _check(count: int, seed: int, minutes: float, closest: float) -> None:
+    if count < 1 or not minutes > 0.0:
+        raise E3DError(f"--count {count}, --minutes {minutes:g}: expected numbers above 0")
+    if seed < 0:
+        raise E3DError(f"--seed {seed}: expected a whole number of at least 0")
+    if not 0.0 < closest < FARTHEST:
+        raise E3DError(f"--closest {closest:g}: expected a contact above 0 and below {FARTHEST}")
 
 
 def _fit(before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from ase.data import atomic_numbers as _Z_OF
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import read_yaml
+from e3d_lmp.parsing import shortened
 from e3d_lmp.training.data.alignment import METHODS
 from e3d_lmp.training.data.split import PARTS
 from e3d_lmp.training.data.transition1x import PARTS as TRANSITION1X_PARTS
@@ -119,14 +120,19 @@ def read_recipe(path: Path, sources: Sequence[str] = ()) -> Recipe:
     E3DError
         The file cannot be read, or a key is unknown, missing, or has no possible value.
     """
-    return parse_recipe(read_yaml(path, "a recipe in YAML (docs/data.md)"), path.parent, sources)
+    text = read_yaml(path, "a recipe in YAML (docs/data.md)")
+    try:
+        return parse_recipe(text, path.parent, sources)
+    except E3DError as error:
+        raise E3DError(f"{path}: {error}") from None
 
 
 def parse_recipe(text: Any, folder: Path, sources: Sequence[str] = ()) -> Recipe:
     """As `read_recipe`, from a dictionary; file names are relative to `folder`."""
     if not isinstance(text, dict):
         raise E3DError(
-            f"expected a recipe with the keys elements, r_max, seed, fractions, sources, got {text!r}"
+            "expected a recipe with the keys elements, r_max, seed, fractions, sources (docs/data.md has an "
+            f"example), got {shortened(repr(text))}"
         )
     if "sources" not in text and "frames" in text:
         raise E3DError(

@@ -1,0 +1,110 @@
+"""scripts/training/contacts_labels.py: from a liquid to labels, with a small model in AIMNet2's place."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import ase.io
+import h5py
+import numpy as np
+import pytest
+import torch
+from ase import Atoms, units
+from ase.build import molecule
+
+from e3d_lmp.files import read_json
+from lammps_runs import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts" / "training"))
+
+import contacts_labels
+from label_run import planned
+
+SIDE, SPACING = 3, 3.4
+
+
+class AIMNet2(torch.nn.Module):
+    """-5 eV an atom, and springs of length 1 between all atoms; of the name that the reader looks for."""
+
+    def forward(self, data: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        vectors = data["coord"].unsqueeze(2) - data["coord"].unsqueeze(1)
+        distances = (vectors.square().sum(-1) + 1e-12).sqrt()
+        springs = 1e-3 * (distances - 1.0).square().sum(dim=(1, 2))
+        data["energy"] = springs.double() - 5.0 * data["numbers"].size(1)
+        return data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``liquid.extxyz`` of 27 waters, and ``model.jpt``."""
+    folder = tmp_path_factory.mktemp("contacts")
+    rng = np.random.default_rng(7)
+    box = Atoms(cell=[SIDE * SPACING] * 3, pbc=True)
+    for place in np.ndindex(SIDE, SIDE, SIDE):
+        water = molecule("H2O")
+        water.rotate(rng.uniform(0.0, 360.0), rng.normal(size=3))
+        water.positions += np.array(place) * SPACING - water.positions.mean(axis=0)
+        box += water
+    box.wrap()
+    ase.io.write(folder / "liquid.extxyz", box)
+    torch.jit.script(AIMNet2()).save(str(folder / "model.jpt"))
+    return folder
+
+
+def call(*words: str | Path) -> int:
+    return contacts_labels.main([str(word) for word in words])
+
+
+def test_from_a_liquid_to_a_file_of_labels(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, model = folder / "out", folder / "model.jpt"
+    few = ["--clusters", "2", "--size", "3", "4", "--pairs", "3"]
+    assert call("cut", out, folder / "liquid.extxyz", *few) == 0
+    frames = planned(out)
+    assert sorted(frame.group for frame in frames) == ["cluster"] * 2 + ["pair"] * 3
+    assert {len(frame.symbols) for frame in frames} <= {6, 9, 12}
+    assert call("run", out, "--model", model) == 0
+    assert call("collect", out, "--model", model, "-o", folder / "made.h5") == 0
+    assert call("status", out) == 0
+    assert "cluster       2 labelled" in capsys.readouterr().out
+    with h5py.File(folder / "made.h5") as file:
+        names = [name for group in file.values() for name in group["frame_names"][()]]
+        energies = np.concatenate([group["dft_total_energy"][()] for group in file.values()])
+        atoms = np.concatenate(
+            [np.full(len(group["frame_names"]), len(group["atomic_numbers"])) for group in file.values()]
+        )
+    assert len(names) == 5
+    # the label is the model's energy, in the unit of the file, which readers take back with the same factor
+    assert np.all(energies * units.Hartree > -5.0 * atoms) and np.all(energies * units.Hartree < -4.0 * atoms)
+    row = read_json(next((out / "labels").iterdir()))
+    gradient = np.array(row["gradient"])
+    np.testing.assert_allclose(gradient.sum(axis=0), 0.0, atol=1e-7)  # springs between atoms alone
+
+    assert call("compare", out, out) == 0
+    assert "5 frames: energy 0.00 meV/atom" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("cut", "OUT", "nothere.xyz"), "expected frames that ASE reads at"),
+        (("cut", "OUT", "single.xyz"), "expected periodic frames of a liquid"),
+        (("cut", "OUT", "liquid.extxyz", "--size", "4", "3"), "--size 4 3: expected the fewest and the most"),
+        (("cut", "OUT", "liquid.extxyz", "--size", "99", "99"), "expected at least 99 molecules in the box"),
+        (("status", "nothere"), "make it first"),
+        (("run", "nothere", "--model", "nothere.jpt"), "expected AIMNet2's TorchScript file"),
+        (("compare", "nothere", "nothere"), "expected a plan at"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(folder)
+    ase.io.write(folder / "single.xyz", molecule("H2O"))
+    assert call(*(str(tmp_path) if word == "OUT" else word for word in words)) == 2
+    assert message in capsys.readouterr().err
