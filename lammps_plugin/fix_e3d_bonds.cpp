@@ -49,8 +49,8 @@ FixE3DBonds::FixE3DBonds(LAMMPS *lmp, int narg, char **arg) :
   comm_forward = comm_reverse = 1;
   datamask_read = X_MASK | TAG_MASK | TYPE_MASK | MASK_MASK;
   datamask_modify = EMPTY_MASK;
-  maxexchange = E3D::BondState::ATOM_DOUBLES;
-  maxexchange_dynamic = 1;
+  // not as many as there are now: comm_style tiled of KOKKOS then grows its buffers at every exchange (LAMMPS 4 Jul 2026)
+  maxexchange = E3D::BondState::doubles_of(E3D::BondState::MAX_BONDS);
 
   FixE3DBonds::grow_arrays(atom->nmax);
   atom->add_callback(Atom::GROW);
@@ -328,7 +328,7 @@ void FixE3DBonds::sample()
     find_candidates(edges, i);
     bonds.update(i, atom->tag[i], candidates, thresholds, !begun, events);
     mine[0] += bonds.num_bonds(i);
-    maxexchange = std::max(maxexchange, bonds.doubles(i));
+    check_number(i);
   }
   begun = true;
 
@@ -338,6 +338,15 @@ void FixE3DBonds::sample()
   num_events += all[1];
   if (all[1]) gather_events();
   if (species_wanted) count_species();
+}
+
+/* ---------------------------------------------------------------------- */
+
+void FixE3DBonds::check_number(int i) const
+{
+  if (bonds.num_bonds(i) > E3D::BondState::MAX_BONDS)
+    E3D::error_one(lmp, FLERR, "{}: atom {} has {} bonds, and at most {} are kept: use a shorter 'cutoff'",
+                   name, atom->tag[i], bonds.num_bonds(i), E3D::BondState::MAX_BONDS);
 }
 
 /* ----------------------------------------------------------------------

@@ -100,6 +100,7 @@ class FixE3DBonds : public Fix {
 
   void sample();
   void find_candidates(const E3D::BondedEdges &, int);
+  void check_number(int) const;
   std::vector<int> offsets_of(const std::vector<int> &counts, const char *what) const;    // of MPI_Gatherv
   void gather_events();
   void write_events(std::vector<E3D::BondEvent> &);

@@ -49,7 +49,6 @@ int FixE3DBonds::unpack_exchange(int nlocal, double *buf)
 {
   const int count = E3D::BondState::packed_doubles(buf);
   bonds.unpack(nlocal, buf, count);
-  maxexchange = std::max(maxexchange, count);    // the atom may go on to a third rank
   return count;
 }
 
@@ -88,7 +87,7 @@ void FixE3DBonds::unpack_restart(int nlocal, int nth)
   } catch (const std::runtime_error &e) {
     E3D::error_one(lmp, FLERR, "{}: cannot go on from the restart file: {}", name, e.what());
   }
-  maxexchange = std::max(maxexchange, count);
+  check_number(nlocal);
 }
 
 /* ----------------------------------------------------------------------

@@ -40,7 +40,7 @@ struct BondCandidate {
 
 class BondState {
  public:
-  static constexpr int ATOM_DOUBLES = 2;    // of an atom without bonds
+  static constexpr int MAX_BONDS = 1000;    // that one atom may keep
 
   void resize(int atoms) { atoms_.resize(atoms); }
   void copy(int from, int to) { atoms_[to] = atoms_[from]; }
@@ -52,11 +52,12 @@ class BondState {
   int64_t partner(int atom, int k) const { return atoms_[atom].links[k].partner; }
 
   // as doubles: the id, the number of bonds, then LINK_DOUBLES of each
-  int doubles(int atom) const { return ATOM_DOUBLES + LINK_DOUBLES * num_bonds(atom); }
+  int doubles(int atom) const { return doubles_of(num_bonds(atom)); }
+  static constexpr int doubles_of(int bonds) { return ATOM_DOUBLES + LINK_DOUBLES * bonds; }
   int pack(int atom, double *buffer) const;          // returns the doubles written
   static int packed_doubles(const double *buffer)    // of what pack() wrote
   {
-    return ATOM_DOUBLES + LINK_DOUBLES * static_cast<int>(buffer[1]);
+    return doubles_of(static_cast<int>(buffer[1]));
   }
   // takes in what pack() wrote; throws std::runtime_error where that has another size than this
   void unpack(int atom, const double *buffer, int size);
@@ -70,7 +71,7 @@ class BondState {
   double memory_usage() const;
 
  private:
-  static constexpr int LINK_DOUBLES = 2;
+  static constexpr int ATOM_DOUBLES = 2, LINK_DOUBLES = 2;
   struct Link {
     int64_t partner;
     int own_type, partner_type;    // when the bond formed, for the event of its end

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bond_runs import read_events, same_events
 from e3d_lmp.analysis.maps import read_map
 from kokkos_runs import KOKKOS_OFF, ONE_THREAD, TWO_THREADS, needs_kokkos
 from lammps_runs import Frame, Run, forces_of, run_lammps, script_of, write_data
@@ -115,6 +116,20 @@ def test_hybrid(partner: str, model: Path, tmp_path: Path) -> None:
     run_of(tmp_path / "host", model, tail, KOKKOS_OFF, pair=pair)
     run_of(tmp_path / "device", model, tail, TWO_THREADS, pair=pair)
     check_same_end(tmp_path / "device", tmp_path / "host")
+
+
+def test_bonds_with_tiled_communication(model: Path, tmp_path: Path) -> None:
+    """Forty exchanges on three ranks: LAMMPS grows its buffers at each of them for fixes whose atoms have no
+    largest size, until memory is gone and the run ends.
+    """
+    bonds = "fix b all e3d/bonds 10 file events.txt cutoff 1.6 criterion distance form 1.5 break 1.55\n"
+    tail = f"{bonds}fix nve all nve\ntimestep 0.0002\nneigh_modify check no\nrun 40{END_OF_RUN}"
+    run_of(tmp_path / "host", model, tail, KOKKOS_OFF)
+    run_of(tmp_path / "device", model, tail, ONE_THREAD, 3, setup="comm_style tiled")
+    check_same_end(tmp_path / "device", tmp_path / "host")
+    (_, got), (_, want) = (read_events(tmp_path / folder / "events.txt") for folder in ("device", "host"))
+    assert len(want) > 20
+    same_events(got, want)
 
 
 def numbers_in(path: Path) -> list[str]:
