@@ -186,6 +186,17 @@ def test_pages_that_messages_name_exist() -> None:
     assert named > 10
 
 
+def test_every_format_is_listed() -> None:
+    """Of the package and of what LAMMPS writes for users; states of restart files are of the fix alone."""
+    page = (DOCS / "formats.md").read_text(encoding="utf-8")
+    sources = [*(ROOT / "python").rglob("*.py"), *(ROOT / "lammps_plugin").rglob("*.cpp")]
+    found = {
+        name for path in sources for name in re.findall(r'"(e3d-[a-z0-9-]+/\d+)"', path.read_text("utf-8"))
+    }
+    assert "e3d-map/1" in found
+    assert not sorted(name for name in found if "-state/" not in name and f"`{name}`" not in page)
+
+
 # ---- numbers
 
 

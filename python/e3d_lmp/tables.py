@@ -95,7 +95,7 @@ def write_csv(columns: Sequence[Column], rows: Sequence[Row], path: str | os.Pat
 def write_json_rows(about: Row, key: str, rows: Sequence[Row], path: str | os.PathLike) -> None:
     """Write `about` and, under `key`, the rows of a table as JSON, whole or not at all; nan is null."""
     whole = dict(about)
-    whole[key] = [{name: None if _is_nan(x) else x for name, x in row.items()} for row in rows]
+    whole[key] = without_nan(rows)
     write_json(path, whole, indent=2)
 
 
@@ -110,6 +110,15 @@ def write_table(
         write_json_rows(about, key, rows, path)
     else:
         raise E3DError(f"{path}: a table is written to a file that ends in .csv or .json, not '{ending}'")
+
+
+def without_nan(value: Any) -> Any:
+    """The same with None for nan, which JSON has not, in lists and dictionaries too."""
+    if isinstance(value, Mapping):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    return None if _is_nan(value) else value
 
 
 def _is_nan(value: Any) -> bool:

@@ -5,8 +5,8 @@
 # --machine: aurora, polaris, frontier, perlmutter, lumi, or cpu (threads); load the site's modules for its compilers, MPI and
 # CMake (3.27 or newer) first: they change too often to be written here. --lammps: a source tree, 10 Sep 2025 or newer.
 # --torch DIR: libtorch, for .pt2 and .pth models; .safetensors models need none.
-# Backends are LAMMPS's own presets, architectures those of the vendors. The /kk styles were compiled for CUDA (docs/gpu.md),
-# never for HIP or SYCL; none of these machines was at hand. JOBS=8 files are compiled at a time.
+# Backends are LAMMPS's own presets, architectures those of the vendors. The /kk styles were compiled for CUDA and HIP
+# (docs/gpu.md), never for SYCL; none of these machines was at hand. JOBS=8 files are compiled at a time.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 fail() { echo "build.sh: error: $*" >&2; exit 2; }

@@ -4,7 +4,8 @@
 
 The liquid of inputs/ with the shipped model in float32, NVE: LAMMPS's own loop time, neighbour lists,
 integration and everything else included, best of three blocks. The first row is the host engine of the same
-``lmp`` on one core. Needs Python alone. Rows that the output holds are not measured again.
+``lmp`` on one core. Needs Python alone. Rows that the output holds are not measured again; those that failed
+are.
 """
 
 from __future__ import annotations
@@ -84,6 +85,19 @@ def run(job: dict[str, Any], args: argparse.Namespace, seconds: float) -> dict[s
     return row | ({"edges_per_atom": float(edges[1])} if edges else {})
 
 
+def kept_rows(output: Path) -> list[dict[str, Any]]:
+    """What was measured before. Rows that failed, for want of time as a rule, are left out."""
+    rows = json.loads(output.read_text()) if output.is_file() else []
+    return [row for row in rows if "failed" not in row]
+
+
+def write(path: Path, text: str) -> None:
+    """Whole or not at all: the time limit may come at any moment."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown."""
     lines = ["| atoms | engine | ms/step | µs per atom and step | atom-steps/s |", "|--:|:--|--:|--:|--:|"]
@@ -106,7 +120,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=180.0, help="all rows end by then")
     parser.add_argument("lmp", nargs="+", help="-- and how LAMMPS starts on the device")
     args = parser.parse_args()
-    rows = json.loads(args.output.read_text()) if args.output.is_file() else []
+    rows = kept_rows(args.output)
     end = time.monotonic() + args.seconds
     jobs = [{"engine": "host, one core", "copies": (1, 1, 1)}] + [
         {"engine": "device", "copies": copies} for copies in boxes()
@@ -118,9 +132,9 @@ def main() -> None:
             break
         rows.append(run(job, args, end - time.monotonic()))
         print(f"  {rows[-1]}", flush=True)
-        args.output.write_text(json.dumps(rows, indent=1) + "\n")
+        write(args.output, json.dumps(rows, indent=1) + "\n")
     print(table(rows))
-    args.output.with_suffix(".md").write_text(table(rows) + "\n")
+    write(args.output.with_suffix(".md"), table(rows) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 # Collects what a machine with a GPU and no network needs beside this repository: sources of LAMMPS without what is not used here,
 # Kokkos, models and boxes of atoms to test with. Run it where the network is, after scripts/setup.sh and scripts/kokkos/build.sh:
 #   bash scripts/gpu/pack.sh [KOKKOS.tar.gz]
-# Without an argument Kokkos comes from its releases, in the version of scripts/kokkos/versions.sh. All of it is below 16 MiB.
+# Without an argument Kokkos comes from its releases, in the version of scripts/kokkos/versions.sh. All of it is some 5 MB.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../kokkos/common.sh"
 cd "$repository"

@@ -192,8 +192,12 @@ def test_another_model_or_molecule_does_not_go_on_with_it(
         (["CH3.xyz", "-o", "out", "--bonds", "C-H", "--dimers"], "exclude each other"),
         (["CH3.xyz", "-o", "out", "--bonds", "XY"], "--bonds: expected a pair of elements"),
         (["CH3.xyz", "-o", "out", "--reference", "CH3.xyz"], "expected a .csv file"),
-        (["lone.xyz", "-o", "out"], "no bond in 1 structures"),
-        (["periodic.extxyz", "-o", "out"], "no bond in 1 structures (the first: periodic.extxyz/0: periodic"),
+        (["lone.xyz", "-o", "out"], "no bond within --cutoff covalent in 1 structures"),
+        (["lone.xyz", "-o", "out", "--bonds", "3-9"], "no bond that --bonds 3-9 means (atoms are counted"),
+        (
+            ["periodic.extxyz", "-o", "out"],
+            "in 1 structures (the first: periodic.extxyz/0: periodic",
+        ),
     ],
 )
 def test_requests_that_make_no_sense(

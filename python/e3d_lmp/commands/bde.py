@@ -163,8 +163,7 @@ def run(args: argparse.Namespace) -> int:
             f"the model is '{metadata.decomposition}': its D are no bond energies, differences of E are"
         )
     if not any(one.get("rows") for one in found):
-        first = next((f" (the first: {one['name']}: {one['error']})" for one in found if "error" in one), "")
-        raise E3DError(f"no {'dimer' if args.dimers else 'bond'} in {len(found)} structures{first}")
+        raise E3DError(_nothing(args, found))
     matched = None if references is None else match(references, found, cutoff, args.dimers)
     tables = DissociationTables(found, about, args.dimers, matched)
     paths = tables.write(folder)
@@ -174,6 +173,17 @@ def run(args: argparse.Namespace) -> int:
         print(f"e3d: warning: {text}", file=sys.stderr)
     print(f"{len(found)} structures; wrote {', '.join(map(str, paths))}")
     return 0
+
+
+def _nothing(args: argparse.Namespace, found: list[dict[str, Any]]) -> str:
+    """Why there is no row: what was looked for, and the first structure that could not be used."""
+    what = "dimer" if args.dimers else "bond"
+    if args.bonds:
+        what += f" that --bonds {' '.join(args.bonds)} means (atoms are counted from 0)"
+    elif not args.dimers:
+        what += f" within --cutoff {' '.join(args.cutoff)}"
+    first = next((f" (the first: {one['name']}: {one['error']})" for one in found if "error" in one), "")
+    return f"no {what} in {len(found)} structures{first}"
 
 
 def _check(args: argparse.Namespace) -> None:

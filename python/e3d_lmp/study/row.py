@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from e3d_lmp.analysis.folders import AnalysisFolder
 from e3d_lmp.files import make_folder, read_object, write_json
 from e3d_lmp.study.plan import Plan, Row
+from e3d_lmp.tables import without_nan
 from e3d_lmp.training.paths import TRAINED
 from e3d_lmp.training.run_config import PreparedData, differences
 
@@ -159,7 +160,7 @@ def _numbers(folder: AnalysisFolder) -> dict[str, Any]:
     }
     if folder.has("roles.csv"):
         numbers["roles"] = folder.table("roles.csv")
-    return json.loads(json.dumps(numbers).replace("NaN", "null"))
+    return without_nan(numbers)
 
 
 def _read(path: Path) -> dict[str, Any]:

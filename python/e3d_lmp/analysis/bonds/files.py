@@ -9,7 +9,6 @@ of references by name; what is not known is null.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -26,9 +25,9 @@ from e3d_lmp.analysis.bonds.orders import is_bond_type
 from e3d_lmp.analysis.bonds.references import ReferenceEnergy
 from e3d_lmp.analysis.edge_analysis import EnergySums
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import atomic_path, read_json, reading, write_text
+from e3d_lmp.files import read_json, reading, write_text
 from e3d_lmp.parsing import json_real, json_whole, shortened
-from e3d_lmp.tables import Column
+from e3d_lmp.tables import Column, without_nan, write_csv
 
 FORMAT = "e3d-bond-types/1"
 
@@ -93,10 +92,7 @@ def write_bond_energies(
     """
     rows = bond_table(energies, references)
     if Path(path).suffix == ".csv":
-        with atomic_path(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([column.name for column in bond_columns()])
-            writer.writerows(["" if _is_nan(x) else x for x in row.values()] for row in rows)
+        write_csv(bond_columns(), rows, path)
         return
     about = {
         "format": FORMAT,
@@ -117,9 +113,9 @@ def write_bond_energies(
             "bins": bins.tolist(),
             "weights": weights.tolist(),
         }
-        lines.append(json.dumps(_plain(row | more)))
+        lines.append(json.dumps(without_nan(row | more)))
     # One type per line: the histograms are long.
-    head = json.dumps(_plain(about), indent=2)[:-2]
+    head = json.dumps(without_nan(about), indent=2)[:-2]
     text = head + ',\n  "types": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}\n"
     write_text(path, text)
 
@@ -163,7 +159,7 @@ def read_bond_energies(path: str | os.PathLike) -> BondEnergyFile:
             row["type"]: _reference(row["reference"]) for row in rows if row["reference"] is not None
         }
         error = bond_energy_error(energies, references)
-        _check_same(_plain(asdict(error)), whole["error"])
+        _check_same(without_nan(asdict(error)), whole["error"])
         sums = None
         if whole["sums"] is not None:
             sums = EnergySums(**{key: json_real(value) for key, value in whole["sums"].items()})
@@ -223,14 +219,3 @@ def describe_named(errors: Mapping[str, BondEnergyError]) -> str:
         f"types; pooled {error.pooled_signed:+.3f} eV signed, {error.pooled_absolute:.3f} eV absolute"
         for name, error in errors.items()
     )
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
-def _plain(value: Any) -> Any:
-    """The same with None for nan, which JSON has not."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return None if _is_nan(value) else value

@@ -20,7 +20,7 @@ from e3d_lmp.analysis.bonds.files import describe_named
 from e3d_lmp.analysis.dissociation.agreement import agreement, agreement_columns
 from e3d_lmp.analysis.dissociation.reference import Matched
 from e3d_lmp.files import make_folder
-from e3d_lmp.tables import Column, format_table, write_csv, write_json_rows
+from e3d_lmp.tables import Column, format_table, without_nan, write_csv, write_json_rows
 
 FORMAT = "e3d-bde/1"
 ENTHALPY = "dH298_eV"
@@ -216,14 +216,11 @@ class DissociationTables:
         write_csv(columns, rows, paths[0])
         about: dict[str, Any] = {"format": FORMAT, **self.about}
         about["structures"] = [
-            {key: _plain(one.get(key)) for key in ("name", "formula", "energy", "remark", "error")}
+            {key: without_nan(one.get(key)) for key in ("name", "formula", "energy", "remark", "error")}
             for one in self.found
         ]
-        about["delta_bde"] = {
-            name: {key: _plain(value) for key, value in asdict(error).items()}
-            for name, error in self.errors.items()
-        }
-        about["agreement"] = [{key: _plain(value) for key, value in row.items()} for row in self.agreement]
+        about["delta_bde"] = without_nan({name: asdict(error) for name, error in self.errors.items()})
+        about["agreement"] = without_nan(self.agreement)
         about["references_without_partner"] = [] if self.matched is None else self.matched.lost
         write_json_rows(about, "rows", rows, paths[1])
         if self.agreement:
@@ -235,7 +232,3 @@ class DissociationTables:
 def _number(value: Any) -> Any:
     """nan for the null that stands for it in the file of results."""
     return math.nan if value is None else value
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -8,7 +8,6 @@ same again gets what is there and does the rest.
 from __future__ import annotations
 
 import json
-import math
 import multiprocessing
 import os
 import signal
@@ -25,6 +24,7 @@ from e3d_lmp.edges.structures import Structure
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import locked
 from e3d_lmp.parsing import shortened
+from e3d_lmp.tables import without_nan
 
 FORMAT = "e3d-bde-rows/1"
 
@@ -113,16 +113,7 @@ def _begun(file: Path, request: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _line(value: Mapping[str, Any]) -> str:
-    return json.dumps(_plain(value), allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """The same with None for nan, which JSON has not."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return json.dumps(without_nan(value), allow_nan=False) + "\n"
 
 
 def _side_by_side(

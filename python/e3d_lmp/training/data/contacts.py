@@ -14,7 +14,7 @@ and likewise for the forces: the molecules keep their own labels, and X gives th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.files import write_json
 from e3d_lmp.training.data.database import entry, iter_frames, read_manifest, write_database
 from e3d_lmp.training.data.placement import place_pair
+
+EnergyOf = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
+"""Energy (eV) and forces (N, 3), eV/angstrom, of atomic numbers (N,) and positions (N, 3), angstrom."""
 
 FORMAT = "e3d-contacts/1"
 FARTHEST = 1.05
@@ -57,7 +60,7 @@ def make_contacts(
     minutes: float = 60.0,
     max_atoms: int = 14,
     closest: float = 0.38,
-    energy_of: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]] = xtb_energy,
+    energy_of: EnergyOf = xtb_energy,
     interaction: str = "GFN2-xTB",
 ) -> dict[str, Any]:
     """Write the pairs and return what is known of them (also in contacts_<part>.json).
@@ -110,27 +113,17 @@ def make_contacts(
             numbers = [frame["atomic_numbers"].reshape(-1).numpy() for frame in frames]
             own = [frame["pos"].double().numpy() for frame in frames]
             positions = place_pair(numbers, own, rng.uniform(closest, FARTHEST), rng)
-            first = len(numbers[0])
             try:
-                energy, forces = energy_of(np.concatenate(numbers), positions)
-                monomers = [
-                    energy_of(numbers[0], positions[:first]),
-                    energy_of(numbers[1], positions[first:]),
-                ]
+                cohesive, gain, total = _labels(frames, numbers, own, positions, energy_of)
             except RuntimeError:
                 refused["not converged"] += 1
                 continue
-            gain = energy - monomers[0][0] - monomers[1][0]
-            turn = [_fit(own[0], positions[:first]), _fit(own[1], positions[first:])]
-            labels = [frame["forces"].double().numpy() @ r for frame, r in zip(frames, turn, strict=True)]
-            total = forces + np.concatenate([label - a[1] for label, a in zip(labels, monomers, strict=True)])
             if np.abs(total[np.isfinite(total)]).max(initial=0.0) > LARGEST_FORCE:  # nan: not labelled
                 refused[large_force] += 1
                 continue
             if not abs(gain) <= LARGEST_INTERACTION:
                 refused[large_interaction] += 1
                 continue
-            cohesive = gain + sum(float(frame["total_energy"].sum()) for frame in frames)
             data = entry(
                 np.concatenate(numbers),
                 positions,
@@ -164,6 +157,33 @@ def make_contacts(
     }
     write_json(folder / f"contacts_{part}.json", facts)
     return facts
+
+
+def _labels(
+    frames: Sequence[Mapping[str, Any]],
+    numbers: Sequence[np.ndarray],
+    own: Sequence[np.ndarray],
+    positions: np.ndarray,
+    energy_of: EnergyOf,
+) -> tuple[float, float, np.ndarray]:
+    """E_coh of a pair and the interaction in it, eV, and its forces (N, 3), eV/angstrom.
+
+    Parameters
+    ----------
+    frames, numbers, own : entries of the two molecules, their atomic numbers and their positions in the set
+    positions : (N, 3) angstrom, of the pair
+    """
+    first = len(numbers[0])
+    energy, forces = energy_of(np.concatenate(numbers), positions)
+    parts = (positions[:first], positions[first:])
+    monomers = [energy_of(z, part) for z, part in zip(numbers, parts, strict=True)]
+    gain = energy - monomers[0][0] - monomers[1][0]
+    turned = [
+        frame["forces"].double().numpy() @ _fit(before, after) - monomer[1]
+        for frame, before, after, monomer in zip(frames, own, parts, monomers, strict=True)
+    ]
+    cohesive = gain + sum(float(frame["total_energy"].sum()) for frame in frames)
+    return cohesive, gain, forces + np.concatenate(turned)
 
 
 def _check(count: int, seed: int, minutes: float, closest: float) -> None:

@@ -282,7 +282,10 @@ def _check_parts(items: Sequence[_Sourced], chosen: dict[str, list[tuple[int, in
     """Raise where a set is empty, or an element has no frame to learn from."""
     for part in PARTS:
         if not chosen[part]:
-            raise E3DError(f"expected frames for the {part} set, found none; raise its share in the recipe")
+            raise E3DError(
+                f"expected frames for the {part} set, found none; raise its share in the recipe, or divide "
+                "the frames of a few molecules: frames: {'*': {train: 8, val: 1, test: 1, split: frames}}"
+            )
     seen = {int(z) for index, _ in chosen["train"] for z in np.unique(items[index].molecule.atomic_numbers)}
     unseen = [symbol for symbol in recipe.elements if _Z_OF[symbol] not in seen]
     if unseen:
