@@ -234,7 +234,8 @@ def draw_parts(result: Mapping[str, Any], terms: Sequence[str], phase: str) -> F
                     result["frequency"], mean, color=colour, linestyle=line, label=label, linewidth=1.1
                 )
         axis.set(xlabel="frequency (THz)", xlim=(0.0, 8.0), ylim=(1e-3, 10.0))
-        axis.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.22))
+        if axis.lines:
+            axis.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.22))
     axes[0].set_ylabel("P(ν)/(4 V k T²) (W/m/K)")
     open_axes(list(axes))
     return figure

@@ -164,7 +164,7 @@ def test_report(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """Of a folder where little is done yet: the exact current along a trajectory, and its runs; the tables go
     between the marks of the page.
     """
-    heat, flow = damped_noise(1, 4000, 0.8), damped_noise(2, 4000, 0.8)
+    heat, flow = damped_noise(1, 4800, 0.8), damped_noise(2, 4800, 0.8)
     write_run(tmp_path / "exact.superionic.rerun.txt", heat, flow)
     for seed in (1, 2):
         file = tmp_path / f"exact.superionic.equilibrium.{seed}.txt"
