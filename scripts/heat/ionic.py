@@ -67,8 +67,10 @@ SIZES = {
     "training": 4000,  # steps, of one frame each
     "diffusion": 30000,  # steps at each temperature
     "trajectory": 25000,  # steps of the exact potential
-    "equilibrium": 75000,  # steps of each run for Green-Kubo
-    "driven": 50000,  # steps of HNEMD
+    "equilibrium": 75000,  # steps of each run for Green-Kubo, of the exact potential
+    "driven": 50000,  # steps of HNEMD, of the exact potential
+    "equilibrium_of_models": 42000,
+    "driven_of_models": 25000,
 }
 MARKS = ("<!-- tables of scripts/heat/ionic.py report -->", "<!-- end of the tables -->")
 LOSS = """
@@ -126,6 +128,11 @@ def model_file(name: str) -> str:
     return f"{EXACT}.nequip.pt2" if name == EXACT else f"{name}/model.safetensors"
 
 
+def of_models(name: str) -> str:
+    """What the name of a size ends in: runs of models are shorter, for a term has several seeds."""
+    return "" if name == EXACT else "_of_models"
+
+
 def diffuse(folder: Path, sizes: dict[str, int], *, target: str, phase: str, temperature: float) -> None:
     """How far the ions get at a temperature, by LAMMPS's own styles."""
     words = {"temperature": temperature, "steps": sizes["diffusion"], "equilibrate": sizes["equilibrate"]}
@@ -148,14 +155,15 @@ def equilibrium(
     folder: Path, sizes: dict[str, int], *, target: str, phase: str, name: str, seed: int
 ) -> None:
     """The current of a model along its own dynamics, and whether it holds the crystal."""
-    words = {"model": model_file(name), "seed": seed, "steps": sizes["equilibrium"]}
+    words = {"model": model_file(name), "seed": seed, "steps": sizes["equilibrium" + of_models(name)]}
     words |= {"equilibrate": sizes["equilibrate"], "held": target.replace(".equilibrium.", ".held.")}
     lammps(folder, target, phase, task="equilibrium", current=target, **words)
 
 
 def driven(folder: Path, sizes: dict[str, int], *, target: str, phase: str, name: str, force: float) -> None:
     """HNEMD of a model, and the spectrum."""
-    words = {"model": model_file(name), "force": force, "seed": 11, "steps": sizes["driven"]}
+    words = {"model": model_file(name), "force": force, "seed": 11}
+    words["steps"] = sizes["driven" + of_models(name)]
     words |= {"equilibrate": sizes["equilibrate"], "shc": target.replace(".driven.", ".shc.")}
     lammps(folder, target, phase, task="driven", current=target, **words)
 
