@@ -52,7 +52,6 @@ TERMS: dict[str, dict[str, float]] = {
     "asymmetry-0.01": {"asymmetry": 0.01},
     "asymmetry-0.1": {"asymmetry": 0.1},
     "asymmetry-1": {"asymmetry": 1.0},
-    "difference-3e-6": {"difference": 3e-6},
     "difference-3e-5": {"difference": 3e-5},
 }
 """Coefficients of `HeatFluxModule` for each model, whose name says them."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from e3d_lmp.analysis.heat.conversion import with_error
+from e3d_lmp.figures.style import COLOURS, LINES, colours, new_figure, open_axes, styled
 from ionic_report import EXACT, Row, mean_error
 
 if TYPE_CHECKING:
@@ -183,17 +184,16 @@ def draw_band(
     axis.plot(x, mean, color=colour, label=label, linewidth=1.2)
 
 
+@styled
 def draw_spectra(result: Mapping[str, Any], phases: Sequence[str]) -> Figure:
     """Power of J and of its difference to the exact one along the trajectories of the exact potential, and of
     J in own runs.
     """
-    from e3d_lmp.figures.style import new_figure, open_axes
-
     models, frequency = result["models"], result["frequency"]
     rows = {
         "J along the exact trajectory": ("trajectory", "spectrum"),
         "J − exact J along it": ("trajectory", "difference_spectrum"),
-        "J of own runs": ("spectra", "heat"),
+        "J of own runs": ("spectrum",),
     }
     figure = new_figure(7.0, 7.6)
     axes = figure.subplots(len(rows), len(phases), sharex=True, sharey=True, squeeze=False)
@@ -201,7 +201,7 @@ def draw_spectra(result: Mapping[str, Any], phases: Sequence[str]) -> Figure:
         for axis, phase in zip(line, phases, strict=True):
             for term, colour, mean, error, _ in curves_of(models, phase, *keys):
                 draw_band(axis, frequency, mean, error, colour, term)
-            axis.set(title=f"{phase}, {title}", yscale="log", xlim=(0.0, 8.0), ylim=(1e-3, 10.0))
+            axis.set(title=f"{phase}, {title}", yscale="log", xlim=(0.0, 8.0), ylim=(1e-4, 10.0))
         line[0].set_ylabel("P(ν)/(4 V k T²) (W/m/K)")
     for axis in axes[-1]:
         axis.set_xlabel("frequency (THz)")
@@ -212,45 +212,46 @@ def draw_spectra(result: Mapping[str, Any], phases: Sequence[str]) -> Figure:
     return figure
 
 
+@styled
 def draw_parts(result: Mapping[str, Any], terms: Sequence[str], phase: str) -> Figure:
     """Power of the parts of J in own runs: convective and potential, by element, by pair label; a line for
     each term, mean over its seeds.
     """
-    from e3d_lmp.figures.style import LINES, colours, new_figure, open_axes
-
     panels = (("heat convective", "heat potential"), ("Ag", "I"), ("Ag_Ag", "Ag_I", "I_I"))
     figure = new_figure(7.0, 3.4)
     axes = figure.subplots(1, len(panels), sharey=True)
     for axis, parts in zip(axes, panels, strict=True):
         for part, colour in zip(parts, colours(len(parts)), strict=True):
+            label: str | None = part.removeprefix("heat ").replace("_", "–")
             for term, line in zip(terms, LINES, strict=False):
-                rows = found(result["models"], term, phase, "spectra", part)
-                if not rows:  # not run, or a current without its split
-                    continue
-                mean = np.mean([row["mean"] for row in rows], axis=0)
-                name = part.removeprefix("heat ").replace("_", "–")
-                label = f"{name}, {term}"
-                axis.semilogy(
-                    result["frequency"], mean, color=colour, linestyle=line, label=label, linewidth=1.1
-                )
-        axis.set(xlabel="frequency (THz)", xlim=(0.0, 8.0), ylim=(1e-3, 10.0))
+                rows = found(result["models"], term, phase, "part_spectra", part)
+                if rows:  # none of a model that is not run, or of a current without its split
+                    mean = np.mean(rows, axis=0)
+                    axis.plot(
+                        result["frequency"], mean, color=colour, linestyle=line, label=label, linewidth=1.1
+                    )
+                    label = None
+        axis.set(xlabel="frequency (THz)", xlim=(0.0, 8.0), yscale="log", ylim=(1e-3, 10.0))
         if axis.lines:
-            axis.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.22))
+            axis.legend()
     axes[0].set_ylabel("P(ν)/(4 V k T²) (W/m/K)")
+    handles = [
+        axes[0].plot([], [], color="black", linestyle=line)[0] for _, line in zip(terms, LINES, strict=False)
+    ]
+    figure.legend(handles, list(terms), loc="outside lower center", ncols=len(terms))
     open_axes(list(axes))
     return figure
 
 
+@styled
 def draw_conductivities(models: Models, terms: Sequence[str]) -> Figure:
     """Green-Kubo and HNEMD of every model that has own runs; the exact potential as bands of one error."""
-    from e3d_lmp.figures.style import COLOURS, new_figure, open_axes
-
     panels = {
         "ordered": ("ordered", {"Green–Kubo": "green_kubo", "HNEMD": "hnemd"}),
         "superionic": ("superionic", {"Green–Kubo": "green_kubo", "HNEMD": "hnemd"}),
         "superionic, no flow": (
             "superionic",
-            {"spectrum below 0.5 THz": "without_flow", "HNEMD": "hnemd_without_flow"},
+            {"power below 0.1 THz": "without_flow", "HNEMD": "hnemd_without_flow"},
         ),
     }
     shown = [
@@ -258,7 +259,7 @@ def draw_conductivities(models: Models, terms: Sequence[str]) -> Figure:
         for term in terms
         if any(found(models, term, phase, "green_kubo") for phase, _ in panels.values())
     ]
-    figure = new_figure(7.0, 3.6)
+    figure = new_figure(7.4, 3.6)
     axes = np.atleast_1d(figure.subplots(1, len(panels)))
     for axis, (title, (phase, methods)) in zip(axes, panels.items(), strict=True):
         for (label, key), colour, shift, marker in zip(
@@ -273,16 +274,15 @@ def draw_conductivities(models: Models, terms: Sequence[str]) -> Figure:
             axis.plot([], [], color=colour, marker=marker, markersize=3, linestyle="", label=label)
         axis.set_xticks(range(len(shown)), shown, rotation=45, ha="right", fontsize="x-small")
         axis.set(title=title, ylim=(0.0, None))
-        axis.legend(fontsize="x-small", loc="lower left")
+        axis.legend(loc="lower left")
     axes[0].set_ylabel("conductivity (W/m/K)")
     open_axes(list(axes))
     return figure
 
 
+@styled
 def draw_hnemd_spectra(models: Models, phase: str) -> Figure:
     """Conductivity by frequency under the driving force; means over the seeds."""
-    from e3d_lmp.figures.style import new_figure, open_axes
-
     figure = new_figure(5.5, 3.4)
     axis = figure.subplots()
     drawn = False
@@ -290,8 +290,8 @@ def draw_hnemd_spectra(models: Models, phase: str) -> Figure:
         draw_band(axis, row["frequency"], mean, error, colour, term)
         drawn = True
     axis.axhline(0.0, color="0.6", linewidth=0.8)
-    axis.set(xlabel="frequency (THz)", ylabel="κ(ν) (W/m/K/THz)", xlim=(0.0, 8.0))
+    axis.set(xlabel="frequency (THz)", ylabel="κ(ν) (W/m/K/THz)", xlim=(0.0, 4.0))
     if drawn:
-        axis.legend(fontsize="x-small")
+        axis.legend()
     open_axes([axis])
     return figure

@@ -24,6 +24,10 @@ FLOW = ("v_flowx", "v_flowy", "v_flowz")
 """Sum of the velocities of silver."""
 DRIVEN = ("f_drive[4]", "f_drive[5]", "f_drive[6]")
 """The current of driven runs."""
+DRAWN = ("heat convective", "heat potential", "Ag", "I", "Ag_Ag", "Ag_I", "I_I")
+"""Parts whose spectra are kept, of the superionic phase."""
+SPECTRUM_FORCE = 0.01
+"""1/A: of the runs whose spectrum under a driving force is kept."""
 LOW, HIGHEST = 0.1, 8.0
 """THz: power up to the first is what reaches the conductivity; spectra are kept up to the second."""
 Row = dict[str, Any]
@@ -62,16 +66,16 @@ def below(result: Power, name: str, limit: float = LOW) -> np.ndarray:
     return result.scale * result.density[name][:, near].mean(axis=1)
 
 
-def kept(values: np.ndarray) -> list[float]:
-    """Three digits of each value."""
-    return [float(f"{value:.3g}") for value in values]
+def kept(values: np.ndarray, digits: int = 3) -> list[float]:
+    """Few digits of each value."""
+    return [float(f"{value:.{digits}g}") for value in values]
 
 
 def curve(result: Power, name: str) -> dict[str, list[float]]:
     """Power of a part up to `HIGHEST`, as a conductivity, and its standard error over the blocks."""
     near = result.frequency <= HIGHEST + 1e-9
     mean, error = (result.scale * values[near] for values in result.mean(name))
-    return {"mean": kept(mean), "error": kept(error)}
+    return {"mean": kept(mean), "error": kept(error, 2)}
 
 
 def material(folder: Path) -> dict[str, Any]:
@@ -156,7 +160,6 @@ def along_trajectory(folder: Path, name: str, phase: str) -> Row | None:
     no_flow = [without_flow([file]) for file in files]
     row["without_flow"] = jackknife(no_flow[0])
     row["without_flow_minus_exact"] = jackknife(no_flow[0] - no_flow[1])
-    row["parts"] = {part.name: mean_error(below(whole, part.name)) for part in parts}
     row["spectrum"] = curve(whole, "heat")
     if name != EXACT:
         row["difference_spectrum"] = curve(apart, "heat")
@@ -181,7 +184,9 @@ def in_equilibrium(folder: Path, name: str, phase: str) -> Row:
     row["mean_square"] = own.mean_square("heat")
     row["without_flow"] = jackknife(without_flow(files))
     row["parts"] = {part: mean_error(below(own, part)) for part in own.density}
-    row["spectra"] = {part: curve(own, part) for part in own.density if part[:2] not in ("Ag ", "I ")}
+    row["spectrum"] = curve(own, "heat")
+    if phase == "superionic":
+        row["part_spectra"] = {part: curve(own, part)["mean"] for part in DRAWN if part in own.density}
     return row | held(folder, name, phase)
 
 
@@ -205,7 +210,7 @@ def held(folder: Path, name: str, phase: str) -> Row:
 
 def driven(folder: Path, name: str, phase: str, flow: list[float] | None) -> Row:
     """HNEMD of a model: the conductivity, the same without the flow of silver (`driven_without_flow`), and
-    the spectrum under the smallest force.
+    in the ordered crystal the spectrum under the force of the models, `SPECTRUM_FORCE`.
     """
     files = folder.glob(f"{name}.{phase}.driven.*.txt")
     by_force = {file.stem.rpartition("driven.")[2]: file for file in files}
@@ -224,17 +229,15 @@ def driven(folder: Path, name: str, phase: str, flow: list[float] | None) -> Row
         weights = np.array([error for _, error in each]) ** -2.0
         mean = float(np.average([value for value, _ in each], weights=weights))
         row["hnemd_without_flow"] = [mean, float(weights.sum() ** -0.5)]
-    smallest = next(iter(by_force))
-    file = folder / f"{name}.{phase}.shc.{smallest}.txt"
-    if file.exists():
-        one = spectrum([read_correlations(file)], float(smallest))
+    file = folder / f"{name}.{phase}.shc.{SPECTRUM_FORCE:g}.txt"
+    if phase == "ordered" and file.exists():
+        one = spectrum([read_correlations(file)], SPECTRUM_FORCE)
         near = one.frequency <= HIGHEST
         mean_, error_ = (values[near] for values in one.mean())
         row["hnemd_spectrum"] = {
-            "force": float(smallest),
             "frequency": kept(one.frequency[near]),
             "mean": kept(mean_),
-            "error": kept(error_),
+            "error": kept(error_, 2),
         }
     return row
 
