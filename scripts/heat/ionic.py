@@ -196,6 +196,10 @@ def steps_of(exact_runs: int = 4) -> dict[str, Step]:
         add(f"{phase}.trajectory.dump", trajectory, phase=phase)
         add(f"{EXACT}.{phase}.rerun.txt", rerun, phase=phase, name=EXACT)
         own_runs(EXACT, phase, [1], forces)
+    for phase in TEMPERATURES:
+        for kelvin in DIFFUSION:
+            add(f"{phase}.diffusion.{kelvin:.0f}.txt", diffuse, phase=phase, temperature=kelvin)
+    steps["uncut.json"] = compare_with_uncut
     others = [term for term in TERMS if term not in FIRST + SECOND]
     for seed in SEEDS:
         learn(FIRST, seed)
@@ -204,10 +208,6 @@ def steps_of(exact_runs: int = 4) -> dict[str, Step]:
             learn([*SECOND, *others], seed)
         for phase in TEMPERATURES:
             own_runs(EXACT, phase, range(2, 1 + min(1 + seed, exact_runs)), [])
-    for phase in TEMPERATURES:
-        for kelvin in DIFFUSION:
-            add(f"{phase}.diffusion.{kelvin:.0f}.txt", diffuse, phase=phase, temperature=kelvin)
-    steps["uncut.json"] = compare_with_uncut
     for seed in SEEDS[1:]:
         learn([*SECOND, *others], seed)
     for terms in (SECOND, others):
