@@ -56,7 +56,7 @@ TERMS: dict[str, dict[str, float]] = {
 }
 """Coefficients of `HeatFluxModule` for each model, whose name says them."""
 FIRST = ("plain", "flux-3e-6", "difference-3e-5")
-SECOND = ("flux-3e-7", "asymmetry-0.1")
+SECOND = ("flux-3e-7", "asymmetry-0.1", "flux-3e-8", "flux-3e-5", "asymmetry-1", "asymmetry-0.01")
 """Terms by what they tell: a study that is stopped early has more seeds and own runs of these."""
 SEEDS = (1, 2, 3)
 SIZES = {
@@ -187,9 +187,9 @@ def steps_of(exact_runs: int = 4) -> dict[str, Step]:
             for phase in TEMPERATURES:
                 add(f"{term}.{seed}.{phase}.rerun.txt", rerun, phase=phase, name=f"{term}.{seed}")
 
-    def run_models(terms: Sequence[str], seed: int) -> None:
+    def run_models(terms: Sequence[str], seed: int, phases: Sequence[str] = tuple(TEMPERATURES)) -> None:
         for term in terms:
-            for phase in TEMPERATURES:
+            for phase in phases:
                 own_runs(f"{term}.{seed}", phase, [1], [OF_MODELS[phase]])
 
     for phase, forces in FORCES.items():
@@ -200,16 +200,21 @@ def steps_of(exact_runs: int = 4) -> dict[str, Step]:
         for kelvin in DIFFUSION:
             add(f"{phase}.diffusion.{kelvin:.0f}.txt", diffuse, phase=phase, temperature=kelvin)
     steps["uncut.json"] = compare_with_uncut
+    learn(FIRST, SEEDS[0])
+    run_models(FIRST, SEEDS[0])
+    learn(SECOND, SEEDS[0])
+    for seed in SEEDS[1:]:
+        learn(FIRST, seed)
+        run_models(FIRST, seed, ["superionic"])
+        own_runs(EXACT, "superionic", [seed], [])
+    for seed in SEEDS[1:]:
+        run_models(FIRST, seed, ["ordered"])
+        own_runs(EXACT, "ordered", [seed], [])
     others = [term for term in TERMS if term not in FIRST + SECOND]
     for seed in SEEDS:
-        learn(FIRST, seed)
-        run_models(FIRST, seed)
-        if seed == SEEDS[0]:
-            learn([*SECOND, *others], seed)
-        for phase in TEMPERATURES:
-            own_runs(EXACT, phase, range(2, 1 + min(1 + seed, exact_runs)), [])
-    for seed in SEEDS[1:]:
-        learn([*SECOND, *others], seed)
+        learn(others if seed == SEEDS[0] else [*SECOND, *others], seed)
+    for phase in TEMPERATURES:
+        own_runs(EXACT, phase, range(len(SEEDS) + 1, exact_runs + 1), [])
     for terms in (SECOND, others):
         for seed in SEEDS:
             run_models(terms, seed)
