@@ -128,8 +128,8 @@ def tables(result: Mapping[str, Any], terms: Sequence[str], phases: Sequence[str
                 cells.append(beside(own, exact))
             cells += [range_of(of_term(models, term, phase, key), n) for key, n in CRYSTAL.values()]
             if any(cells):
-                rows.append([term, str(len(found(models, term, phase, "green_kubo"))), *cells])
-        blocks.append(titled(f"{phase}, of its own runs", ["", "seeds", *columns, *CRYSTAL], rows))
+                rows.append([term, str(sum(found(models, term, phase, "runs"))), *cells])
+        blocks.append(titled(f"{phase}, of its own runs", ["", "runs", *columns, *CRYSTAL], rows))
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
 
