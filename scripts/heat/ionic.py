@@ -4,6 +4,7 @@
     python scripts/heat/ionic.py run out/ionic --only 'plain*'       # those steps alone whose file matches
     python scripts/heat/ionic.py report out/ionic -o scripts/heat/ionic.json --page docs/heat_ionic.md \\
         --figures docs/images
+    python scripts/heat/ionic.py report scripts/heat/ionic.json --figures pictures      # of the numbers kept
 
 The pair potential of `silver_iodide` has a current that is known exactly. Small Allegro models, alike but for
 the terms in the loss and the seed, learn its energies, forces and stresses. Then come their errors, their
@@ -15,7 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -34,7 +36,7 @@ Step = Callable[[Path, dict[str, int]], None]
 
 INPUT = "in.ionic"
 TEMPERATURES = {"ordered": 300.0, "superionic": 573.0}
-FORCES = {"ordered": (0.01, 0.02), "superionic": (0.01, 0.02)}
+FORCES = {"ordered": (0.005, 0.01, 0.02), "superionic": (0.01, 0.02)}
 """Of HNEMD of the exact potential, 1/A."""
 OF_MODELS = {"ordered": 0.01, "superionic": 0.02}
 """The force that the models run with."""
@@ -46,24 +48,28 @@ TERMS: dict[str, dict[str, float]] = {
     "flux-3e-7": {"heat_flux": 3e-7},
     "flux-3e-6": {"heat_flux": 3e-6},
     "flux-3e-5": {"heat_flux": 3e-5},
+    "asymmetry-0.001": {"asymmetry": 0.001},
     "asymmetry-0.01": {"asymmetry": 0.01},
     "asymmetry-0.1": {"asymmetry": 0.1},
     "asymmetry-1": {"asymmetry": 1.0},
-    "asymmetry-10": {"asymmetry": 10.0},
-    "difference-3e-6": {"difference": 3e-6},
     "difference-3e-5": {"difference": 3e-5},
 }
 """Coefficients of `HeatFluxModule` for each model, whose name says them."""
+FIRST = ("plain", "flux-3e-6", "difference-3e-5")
+SECOND = ("flux-3e-7", "asymmetry-0.1", "flux-3e-8", "flux-3e-5", "asymmetry-1", "asymmetry-0.01")
+"""Terms by what they tell: a study that is stopped early has more seeds and own runs of these."""
 SEEDS = (1, 2, 3)
 SIZES = {
     "frames": 30,  # at each of six temperatures
     "apart": 250,  # steps between two of them
     "equilibrate": 5000,  # steps before each run
-    "training": 1200,  # steps, of one frame each
+    "training": 4000,  # steps, of one frame each
     "diffusion": 30000,  # steps at each temperature
     "trajectory": 25000,  # steps of the exact potential
-    "equilibrium": 100000,  # steps of each run for Green-Kubo
-    "driven": 50000,  # steps of HNEMD
+    "equilibrium": 75000,  # steps of each run for Green-Kubo, of the exact potential
+    "driven": 50000,  # steps of HNEMD, of the exact potential
+    "equilibrium_of_models": 42000,
+    "driven_of_models": 25000,
 }
 MARKS = ("<!-- tables of scripts/heat/ionic.py report -->", "<!-- end of the tables -->")
 LOSS = """
@@ -121,6 +127,11 @@ def model_file(name: str) -> str:
     return f"{EXACT}.nequip.pt2" if name == EXACT else f"{name}/model.safetensors"
 
 
+def of_models(name: str) -> str:
+    """What the name of a size ends in: runs of models are shorter, for a term has several seeds."""
+    return "" if name == EXACT else "_of_models"
+
+
 def diffuse(folder: Path, sizes: dict[str, int], *, target: str, phase: str, temperature: float) -> None:
     """How far the ions get at a temperature, by LAMMPS's own styles."""
     words = {"temperature": temperature, "steps": sizes["diffusion"], "equilibrate": sizes["equilibrate"]}
@@ -142,42 +153,72 @@ def rerun(folder: Path, sizes: dict[str, int], *, target: str, phase: str, name:
 def equilibrium(
     folder: Path, sizes: dict[str, int], *, target: str, phase: str, name: str, seed: int
 ) -> None:
-    """The current of a model along its own dynamics."""
-    words = {"model": model_file(name), "seed": seed, "steps": sizes["equilibrium"]}
-    lammps(
-        folder, target, phase, task="equilibrium", current=target, equilibrate=sizes["equilibrate"], **words
-    )
+    """The current of a model along its own dynamics, and whether it holds the crystal."""
+    words = {"model": model_file(name), "seed": seed, "steps": sizes["equilibrium" + of_models(name)]}
+    words |= {"equilibrate": sizes["equilibrate"], "held": target.replace(".equilibrium.", ".held.")}
+    lammps(folder, target, phase, task="equilibrium", current=target, **words)
 
 
 def driven(folder: Path, sizes: dict[str, int], *, target: str, phase: str, name: str, force: float) -> None:
     """HNEMD of a model, and the spectrum."""
-    words = {"model": model_file(name), "force": force, "seed": 11, "steps": sizes["driven"]}
+    words = {"model": model_file(name), "force": force, "seed": 11}
+    words["steps"] = sizes["driven" + of_models(name)]
     words |= {"equilibrate": sizes["equilibrate"], "shc": target.replace(".driven.", ".shc.")}
     lammps(folder, target, phase, task="driven", current=target, **words)
 
 
 def steps_of(exact_runs: int = 4) -> dict[str, Step]:
-    """What makes each file of the folder, in their order."""
-    names = [f"{term}.{seed}" for seed in SEEDS for term in TERMS]
+    """What makes each file of the folder, in their order: what tells most comes first, seed by seed."""
     steps: dict[str, Step] = {"data/manifest.json": label_frames}
-    steps["data_currents/manifest.json"] = label_currents
-    for seed in SEEDS:
-        steps |= {f"{term}.{seed}/test.json": partial(train, term=term, seed=seed) for term in TERMS}
-    steps |= {f"{EXACT}.nequip.pt2": write_exact, "uncut.json": compare_with_uncut}
-    runs: dict[str, Callable[..., None]] = {}
+    steps |= {"data_currents/manifest.json": label_currents, f"{EXACT}.nequip.pt2": write_exact}
+
+    def add(file: str, step: Callable[..., None], **words: Any) -> None:
+        steps[file] = partial(step, target=file, **words)
+
+    def own_runs(name: str, phase: str, seeds: Sequence[int], forces: Sequence[float]) -> None:
+        for seed in seeds:
+            add(f"{name}.{phase}.equilibrium.{seed}.txt", equilibrium, phase=phase, name=name, seed=seed)
+        for force in forces:
+            add(f"{name}.{phase}.driven.{force:g}.txt", driven, phase=phase, name=name, force=force)
+
+    def learn(terms: Sequence[str], seed: int) -> None:
+        for term in terms:
+            steps[f"{term}.{seed}/test.json"] = partial(train, term=term, seed=seed)
+            for phase in TEMPERATURES:
+                add(f"{term}.{seed}.{phase}.rerun.txt", rerun, phase=phase, name=f"{term}.{seed}")
+
+    def run_models(terms: Sequence[str], seed: int, phases: Sequence[str] = tuple(TEMPERATURES)) -> None:
+        for term in terms:
+            for phase in phases:
+                own_runs(f"{term}.{seed}", phase, [1], [OF_MODELS[phase]])
+
+    for phase, forces in FORCES.items():
+        add(f"{phase}.trajectory.dump", trajectory, phase=phase)
+        add(f"{EXACT}.{phase}.rerun.txt", rerun, phase=phase, name=EXACT)
+        own_runs(EXACT, phase, [1], forces)
     for phase in TEMPERATURES:
         for kelvin in DIFFUSION:
-            runs[f"{phase}.diffusion.{kelvin:.0f}.txt"] = partial(diffuse, phase=phase, temperature=kelvin)
-        runs[f"{phase}.trajectory.dump"] = partial(trajectory, phase=phase)
-    for name in (EXACT, *names):
-        for phase, forces in FORCES.items():
-            of = f"{name}.{phase}"
-            runs[f"{of}.rerun.txt"] = partial(rerun, phase=phase, name=name)
-            for seed in range(1, 1 + (exact_runs if name == EXACT else 1)):
-                runs[f"{of}.equilibrium.{seed}.txt"] = partial(equilibrium, phase=phase, name=name, seed=seed)
-            for force in forces if name == EXACT else (OF_MODELS[phase],):
-                runs[f"{of}.driven.{force:g}.txt"] = partial(driven, phase=phase, name=name, force=force)
-    return steps | {file: partial(step, target=file) for file, step in runs.items()}
+            add(f"{phase}.diffusion.{kelvin:.0f}.txt", diffuse, phase=phase, temperature=kelvin)
+    steps["uncut.json"] = compare_with_uncut
+    learn(FIRST, SEEDS[0])
+    run_models(FIRST, SEEDS[0])
+    learn(SECOND, SEEDS[0])
+    for seed in SEEDS[1:]:
+        learn(FIRST, seed)
+        run_models(FIRST, seed, ["superionic"])
+        own_runs(EXACT, "superionic", [seed], [])
+    for seed in SEEDS[1:]:
+        run_models(FIRST, seed, ["ordered"])
+        own_runs(EXACT, "ordered", [seed], [])
+    others = [term for term in TERMS if term not in FIRST + SECOND]
+    for seed in SEEDS:
+        learn(others if seed == SEEDS[0] else [*SECOND, *others], seed)
+    for phase in TEMPERATURES:
+        own_runs(EXACT, phase, range(len(SEEDS) + 1, exact_runs + 1), [])
+    for terms in (SECOND, others):
+        for seed in SEEDS:
+            run_models(terms, seed)
+    return steps
 
 
 def run(folder: Path, only: str = "*", sizes: dict[str, int] = SIZES) -> None:
@@ -203,17 +244,27 @@ def run(folder: Path, only: str = "*", sizes: dict[str, int] = SIZES) -> None:
             remove_lock(lock, path)
 
 
-def write_report(folder: Path, output: Path | None, page: Path | None, figures: Path | None) -> None:
-    """Numbers as JSON, as tables (on the terminal, and between the `MARKS` of a page), and pictures."""
-    import ionic_report as found
+def write_report(source: Path, output: Path | None, page: Path | None, figures: Path | None) -> None:
+    """Numbers as JSON, as tables (on the terminal, and between the `MARKS` of a page), and pictures: of a
+    folder of runs, or of the numbers that an earlier report kept.
+    """
+    import ionic_page as pages
     from e3d_lmp.figures.style import save_figure
 
-    phases = list(TEMPERATURES)
-    result: dict[str, Any] = {"sizes": SIZES, "terms": TERMS} | found.report(folder, list(TERMS), phases)
+    phases, terms = list(TEMPERATURES), list(TERMS)
+    if source.is_dir():
+        from ionic_report import report
+
+        result: dict[str, Any] = {"sizes": SIZES, "terms": TERMS} | report(source, terms, phases)
+    else:
+        result = json.loads(source.read_text())
     if output:
         with atomic_path(output) as partial_file:
-            partial_file.write_text(json.dumps(result, indent=1) + "\n")
-    tables = found.tables(result, list(TERMS), phases)
+            text = json.dumps(result, indent=1, ensure_ascii=False)
+            partial_file.write_text(
+                re.sub(r"\[[^\[\]{}]*\]", lambda match: " ".join(match[0].split()), text) + "\n"
+            )
+    tables = pages.tables(result, terms, phases)
     print(tables)
     if page:
         before, _, rest = page.read_text().partition(MARKS[0])
@@ -221,13 +272,11 @@ def write_report(folder: Path, output: Path | None, page: Path | None, figures: 
             after = rest.partition(MARKS[1])[2]
             partial_page.write_text(f"{before}{MARKS[0]}\n{tables}\n{MARKS[1]}{after}")
     if figures:
-        of_figures = ["plain", *(term for term in TERMS if "flux" in term), "difference-3e-5"]
-        forces = [OF_MODELS["ordered"]]
         drawn = {
-            "spectra": found.draw_spectra(folder, of_figures, phases),
-            "parts": found.draw_parts(folder, [EXACT, "plain.1", "flux-3e-6.1"], "superionic"),
-            "conductivities": found.draw_conductivities(result["models"], list(TERMS), phases),
-            "hnemd": found.draw_hnemd_spectra(folder, of_figures, "ordered", forces),
+            "spectra": pages.draw_spectra(result, phases),
+            "parts": pages.draw_parts(result, [EXACT, *FIRST[:2]], "superionic"),
+            "conductivities": pages.draw_conductivities(result["models"], terms),
+            "hnemd": pages.draw_hnemd_spectra(result["models"], "ordered"),
         }
         for name, figure in drawn.items():
             save_figure(figure, figures / f"heat_ionic_{name}.png")
@@ -236,7 +285,7 @@ def write_report(folder: Path, output: Path | None, page: Path | None, figures: 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("task", choices=["run", "report"])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="of the runs; report: or the JSON of an earlier one")
     parser.add_argument("--only", default="*", help="run: files that match, as in 'plain.*'")
     parser.add_argument("-o", "--output", type=Path, help="report: write it here as JSON")
     parser.add_argument("--page", type=Path, help="report: put the tables into this page")

@@ -1,32 +1,35 @@
-"""Tables and figures of the study of silver iodide, from the files of `ionic`: whatever is there."""
+"""Numbers of the study of silver iodide, from the files of `ionic`: whatever is there."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from e3d_lmp.analysis.heat.conversion import METAL, with_error
-from e3d_lmp.analysis.heat.current import HeatCurrent, read_runs
+from e3d_lmp.analysis.heat.conversion import METAL
+from e3d_lmp.analysis.heat.current import HeatCurrent, column_names, read_runs
 from e3d_lmp.analysis.heat.green_kubo import green_kubo
 from e3d_lmp.analysis.heat.hnemd import group_by_force, hnemd
 from e3d_lmp.analysis.heat.power import Part, Power, power, read_parts
 from e3d_lmp.analysis.heat.spectrum import read_correlations, spectrum
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 EXACT = "exact"
 TIMESTEP = 0.004  # ps
-LENGTH, BLOCKS = 4.0, 8  # longest correlation time of spectra, ps; blocks of a run
-GREEN_KUBO = 20.0  # longest correlation time of Green-Kubo, ps
+LENGTH, BLOCKS = 5.0, 8  # longest correlation time of spectra, ps; blocks of a run
+GREEN_KUBO = 10.0  # longest correlation time of Green-Kubo, ps
 FLOW = ("v_flowx", "v_flowy", "v_flowz")
 """Sum of the velocities of silver."""
-LOW = 0.5
-"""THz: power below is what reaches the conductivity."""
+DRIVEN = ("f_drive[4]", "f_drive[5]", "f_drive[6]")
+"""The current of driven runs."""
+DRAWN = ("heat convective", "heat potential", "Ag", "I", "Ag_Ag", "Ag_I", "I_I")
+"""Parts whose spectra are kept, of the superionic phase."""
+SPECTRUM_FORCE = 0.01
+"""1/A: of the runs whose spectrum under a driving force is kept."""
+LOW, HIGHEST = 0.1, 8.0
+"""THz: power up to the first is what reaches the conductivity; spectra are kept up to the second."""
 Row = dict[str, Any]
 
 
@@ -59,8 +62,20 @@ def spectra(files: Sequence[Path], blocks: int | None = BLOCKS) -> Power:
 
 def below(result: Power, name: str, limit: float = LOW) -> np.ndarray:
     """(M,) mean power of a part up to `limit`, as a conductivity."""
-    near = result.frequency <= limit
+    near = result.frequency <= limit + 1e-9
     return result.scale * result.density[name][:, near].mean(axis=1)
+
+
+def kept(values: np.ndarray, digits: int = 3) -> list[float]:
+    """Few digits of each value."""
+    return [float(f"{value:.{digits}g}") for value in values]
+
+
+def curve(result: Power, name: str) -> dict[str, list[float]]:
+    """Power of a part up to `HIGHEST`, as a conductivity, and its standard error over the blocks."""
+    near = result.frequency <= HIGHEST + 1e-9
+    mean, error = (result.scale * values[near] for values in result.mean(name))
+    return {"mean": kept(mean), "error": kept(error, 2)}
 
 
 def material(folder: Path) -> dict[str, Any]:
@@ -145,38 +160,103 @@ def along_trajectory(folder: Path, name: str, phase: str) -> Row | None:
     no_flow = [without_flow([file]) for file in files]
     row["without_flow"] = jackknife(no_flow[0])
     row["without_flow_minus_exact"] = jackknife(no_flow[0] - no_flow[1])
-    row["parts"] = {part.name: mean_error(below(whole, part.name)) for part in parts}
+    row["spectrum"] = curve(whole, "heat")
+    if name != EXACT:
+        row["difference_spectrum"] = curve(apart, "heat")
     return row
 
 
-def conductivity(folder: Path, name: str, phase: str) -> Row:
-    """Green-Kubo and HNEMD of a model's own runs, W/m/K."""
-    row: Row = {}
+def in_equilibrium(folder: Path, name: str, phase: str) -> Row:
+    """Green-Kubo and spectra of a model's own runs, W/m/K, and what became of the crystal."""
     files = sorted(folder.glob(f"{name}.{phase}.equilibrium.*.txt"))
-    if files:
-        runs = read_runs(files)
-        blocks = 4 if len(files) < 4 else 2
-        one = green_kubo(runs, METAL, TIMESTEP, GREEN_KUBO, blocks=blocks)
-        row["green_kubo"] = [one.conductivity, one.error]
-        row |= {"plateau": list(one.plateau), "settled": one.settled, "temperature": one.temperature}
-        own = spectra(files)
-        row["power_low"] = mean_error(below(own, "heat"))
-        row["mean_square"] = own.mean_square("heat")
-        row["without_flow"] = jackknife(without_flow(files))
-        row["parts"] = {name: mean_error(below(own, name)) for name in own.density}
-    by_force = {
-        file.stem.rpartition("driven.")[2]: [file] for file in folder.glob(f"{name}.{phase}.driven.*.txt")
-    }
-    if by_force:
-        groups = group_by_force(
-            {force: read_runs(paths, driven=True) for force, paths in by_force.items()}, METAL, TIMESTEP
-        )
-        result = hnemd(groups)
-        row["hnemd"] = [result.conductivity, result.error]
-        row["hnemd_by_force"] = {
-            f"{group.force:g}": [group.conductivity, group.error] for group in result.groups
+    if not files:
+        return {}
+    runs = read_runs(files)
+    one = green_kubo(runs, METAL, TIMESTEP, GREEN_KUBO, blocks=BLOCKS)
+    row: Row = {"runs": len(files), "green_kubo": [one.conductivity, one.error]}
+    row |= {"plateau": list(one.plateau), "settled": one.settled, "temperature": one.temperature}
+    flow = read_runs(files, columns=FLOW)
+    row["flow"] = mean_error(
+        below(power(flow, FLOW, [Part("v", FLOW)], METAL, TIMESTEP, LENGTH, blocks=BLOCKS), "v")
+    )
+    own = spectra(files)
+    row["power_low"] = mean_error(below(own, "heat"))
+    row["mean_square"] = own.mean_square("heat")
+    row["without_flow"] = jackknife(without_flow(files))
+    row["parts"] = {part: mean_error(below(own, part)) for part in own.density}
+    row["spectrum"] = curve(own, "heat")
+    if phase == "superionic":
+        row["part_spectra"] = {part: curve(own, part)["mean"] for part in DRAWN if part in own.density}
+    return row | held(folder, name, phase)
+
+
+def held(folder: Path, name: str, phase: str) -> Row:
+    """Of a model's own runs, with standard errors over four stretches of each: D of silver (1e-5 cm^2/s),
+    mean square displacement of iodine in their second half (A^2), pressure (kbar).
+
+    Where iodine stays in place its displacement is that of its vibrations, 0.5 A^2 or less.
+    """
+    diffusion, iodine, pressure = [], [], []
+    for path in sorted(folder.glob(f"{name}.{phase}.held.*.txt")):
+        steps, silver, other, _, bar = np.loadtxt(path).T
+        for stretch in np.array_split(np.arange(len(steps)), 4):
+            slope = np.polyfit(steps[stretch] * TIMESTEP, silver[stretch], 1)[0]
+            diffusion.append(slope / 6.0 * 10.0)
+            pressure.append(bar[stretch].mean() / 1000.0)
+        iodine += [stretch.mean() for stretch in np.array_split(other[len(other) // 2 :], 2)]
+    named = {"silver_diffusion": diffusion, "iodine_displacement": iodine, "pressure": pressure}
+    return {key: mean_error(values) for key, values in named.items() if values}
+
+
+def driven(folder: Path, name: str, phase: str, flow: list[float] | None) -> Row:
+    """HNEMD of a model: the conductivity, the same without the flow of silver (`driven_without_flow`), and
+    in the ordered crystal the spectrum under the force of the models, `SPECTRUM_FORCE`.
+    """
+    files = folder.glob(f"{name}.{phase}.driven.*.txt")
+    by_force = {file.stem.rpartition("driven.")[2]: file for file in files}
+    by_force = {force: by_force[force] for force in sorted(by_force, key=float)}
+    if not by_force:
+        return {}
+    runs = {force: read_runs([file], driven=True, columns=DRIVEN) for force, file in by_force.items()}
+    result = hnemd(group_by_force(runs, METAL, TIMESTEP))
+    row: Row = {"hnemd": [result.conductivity, result.error]}
+    row["hnemd_by_force"] = {f"{group.force:g}": [group.conductivity, group.error] for group in result.groups}
+    row["hnemd_linear"] = [bool(one) for one in result.linear]
+    linear = [file for file, fine in zip(by_force, result.linear, strict=True) if fine]
+    with_flow = [force for force in linear if set(FLOW) <= set(column_names(by_force[force]))]
+    if flow and with_flow:
+        each = [driven_without_flow(by_force[force], float(force), flow) for force in with_flow]
+        weights = np.array([error for _, error in each]) ** -2.0
+        mean = float(np.average([value for value, _ in each], weights=weights))
+        row["hnemd_without_flow"] = [mean, float(weights.sum() ** -0.5)]
+    file = folder / f"{name}.{phase}.shc.{SPECTRUM_FORCE:g}.txt"
+    if phase == "ordered" and file.exists():
+        one = spectrum([read_correlations(file)], SPECTRUM_FORCE)
+        near = one.frequency <= HIGHEST
+        mean_, error_ = (values[near] for values in one.mean())
+        row["hnemd_spectrum"] = {
+            "frequency": kept(one.frequency[near]),
+            "mean": kept(mean_),
+            "error": kept(error_, 2),
         }
     return row
+
+
+def driven_without_flow(file: Path, force: float, flow: list[float], blocks: int = 10) -> list[float]:
+    """Conductivity of a driven run along x where silver does not flow, and its standard error.
+
+    A gradient of temperature alone drives silver too, until a voltage stops it: kappa = K_J - K_v^2 / L, K_J
+    and K_v the responses of J and of the flow v of silver to the force, L the power of v at low frequency
+    (`flow`, with its error), all in the same units. Errors of both responses by a jackknife
+    over blocks, for they are correlated.
+    """
+    (run,) = read_runs([file], driven=True, columns=(*DRIVEN, *FLOW))
+    rows = METAL.watt * run.current[:, [0, 3]] / (run.volume * run.temperature * force)
+    each = np.stack([stretch.mean(axis=0) for stretch in np.array_split(rows, blocks)])
+    rest = (each.sum(axis=0) - each) / (blocks - 1)
+    means = np.concatenate([each.mean(axis=0, keepdims=True), rest])
+    value, error = jackknife(means[:, 0] - means[:, 1] ** 2 / flow[0])
+    return [value, float(np.hypot(error, (means[0, 1] / flow[0]) ** 2 * flow[1]))]
 
 
 def report(folder: Path, terms: Sequence[str], phases: Sequence[str]) -> dict[str, Any]:
@@ -186,12 +266,18 @@ def report(folder: Path, terms: Sequence[str], phases: Sequence[str]) -> dict[st
         for name in seeds_of(folder, term):
             row: Row = {} if name == EXACT else {"errors": held_out(folder, name)}
             for phase in phases:
-                row[phase] = {"trajectory": along_trajectory(folder, name, phase)} | conductivity(
-                    folder, name, phase
-                )
+                own = in_equilibrium(folder, name, phase)
+                row[phase] = {"trajectory": along_trajectory(folder, name, phase)} | own
+                row[phase] |= driven(folder, name, phase, own.get("flow"))
             models[name] = row
             print(f"{name}: read", flush=True)
-    return {"format": "e3d-ionic/1", "material": material(folder), "models": rounded(models)}
+    frequency = [k / (2.0 * LENGTH) for k in range(round(HIGHEST * 2.0 * LENGTH) + 1)]
+    return {
+        "format": "e3d-ionic/2",
+        "frequency": frequency,
+        "material": material(folder),
+        "models": rounded(models),
+    }
 
 
 def rounded(value: Any) -> Any:
@@ -203,227 +289,3 @@ def rounded(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.4g}") if np.isfinite(value) else None
     return value
-
-
-def of_term(models: Mapping[str, Row], term: str, *keys: str) -> list[tuple[float, float]]:
-    """(value, its own error) of each seed of a term that has this number."""
-    found = []
-    for name, row in models.items():
-        if name.rpartition(".")[0] != term and name != term:
-            continue
-        value: Any = row
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if value is not None:
-            found.append((value[0], value[1] or np.nan) if isinstance(value, list) else (value, np.nan))
-    return found
-
-
-def over_seeds(values: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Mean, and its standard error: what the seeds scatter, at least what each does not know of itself."""
-    if not values:
-        return np.nan, np.nan
-    means, errors = np.array(values).T
-    own = float(np.sqrt((errors**2).sum()) / len(errors))
-    scatter = mean_error(means)[1]
-    known = [error for error in (own, scatter) if np.isfinite(error)]
-    return float(means.mean()), max(known, default=np.nan)
-
-
-def text_of(values: Sequence[tuple[float, float]], digits: str = ".3g") -> str:
-    """Mean over the seeds, with its error where that is known."""
-    mean, error = over_seeds(values)
-    if not np.isfinite(mean):
-        return ""
-    return with_error(mean, error) if np.isfinite(error) else format(mean, digits)
-
-
-TRAJECTORY_KEYS = tuple(
-    ("trajectory", key)
-    for key in (
-        "mean_square",
-        "difference_square",
-        "low",
-        "low_minus_exact",
-        "low_difference",
-        "without_flow",
-        "without_flow_minus_exact",
-    )
-)
-OWN_KEYS = tuple((key,) for key in ("power_low", "without_flow", "green_kubo", "hnemd"))
-"""Places of the numbers of the tables in the rows of the models."""
-
-
-def tables(result: Mapping[str, Any], terms: Sequence[str], phases: Sequence[str]) -> str:
-    """The numbers as tables of Markdown: errors, currents along the trajectories, conductivities."""
-    models = result["models"]
-    lines = [
-        "| | seeds | energy, meV | force, meV/Å | stress, meV/Å³ | J | J − exact J | A, meV |",
-        "|---|" + "--:|" * 7,
-    ]
-    for term in terms:
-        count = len(of_term(models, term, "errors", "energy_mae"))
-        if not count:
-            continue
-        cells = [text_of(of_term(models, term, "errors", key), ".2f") for key in ("energy_mae", "forces_mae")]
-        stress = [
-            (1000.0 * mean, 1000.0 * error) for mean, error in of_term(models, term, "errors", "stress_mae")
-        ]
-        cells.append(text_of(stress))
-        cells += [
-            text_of(of_term(models, term, "errors", key)) for key in ("J_rms", "J_difference_rms", "A_rms")
-        ]
-        lines.append(f"| {term} | {count} | " + " | ".join(cells) + " |")
-    if result["material"]["diffusion"]:
-        lines += ["", *diffusion_table(result["material"]["diffusion"])]
-    along = (
-        "⟨J²⟩",
-        "⟨(J − exact J)²⟩",
-        "low",
-        "low − exact",
-        "low of the difference",
-        "low, no flow",
-        "the same − exact",
-    )
-    own = ("low", "low, no flow", "Green–Kubo", "HNEMD")
-    for phase in phases:
-        for title, heads, keys in (
-            ("along the trajectory of the exact potential", along, TRAJECTORY_KEYS),
-            ("of its own runs", own, OWN_KEYS),
-        ):
-            rows = []
-            for term in (EXACT, *terms):
-                cells = [text_of(of_term(models, term, phase, *key)) for key in keys]
-                if any(cells):
-                    rows.append(f"| {term} | " + " | ".join(cells) + " |")
-            if rows:
-                head = ["| | " + " | ".join(heads) + " |", "|---|" + "--:|" * len(heads)]
-                lines += ["", f"{phase}, {title}:", "", *head, *rows]
-    return "\n".join(lines)
-
-
-def diffusion_table(diffusion: Mapping[str, Mapping[str, Row]]) -> list[str]:
-    """D of both elements at each temperature, in both phases."""
-    kelvins = sorted({kelvin for rows in diffusion.values() for kelvin in rows}, key=int)
-    lines = ["| D, 1e-5 cm²/s | " + " | ".join(f"{kelvin} K" for kelvin in kelvins) + " |"]
-    lines.append("|---|" + "--:|" * len(kelvins))
-    for phase, rows in diffusion.items():
-        for element in ("Ag", "I"):
-            cells = [f"{rows[kelvin][element]:.2f}" if kelvin in rows else "" for kelvin in kelvins]
-            lines.append(f"| {phase}, {element} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def draw_spectra(folder: Path, terms: Sequence[str], phases: Sequence[str]) -> Figure:
-    """Power of J along the trajectories of the exact potential, and of its difference to the exact J: of the
-    first seed of each term."""
-    from e3d_lmp.figures.style import colours, new_figure, open_axes
-
-    phases = [phase for phase in phases if (folder / f"{EXACT}.{phase}.rerun.txt").exists()]
-    names = [EXACT] + [f"{term}.1" for term in terms]
-    figure = new_figure(7.0, 5.6)
-    axes = figure.subplots(2, len(phases), sharex=True, sharey=True, squeeze=False)
-    for column, phase in enumerate(phases):
-        exact = parts_and_runs([folder / f"{EXACT}.{phase}.rerun.txt"])[2][0]
-        for name, colour in zip(names, colours(len(names)), strict=True):
-            if not (folder / f"{name}.{phase}.rerun.txt").exists():
-                continue
-            parts, columns, (run,) = parts_and_runs([folder / f"{name}.{phase}.rerun.txt"])
-            apart = HeatCurrent(run.path, run.step, run.current - exact.current, run.temperature, run.volume)
-            for row, current in enumerate((run, apart)):
-                if name == EXACT and row:
-                    continue
-                one = power([current], columns, parts[:1], METAL, TIMESTEP, LENGTH, blocks=BLOCKS)
-                mean, error = (one.scale * values for values in one.mean("heat"))
-                axis = axes[row, column]
-                axis.fill_between(
-                    one.frequency, mean - error, mean + error, color=colour, alpha=0.3, linewidth=0
-                )
-                axis.semilogy(one.frequency, mean, color=colour, label=name.removesuffix(".1"))
-        axes[0, column].set_title(f"{phase}, J")
-        axes[1, column].set_title(f"{phase}, J − exact J")
-        axes[1, column].set(xlabel="frequency (THz)", xlim=(0.0, 10.0))
-    for axis in axes[:, 0]:
-        axis.set(ylabel="P(ν)/(4 V k T²) (W/m/K)", ylim=(1e-4, 20.0))
-    axes[0, -1].legend(loc="upper right", fontsize="x-small", ncols=2)
-    open_axes(list(axes.flat))
-    return figure
-
-
-def draw_parts(folder: Path, names: Sequence[str], phase: str) -> Figure:
-    """Power of J by element and by pair label along the trajectory, a line for each model."""
-    from e3d_lmp.figures.style import LINES, colours, new_figure, open_axes
-
-    figure = new_figure(7.0, 3.2)
-    axes = figure.subplots(1, 2, sharey=True)
-    for name, line in zip(names, LINES, strict=False):
-        file = folder / f"{name}.{phase}.rerun.txt"
-        if not file.exists():
-            continue
-        one = spectra([file])
-        for axis, parts in zip(axes, (("Ag", "I"), ("Ag_Ag", "Ag_I", "I_I")), strict=True):
-            for part, colour in zip(parts, colours(len(parts)), strict=True):
-                if part not in one.density:  # a current without its split
-                    continue
-                label = f"{part.replace('_', '-')}, {name.removesuffix('.1')}"
-                mean = one.scale * one.mean(part)[0]
-                axis.semilogy(one.frequency, mean, color=colour, linestyle=line, label=label)
-    for axis in axes:
-        axis.set(xlabel="frequency (THz)", xlim=(0.0, 10.0), ylim=(1e-3, 10.0))
-        axis.legend(fontsize="x-small", ncols=2)
-    axes[0].set_ylabel("P(ν)/(4 V k T²) (W/m/K)")
-    open_axes(list(axes))
-    return figure
-
-
-def draw_conductivities(models: Mapping[str, Row], terms: Sequence[str], phases: Sequence[str]) -> Figure:
-    """Green-Kubo and HNEMD of every model of every term, and the exact potential as bands."""
-    from e3d_lmp.figures.style import COLOURS, new_figure, open_axes
-
-    figure = new_figure(7.0, 3.6)
-    axes = np.atleast_1d(figure.subplots(1, len(phases)))
-    for axis, phase in zip(axes, phases, strict=True):
-        for key, colour, shift, marker in (
-            ("green_kubo", COLOURS[0], -0.15, "s"),
-            ("hnemd", COLOURS[1], 0.15, "o"),
-        ):
-            for mean, error in of_term(models, EXACT, phase, key):
-                axis.axhspan(mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
-            for place, term in enumerate(terms):
-                for number, (mean, error) in enumerate(of_term(models, term, phase, key)):
-                    where = place + shift + 0.06 * (number - 1)
-                    axis.errorbar(where, mean, error, color=colour, marker=marker, markersize=3)
-        axis.set_xticks(range(len(terms)), list(terms), rotation=45, ha="right", fontsize="x-small")
-        axis.set(title=phase, ylim=(0.0, None))
-    axes[0].set_ylabel("conductivity (W/m/K)")
-    open_axes(list(axes))
-    return figure
-
-
-def draw_hnemd_spectra(folder: Path, terms: Sequence[str], phase: str, forces: Sequence[float]) -> Figure:
-    """Conductivity by frequency under the driving force, of the exact potential and of the first seeds."""
-    from e3d_lmp.figures.style import colours, new_figure, open_axes
-
-    figure = new_figure(4.5, 3.4)
-    axis = figure.subplots()
-    files = {}
-    names = [EXACT] + [f"{term}.1" for term in terms]
-    for name in names:
-        for force in forces:
-            path = folder / f"{name}.{phase}.shc.{force:g}.txt"
-            if path.exists():
-                files[name] = (path, force)
-                break
-    for name, colour in zip(names, colours(len(names)), strict=True):
-        if name not in files:
-            continue
-        path, force = files[name]
-        one = spectrum([read_correlations(path)], force)
-        mean, error = one.mean()
-        axis.fill_between(one.frequency, mean - error, mean + error, color=colour, alpha=0.3, linewidth=0)
-        axis.plot(one.frequency, mean, color=colour, label=name.removesuffix(".1"))
-    axis.set(xlabel="frequency (THz)", ylabel="κ(ν) (W/m/K/THz)", xlim=(0.0, 8.0))
-    if files:
-        axis.legend(fontsize="x-small")
-    open_axes([axis])
-    return figure

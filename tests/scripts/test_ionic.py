@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "scripts" / "heat"))
 
 import ionic
 import ionic_data
+import ionic_page
 import ionic_report
 import silver_iodide
 from analytic_models import metadata_of
@@ -163,12 +164,11 @@ def test_report(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """Of a folder where little is done yet: the exact current along a trajectory, and its runs; the tables go
     between the marks of the page.
     """
-    heat, flow = damped_noise(1, 4000, 0.8), damped_noise(2, 4000, 0.8)
+    heat, flow = damped_noise(1, 4800, 0.8), damped_noise(2, 4800, 0.8)
     write_run(tmp_path / "exact.superionic.rerun.txt", heat, flow)
-    flow = damped_noise(9, 10000, 0.8)
     for seed in (1, 2):
         file = tmp_path / f"exact.superionic.equilibrium.{seed}.txt"
-        write_run(file, damped_noise(seed, 10000, 0.8), flow)
+        write_run(file, damped_noise(seed, 10000, 0.8), damped_noise(9 + seed, 10000, 0.8))
     page = tmp_path / "page.md"
     page.write_text(f"before\n{ionic.MARKS[0]}\nold\n{ionic.MARKS[1]}\nafter\n")
     ionic.write_report(tmp_path, tmp_path / "numbers.json", page, tmp_path)
@@ -178,9 +178,69 @@ def test_report(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
     assert "| exact |" in text and (tmp_path / "heat_ionic_spectra.png").stat().st_size > 10000
+    # the numbers that were kept give the same page and pictures, without the runs
+    picture = (tmp_path / "heat_ionic_spectra.png").read_bytes()
+    page.write_text(f"before\n{ionic.MARKS[0]}\nold\n{ionic.MARKS[1]}\nafter\n")
+    ionic.write_report(tmp_path / "numbers.json", None, page, tmp_path)
+    assert page.read_text() == text and (tmp_path / "heat_ionic_spectra.png").read_bytes() == picture
     # seeds: their scatter, at least what each does not know of itself
-    assert ionic_report.over_seeds([(1.0, 0.1), (1.0, 0.1)]) == (1.0, pytest.approx(0.1 / 2**0.5))
-    assert ionic_report.over_seeds([(1.0, 0.1), (3.0, 0.1)])[1] == pytest.approx(1.0)
+    assert ionic_page.over_seeds([(1.0, 0.1), (1.0, 0.1)]) == (1.0, pytest.approx(0.1 / 2**0.5))
+    assert ionic_page.over_seeds([(1.0, 0.1), (3.0, 0.1)])[1] == pytest.approx(1.0)
+    assert ionic_page.beside([(1.0, 0.3)], [(2.0, 0.4)]) == "1.00 ± 0.30 (-2.0)"
+    assert ionic_page.range_of([(-0.0002, 0.0), (0.0003, 0.0)], 1) == "0.0"
+    assert ionic_page.range_of([(3.0, 0.0), (1.24, 0.0)], 1) == "1.2–3.0"
+
+
+def test_hnemd_without_flow_is_the_same_for_any_energy_of_an_ion(tmp_path: Path) -> None:
+    """With J + a v instead of J the responses are K + 2 a K_v + a^2 L and K_v + a L."""
+    force, temperature, volume = 0.02, 573.0, 3540.0
+    kappa, with_flow, flow = 0.6, -0.22, 0.13
+    noise = damped_noise(1, 100, 0.0)
+    for shift in (0.0, 0.5, -4.0):
+        responses = (kappa + 2.0 * shift * with_flow + shift**2 * flow, with_flow + shift * flow)
+        columns = [response * (1.0 + 1e-3 * noise) for response in responses]
+        rows = np.concatenate(columns, axis=1) * force * temperature * volume / ionic_report.METAL.watt
+        names = [*ionic_report.DRIVEN, *ionic_report.FLOW, "c_thermo_temp", "v_volume"]
+        file = tmp_path / f"{shift}.txt"
+        with file.open("w") as text:
+            text.write(f"# of fix current\n# TimeStep {' '.join(names)}\n")
+            for step, row in enumerate(rows):
+                text.write(f"{500 * step} {' '.join(map(str, [*row, temperature, volume]))}\n")
+        value, error = ionic_report.driven_without_flow(file, force, [flow, 0.0])
+        want = kappa - with_flow**2 / flow
+        assert value == pytest.approx(want, abs=5.0 * error) and 0.0 < error < 0.02 * want
+        unsure = ionic_report.driven_without_flow(file, force, [flow, 0.1 * flow])[1]
+        assert unsure == pytest.approx(0.1 * responses[1] ** 2 / flow, rel=0.05)
+
+
+def test_what_became_of_a_crystal(tmp_path: Path) -> None:
+    """D of silver from the slope of its displacement, iodine that stays in place, and the mean pressure."""
+    steps = np.arange(1, 76) * 1000.0
+    time = steps * ionic_report.TIMESTEP
+    table = np.stack([steps, 3.0 + 1.2 * time, 0.5 + 0.0 * time, 573.0 + 0.0 * time, 24000.0 + time], axis=1)
+    np.savetxt(tmp_path / "plain.1.superionic.held.1.txt", table, header="of fix held")
+    row = ionic_report.held(tmp_path, "plain.1", "superionic")
+    assert row["silver_diffusion"] == [pytest.approx(2.0), pytest.approx(0.0, abs=1e-9)]
+    assert row["iodine_displacement"] == [pytest.approx(0.5), pytest.approx(0.0, abs=1e-9)]
+    assert row["pressure"][0] == pytest.approx(24.152, abs=0.01)
+    assert ionic_report.held(tmp_path, "plain.2", "superionic") == {}
+
+
+def test_steps_make_every_model_and_its_runs() -> None:
+    """All terms and seeds, trained before they are run; what tells most comes first."""
+    steps = list(ionic.steps_of())
+    for term in ionic.TERMS:
+        for seed in ionic.SEEDS:
+            trained = steps.index(f"{term}.{seed}/test.json")
+            own = [file for file in steps if file.startswith(f"{term}.{seed}.")]
+            kinds = sorted(".".join(file.removeprefix(f"{term}.{seed}.").split(".")[:2]) for file in own)
+            want = [
+                f"{phase}.{kind}"
+                for phase in ionic.TEMPERATURES
+                for kind in ("driven", "equilibrium", "rerun")
+            ]
+            assert kinds == sorted(want) and min(map(steps.index, own)) > trained
+    assert steps.index("plain.3/test.json") < steps.index("flux-3e-8.2/test.json")
 
 
 def test_steps_that_another_process_is_at_are_left_to_it(
