@@ -50,7 +50,8 @@ class MemberFrames:
 
     Attributes
     ----------
-    train, held_out : cohesive energies
+    train : cohesive energies; none of a member that is never trained on
+    held_out : cohesive energies
     """
 
     train: Sequence[MolecularFrame]
@@ -72,7 +73,12 @@ class MemberFrames:
 
 
 def read_members(
-    members: Sequence[Member], level: str, molecules: bool, held_out: float, most: int | None
+    members: Sequence[Member],
+    level: str,
+    molecules: bool,
+    held_out: float,
+    most: int | None,
+    beyond: Sequence[Member] = (),
 ) -> dict[str, MemberFrames]:
     """The frames of all members; each file is read once.
 
@@ -81,6 +87,7 @@ def read_members(
     molecules : whether frames must have molecules with energies of their own
     held_out : share of the frames of each member
     most : frames of each member at most
+    beyond : members that are never trained on: all of their frames are held out
 
     Raises
     ------
@@ -89,9 +96,10 @@ def read_members(
         pieces, or a member has fewer than `LEAST` frames.
     """
     atoms = isolated_atom_energies(level)
-    found: dict[str, list[MolecularFrame]] = {one.name: [] for one in members}
-    for file in dict.fromkeys(one.file for one in members):
-        own = [one for one in members if one.file == file]
+    every = (*members, *beyond)
+    found: dict[str, list[MolecularFrame]] = {one.name: [] for one in every}
+    for file in dict.fromkeys(one.file for one in every):
+        own = [one for one in every if one.file == file]
         subsets = None if any(one.subset is None for one in own) else {str(one.subset) for one in own}
         for subset, _, frame in read_liquid_frames(file, atoms, level, subsets, molecules):
             if molecules:
@@ -100,14 +108,18 @@ def read_members(
                 if one.subset in (None, subset) and (most is None or len(found[one.name]) < most):
                     found[one.name].append(frame)
     result = {}
-    for one in members:
+    for one in every:
         frames = found[one.name]
-        if len(frames) < LEAST:
+        least = 1 if one in beyond else LEAST
+        if len(frames) < least:
             of = f" with subset={one.subset}" if one.subset else ""
             raise E3DError(
-                f"{one.file}: expected {LEAST} frames of {one.name}{of} or more, got {len(frames)}; add "
+                f"{one.file}: expected {least} frames of {one.name}{of} or more, got {len(frames)}; add "
                 "frames, or leave the member out"
             )
+        if one in beyond:
+            result[one.name] = MemberFrames([], frames)
+            continue
         split = len(frames) - max(1, round(held_out * len(frames)))
         if split < LEAST - 2:
             raise E3DError(

@@ -5,7 +5,7 @@ A configuration is a YAML file; paths in it are relative to it::
     file: alkane_liquids.extxyz.gz        # labelled frames, see docs/polymer.md
     level: GFN1-xTB                       # of theory, of all frames
     members: [CH4, C2H6, C3H8, C4H10]     # in the order of growing size: subsets of `file`, or NAME: FILE
-    beyond: [C16H34]                      # optional: asked for, never trained on
+    beyond: [C16H34]                      # optional: asked for, all frames of it, never trained on
     excluded: [CH4]                       # optional: the line of shifts is not fitted to these
     between: true                         # false: frames have no molecules with energies of their own
     molecules: false                      # true: learn from the molecules of each frame by themselves too
@@ -118,9 +118,9 @@ class ExtrapolationPlan:
     def frames(self) -> dict[str, MemberFrames]:
         """The frames of all members and of those beyond, read once; raises as `read_members` does."""
         if "frames" not in self._cache:
-            every = (*self.members, *self.beyond)
-            found = read_members(every, self.level, self.between, self.held_out, self.most)
-            self._cache["frames"] = found
+            self._cache["frames"] = read_members(
+                self.members, self.level, self.between, self.held_out, self.most, self.beyond
+            )
         return self._cache["frames"]
 
     def learnt(self, member: str) -> list[MolecularFrame]:
