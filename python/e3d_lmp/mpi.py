@@ -7,12 +7,12 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 
-from e3d_lmp.errors import E3DError
+from e3d_lmp.errors import EXIT_USER_ERROR, E3DError
 
 # Rows of one message between ranks; 8 doubles each, so far below MPI's limit of 2^31 bytes.
 _ROWS_PER_MESSAGE = 2**22
@@ -91,6 +91,25 @@ def abort_on_error(communicator: Any) -> Iterator[None]:
             sys.stderr.flush()
             communicator.Abort(1)
         raise
+
+
+def on_every_rank(act: Callable[[Any], int]) -> int:
+    """The exit code of a command that all ranks of this MPI run do.
+
+    Parameters
+    ----------
+    act
+        Is given the communicator. An `E3DError` of it is the same on every rank (`raise_on_all_ranks`) and
+        raised on the first one alone, so that it is said once.
+    """
+    communicator = world()
+    with abort_on_error(communicator):
+        try:
+            return act(communicator)
+        except E3DError:
+            if communicator.Get_rank() != 0:
+                return EXIT_USER_ERROR
+            raise
 
 
 @contextlib.contextmanager

@@ -24,9 +24,9 @@ from e3d_lmp.commands.arguments import (
 from e3d_lmp.edges.cutoffs import parse_cutoff
 from e3d_lmp.edges.isolated_atoms import isolated_atom_levels
 from e3d_lmp.edges.sources import EdgeSource
-from e3d_lmp.errors import EXIT_USER_ERROR, E3DError
+from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.of_folder import draw_parity, draw_tables
-from e3d_lmp.mpi import abort_on_error, raise_on_all_ranks, sleeping_barrier, world
+from e3d_lmp.mpi import on_every_rank, raise_on_all_ranks, sleeping_barrier
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,14 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what ``e3d analyze`` was asked, on every rank; returns the exit code."""
-    communicator = world()
-    with abort_on_error(communicator):
-        try:
-            return _analyse(args, communicator)
-        except E3DError:
-            if communicator.Get_rank() != 0:  # the same on every rank; said once
-                return EXIT_USER_ERROR
-            raise
+    return on_every_rank(lambda communicator: _analyse(args, communicator))
 
 
 def _analyse(args: argparse.Namespace, communicator: Any) -> int:

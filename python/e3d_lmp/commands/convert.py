@@ -21,9 +21,9 @@ from e3d_lmp.edges.pairs import Pairing, unpaired_remarks
 from e3d_lmp.edges.records.reader import RecordReader, is_record
 from e3d_lmp.edges.sources import model_types
 from e3d_lmp.edges.store.writer import StoreWriter
-from e3d_lmp.errors import EXIT_USER_ERROR, E3DError
+from e3d_lmp.errors import E3DError
 from e3d_lmp.files import relative_path
-from e3d_lmp.mpi import abort_on_error, raise_on_all_ranks, world
+from e3d_lmp.mpi import on_every_rank, raise_on_all_ranks
 
 DEFAULT_FOLLOW = 60.0
 """Seconds without growth after which ``--follow`` takes a run for finished."""
@@ -83,14 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """``e3d convert``: write the store, or go on with one that was begun."""
-    communicator = world()
-    with abort_on_error(communicator):
-        try:
-            return _convert(args, communicator)
-        except E3DError:
-            if communicator.Get_rank() != 0:  # the same on every rank; said once
-                return EXIT_USER_ERROR
-            raise
+    return on_every_rank(lambda communicator: _convert(args, communicator))
 
 
 def _convert(args: argparse.Namespace, communicator: Any) -> int:
