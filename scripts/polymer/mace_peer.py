@@ -6,8 +6,7 @@
 needs an environment of its own, because mace-torch asks for exactly e3nn 0.4.4 and nequip for a newer one;
 of this package it needs the Python files alone. Cutoff, frames of training (with the molecules apart, if the
 study asks for them) and held-out frames are the study's; the loss is MACE's own. It goes on where it was
-stopped, model by model, and writes ``OUT/mace.json``: matrices of train x test, as in
-``extrapolation.json``.
+stopped and writes ``OUT/mace.json``, matrices of train x test as in ``extrapolation.json``, and pictures.
 """
 
 from __future__ import annotations
@@ -25,6 +24,8 @@ import ase.io
 import numpy as np
 from ase import Atoms
 
+from e3d_lmp.figures import save_figure
+from e3d_lmp.figures.extrapolation import plot_matrices, plot_shift
 from e3d_lmp.files import atomic_path, write_json
 from e3d_lmp.study.extrapolation.errors import Judgement, error_matrices
 from e3d_lmp.study.extrapolation.family import VALIDATION, elements_of
@@ -61,7 +62,7 @@ def train(plan: ExtrapolationPlan, member: str, folder: Path, epochs: int, batch
         "max_num_epochs": epochs, "default_dtype": "float32", "device": "cpu", "seed": 1, "ema_decay": 0.99,
         "plot": False, "model": "ScaleShiftMACE", **MODEL,
     }  # fmt: skip
-    command = [sys.executable, "-m", "mace.cli.run_train", "--ema"]
+    command = [sys.executable, "-m", "mace.cli.run_train", "--ema", "--restart_latest"]
     command += [f"--{key}={value}" for key, value in words.items()]
     with open(folder / "train.log", "w") as log:
         subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT)
@@ -129,6 +130,7 @@ def main() -> None:
         for other, own in rows["asked"].items()
     }
     matrices = error_matrices(judged, {name: frames[name].composition for name in members}, plan.excluded)
+    line = matrices.line
     about = {
         "model": {**MODEL, "r_max": plan.r_max},
         "epochs": args.epochs,
@@ -136,12 +138,36 @@ def main() -> None:
         "members": members,
         "energy_eV_per_atom": matrices.energy.tolist(),
         "force_eV_per_A": matrices.force.tolist(),
-        "shift_pearson": matrices.line.pearson,
-        "beyond_force_eV_per_A": {
-            one.name: {name: rows["asked"][one.name]["force_error"] for name, rows in found.items()}
+        "shift_eV_per_atom": matrices.shift.tolist(),
+        "corrected_eV_per_atom": matrices.corrected.tolist(),
+        "line": vars(line),
+        "beyond": {
+            one.name: {
+                name: {
+                    "energy_eV_per_atom": judged[name, one.name][0].energy_error,
+                    "force_eV_per_A": judged[name, one.name][0].force_error,
+                }
+                for name in found
+            }
             for one in plan.beyond
         },
     }  # fmt: skip
+    save_figure(
+        plot_matrices(
+            members,
+            {
+                "energy": (1e3 * matrices.energy, "MAE (meV per atom)"),
+                "force": (1e3 * matrices.force, "MAE (meV/Å)"),
+                "energy, shift taken off": (1e3 * matrices.corrected, "MAE (meV per atom)"),
+            },
+        ),
+        args.out / "mace.png",
+    )
+    fitted = [name not in plan.excluded for name in members]
+    shift = plot_shift(
+        members, matrices.differences, matrices.shift, fitted, line.slope, line.intercept, line.pearson
+    )
+    save_figure(shift, args.out / "mace_shift.png")
     with atomic_path(args.out / "mace.json") as partial:
         partial.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
