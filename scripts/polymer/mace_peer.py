@@ -6,7 +6,8 @@
 needs an environment of its own, because mace-torch asks for exactly e3nn 0.4.4 and nequip for a newer one;
 of this package it needs the Python files alone. Cutoff, frames of training (with the molecules apart, if the
 study asks for them) and held-out frames are the study's; the loss is MACE's own. It goes on where it was
-stopped and writes ``OUT/mace.json``, matrices of train x test as in ``extrapolation.json``, and pictures.
+stopped and writes ``OUT/mace.json``, matrices of train x test as in ``extrapolation.json`` with null for
+what is not trained yet, and pictures.
 """
 
 from __future__ import annotations
@@ -35,10 +36,16 @@ from e3d_lmp.study.extrapolation.plan import ExtrapolationPlan, read_plan
 MODEL = {"num_channels": 8, "max_L": 0, "max_ell": 2, "correlation": 2, "num_interactions": 2}
 """Small, as the study's Allegro is; two interactions see twice the cutoff."""
 
+EMPTY = 20.0
+"""angstrom, between the molecules of a frame without a cell and their images; more than twice any cutoff."""
+
 
 def atoms_of(frame: MolecularFrame) -> Atoms:
     """A frame for MACE with its labels: cohesive energy, eV, and forces, eV/angstrom."""
-    atoms = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.is_periodic)
+    atoms = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=True)
+    if not frame.is_periodic:
+        # MACE's search for neighbours takes minutes for long frames without a cell: one that no edge crosses
+        atoms.set_cell(np.ptp(frame.positions, axis=0) + EMPTY)
     atoms.info["REF_energy"] = frame.energy
     atoms.arrays["REF_forces"] = frame.forces
     return atoms
@@ -96,6 +103,11 @@ def judgement_of(own: dict[str, Any]) -> Judgement:
     return Judgement(atoms, energy, reference, own["force_error"])
 
 
+def listed(matrix: np.ndarray) -> list[list[float | None]]:
+    """A matrix for JSON, null where there is no number."""
+    return [[float(x) if np.isfinite(x) else None for x in row] for row in matrix]
+
+
 def main() -> None:
     """Train and judge what is missing, and write the matrices."""
     parser = argparse.ArgumentParser(
@@ -122,7 +134,7 @@ def main() -> None:
             write_json(done, {"minutes": minutes, "epochs": args.epochs, "asked": asked})
             print(f"{member}: {minutes:.1f} minutes", flush=True)
     found = {m: json.loads(p.read_text()) for m in members if (p := args.out / m / "asked.json").exists()}
-    if len(found) < len(members):
+    if len(found) < 2:
         return
     judged = {
         (one, other): [judgement_of(own)]
@@ -136,10 +148,10 @@ def main() -> None:
         "epochs": args.epochs,
         "minutes": {name: one["minutes"] for name, one in found.items()},
         "members": members,
-        "energy_eV_per_atom": matrices.energy.tolist(),
-        "force_eV_per_A": matrices.force.tolist(),
-        "shift_eV_per_atom": matrices.shift.tolist(),
-        "corrected_eV_per_atom": matrices.corrected.tolist(),
+        "energy_eV_per_atom": listed(matrices.energy),
+        "force_eV_per_A": listed(matrices.force),
+        "shift_eV_per_atom": listed(matrices.shift),
+        "corrected_eV_per_atom": listed(matrices.corrected),
         "line": vars(line),
         "beyond": {
             one.name: {
