@@ -6,8 +6,8 @@
 needs an environment of its own, because mace-torch asks for exactly e3nn 0.4.4 and nequip for a newer one;
 of this package it needs the Python files alone. Cutoff, frames of training (with the molecules apart, if the
 study asks for them) and held-out frames are the study's; the loss is MACE's own. It goes on where it was
-stopped, model by model, and writes ``OUT/mace.json``: matrices of train x test, as in
-``extrapolation.json``.
+stopped and writes ``OUT/mace.json``, matrices of train x test as in ``extrapolation.json`` with null for
+what is not trained yet, and pictures.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import ase.io
 import numpy as np
 from ase import Atoms
 
+from e3d_lmp.figures import save_figure
+from e3d_lmp.figures.extrapolation import plot_matrices, plot_shift
 from e3d_lmp.files import atomic_path, write_json
 from e3d_lmp.study.extrapolation.errors import Judgement, error_matrices
 from e3d_lmp.study.extrapolation.family import VALIDATION, elements_of
@@ -34,10 +36,16 @@ from e3d_lmp.study.extrapolation.plan import ExtrapolationPlan, read_plan
 MODEL = {"num_channels": 8, "max_L": 0, "max_ell": 2, "correlation": 2, "num_interactions": 2}
 """Small, as the study's Allegro is; two interactions see twice the cutoff."""
 
+EMPTY = 20.0
+"""angstrom, between the molecules of a frame without a cell and their images; more than twice any cutoff."""
+
 
 def atoms_of(frame: MolecularFrame) -> Atoms:
     """A frame for MACE with its labels: cohesive energy, eV, and forces, eV/angstrom."""
-    atoms = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.is_periodic)
+    atoms = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=True)
+    if not frame.is_periodic:
+        # MACE's search for neighbours takes minutes for long frames without a cell: one that no edge crosses
+        atoms.set_cell(np.ptp(frame.positions, axis=0) + EMPTY)
     atoms.info["REF_energy"] = frame.energy
     atoms.arrays["REF_forces"] = frame.forces
     return atoms
@@ -61,7 +69,7 @@ def train(plan: ExtrapolationPlan, member: str, folder: Path, epochs: int, batch
         "max_num_epochs": epochs, "default_dtype": "float32", "device": "cpu", "seed": 1, "ema_decay": 0.99,
         "plot": False, "model": "ScaleShiftMACE", **MODEL,
     }  # fmt: skip
-    command = [sys.executable, "-m", "mace.cli.run_train", "--ema"]
+    command = [sys.executable, "-m", "mace.cli.run_train", "--ema", "--restart_latest"]
     command += [f"--{key}={value}" for key, value in words.items()]
     with open(folder / "train.log", "w") as log:
         subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT)
@@ -95,6 +103,11 @@ def judgement_of(own: dict[str, Any]) -> Judgement:
     return Judgement(atoms, energy, reference, own["force_error"])
 
 
+def listed(matrix: np.ndarray) -> list[list[float | None]]:
+    """A matrix for JSON, null where there is no number."""
+    return [[float(x) if np.isfinite(x) else None for x in row] for row in matrix]
+
+
 def main() -> None:
     """Train and judge what is missing, and write the matrices."""
     parser = argparse.ArgumentParser(
@@ -121,7 +134,7 @@ def main() -> None:
             write_json(done, {"minutes": minutes, "epochs": args.epochs, "asked": asked})
             print(f"{member}: {minutes:.1f} minutes", flush=True)
     found = {m: json.loads(p.read_text()) for m in members if (p := args.out / m / "asked.json").exists()}
-    if len(found) < len(members):
+    if len(found) < 2:
         return
     judged = {
         (one, other): [judgement_of(own)]
@@ -129,19 +142,44 @@ def main() -> None:
         for other, own in rows["asked"].items()
     }
     matrices = error_matrices(judged, {name: frames[name].composition for name in members}, plan.excluded)
+    line = matrices.line
     about = {
         "model": {**MODEL, "r_max": plan.r_max},
         "epochs": args.epochs,
         "minutes": {name: one["minutes"] for name, one in found.items()},
         "members": members,
-        "energy_eV_per_atom": matrices.energy.tolist(),
-        "force_eV_per_A": matrices.force.tolist(),
-        "shift_pearson": matrices.line.pearson,
-        "beyond_force_eV_per_A": {
-            one.name: {name: rows["asked"][one.name]["force_error"] for name, rows in found.items()}
+        "energy_eV_per_atom": listed(matrices.energy),
+        "force_eV_per_A": listed(matrices.force),
+        "shift_eV_per_atom": listed(matrices.shift),
+        "corrected_eV_per_atom": listed(matrices.corrected),
+        "line": vars(line),
+        "beyond": {
+            one.name: {
+                name: {
+                    "energy_eV_per_atom": judged[name, one.name][0].energy_error,
+                    "force_eV_per_A": judged[name, one.name][0].force_error,
+                }
+                for name in found
+            }
             for one in plan.beyond
         },
     }  # fmt: skip
+    save_figure(
+        plot_matrices(
+            members,
+            {
+                "energy": (1e3 * matrices.energy, "MAE (meV per atom)"),
+                "force": (1e3 * matrices.force, "MAE (meV/Å)"),
+                "energy, shift taken off": (1e3 * matrices.corrected, "MAE (meV per atom)"),
+            },
+        ),
+        args.out / "mace.png",
+    )
+    fitted = [name not in plan.excluded for name in members]
+    shift = plot_shift(
+        members, matrices.differences, matrices.shift, fitted, line.slope, line.intercept, line.pearson
+    )
+    save_figure(shift, args.out / "mace_shift.png")
     with atomic_path(args.out / "mace.json") as partial:
         partial.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 

@@ -103,6 +103,21 @@ def test_pairs_that_were_not_judged_stay_empty() -> None:
     assert found.line.pairs == 55
 
 
+def test_each_seed_has_a_line_of_its_own() -> None:
+    """Models of two seeds are off by opposite slopes: on average by nothing, less their lines by noise."""
+    judged = judgements(ALKANES, 2.0, 0.0, 0.001)
+    other = judgements(ALKANES, -2.0, 0.0, 0.001)
+    both = {pair: [judged[pair][0], replace(other[pair][0], seed=2)] for pair in judged}
+    found = error_matrices(both, ALKANES)
+    assert found.line.slope == pytest.approx(0.0, abs=0.02)
+    assert {seed: round(one.slope, 1) for seed, one in found.lines.items()} == {1: 2.0, 2: -2.0}
+    pairs = ~np.eye(len(ALKANES), dtype=bool)
+    assert found.energy[pairs].min() > 0.005 > 0.002 > found.corrected[pairs].max()
+    # a seed with too few pairs has the line of all
+    few = {pair: seeds[:1] if pair != ("C4", "C5") else seeds for pair, seeds in both.items()}
+    assert list(error_matrices(few, ALKANES).lines) == [1]
+
+
 def test_one_member_alone_and_too_few_pairs_are_refused() -> None:
     with pytest.raises(E3DError, match="two members"):
         error_matrices({}, {"C1": 0.2})

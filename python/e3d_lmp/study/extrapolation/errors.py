@@ -8,6 +8,7 @@ could not have mended.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,12 +27,14 @@ class Judgement:
     energy : (F,) float64, eV, of the model
     reference : (F,) float64, eV, label on the same zero
     force_error : float, eV/angstrom, mean over components of |F - F_label|; nan where there are no forces
+    seed : of the model
     """
 
     atoms: np.ndarray
     energy: np.ndarray
     reference: np.ndarray
     force_error: float = np.nan
+    seed: int = 1
 
     @property
     def shift(self) -> float:
@@ -83,8 +86,9 @@ class ErrorMatrices:
     composition : (n,) float64, part of the atoms of each member that are not hydrogen
     energy, force, shift : (n, n) float64, eV per atom and eV/angstrom, mean over seeds; nan where not judged
     energy_scatter, force_scatter : (n, n) standard deviation over seeds; nan for one seed
-    corrected : (n, n) eV per atom, energy error less the shift of `line`
-    line : fitted to pairs of members without the `excluded`
+    corrected : (n, n) eV per atom, mean over seeds of the energy error less the shift of the seed's own line
+    line : fitted to the mean shifts of pairs of members without the `excluded`
+    lines : the same of each seed; seeds that have too few pairs are not there, and have `line`
     excluded : names of the members whose pairs the line was not fitted to
     """
 
@@ -97,6 +101,7 @@ class ErrorMatrices:
     force_scatter: np.ndarray
     corrected: np.ndarray
     line: ShiftLine
+    lines: Mapping[int, ShiftLine]
     excluded: tuple[str, ...]
 
     @property
@@ -138,11 +143,31 @@ def error_matrices(
         tables["energy"][k, m], tables["energy_scatter"][k, m] = _mean_and_scatter(energies)
         tables["force"][k, m], tables["force_scatter"][k, m] = _mean_and_scatter(forces)
         tables["shift"][k, m] = float(np.mean([one.shift for one in seeds]))
-    line = fit_shift(x, tables["shift"], [name not in excluded for name in members])
+    fitted = [name not in excluded for name in members]
+    line = fit_shift(x, tables["shift"], fitted)
+    lines = _lines_of_seeds(x, members, judged, fitted)
     for k, m, seeds in _pairs(members, judged):
-        shift = line(x[m] - x[k])
-        tables["corrected"][k, m] = float(np.mean([one.energy_error_less(shift) for one in seeds]))
-    return ErrorMatrices(members, x, line=line, excluded=tuple(excluded), **tables)
+        errors = [one.energy_error_less(lines.get(one.seed, line)(x[m] - x[k])) for one in seeds]
+        tables["corrected"][k, m] = float(np.mean(errors))
+    return ErrorMatrices(members, x, line=line, lines=lines, excluded=tuple(excluded), **tables)
+
+
+def _lines_of_seeds(
+    composition: np.ndarray,
+    members: tuple[str, ...],
+    judged: Mapping[tuple[str, str], Sequence[Judgement]],
+    fitted: Sequence[bool],
+) -> dict[int, ShiftLine]:
+    """The line of each seed: how models share energy among elements, which makes its slope, is their own."""
+    shifts: dict[int, np.ndarray] = {}
+    for k, m, seeds in _pairs(members, judged):
+        for one in seeds:
+            shifts.setdefault(one.seed, np.full((len(members),) * 2, np.nan))[k, m] = one.shift
+    lines = {}
+    for seed, shift in shifts.items():
+        with contextlib.suppress(E3DError):  # too few of its rows are done
+            lines[seed] = fit_shift(composition, shift, fitted)
+    return lines
 
 
 def fit_shift(composition: np.ndarray, shift: np.ndarray, fitted: Sequence[bool]) -> ShiftLine:

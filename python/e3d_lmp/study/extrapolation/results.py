@@ -39,7 +39,11 @@ def judgements(
             energies = own["inside"] if inside else own
             force = np.nan if inside or own["force_error"] is None else float(own["force_error"])
             one = Judgement(
-                np.array(own["atoms"]), np.array(energies["energy"]), np.array(energies["reference"]), force
+                np.array(own["atoms"]),
+                np.array(energies["energy"]),
+                np.array(energies["reference"]),
+                force,
+                row.seed,
             )
             found.setdefault((row.member, name), []).append(one)
     return found

@@ -322,8 +322,13 @@ class ExtrapolationTable:
 
 
 def _as_dict(found: ErrorMatrices) -> dict[str, Any]:
-    numbers = {name: getattr(found, name) for name in found.__dataclass_fields__ if name != "line"}
-    return numbers | {"line": vars(found.line)}
+    numbers = {
+        name: getattr(found, name) for name in found.__dataclass_fields__ if name not in ("line", "lines")
+    }
+    return numbers | {
+        "line": vars(found.line),
+        "lines": {str(n): vars(one) for n, one in found.lines.items()},
+    }
 
 
 def _plain(value: Any) -> Any:
