@@ -186,9 +186,22 @@ def test_report(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     # seeds: their scatter, at least what each does not know of itself
     assert ionic_page.over_seeds([(1.0, 0.1), (1.0, 0.1)]) == (1.0, pytest.approx(0.1 / 2**0.5))
     assert ionic_page.over_seeds([(1.0, 0.1), (3.0, 0.1)])[1] == pytest.approx(1.0)
+    assert ionic_page.over_seeds([(1.0, 0.1), (1.0, 0.1)], shared=True) == (1.0, pytest.approx(0.1))
     assert ionic_page.beside([(1.0, 0.3)], [(2.0, 0.4)]) == "1.00 ± 0.30 (-2.0)"
     assert ionic_page.range_of([(-0.0002, 0.0), (0.0003, 0.0)], 1) == "0.0"
     assert ionic_page.range_of([(3.0, 0.0), (1.24, 0.0)], 1) == "1.2–3.0"
+
+
+def test_models_that_melt_count_apart() -> None:
+    """Their conductivities are not those of the crystal; what becomes of them is in the table."""
+    models = {
+        name: {"ordered": {"runs": 1, "hnemd": [value, 0.1], "iodine_displacement": [moved, 0.0]}}
+        for name, value, moved in (("exact", 1.0, 0.3), ("plain.1", 1.2, 0.4), ("plain.2", 9.0, 50.0))
+    }
+    result = {"models": models, "material": {"diffusion": {}}}
+    text = ionic_page.tables(result, ["plain"], ["ordered"])
+    assert "| plain | 2 | 1 |  |  | 1.20 ± 0.10 (+1.4) |  | 0.40–50.00 |  |" in text, text
+    assert "| exact | 1 | 0 |  |  | 1.00 ± 0.10 |" in text
 
 
 def test_hnemd_without_flow_is_the_same_for_any_energy_of_an_ion(tmp_path: Path) -> None:
