@@ -41,6 +41,8 @@ CRYSTAL = {
 """Columns of tables, and where their numbers are in the row of a model in a phase (decimals of the last)."""
 MELTED = 1.0
 """A^2: mean square displacement of iodine beyond that of vibrations."""
+HEATED = 1.2
+"""Factor by which a run at constant energy may get hotter: more is no fluctuation."""
 CURVES = (EXACT, "plain", "flux-3e-7", "flux-3e-6", "flux-3e-5", "asymmetry-0.1", "difference-3e-5")
 COLOURED = ("#000000", "#0072B2", "#E69F00", "#D55E00", "#CC79A7", "#56B4E9", "#009E73")
 """Terms in pictures of spectra, and the colour of each."""
@@ -67,13 +69,16 @@ def of_term(models: Models, term: str, *keys: str) -> list[tuple[float, float]]:
 
 
 def sound_models(models: Models, phase: str) -> Models:
-    """Those that were not seen to melt in this phase: only these have the conductivity of the crystal."""
+    """Those that did not melt or run away in this phase: only these have the conductivity of the crystal."""
 
-    def melted(row: Row) -> bool:
-        displacement = row.get(phase, {}).get("iodine_displacement")
-        return displacement is not None and displacement[0] > MELTED
+    def is_sound(row: Row) -> bool:
+        own = row.get(phase, {})
+        (displacement, _), (heating, _) = (
+            own.get(key, (0.0, 0.0)) for key in ("iodine_displacement", "heating")
+        )
+        return bool(displacement <= MELTED and heating <= HEATED)
 
-    return {name: row for name, row in models.items() if not melted(row)}
+    return {name: row for name, row in models.items() if is_sound(row)}
 
 
 def over_seeds(values: Sequence[tuple[float, float]], *, shared: bool = False) -> tuple[float, float]:
@@ -146,7 +151,7 @@ def tables(result: Mapping[str, Any], terms: Sequence[str], phases: Sequence[str
             if any(cells):
                 every, held = (sum(found(some, term, phase, "runs")) for some in (models, sound))
                 rows.append([term, str(every), str(every - held), *cells])
-        head = ["", "runs", "melted", *columns, *CRYSTAL]
+        head = ["", "runs", "unsound", *columns, *CRYSTAL]
         blocks.append(titled(f"{phase}, of its own runs", head, rows))
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
