@@ -39,6 +39,10 @@ CRYSTAL = {
     "pressure, kbar": ("pressure", 1),
 }
 """Columns of tables, and where their numbers are in the row of a model in a phase (decimals of the last)."""
+MELTED = 1.0
+"""A^2: mean square displacement of iodine beyond that of vibrations."""
+HEATED = 1.2
+"""Factor by which a run at constant energy may get hotter: more is no fluctuation."""
 CURVES = (EXACT, "plain", "flux-3e-7", "flux-3e-6", "flux-3e-5", "asymmetry-0.1", "difference-3e-5")
 COLOURED = ("#000000", "#0072B2", "#E69F00", "#D55E00", "#CC79A7", "#56B4E9", "#009E73")
 """Terms in pictures of spectra, and the colour of each."""
@@ -64,20 +68,35 @@ def of_term(models: Models, term: str, *keys: str) -> list[tuple[float, float]]:
     return [(v[0], v[1] or np.nan) if isinstance(v, Sequence) else (v, np.nan) for v in values]
 
 
-def over_seeds(values: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Mean, and its standard error: what the seeds scatter, at least what each does not know of itself."""
+def sound_models(models: Models, phase: str) -> Models:
+    """Those that did not melt or run away in this phase: only these have the conductivity of the crystal."""
+
+    def is_sound(row: Row) -> bool:
+        own = row.get(phase, {})
+        (displacement, _), (heating, _) = (
+            own.get(key, (0.0, 0.0)) for key in ("iodine_displacement", "heating")
+        )
+        return bool(displacement <= MELTED and heating <= HEATED)
+
+    return {name: row for name, row in models.items() if is_sound(row)}
+
+
+def over_seeds(values: Sequence[tuple[float, float]], *, shared: bool = False) -> tuple[float, float]:
+    """Mean, and its standard error: what the seeds scatter, at least what each does not know of itself. The
+    latter does not become less with more seeds where all share one trajectory.
+    """
     if not values:
         return np.nan, np.nan
     means, errors = np.array(values, dtype=float).T
-    own = float(np.sqrt((errors**2).sum()) / len(errors))
+    own = float(errors.mean() if shared else np.sqrt((errors**2).sum()) / len(errors))
     scatter = mean_error(means)[1]
     known = [error for error in (own, scatter) if np.isfinite(error)]
     return float(means.mean()), max(known, default=np.nan)
 
 
-def text_of(values: Sequence[tuple[float, float]], digits: str = ".3g") -> str:
-    """Mean over the seeds, with its error where that is known."""
-    mean, error = over_seeds(values)
+def text_of(values: Sequence[tuple[float, float]], digits: str = ".3g", *, shared: bool = False) -> str:
+    """Mean over the seeds, with its error where that is known (see `over_seeds`)."""
+    mean, error = over_seeds(values, shared=shared)
     if not np.isfinite(mean):
         return ""
     return with_error(mean, error) if np.isfinite(error) else format(mean, digits)
@@ -111,7 +130,8 @@ def tables(result: Mapping[str, Any], terms: Sequence[str], phases: Sequence[str
     for phase in phases:
         rows = []
         for term in (EXACT, *terms):
-            cells = [text_of(of_term(models, term, phase, "trajectory", *keys)) for keys in ALONG.values()]
+            places = [(phase, "trajectory", *keys) for keys in ALONG.values()]
+            cells = [text_of(of_term(models, term, *place), shared=True) for place in places]
             if any(cells):
                 rows.append([term, *cells])
         blocks.append(titled(f"{phase}, along the trajectory of the exact potential", ["", *ALONG], rows))
@@ -119,17 +139,20 @@ def tables(result: Mapping[str, Any], terms: Sequence[str], phases: Sequence[str
         columns = {
             head: keys for head, keys in CONDUCTIVITIES.items() if phase != "ordered" or "no flow" not in head
         }
+        sound = sound_models(models, phase)
         rows = []
         for term in (EXACT, *terms):
             cells = []
             for keys in columns.values():
-                own = of_term(models, term, phase, *keys)
-                exact = [] if term == EXACT else of_term(models, EXACT, phase, *keys)
+                own = of_term(sound, term, phase, *keys)
+                exact = [] if term == EXACT else of_term(sound, EXACT, phase, *keys)
                 cells.append(beside(own, exact))
             cells += [range_of(of_term(models, term, phase, key), n) for key, n in CRYSTAL.values()]
             if any(cells):
-                rows.append([term, str(sum(found(models, term, phase, "runs"))), *cells])
-        blocks.append(titled(f"{phase}, of its own runs", ["", "runs", *columns, *CRYSTAL], rows))
+                every, held = (sum(found(some, term, phase, "runs")) for some in (models, sound))
+                rows.append([term, str(every), str(every - held), *cells])
+        head = ["", "runs", "unsound", *columns, *CRYSTAL]
+        blocks.append(titled(f"{phase}, of its own runs", head, rows))
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
 
@@ -190,6 +213,7 @@ def draw_spectra(result: Mapping[str, Any], phases: Sequence[str]) -> Figure:
     J in own runs.
     """
     models, frequency = result["models"], result["frequency"]
+    sound = {phase: sound_models(models, phase) for phase in phases}
     rows = {
         "J along the exact trajectory": ("trajectory", "spectrum"),
         "J − exact J along it": ("trajectory", "difference_spectrum"),
@@ -199,7 +223,8 @@ def draw_spectra(result: Mapping[str, Any], phases: Sequence[str]) -> Figure:
     axes = figure.subplots(len(rows), len(phases), sharex=True, sharey=True, squeeze=False)
     for line, (title, keys) in zip(axes, rows.items(), strict=True):
         for axis, phase in zip(line, phases, strict=True):
-            for term, colour, mean, error, _ in curves_of(models, phase, *keys):
+            shown = models if "trajectory" in keys else sound[phase]
+            for term, colour, mean, error, _ in curves_of(shown, phase, *keys):
                 draw_band(axis, frequency, mean, error, colour, term)
             axis.set(title=f"{phase}, {title}", yscale="log", xlim=(0.0, 8.0), ylim=(1e-4, 10.0))
         line[0].set_ylabel("P(ν)/(4 V k T²) (W/m/K)")
@@ -217,6 +242,7 @@ def draw_parts(result: Mapping[str, Any], terms: Sequence[str], phase: str) -> F
     """Power of the parts of J in own runs: convective and potential, by element, by pair label; a line for
     each term, mean over its seeds.
     """
+    sound = sound_models(result["models"], phase)
     panels = (("heat convective", "heat potential"), ("Ag", "I"), ("Ag_Ag", "Ag_I", "I_I"))
     figure = new_figure(7.0, 3.4)
     axes = figure.subplots(1, len(panels), sharey=True)
@@ -224,7 +250,7 @@ def draw_parts(result: Mapping[str, Any], terms: Sequence[str], phase: str) -> F
         for part, colour in zip(parts, colours(len(parts)), strict=True):
             label: str | None = part.removeprefix("heat ").replace("_", "–")
             for term, line in zip(terms, LINES, strict=False):
-                rows = found(result["models"], term, phase, "part_spectra", part)
+                rows = found(sound, term, phase, "part_spectra", part)
                 if rows:  # none of a model that is not run, or of a current without its split
                     mean = np.mean(rows, axis=0)
                     axis.plot(
@@ -245,7 +271,9 @@ def draw_parts(result: Mapping[str, Any], terms: Sequence[str], phase: str) -> F
 
 @styled
 def draw_conductivities(models: Models, terms: Sequence[str]) -> Figure:
-    """Green-Kubo and HNEMD of every model that has own runs; the exact potential as bands of one error."""
+    """Green-Kubo and HNEMD of every model that held the crystal in own runs; the exact potential as bands of
+    one error.
+    """
     panels = {
         "ordered": ("ordered", {"Green–Kubo": "green_kubo", "HNEMD": "hnemd"}),
         "superionic": ("superionic", {"Green–Kubo": "green_kubo", "HNEMD": "hnemd"}),
@@ -268,7 +296,8 @@ def draw_conductivities(models: Models, terms: Sequence[str]) -> Figure:
             for mean, error in of_term(models, EXACT, phase, key):
                 axis.axhspan(mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
             for place, term in enumerate(shown):
-                for number, (mean, error) in enumerate(of_term(models, term, phase, key)):
+                sound = sound_models(models, phase)
+                for number, (mean, error) in enumerate(of_term(sound, term, phase, key)):
                     where = place + shift + 0.11 * (number - 1)
                     axis.errorbar(where, mean, error, color=colour, marker=marker, markersize=3, linewidth=1)
             axis.plot([], [], color=colour, marker=marker, markersize=3, linestyle="", label=label)
@@ -286,7 +315,7 @@ def draw_hnemd_spectra(models: Models, phase: str) -> Figure:
     figure = new_figure(5.5, 3.4)
     axis = figure.subplots()
     drawn = False
-    for term, colour, mean, error, row in curves_of(models, phase, "hnemd_spectrum"):
+    for term, colour, mean, error, row in curves_of(sound_models(models, phase), phase, "hnemd_spectrum"):
         draw_band(axis, row["frequency"], mean, error, colour, term)
         drawn = True
     axis.axhline(0.0, color="0.6", linewidth=0.8)

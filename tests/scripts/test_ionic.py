@@ -186,9 +186,28 @@ def test_report(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     # seeds: their scatter, at least what each does not know of itself
     assert ionic_page.over_seeds([(1.0, 0.1), (1.0, 0.1)]) == (1.0, pytest.approx(0.1 / 2**0.5))
     assert ionic_page.over_seeds([(1.0, 0.1), (3.0, 0.1)])[1] == pytest.approx(1.0)
+    assert ionic_page.over_seeds([(1.0, 0.1), (1.0, 0.1)], shared=True) == (1.0, pytest.approx(0.1))
     assert ionic_page.beside([(1.0, 0.3)], [(2.0, 0.4)]) == "1.00 ± 0.30 (-2.0)"
     assert ionic_page.range_of([(-0.0002, 0.0), (0.0003, 0.0)], 1) == "0.0"
     assert ionic_page.range_of([(3.0, 0.0), (1.24, 0.0)], 1) == "1.2–3.0"
+
+
+def test_models_that_melt_or_run_away_count_apart() -> None:
+    """Their conductivities are not those of the crystal; what becomes of them is in the table."""
+    models = {
+        name: {"ordered": {"runs": 1, "hnemd": [value, 0.1], "iodine_displacement": [moved, 0.0]}}
+        for name, value, moved in (
+            ("exact", 1.0, 0.3),
+            ("plain.1", 1.2, 0.4),
+            ("plain.2", 9.0, 50.0),
+            ("plain.3", 7.0, 0.5),
+        )
+    }
+    models["plain.3"]["ordered"]["heating"] = [1.3, None]
+    result = {"models": models, "material": {"diffusion": {}}}
+    text = ionic_page.tables(result, ["plain"], ["ordered"])
+    assert "| plain | 3 | 2 |  |  | 1.20 ± 0.10 (+1.4) |  | 0.40–50.00 |  |" in text, text
+    assert "| exact | 1 | 0 |  |  | 1.00 ± 0.10 |" in text
 
 
 def test_hnemd_without_flow_is_the_same_for_any_energy_of_an_ion(tmp_path: Path) -> None:
@@ -217,12 +236,18 @@ def test_what_became_of_a_crystal(tmp_path: Path) -> None:
     """D of silver from the slope of its displacement, iodine that stays in place, and the mean pressure."""
     steps = np.arange(1, 76) * 1000.0
     time = steps * ionic_report.TIMESTEP
-    table = np.stack([steps, 3.0 + 1.2 * time, 0.5 + 0.0 * time, 573.0 + 0.0 * time, 24000.0 + time], axis=1)
+    table = np.stack(
+        [steps, 3.0 + 1.2 * time, 0.5 + 0.0 * time, 573.0 * np.where(time > 200.0, 1.5, 1.0), 24000.0 + time],
+        axis=1,
+    )
     np.savetxt(tmp_path / "plain.1.superionic.held.1.txt", table, header="of fix held")
+    assert ionic_report.held(tmp_path, "plain.1", "superionic") == {}  # the run is not done
+    (tmp_path / "plain.1.superionic.equilibrium.1.txt").touch()
     row = ionic_report.held(tmp_path, "plain.1", "superionic")
     assert row["silver_diffusion"] == [pytest.approx(2.0), pytest.approx(0.0, abs=1e-9)]
     assert row["iodine_displacement"] == [pytest.approx(0.5), pytest.approx(0.0, abs=1e-9)]
     assert row["pressure"][0] == pytest.approx(24.152, abs=0.01)
+    assert row["heating"][0] == pytest.approx(1.5, abs=0.01)
     assert ionic_report.held(tmp_path, "plain.2", "superionic") == {}
 
 
