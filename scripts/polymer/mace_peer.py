@@ -146,7 +146,6 @@ def main() -> None:
     about = {
         "model": {**MODEL, "r_max": plan.r_max},
         "epochs": args.epochs,
-        "minutes": {name: one["minutes"] for name, one in found.items()},
         "members": members,
         "energy_eV_per_atom": listed(matrices.energy),
         "force_eV_per_A": listed(matrices.force),
