@@ -22,8 +22,8 @@ RELATIVE_FLOAT64 = 1e-12
 TIMES_STOCK = 4.0
 """Float32 errors of the engine in units of those of nequip's own float32 model."""
 RELATIVE_FLOAT32 = 1e-6
-"""Eight units of rounding, allowed where nequip's own float32 error is smaller by chance: tables, and the last digits of
-sums, which differ between processors (up to 5.1e-7 without fused multiply-add)."""
+"""Eight units of rounding, allowed where nequip's own float32 error is smaller by chance: tables, and the
+last digits of sums, which differ between processors (up to 5.1e-7 without fused multiply-add)."""
 
 
 class Edges:
