@@ -198,8 +198,10 @@ def held(folder: Path, name: str, phase: str) -> Row:
     Where iodine stays in place its displacement is that of its vibrations, 0.6 A^2 or less.
     """
     diffusion, iodine, pressure, heating = [], [], [], []
-    for path in sorted(folder.glob(f"{name}.{phase}.equilibrium.*.txt")):  # the others are under way
-        steps, silver, other, kelvin, bar = np.loadtxt(str(path).replace(".equilibrium.", ".held.")).T
+    for path in sorted(folder.glob(f"{name}.{phase}.held.*.txt")):
+        if not (folder / path.name.replace(".held.", ".equilibrium.")).exists():
+            continue  # the run is under way
+        steps, silver, other, kelvin, bar = np.loadtxt(path).T
         for stretch in np.array_split(np.arange(len(steps)), 4):
             slope = np.polyfit(steps[stretch] * TIMESTEP, silver[stretch], 1)[0]
             diffusion.append(slope / 6.0 * 10.0)
