@@ -49,7 +49,8 @@ FixE3DBonds::FixE3DBonds(LAMMPS *lmp, int narg, char **arg) :
   comm_forward = comm_reverse = 1;
   datamask_read = X_MASK | TAG_MASK | TYPE_MASK | MASK_MASK;
   datamask_modify = EMPTY_MASK;
-  // not as many as there are now: comm_style tiled of KOKKOS then grows its buffers at every exchange (LAMMPS 4 Jul 2026)
+  // not as many as there are now: comm_style tiled of KOKKOS then grows its buffers at every exchange
+  // (LAMMPS 4 Jul 2026)
   maxexchange = E3D::BondState::doubles_of(E3D::BondState::MAX_BONDS);
 
   FixE3DBonds::grow_arrays(atom->nmax);

@@ -113,7 +113,9 @@ def write_table(
 
 
 def without_nan(value: Any) -> Any:
-    """The same with None for nan, which JSON has not, in lists and dictionaries too."""
+    """The same with None for nan, which JSON has not, in lists and dictionaries too; arrays as lists."""
+    if hasattr(value, "tolist"):  # numpy's, without an import of it
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -116,10 +116,13 @@ def collect(frames: dict[Liquid, list[tuple[int, Path]]], target: Path) -> dict[
     return about
 
 
-def unpack(collected: Path, liquid: Liquid, path_of: Callable[[Liquid, int], Path]) -> int:
-    """Write the frames of a liquid in a collected file to files of their own, which have no velocities.
+def unpack(
+    collected: Path, liquids: Sequence[Liquid], path_of: Callable[[Liquid, int], Path]
+) -> dict[str, int]:
+    """Write the frames of some liquids in a collected file to files of their own, which have no velocities.
 
-    A frame whose file is there already is left as it is. Returns how many frames of the liquid there are.
+    A frame whose file is there already is left as it is. Returns how many frames of each liquid there are, by
+    its formula.
 
     Parameters
     ----------
@@ -128,17 +131,19 @@ def unpack(collected: Path, liquid: Liquid, path_of: Callable[[Liquid, int], Pat
     Raises
     ------
     E3DError
-        The file cannot be read; a frame is of another level, box or replica than this liquid's.
+        The file cannot be read; a frame is of another level, box or replica than its liquid's.
     """
     import ase.io
 
-    size = len(n_alkane(liquid.carbons).symbols)
-    index = 0
+    wanted = {liquid.formula: liquid for liquid in liquids}
+    counts = dict.fromkeys(wanted, 0)
     try:
         with decompressed(collected) as plain:
             for one in ase.io.iread(plain, index=":", format="extxyz"):
-                if one.info["subset"] != liquid.formula:
+                liquid = wanted.get(one.info["subset"])
+                if liquid is None:
                     continue
+                index = counts[liquid.formula]
                 path = path_of(liquid, index)
                 stated = one.info["level"], int(one.info["replica"])
                 if stated != (labels.LEVEL, index % liquid.replicas):
@@ -147,6 +152,7 @@ def unpack(collected: Path, liquid: Liquid, path_of: Callable[[Liquid, int], Pat
                         f"from replica {index % liquid.replicas}, got {stated[0]} from {stated[1]}; "
                         "take the file as --collect wrote it"
                     )
+                size = len(n_alkane(liquid.carbons).symbols)
                 shape = (len(one) // size, size, 3)
                 frame = {
                     "positions": one.positions.reshape(shape),
@@ -161,12 +167,12 @@ def unpack(collected: Path, liquid: Liquid, path_of: Callable[[Liquid, int], Pat
                     make_folder(path.parent)
                     with atomic_path(path) as partial:
                         np.savez_compressed(partial, **frame)
-                index += 1
+                counts[liquid.formula] += 1
     except E3DError:
         raise
     except Exception as error:  # ASE's readers raise whatever they like
         raise E3DError(f"{collected}: ASE cannot read it ({type(error).__name__}: {error})") from error
-    return index
+    return counts
 
 
 def _check(liquid: Liquid, path: Path, frame: Any) -> None:

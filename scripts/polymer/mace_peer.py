@@ -27,11 +27,12 @@ from ase import Atoms
 
 from e3d_lmp.figures import save_figure
 from e3d_lmp.figures.extrapolation import plot_matrices, plot_shift
-from e3d_lmp.files import atomic_path, write_json
+from e3d_lmp.files import write_json
 from e3d_lmp.study.extrapolation.errors import Judgement, error_matrices
 from e3d_lmp.study.extrapolation.family import VALIDATION, elements_of
 from e3d_lmp.study.extrapolation.molecules import MolecularFrame
 from e3d_lmp.study.extrapolation.plan import ExtrapolationPlan, read_plan
+from e3d_lmp.tables import without_nan
 
 MODEL = {"num_channels": 8, "max_L": 0, "max_ell": 2, "correlation": 2, "num_interactions": 2}
 """Small, as the study's Allegro is; two interactions see twice the cutoff."""
@@ -103,11 +104,6 @@ def judgement_of(own: dict[str, Any]) -> Judgement:
     return Judgement(atoms, energy, reference, own["force_error"])
 
 
-def listed(matrix: np.ndarray) -> list[list[float | None]]:
-    """A matrix for JSON, null where there is no number."""
-    return [[float(x) if np.isfinite(x) else None for x in row] for row in matrix]
-
-
 def main() -> None:
     """Train and judge what is missing, and write the matrices."""
     parser = argparse.ArgumentParser(
@@ -147,10 +143,10 @@ def main() -> None:
         "model": {**MODEL, "r_max": plan.r_max},
         "epochs": args.epochs,
         "members": members,
-        "energy_eV_per_atom": listed(matrices.energy),
-        "force_eV_per_A": listed(matrices.force),
-        "shift_eV_per_atom": listed(matrices.shift),
-        "corrected_eV_per_atom": listed(matrices.corrected),
+        "energy_eV_per_atom": without_nan(matrices.energy),
+        "force_eV_per_A": without_nan(matrices.force),
+        "shift_eV_per_atom": without_nan(matrices.shift),
+        "corrected_eV_per_atom": without_nan(matrices.corrected),
         "line": vars(line),
         "beyond": {
             one.name: {
@@ -179,8 +175,7 @@ def main() -> None:
         members, matrices.differences, matrices.shift, fitted, line.slope, line.intercept, line.pearson
     )
     save_figure(shift, args.out / "mace_shift.png")
-    with atomic_path(args.out / "mace.json") as partial:
-        partial.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    write_json(args.out / "mace.json", about)
 
 
 if __name__ == "__main__":

@@ -229,9 +229,9 @@ def main() -> None:
             print(f"{liquid.formula}: {mean:.4f} +- {error:.4f} g/cm^3 at {args.density} MPa", flush=True)
         return
     if args.collected is not None:
-        for carbons in args.lengths:
-            made = unpack(args.collected, liquids()[carbons], functools.partial(frame_path, args.folder))
-            print(f"{args.collected}: {made} frames of {liquids()[carbons].formula}", flush=True)
+        wanted = [liquids()[carbons] for carbons in args.lengths]
+        unpacked = unpack(args.collected, wanted, functools.partial(frame_path, args.folder))
+        print(f"{args.collected}: {', '.join(f'{n} of {name}' for name, n in unpacked.items())}", flush=True)
     if args.collect is None:
         make(args.folder, dict.fromkeys(args.lengths, args.frames), args.jobs)
         return

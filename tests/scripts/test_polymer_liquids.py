@@ -381,8 +381,8 @@ def test_a_run_goes_on_from_a_collected_file(tmp_path: Path, monkeypatch: pytest
     assert [one["frames"] for one in kept["liquids"].values()] == [6, 5]
     assert kept["liquids"]["CH4"]["replicas"] == 4
     where = functools.partial(make_liquids.frame_path, new)
-    for carbons, frames in ((1, 6), (4, 5)):
-        assert collect.unpack(tmp_path / "kept.extxyz.gz", liquids()[carbons], where) == frames
+    wanted = [liquids()[1], liquids()[4]]
+    assert collect.unpack(tmp_path / "kept.extxyz.gz", wanted, where) == {"CH4": 6, "C4H10": 5}
     want, got = frames_of(first), frames_of(new)
     assert want.keys() - got.keys() == {name for name in want if name.endswith("velocities")}
     for name, values in got.items():
@@ -409,7 +409,7 @@ def test_a_run_goes_on_from_a_collected_file(tmp_path: Path, monkeypatch: pytest
     text = gzip.decompress((tmp_path / "kept.extxyz.gz").read_bytes()).replace(b"replica=2", b"replica=3")
     (tmp_path / "bad.extxyz.gz").write_bytes(gzip.compress(text))
     with pytest.raises(collect.E3DError, match=r"expected frame 2 of CH4 .* replica 2, got GFN1-xTB from 3"):
-        collect.unpack(tmp_path / "bad.extxyz.gz", liquids()[1], where)
+        collect.unpack(tmp_path / "bad.extxyz.gz", [liquids()[1]], where)
 
 
 def test_drawn_velocities_are_those_of_the_temperature() -> None:

@@ -6,7 +6,6 @@ the held-out frames of each member, and ``maps/trained.e3d`` of all that the mod
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,6 +25,7 @@ from e3d_lmp.study.extrapolation.between import FrameAnswer, answers, between_of
 from e3d_lmp.study.extrapolation.molecules import MolecularFrame
 from e3d_lmp.study.extrapolation.plan import ExtrapolationPlan, MemberRow
 from e3d_lmp.study.row import row_folder, trained
+from e3d_lmp.tables import without_nan
 
 FORMAT = "e3d-extrapolation-row/1"
 MAPS = "maps"
@@ -57,7 +57,7 @@ def compute_row(
     known = evaluate_structures(evaluator, enumerate(map(structure_of, plan.learnt(row.member))))
     _write_map(evaluator, known, plan.cutoff, folder / f"{TRAINED}.e3d")
     numbers = {"format": FORMAT, **begun, **asdict(row), "asked": asked, "inputs": plan.inputs(row)}
-    numbers = json.loads(json.dumps(numbers).replace("NaN", "null"))
+    numbers = without_nan(numbers)
     write_json(row_folder(study, row) / "row.json", numbers)
     return numbers
 

@@ -26,7 +26,7 @@ from e3d_lmp.study.extrapolation.results import (
 )
 from e3d_lmp.study.extrapolation.surroundings import SurroundingsFound, surroundings
 from e3d_lmp.study.row import done_rows, row_folder
-from e3d_lmp.tables import Column, format_table, write_csv, write_json_rows
+from e3d_lmp.tables import Column, format_table, without_nan, write_csv, write_json_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -206,7 +206,7 @@ class ExtrapolationTable:
             "novelty": lambda: vars(self.novelty),
             "surroundings": lambda: self.surroundings.as_dict(),
         }
-        return {name: _plain(self._attempt(name, part)) for name, part in parts.items()}
+        return {name: without_nan(self._attempt(name, part)) for name, part in parts.items()}
 
     def _attempt(self, name: str, part: Callable[[], Any]) -> Any:
         """A part, or None and a remark."""
@@ -329,14 +329,3 @@ def _as_dict(found: ErrorMatrices) -> dict[str, Any]:
         "line": vars(found.line),
         "lines": {str(n): vars(one) for n, one in found.lines.items()},
     }
-
-
-def _plain(value: Any) -> Any:
-    """Arrays as lists, nan as null."""
-    if isinstance(value, np.ndarray | list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, float | np.floating):
-        return None if math.isnan(value) else float(value)
-    return value
