@@ -20,7 +20,17 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.files import is_locked
 from e3d_lmp.runs import campaign_run, workers
 from e3d_lmp.runs.campaign import make_plan, open_plan, read_campaign, write_members
-from job_runs import INPUT, e3d, final_state, kill_when, last_step, run_script, wait_for, write_input
+from job_runs import (
+    INPUT,
+    UNHURRIED,
+    e3d,
+    final_state,
+    kill_when,
+    last_step,
+    run_script,
+    wait_for,
+    write_input,
+)
 
 CAMPAIGN = """\
 input: in.hot
@@ -180,10 +190,11 @@ def states(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_eight_members_killed_twice_lose_nothing(file: Path, tmp_path: Path) -> None:
+def test_eight_members_killed_twice_lose_nothing(file: Path, tmp_path: Path, model_files) -> None:
     """Once with all that runs, once alone, so that its members go on by themselves."""
     folder = tmp_path / "c"
     folder.mkdir()
+    write_input(tmp_path, model_files("morse-cho"), UNHURRIED)
     file.write_text(CAMPAIGN.replace("seed: [1, 2]", "seed: [1, 2, 3, 4]"))
     first, fifth = (folder / "members" / f"temp={temp}_seed=1" for temp in (300, 600))
     code = kill_when(campaign_command(file, folder), folder, lambda: last_step(first) >= 150)

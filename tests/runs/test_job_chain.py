@@ -17,7 +17,18 @@ import pytest
 from bond_runs import read_events, read_species, same_events
 from e3d_lmp.analysis.maps import EnergyMap, read_map
 from e3d_lmp.runs.restartable import read_input
-from job_runs import INPUT, SLOW, e3d, final_state, kill_when, last_step, run_script, wait_for, write_input
+from job_runs import (
+    INPUT,
+    SLOW,
+    UNHURRIED,
+    e3d,
+    final_state,
+    kill_when,
+    last_step,
+    run_script,
+    wait_for,
+    write_input,
+)
 
 RANKS = ("--ranks-per-node", "2")
 DRIFT = 1e-6
@@ -47,7 +58,7 @@ def same_maps(got: EnergyMap, want: EnergyMap) -> None:
 def whole(tmp_path_factory: pytest.TempPathFactory, model_files) -> Path:
     """The folder of a job that ran through; the input is beside it."""
     here = tmp_path_factory.mktemp("whole")
-    folder = written(here / "whole", write_input(here, model_files("morse-cho")))
+    folder = written(here / "whole", write_input(here, model_files("morse-cho"), UNHURRIED))
     done = run_script(folder)
     assert done.returncode == 0 and "finished: step 600 of 600" in done.stdout, done.stdout + done.stderr
     return folder

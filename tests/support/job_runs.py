@@ -52,10 +52,17 @@ write_dump    all custom final.dump id type x y z vx vy vz modify sort id format
 """
 """LAMMPS input that offers what `e3d job` asks of a restartable one."""
 
-SLOW = INPUT.replace("${steps} upto", '${steps} upto every 50 "shell sleep 2"').replace(
-    "restart       100", "restart       50"
-)
-"""The same, which takes at least 0.04 s for a step however fast the machine is."""
+
+def with_pauses(seconds: float) -> str:
+    """`INPUT`, which rests every 50 steps: a bound of its speed on a machine however fast."""
+    return INPUT.replace("${steps} upto", f'${{steps}} upto every 50 "shell sleep {seconds}"')
+
+
+UNHURRIED = with_pauses(0.25)
+"""For runs that are killed on the way: 0.25 s between what one thermo line says and the next one."""
+
+SLOW = with_pauses(2).replace("restart       100", "restart       50")
+"""For jobs with a time limit: at least 0.04 s a step."""
 
 
 def write_input(folder: Path, model: Path, text: str = INPUT, every: int = 2) -> Path:
