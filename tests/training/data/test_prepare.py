@@ -115,6 +115,23 @@ def test_duplicates_and_linked_molecules_stay_on_one_side(tmp_path: Path) -> Non
     assert sum(about["frames"] for about in manifest["sets"].values()) == 2 * len(names)
 
 
+def test_frames_that_count_more_than_once(tmp_path: Path) -> None:
+    """Each frame of training as often as its subset says, those held out once."""
+    write_spice(tmp_path / "a.hdf5", ORGANIC, frames=3)
+
+    def sets(**more: int) -> dict[str, Any]:
+        frames = {"small": {"train": 2, "val": 1, "test": 1} | more}
+        source = {"file": "a.hdf5", "layout": "spice", "level": SPICE_LEVEL, "frames": frames}
+        return prepare(parse_recipe(RECIPE | {"sources": [source]}, tmp_path), tmp_path / "out")["sets"]
+
+    once, thrice = sets(), sets(repeat=3)
+    for part in PARTS:
+        rows = [{tuple(row) for row in about[part]["entries"]} for about in (once, thrice)]
+        assert rows[0] == rows[1]
+        assert thrice[part]["frames"] == once[part]["frames"] * (3 if part == "train" else 1)
+    assert thrice["train"]["molecules"] == once["train"]["molecules"]
+
+
 def test_a_molecule_split_by_frames_leaks_into_no_other_subset(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,11 +34,13 @@ def test_what_is_not_said(folder: Path) -> None:
 
 
 def test_frames_of_each_subset(folder: Path) -> None:
-    frames = {"x": {"train": 3, "test": "all"}, "*": {"train": 1, "split": "frames"}}
+    frames = {"x": {"train": 3, "test": "all", "repeat": 4}, "*": {"train": 1, "split": "frames"}}
     source = parse_recipe(RECIPE | {"sources": [RECIPE["sources"][0] | {"frames": frames}]}, folder).sources[
         0
     ]
-    assert source.share("x") == Share(3, 0, None) and source.share("y") == Share(1, 0, 0, by_frame=True)
+    assert source.share("x") == Share(3, 0, None, repeat=4) and source.share("y") == Share(
+        1, 0, 0, by_frame=True
+    )
     del frames["*"]
     source = parse_recipe(RECIPE | {"sources": [RECIPE["sources"][0] | {"frames": frames}]}, folder).sources[
         0
@@ -107,6 +109,8 @@ SOURCE = RECIPE["sources"][0]
         ),
         ({"sources": [SOURCE | {"charges": "all"}]}, "charges to be `neutral`, `any` or a list"),
         ({"sources": [SOURCE | {"frames": {"x": 3}}]}, "expected `frames` as"),
+        ({"sources": [SOURCE | {"frames": {"x": {"repeat": 0}}}]}, "above 0 for `repeat` of 'x', got 0"),
+        ({"sources": [SOURCE | {"frames": {"x": {"repeat": 1.5}}}]}, "above 0 for `repeat` of 'x', got 1.5"),
         (
             {"sources": [SOURCE | {"frames": {"x": {"train": -1}}}]},
             "frames per molecule or `all` for 'x', got -1",

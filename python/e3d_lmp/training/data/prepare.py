@@ -265,7 +265,9 @@ def _pools(items: Sequence[_Sourced], whole: set[int]) -> list[tuple[Share, str 
 def _choose(
     items: Sequence[_Sourced], part_of: dict[str, str], whole: set[int], recipe: Recipe
 ) -> dict[str, list[tuple[int, int]]]:
-    """(molecule, frame) pairs of each set, frames drawn at random without repetition."""
+    """(molecule, frame) pairs of each set, frames drawn at random without repetition; those of the train set
+    as often as their share says.
+    """
     rng = np.random.default_rng(recipe.seed + 1)
     chosen: dict[str, list[tuple[int, int]]] = {part: [] for part in PARTS}
     for share, key, indices in _pools(items, whole):
@@ -274,7 +276,7 @@ def _choose(
         for part in PARTS if key is None else (part_of[key],):
             number = getattr(share, part)
             take, order = (order, []) if number is None else (order[:number], order[number:])
-            chosen[part].extend(take)
+            chosen[part].extend(take * share.repeat if part == "train" else take)
     return chosen
 
 

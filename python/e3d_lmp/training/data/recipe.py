@@ -27,13 +27,14 @@ EVERY = "*"
 
 @dataclass(frozen=True)
 class Share:
-    """Frames taken of each molecule of a subset, by part (None: all), and whether frames or molecules are
-    split."""
+    """Frames taken of each molecule of a subset, by part (None: all); whether frames or molecules are split;
+    and how often each frame stands in the train set, which gives a small set weight."""
 
     train: int | None = None
     val: int | None = None
     test: int | None = None
     by_frame: bool = False
+    repeat: int = 1
 
 
 @dataclass(frozen=True)
@@ -284,10 +285,13 @@ def _frames(frames: Any) -> dict[str, Share]:
         )
     result = {}
     for subset, share in frames.items():
-        _check_keys(f"frames of '{subset}'", share, (*PARTS, "split"))
+        _check_keys(f"frames of '{subset}'", share, (*PARTS, "split", "repeat"))
         _check_choice("split", share.get("split", "molecules"), ("molecules", "frames"))
         numbers = {part: _count(subset, share.get(part, 0)) for part in PARTS}
-        result[str(subset)] = Share(**numbers, by_frame=share.get("split") == "frames")
+        repeat = share.get("repeat", 1)
+        if isinstance(repeat, bool) or not isinstance(repeat, int) or repeat < 1:
+            raise E3DError(f"expected a whole number above 0 for `repeat` of '{subset}', got {repeat!r}")
+        result[str(subset)] = Share(**numbers, by_frame=share.get("split") == "frames", repeat=repeat)
     return result
 
 
