@@ -9,6 +9,7 @@ from typing import Any
 import dft_molecules as lists
 import numpy as np
 from ase import Atoms
+from dft_bond import Bond
 from dft_geometry import (
     UnfitError,
     acceptable,
@@ -17,10 +18,7 @@ from dft_geometry import (
     matched,
     parsed,
     path,
-    pulled,
     relaxed,
-    relaxed_part,
-    sides,
     together,
 )
 from label_frames import Frame, round_robin
@@ -161,42 +159,16 @@ def _fragments() -> list[tuple[str, int]]:
 
 def _pulled_rows(entry: tuple[str, tuple[tuple[int, int], ...]], rng: np.random.Generator) -> Iterator[Frame]:
     """Distances spread over the whole range from the first few on, denser where the bond breaks."""
-    from rdkit import Chem
-
     smiles, given = entry
-    ground = 3 if smiles in lists.TRIPLET_BONDS else 1
-    atoms, numbered = relaxed(smiles, ground)
-    ends = numbered[1], numbered[2]
-    molecule = parsed(smiles)
-    order = int(molecule.GetBondBetweenAtoms(*ends).GetBondTypeAsDouble())
-    pairs = given or ((order + 1, order + 1),)
-    # the multiplicities of the two sides' spins opposed, and that of the molecule
-    multiplicities = tuple(sorted({ground} | {abs(first - second) + 1 for first, second in pairs}))
-    parts = [
-        (side, relaxed_part(atoms[side], multiplicity))
-        for side, multiplicity in zip(sides(atoms, *ends), pairs[0], strict=True)
-    ]
-    for atom in molecule.GetAtoms():
-        atom.SetAtomMapNum(0)
-    plain = Chem.MolToSmiles(Chem.RemoveHs(molecule))
-    bond = f"{atoms[ends[0]].symbol}{' -=#'[order]}{atoms[ends[1]].symbol}"
-    shortest = 0.85 * atoms.get_distance(*ends)
+    bond = Bond(smiles, given, 3 if smiles in lists.TRIPLET_BONDS else 1)
+    shortest = 0.85 * bond.length
     turn, offset = 0, rng.uniform()
     while True:
         share = (offset + turn * 0.6180339887) % 1.0  # golden section: even, whatever the number
         distance = shortest + (LONGEST - shortest) * share**1.6
-        start = atoms if turn % 2 == 0 else displaced(smiles, ground, 500.0, rng)
+        start = bond.atoms if turn % 2 == 0 else displaced(smiles, bond.ground, 500.0, rng)
         turn += 1
-        yield _frame(
-            "pulled",
-            f"{plain} {bond} {distance:.3f} A",
-            plain,
-            pulled(start, ends, distance, parts, rng),
-            multiplicities=multiplicities,
-            uncoupled=max(min(pair) - 1 for pair in pairs),
-            fragment=tuple(parts[0][0]),
-            fragment_multiplicities=pairs,
-        )
+        yield bond.frame(distance, start, rng)
 
 
 def _reactions() -> list[tuple[str, int]]:

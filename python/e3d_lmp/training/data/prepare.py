@@ -8,7 +8,7 @@ subset of size N, so that larger subsets contain the smaller ones.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,7 @@ def prepare(recipe: Recipe, out: Path) -> dict[str, Any]:
     items, alignments = _aligned(items, recipe)
     items = [item for item in items if item.source.use == "training"]
     items, duplicates = _unique(items, recipe)
-    parts = split_by_molecule(_by_subset(items), recipe.fractions, recipe.seed)
+    parts = split_by_molecule(_by_subset(items, recipe.sources), recipe.fractions, recipe.seed)
     whole = _kept_whole(items)
     chosen = _choose(items, parts, whole, recipe)
     manifest: dict[str, Any] = {
@@ -227,10 +227,14 @@ def _unique(items: list[_Sourced], recipe: Recipe) -> tuple[list[_Sourced], Drop
     return [_Sourced(item.molecule, item.source, key) for item, key in zip(items, keys, strict=True)], dropped
 
 
-def _by_subset(items: Sequence[_Sourced]) -> dict[str, list[str]]:
-    keys: dict[str, list[str]] = defaultdict(list)
-    for item in items:
-        keys[item.molecule.subset].append(item.key)
+def _by_subset(items: Sequence[_Sourced], sources: Sequence[Source]) -> dict[str, list[str]]:
+    """Keys by subset, those of the first source first: what a source is added to is split as before."""
+    place = {source.name: number for number, source in enumerate(sources)}
+    keys: dict[str, list[str]] = {}
+    for _, subset, key in sorted(
+        (place[item.source.name], item.molecule.subset, item.key) for item in items
+    ):
+        keys.setdefault(subset, []).append(key)
     return keys
 
 

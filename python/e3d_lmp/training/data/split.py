@@ -91,15 +91,16 @@ def split_by_molecule(
 
     Parameters
     ----------
-    keys : per subset, the keys of its molecules; a key may be in several subsets
+    keys : per subset, the keys of its molecules; a key may be in several subsets. The subsets have their turn
+        in this order, and later ones change nothing for earlier ones
     fractions : 'val' and 'test' share of the molecules, per subset, rounded but at least one molecule of each
         where the subset has three or more, none of a smaller one
     seed : of the shuffle; the same seed and keys give the same split
     """
     part: dict[str, str] = {}
     rng = np.random.default_rng(seed)
-    for subset in sorted(keys):
-        unique = sorted(set(keys[subset]))
+    for members in keys.values():
+        unique = sorted(set(members))
         order = [unique[i] for i in rng.permutation(len(unique))]
         enough = len(unique) >= 3
         wanted = {
