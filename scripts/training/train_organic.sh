@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# Train `organic`: the weights of `organic-small` once more through the same data, for longer.
+# Train `organic`: the weights of an earlier model once more, through all data of `organic_data.yaml`.
 #
-#   bash scripts/training/train_organic.sh DATA_FOLDER RUN_FOLDER
+#   pip install pytorch_optimizer
+#   bash scripts/training/train_organic.sh DATA.hdf5 RUN_FOLDER [START.nequip.zip]
 #
-# DATA_FOLDER is RUN_FOLDER/data of train_organic_small.sh. May be started again: training goes on where it stopped.
+# DATA.hdf5 is what train_organic_small.sh reads. START is inputs/models/organic.nequip.zip by default. May be started again:
+# what is done is skipped, and training goes on where it stopped.
 set -euo pipefail
-data=${1:?DATA_FOLDER} run=${2:?RUN_FOLDER}
+data=${1:?DATA.hdf5} run=${2:?RUN_FOLDER}
 root=$(cd "$(dirname "$0")/../.." && pwd)
+here=$root/scripts/training
+start=${3:-$root/inputs/models/organic.nequip.zip}
 bin=${E3D_BIN:-$root/.venv/bin}
 
-"$bin/e3d" train "$root/scripts/training/organic.yaml" "$data" -o "$run" --name organic \
-  --start "$root/inputs/models/organic-small.nequip.zip" --card "$root/scripts/training/organic_card.md"
+[[ -f $run/data/manifest.json ]] || "$bin/e3d" data prepare "$here/organic_data.yaml" \
+  --source "$data" -o "$run/data"
+"$bin/e3d" train "$here/organic.yaml" "$run/data" -o "$run" --name organic --start "$start" \
+  --card "$here/organic_card.md"

@@ -209,7 +209,7 @@ def test_shipped_configurations_are_plain_nequip(prepared: Path, tensor: int, tm
     assert both["trainer"]["strategy"] == {"_target_": "nequip.train.SimpleDDPStrategy"}
 
 
-@pytest.mark.parametrize(("name", "minutes"), [("organic_small", 70), ("organic", 100)])
+@pytest.mark.parametrize(("name", "minutes"), [("organic_small", 70), ("organic", 45)])
 def test_configurations_of_shipped_models(prepared: Path, tmp_path: Path, name: str, minutes: int) -> None:
     options = Options(contacts=False, overrides=["learning_rate=0.004"])
     config = compose(str(ROOT / f"scripts/training/{name}.yaml"), read_data(prepared), tmp_path, options)
