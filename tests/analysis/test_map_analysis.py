@@ -68,3 +68,5 @@ def test_what_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     write_map(EnergyMap(0.2, "covalent"), tmp_path / "other.e3d")
     assert main(["analyze", str(paths[0]), str(tmp_path / "other.e3d"), "-o", str(tmp_path / "out")]) == 2
     assert "error" in capsys.readouterr().err and not (tmp_path / "out").exists()
+    assert main(["analyze", str(paths[0]), str(paths[0]), "-o", str(tmp_path / "out")]) == 2
+    assert "give each map once" in capsys.readouterr().err and not (tmp_path / "out").exists()

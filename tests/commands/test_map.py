@@ -88,6 +88,7 @@ def test_compare(files, capsys):
         (["show", "absent.e3d"], "expected a map file"),
         (["show", "a.e3d", "-o", "t.txt"], "ends in .csv or .json, not '.txt'"),
         (["compare", "a.e3d", "b.e3d", "-o", "p.png", "--pairs", "O-H"], "no pair to draw: O-H"),
+        (["add", "a.e3d", "./a.e3d", "-o", "t.e3d"], "./a.e3d: the same file as a.e3d; give each map once"),
     ],
 )
 def test_errors(files, capsys, words, message):

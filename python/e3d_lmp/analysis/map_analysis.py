@@ -9,7 +9,7 @@ from functools import reduce
 from pathlib import Path
 
 from e3d_lmp.analysis.edge_analysis import EdgeAnalysis, EnergySums
-from e3d_lmp.analysis.maps import FORMAT, EnergyMap, read_map
+from e3d_lmp.analysis.maps import FORMAT, EnergyMap, read_maps
 from e3d_lmp.analysis.novelty import ReferenceMap
 from e3d_lmp.edges.pairs import pair_label
 from e3d_lmp.files import some_names, starts_with
@@ -35,7 +35,7 @@ class MapAnalysis(EdgeAnalysis):
     Raises
     ------
     E3DError
-        A file is none of this format, or the maps do not fit each other.
+        A file is none of this format or was given twice, or the maps do not fit each other.
     """
 
     def __init__(
@@ -50,8 +50,7 @@ class MapAnalysis(EdgeAnalysis):
         self.unpaired = 0
         wanted = None if labels is None else {pair_label(*name.split("-")) for name in labels}
         self._parts = []
-        for path in paths:
-            one = read_map(path)
+        for one in read_maps(paths):
             kept = {name: part for name, part in one.labels.items() if wanted is None or name in wanted}
             self._parts.append(replace(one, labels=kept))
         self._whole = reduce(EnergyMap.merge, self._parts)

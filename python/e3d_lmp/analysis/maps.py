@@ -30,7 +30,7 @@ same double. The line ``end`` tells a whole file from one that was cut off.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -169,6 +169,22 @@ class EnergyMap:
             raise E3DError(
                 f"pair {name}: {error}; only a part that was added before can be subtracted"
             ) from None
+
+
+def read_maps(paths: Sequence[str | os.PathLike]) -> list[EnergyMap]:
+    """The maps of several files that are to be added up.
+
+    Raises
+    ------
+    E3DError
+        As `read_map`; or a file was given twice, by whatever name.
+    """
+    seen: dict[str, str | os.PathLike] = {}
+    for path in paths:
+        first = seen.setdefault(os.path.realpath(path), path)
+        if first is not path:
+            raise E3DError(f"{os.fspath(path)}: the same file as {os.fspath(first)}; give each map once")
+    return [read_map(path) for path in paths]
 
 
 def write_map(result: EnergyMap, path: str | os.PathLike) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from e3d_lmp.analysis.comparison import compare_maps
-from e3d_lmp.analysis.maps import EnergyMap, read_map, write_map
+from e3d_lmp.analysis.maps import EnergyMap, read_map, read_maps, write_map
 from e3d_lmp.analysis.pair_table import pair_columns, pair_header, pair_table
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import PICTURES, plot_comparison, plot_maps, save_figure
@@ -122,7 +122,7 @@ def _show(args: argparse.Namespace) -> int:
 def _add(args: argparse.Namespace) -> int:
     if len(args.maps) < 2:
         raise E3DError("e3d map add: expected at least two maps, e.g. e3d map add a.e3d b.e3d -o both.e3d")
-    result = reduce(EnergyMap.merge, map(read_map, args.maps))
+    result = reduce(EnergyMap.merge, read_maps(args.maps))
     write_map(result, args.output)
     print(f"{result.samples} samples")
     return _wrote([args.output])

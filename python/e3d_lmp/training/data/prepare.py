@@ -231,9 +231,7 @@ def _by_subset(items: Sequence[_Sourced], sources: Sequence[Source]) -> dict[str
     """Keys by subset, those of the first source first: what a source is added to is split as before."""
     place = {source.name: number for number, source in enumerate(sources)}
     keys: dict[str, list[str]] = {}
-    for _, subset, key in sorted(
-        (place[item.source.name], item.molecule.subset, item.key) for item in items
-    ):
+    for _, subset, key in sorted((place[item.source.name], item.molecule.subset, item.key) for item in items):
         keys.setdefault(subset, []).append(key)
     return keys
 
