@@ -181,9 +181,10 @@ def read_maps(paths: Sequence[str | os.PathLike]) -> list[EnergyMap]:
     """
     seen: dict[str, str | os.PathLike] = {}
     for path in paths:
-        first = seen.setdefault(os.path.realpath(path), path)
-        if first is not path:
-            raise E3DError(f"{os.fspath(path)}: the same file as {os.fspath(first)}; give each map once")
+        file = os.path.realpath(path)
+        if file in seen:
+            raise E3DError(f"{os.fspath(path)}: the same file as {os.fspath(seen[file])}; give each map once")
+        seen[file] = path
     return [read_map(path) for path in paths]
 
 
