@@ -139,8 +139,11 @@ def make(path: Path, model: AIMNet2, pairs: Sequence[str]) -> None:
         ase.io.write(
             partial, [atoms for atoms, _ in found], format="extxyz", columns=["symbols", "positions"]
         )
-    rows = [f"{atoms.info['name']},{energy * KCAL_MOL_PER_EV:.4f}" for atoms, energy in found]
-    write_text(path.with_suffix(".csv"), "\n".join(["structure,energy_kcal_mol", *rows]) + "\n")
+    rows = [
+        f"{path.name}/{number},{energy * KCAL_MOL_PER_EV:.4f},{atoms.info['name']}"
+        for number, (atoms, energy) in enumerate(found)
+    ]
+    write_text(path.with_suffix(".csv"), "\n".join(["structure,energy_kcal_mol,name", *rows]) + "\n")
     print(f"{len(found)} dimers of {len(pairs)} pairs in {path}")
 
 
@@ -192,7 +195,7 @@ def compare(folder: Path, path: Path) -> None:
 
     energies = {one.frame.key: one.row["energy"] for one in labels_of(folder, planned(folder))[0]}
     with open(path.with_suffix(".csv"), encoding="utf-8") as file:
-        ours = {row["structure"]: float(row["energy_kcal_mol"]) for row in csv.DictReader(file)}
+        ours = {row["name"]: float(row["energy_kcal_mol"]) for row in csv.DictReader(file)}
     differences = []
     for atoms in read(path):
         keys = [frame.key for frame in frames_of(atoms)]

@@ -16,6 +16,7 @@ pytest.importorskip("rdkit")
 
 from ase.units import Hartree
 
+from e3d_lmp.analysis.dissociation.reference import read_references
 from e3d_lmp.files import write_json
 from e3d_lmp.units import KCAL_MOL_PER_EV
 from lammps_runs import ROOT
@@ -60,7 +61,7 @@ def test_from_a_pair_to_a_comparison(
     assert call("make", path, "--model", tmp_path / "model.jpt", "--pairs", "C.N") == 0
     frames = held_out_dimers.read(path)
     with open(path.with_suffix(".csv"), encoding="utf-8") as file:
-        rows = {row["structure"]: float(row["energy_kcal_mol"]) for row in csv.DictReader(file)}
+        rows = {row["name"]: float(row["energy_kcal_mol"]) for row in csv.DictReader(file)}
     assert {frame.info["name"] for frame in frames} == set(rows) and len(frames) >= 3
     assert rows["C.N_0_minimum"] < min(rows["C.N_0_far"], 0.0)
     for frame in frames:  # the energy of the pairs across, by hand
@@ -85,8 +86,10 @@ def test_from_a_pair_to_a_comparison(
 
 def test_the_file_that_is_shipped() -> None:
     frames = held_out_dimers.read(SHIPPED)
+    references = read_references(SHIPPED.with_suffix(".csv"), dimers=True)
+    assert [one.structure for one in references] == [f"{SHIPPED.name}/{k}" for k in range(len(frames))]
     with open(SHIPPED.with_suffix(".csv"), encoding="utf-8") as file:
-        rows = {row["structure"]: float(row["energy_kcal_mol"]) for row in csv.DictReader(file)}
+        rows = {row["name"]: float(row["energy_kcal_mol"]) for row in csv.DictReader(file)}
     assert [frame.info["name"] for frame in frames] == list(rows) and len(rows) >= 60
     pairs = Counter(str(frame.info["pair"]) for frame in frames)
     assert len(pairs) >= 25 and set(pairs) <= {*held_out_dimers.PAIRS, *held_out_dimers.SMALL_PAIRS}

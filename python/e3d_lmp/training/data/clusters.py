@@ -94,18 +94,16 @@ def nearest(
     Raises
     ------
     E3DError
-        The frame has fewer molecules.
+        The frame has fewer molecules, and no `max_atoms` is in the way.
     """
-    if count > len(molecules.members):
-        raise E3DError(
-            f"expected at least {count} molecules in the box, found {len(molecules.members)}; ask for fewer"
-        )
     centres = molecules.centres()
     shifts = _to_nearest_image(centres - centres[centre], molecules)
     chosen = np.argsort(np.linalg.norm(centres + shifts - centres[centre], axis=1), kind="stable")[:count]
     if max_atoms is not None:
         sizes = np.cumsum([len(molecules.members[k]) for k in chosen])
         chosen = chosen[: max(1, int(np.searchsorted(sizes, max_atoms, side="right")))]
+    if len(chosen) == len(molecules.members) < count:
+        raise E3DError(f"expected at least {count} molecules in the box, found {len(chosen)}; ask for fewer")
     atoms = [molecules.members[k] for k in chosen]
     positions = [molecules.positions[members] + shifts[k] for k, members in zip(chosen, atoms, strict=True)]
     return np.concatenate(atoms), np.concatenate(positions)
