@@ -27,6 +27,9 @@ from e3d_lmp.edges.isolated_atoms import SPICE_LEVEL, isolated_atom_energies, is
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import atomic_path, make_folder, read_json
 
+LARGE = ("conformations", "dft_total_gradient")
+"""Fields that are packed, as float32: 1e-6 angstrom and 1e-6 of a force, far below what labels are worth."""
+
 
 @dataclass(frozen=True)
 class Labelled:
@@ -143,7 +146,10 @@ def _write_group(
         "subset": (np.array([subset.encode()]), ""),
     }
     for name, (values, units) in fields.items():
-        group.create_dataset(name, data=values)
+        if name in LARGE:
+            group.create_dataset(name, data=values, dtype=np.float32, compression="gzip", shuffle=True)
+        else:
+            group.create_dataset(name, data=values)
         if units:
             group[name].attrs["units"] = units
 
