@@ -2,9 +2,9 @@
 
 A group of the file holds the frames of one molecule, bond, path or pair; its `subset` is the name of the
 level and the frames' group. The frame nearest to equilibrium comes first (shortest bond, first image), as
-readers take the molecule's identity for the split from it. Beyond SPICE's fields there are `multiplicity`
-(F,) int8, `spin_square` (F,) float32, `restricted` (F,) bool and `frame_names` (F,). The attributes of the
-file say how it was made.
+readers take the molecule's identity for the split from it. Beyond SPICE's fields there are `frame_names`
+(F,), and of calculations of electrons `multiplicity` (F,) int8, `spin_square` (F,) float32 and `restricted`
+(F,) bool. The attributes of the file say how it was made.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from label_run import label_file
 from e3d_lmp.edges.isolated_atoms import SPICE_LEVEL, isolated_atom_energies, isolated_atoms_sha256
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import atomic_path, make_folder, read_json
+
+LARGE = ("conformations", "dft_total_gradient")
+"""Fields that are packed, as float32: 1e-6 angstrom and 1e-6 of a force, far below what labels are worth."""
 
 
 @dataclass(frozen=True)
@@ -135,15 +138,21 @@ def _write_group(
             "hartree",
         ),
         "dft_total_gradient": (np.array([one.row["gradient"] for one in members]), "hartree/bohr"),
-        "multiplicity": (np.array([one.row["multiplicity"] for one in members], dtype=np.int8), ""),
-        "spin_square": (np.array([one.row["spin_square"] for one in members], dtype=np.float32), ""),
-        "restricted": (np.array([one.row["method"] == "RKS" for one in members]), ""),
         "frame_names": (np.array([one.frame.name.encode() for one in members]), ""),
         "smiles": (np.array([smiles.encode()]), ""),
         "subset": (np.array([subset.encode()]), ""),
     }
+    if members[0].row["method"] in ("RKS", "UKS"):
+        fields |= {
+            "multiplicity": (np.array([one.row["multiplicity"] for one in members], dtype=np.int8), ""),
+            "spin_square": (np.array([one.row["spin_square"] for one in members], dtype=np.float32), ""),
+            "restricted": (np.array([one.row["method"] == "RKS" for one in members]), ""),
+        }
     for name, (values, units) in fields.items():
-        group.create_dataset(name, data=values)
+        if name in LARGE:
+            group.create_dataset(name, data=values, dtype=np.float32, compression="gzip", shuffle=True)
+        else:
+            group.create_dataset(name, data=values)
         if units:
             group[name].attrs["units"] = units
 
