@@ -119,39 +119,57 @@ def aimnet2_labeller(path: Path) -> Labeller:
     model = AIMNet2(path)
 
     def label(frame: Frame) -> Label:
-        start = time.process_time()
-        try:
-            energy, forces = model(Atoms(frame.symbols).numbers, frame.positions)
-        except E3DError:
-            raise Dropped("energy not finite, as of an element that AIMNet2 does not know") from None
-        gradient = -forces * Bohr / Hartree
-        return Label(energy / Hartree, gradient, 1, 0.0, "AIMNet2", time.process_time() - start)
+        (made,) = many([frame])
+        if isinstance(made, Dropped):
+            raise made
+        return made
 
-    return Labeller(
-        label, "AIMNet2", {"level": "AIMNet2 (wB97M-D3), not DFT"}, {"model_sha256": model.sha256}
-    )
+    def many(frames: Sequence[Frame]) -> list[Label | Dropped]:
+        start = time.process_time()
+        energies, forces = model.many(
+            np.array([Atoms(frame.symbols).numbers for frame in frames]),
+            np.array([frame.positions for frame in frames]),
+        )
+        seconds = (time.process_time() - start) / len(frames)
+        gradients = -forces * Bohr / Hartree
+        return [
+            Label(energy / Hartree, gradient, 1, 0.0, "AIMNet2", seconds)
+            if np.isfinite(energy) and np.isfinite(gradient).all()
+            else Dropped("energy not finite, as of an element that AIMNet2 does not know")
+            for energy, gradient in zip(energies.tolist(), gradients, strict=True)
+        ]
+
+    settings = {"level": "AIMNet2 (wB97M-D3), not DFT"}
+    return Labeller(label, "AIMNet2", settings, {"model_sha256": model.sha256}, many)
 
 
 def compare(folder: Path, reference: Path) -> None:
-    """Print how far the labels of two folders are apart on the frames that both have."""
+    """Print how far the labels of two folders are apart on the frames that both have, by group; frames that
+    either says to be open-shell are by themselves."""
     ours, theirs = (
         {one.frame.key: one for one in labels_of(where, planned(where))[0]} for where in (folder, reference)
     )
     keys = [key for key in ours if key in theirs]
     if not keys:
         raise E3DError(f"expected frames that '{folder}' and '{reference}' both have labelled, found none")
-    energy = np.array([(ours[k].row["energy"] - theirs[k].row["energy"]) * Hartree for k in keys])
-    per_atom = np.array([len(ours[k].frame.symbols) for k in keys])
-    force = np.concatenate(
-        [
-            np.ravel(np.subtract(ours[k].row["gradient"], theirs[k].row["gradient"])) * Hartree / Bohr
-            for k in keys
-        ]
-    )
-    print(
-        f"{len(keys)} frames: energy {1e3 * np.abs(energy / per_atom).mean():.2f} meV/atom mean absolute, "
-        f"forces {1e3 * np.abs(force).mean():.1f} meV/angstrom"
-    )
+    groups: dict[str, list[str]] = {}
+    for key in keys:
+        open_shell = "UKS" in (ours[key].row["method"], theirs[key].row["method"])
+        groups.setdefault(ours[key].frame.group + ", open-shell" * open_shell, []).append(key)
+    for group, members in groups.items():
+        energy = np.array([(ours[k].row["energy"] - theirs[k].row["energy"]) * Hartree for k in members])
+        per_atom = energy / [len(ours[k].frame.symbols) for k in members]
+        force = np.concatenate(
+            [
+                np.ravel(np.subtract(ours[k].row["gradient"], theirs[k].row["gradient"])) * Hartree / Bohr
+                for k in members
+            ]
+        )
+        print(
+            f"{group}: {len(members)} frames: energy {np.abs(energy).mean():.3f} eV mean absolute, mean "
+            f"{energy.mean():+.3f}, largest {np.abs(energy).max():.3f}, {1e3 * np.abs(per_atom).mean():.2f} "
+            f"meV/atom, forces {1e3 * np.abs(force).mean():.1f} meV/angstrom"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -146,21 +146,24 @@ def normal_modes(smiles: str, multiplicity: int, seed: int = 1) -> tuple[np.ndar
             atoms.positions = moved
             forces.append(atoms.get_forces().reshape(-1))
         hessian[row] = (forces[1] - forces[0]) / (2.0 * step)
-    masses = np.repeat(atoms.get_masses(), 3)
-    weighted = 0.5 * (hessian + hessian.T) / np.sqrt(masses[:, None] * masses[None])
+    return modes_of(hessian, atoms.get_masses())
+
+
+def modes_of(hessian: np.ndarray, masses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Quanta ħω (M,), eV, and mass-weighted modes (M, N, 3) of a Hessian (3N, 3N), eV/angstrom², and masses
+    (N,), u, the slow ones left out (`SLOWEST`)."""
+    each = np.repeat(masses, 3)
+    weighted = 0.5 * (hessian + hessian.T) / np.sqrt(each[:, None] * each[None])
     values, vectors = np.linalg.eigh(weighted)
     energies = HBAR * np.sqrt(np.maximum(values, 0.0))
     kept = energies > SLOWEST * units.invcm
-    return energies[kept], vectors[:, kept].T.reshape(-1, len(atoms), 3)
+    return energies[kept], vectors[:, kept].T.reshape(-1, len(masses), 3)
 
 
 def displaced(
     smiles: str, multiplicity: int, temperature: float, rng: np.random.Generator, seed: int = 1
 ) -> Atoms:
-    """A draw from the harmonic molecule's quantum-mechanical positions at a temperature, K.
-
-    <q²> = ħ/(2ω) coth(ħω/2kT) of each mass-weighted normal coordinate: stiff bonds keep their zero-point
-    motion when it is cold.
+    """A frame `shifted` along the normal modes at a temperature, K.
 
     Raises
     ------
@@ -169,14 +172,30 @@ def displaced(
     """
     atoms = relaxed(smiles, multiplicity, seed)[0]
     quanta, modes = normal_modes(smiles, multiplicity, seed)
-    width = HBAR / np.sqrt(2.0 * quanta * np.tanh(quanta / (2.0 * units.kB * temperature)))
     for _ in range(30):
-        draw = atoms.copy()
-        shift = np.einsum("m,mnx->nx", rng.normal(size=len(width)) * width, modes)
-        draw.positions += shift / np.sqrt(atoms.get_masses())[:, None]
+        draw = shifted(atoms, quanta, modes, temperature, rng)
         if acceptable(draw, multiplicity):
             return draw
     raise UnfitError(f"{smiles}: no displaced frame at {temperature:g} K is acceptable")
+
+
+def shifted(
+    atoms: Atoms, quanta: np.ndarray, modes: np.ndarray, temperature: float, rng: np.random.Generator
+) -> Atoms:
+    """A draw from the harmonic molecule's quantum-mechanical positions at a temperature, K.
+
+    <q²> = ħ/(2ω) coth(ħω/2kT) of each mass-weighted normal coordinate: stiff bonds keep their zero-point
+    motion when it is cold.
+
+    Parameters
+    ----------
+    quanta, modes : (M,) eV and (M, N, 3), as of `modes_of`
+    """
+    width = HBAR / np.sqrt(2.0 * quanta * np.tanh(quanta / (2.0 * units.kB * temperature)))
+    shift = np.einsum("m,mnx->nx", rng.normal(size=len(width)) * width, modes)
+    draw = atoms.copy()
+    draw.positions += shift / np.sqrt(atoms.get_masses())[:, None]
+    return draw
 
 
 def sides(atoms: Atoms, i: int, j: int) -> tuple[list[int], list[int]]:

@@ -98,12 +98,14 @@ class Labeller:
     name : of the level in the names of subsets, as DFT
     settings : what is the same for every label, for the file of the labels
     made_with : versions of what computes them
+    many : the same for frames of one number of atoms at once, where that is faster; a label or a reason each
     """
 
     label: Callable[[Frame], Label]
     name: str
     settings: Mapping[str, Any]
     made_with: Mapping[str, str]
+    many: Callable[[Sequence[Frame]], list[Label | Dropped]] | None = None
 
 
 def frame_of(row: dict[str, Any]) -> Frame:

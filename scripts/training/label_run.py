@@ -8,18 +8,20 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from label_frames import Dropped, Frame, Labeller, plan_text, read_plan
+from label_frames import Dropped, Frame, Label, Labeller, plan_text, read_plan
 
 from e3d_lmp.errors import E3DError
 from e3d_lmp.files import locked, make_folder, write_json, write_text
 
 PLAN, LABELS = "plan.json", "labels"
+NEAR, TOGETHER = 500, 1000
+"""Frames that may change their order, and atoms of a call, where frames are labelled together."""
 
 
 def write_plan(out: Path, frames: Sequence[Frame]) -> None:
@@ -52,19 +54,26 @@ def label_file(out: Path, frame: Frame) -> Path:
 
 def write_label(out: Path, frame: Frame, labeller: Labeller) -> str:
     """Label a frame and put it on the disk, whole; returns the reason if it was dropped, else ''."""
-    row: dict[str, Any] = {"frame": frame.as_dict(), "dropped": "", "made_with": dict(labeller.made_with)}
     try:
-        label = labeller.label(frame)
-        row |= {**vars(label), "gradient": label.gradient.tolist()}
+        made: Label | Dropped = labeller.label(frame)
     except Dropped as reason:
-        row["dropped"] = str(reason)
+        made = reason
     except (
         RuntimeError,
         ArithmeticError,
         ValueError,
     ) as error:  # of one odd frame; LinAlgError is a ValueError
-        row["dropped"] = f"failed: {type(error).__name__}"
+        made = Dropped(f"failed: {type(error).__name__}")
         print(f"{frame.name}: {error}", file=sys.stderr, flush=True)
+    return _write(out, frame, labeller, made)
+
+
+def _write(out: Path, frame: Frame, labeller: Labeller, made: Label | Dropped) -> str:
+    row: dict[str, Any] = {"frame": frame.as_dict(), "dropped": "", "made_with": dict(labeller.made_with)}
+    if isinstance(made, Dropped):
+        row["dropped"] = str(made)
+    else:
+        row |= {**vars(made), "gradient": made.gradient.tolist()}
     write_json(label_file(out, frame), row, indent=None)
     return row["dropped"]
 
@@ -94,6 +103,11 @@ def _run(out: Path, frames: Sequence[Frame], labeller: Labeller, jobs: int) -> C
     make_folder(out / LABELS)
     counts: Counter[str] = Counter()
     told = Progress(len(frames), len(left), jobs)
+    if labeller.many is not None:
+        for members in _alike(left):
+            for frame, made in zip(members, labeller.many(members), strict=True):
+                counts[told(frame, _write(out, frame, labeller, made))] += 1
+        return counts
     if jobs == 1:
         for frame in left:
             counts[told(frame, write_label(out, frame, labeller))] += 1
@@ -109,6 +123,17 @@ def _run(out: Path, frames: Sequence[Frame], labeller: Labeller, jobs: int) -> C
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return counts
+
+
+def _alike(frames: Sequence[Frame]) -> Iterator[Sequence[Frame]]:
+    """The frames in parts of one number of atoms, nearly in their order."""
+    for begin in range(0, len(frames), NEAR):
+        sizes: dict[int, list[Frame]] = {}
+        for frame in frames[begin : begin + NEAR]:
+            sizes.setdefault(len(frame.symbols), []).append(frame)
+        for size, members in sizes.items():
+            step = max(1, TOGETHER // size)
+            yield from (members[k : k + step] for k in range(0, len(members), step))
 
 
 def _end_with(parent: int) -> None:

@@ -2,9 +2,9 @@
 
 A group of the file holds the frames of one molecule, bond, path or pair; its `subset` is the name of the
 level and the frames' group. The frame nearest to equilibrium comes first (shortest bond, first image), as
-readers take the molecule's identity for the split from it. Beyond SPICE's fields there are `multiplicity`
-(F,) int8, `spin_square` (F,) float32, `restricted` (F,) bool and `frame_names` (F,). The attributes of the
-file say how it was made.
+readers take the molecule's identity for the split from it. Beyond SPICE's fields there are `frame_names`
+(F,), and of calculations of electrons `multiplicity` (F,) int8, `spin_square` (F,) float32 and `restricted`
+(F,) bool. The attributes of the file say how it was made.
 """
 
 from __future__ import annotations
@@ -138,13 +138,16 @@ def _write_group(
             "hartree",
         ),
         "dft_total_gradient": (np.array([one.row["gradient"] for one in members]), "hartree/bohr"),
-        "multiplicity": (np.array([one.row["multiplicity"] for one in members], dtype=np.int8), ""),
-        "spin_square": (np.array([one.row["spin_square"] for one in members], dtype=np.float32), ""),
-        "restricted": (np.array([one.row["method"] == "RKS" for one in members]), ""),
         "frame_names": (np.array([one.frame.name.encode() for one in members]), ""),
         "smiles": (np.array([smiles.encode()]), ""),
         "subset": (np.array([subset.encode()]), ""),
     }
+    if members[0].row["method"] in ("RKS", "UKS"):
+        fields |= {
+            "multiplicity": (np.array([one.row["multiplicity"] for one in members], dtype=np.int8), ""),
+            "spin_square": (np.array([one.row["spin_square"] for one in members], dtype=np.float32), ""),
+            "restricted": (np.array([one.row["method"] == "RKS" for one in members]), ""),
+        }
     for name, (values, units) in fields.items():
         if name in LARGE:
             group.create_dataset(name, data=values, dtype=np.float32, compression="gzip", shuffle=True)
