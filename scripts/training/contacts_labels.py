@@ -29,13 +29,16 @@ from e3d_lmp.errors import E3DError
 from e3d_lmp.training.data.clusters import Molecules, nearest, pairs_in_contact, whole_molecules
 
 
-def cut(liquids: Sequence[Path], clusters: int, size: tuple[int, int], pairs: int, seed: int) -> list[Frame]:
-    """Clusters and pairs from random frames of the liquids, the liquids in turn.
+def cut(
+    liquids: Sequence[Path], clusters: int, size: tuple[int, int], max_atoms: int, pairs: int, seed: int
+) -> list[Frame]:
+    """Clusters and pairs from random frames of the liquids, the liquids in turn, each once.
 
     Parameters
     ----------
     clusters, pairs : how many of each, over all liquids
     size : fewest and most molecules of a cluster
+    max_atoms : of a cluster; what is larger loses its outermost molecules
 
     Raises
     ------
@@ -46,11 +49,11 @@ def cut(liquids: Sequence[Path], clusters: int, size: tuple[int, int], pairs: in
     frames = [(path, _frames(path)) for path in liquids]
     made = round_robin(
         (
-            _share(clusters, [_clusters(path, boxes, size, rng) for path, boxes in frames]),
+            _share(clusters, [_clusters(path, boxes, size, max_atoms, rng) for path, boxes in frames]),
             _share(pairs, [_pairs(path, boxes, rng) for path, boxes in frames]),
         )
     )
-    return list(made)
+    return list({frame.key: frame for frame in made}.values())
 
 
 def _share(count: int, rows: list[Iterator[Frame]]) -> Iterator[Frame]:
@@ -75,16 +78,16 @@ def _whole(frame: Atoms) -> Molecules:
 
 
 def _clusters(
-    path: Path, boxes: list[Atoms], size: tuple[int, int], rng: np.random.Generator
+    path: Path, boxes: list[Atoms], size: tuple[int, int], max_atoms: int, rng: np.random.Generator
 ) -> Iterator[Frame]:
     while True:
         number = int(rng.integers(len(boxes)))
         molecules = _whole(boxes[number])
         count = int(rng.integers(size[0], size[1] + 1))
-        atoms, positions = nearest(molecules, int(rng.integers(len(molecules.members))), count)
-        yield _frame(
-            "cluster", f"{path.stem}/{number} {count} molecules", molecules.numbers[atoms], positions
-        )
+        middle = int(rng.integers(len(molecules.members)))
+        atoms, positions = nearest(molecules, middle, count, max_atoms)
+        name = f"{path.stem}/{number} around {middle}, {len(atoms)} atoms"
+        yield _frame("cluster", name, molecules.numbers[atoms], positions)
 
 
 def _pairs(path: Path, boxes: list[Atoms], rng: np.random.Generator) -> Iterator[Frame]:
@@ -96,7 +99,9 @@ def _pairs(path: Path, boxes: list[Atoms], rng: np.random.Generator) -> Iterator
             raise E3DError(f"expected molecules in contact in frame {number} of '{path}', found none")
         for k in rng.permutation(len(found))[:20]:
             atoms, positions, first = found[k]
-            yield _frame("pair", f"{path.stem}/{number} {first}", molecules.numbers[atoms], positions)
+            yield _frame(
+                "pair", f"{path.stem}/{number} {atoms[0]} {atoms[first]}", molecules.numbers[atoms], positions
+            )
 
 
 def _frame(group: str, name: str, numbers: np.ndarray, positions: np.ndarray) -> Frame:
@@ -182,6 +187,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--size", type=int, nargs=2, default=(20, 40), help="fewest and most molecules of a cluster"
     )
     commands["cut"].add_argument("--pairs", type=int, default=600)
+    commands["cut"].add_argument(
+        "--max-atoms", type=int, default=120, help="of a cluster, which else loses its outermost molecules"
+    )
     commands["cut"].add_argument("--seed", type=int, default=1)
     for name in ("run", "collect"):
         commands[name].add_argument("--model", type=Path, required=True, help="AIMNet2's TorchScript file")
@@ -192,7 +200,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         fewest, most = args.size
         if not 1 <= fewest <= most:
             raise E3DError(f"--size {fewest} {most}: expected the fewest and the most molecules, from 1 up")
-        write_plan(args.out, cut(args.liquids, args.clusters, (fewest, most), args.pairs, args.seed))
+        if args.max_atoms < 1:
+            raise E3DError(f"--max-atoms {args.max_atoms}: expected a number of atoms, from 1 up")
+        write_plan(
+            args.out, cut(args.liquids, args.clusters, (fewest, most), args.max_atoms, args.pairs, args.seed)
+        )
 
     own = {"cut": make_plan, "compare": lambda: compare(args.out, args.reference)}
     return do(args, own, lambda: aimnet2_labeller(args.model))

@@ -69,6 +69,7 @@ def test_from_a_liquid_to_a_file_of_labels(folder: Path, capsys: pytest.CaptureF
     assert "cluster       2 labelled" in capsys.readouterr().out
     with h5py.File(folder / "made.h5") as file:
         names = [name for group in file.values() for name in group["frame_names"][()]]
+        positions = [one for group in file.values() for one in group["conformations"][()]]
         energies = np.concatenate([group["dft_total_energy"][()] for group in file.values()])
         atoms = np.concatenate(
             [np.full(len(group["frame_names"]), len(group["atomic_numbers"])) for group in file.values()]
@@ -76,6 +77,9 @@ def test_from_a_liquid_to_a_file_of_labels(folder: Path, capsys: pytest.CaptureF
     assert len(names) == 5
     # the label is the model's energy, in the unit of the file, which readers take back with the same factor
     assert np.all(energies * units.Hartree > -5.0 * atoms) and np.all(energies * units.Hartree < -4.0 * atoms)
+    by_name = {frame.name.encode(): frame.positions for frame in frames}
+    for name, found in zip(names, positions, strict=True):  # what was labelled, to the file's precision
+        np.testing.assert_allclose(found * units.Bohr, by_name[name], atol=2e-6)
     row = read_json(next((out / "labels").iterdir()))
     gradient = np.array(row["gradient"])
     np.testing.assert_allclose(gradient.sum(axis=0), 0.0, atol=1e-7)  # springs between atoms alone
@@ -90,6 +94,7 @@ def test_from_a_liquid_to_a_file_of_labels(folder: Path, capsys: pytest.CaptureF
     [
         (("cut", "OUT", "nothere.xyz"), "expected frames that ASE reads at"),
         (("cut", "OUT", "single.xyz"), "expected periodic frames of a liquid"),
+        (("cut", "OUT", "liquid.extxyz", "--max-atoms", "0"), "--max-atoms 0: expected a number of atoms"),
         (("cut", "OUT", "liquid.extxyz", "--size", "4", "3"), "--size 4 3: expected the fewest and the most"),
         (("cut", "OUT", "liquid.extxyz", "--size", "99", "99"), "expected at least 99 molecules in the box"),
         (("status", "nothere"), "make it first"),

@@ -70,6 +70,10 @@ def test_a_droplet_holds_the_nearest_molecules_in_the_same_places_for_any_origin
     )
     with pytest.raises(E3DError, match="fewer"):
         nearest(found, 0, 65)
+    for most, left in ((80, 26), (81, 27), (7, 2), (1, 1)):
+        fewer = nearest(found, 5, 27, max_atoms=most)
+        np.testing.assert_array_equal(fewer[0], atoms[: 3 * left])
+        np.testing.assert_array_equal(fewer[1], positions[: 3 * left])
 
 
 def test_pairs_in_contact_are_all_that_a_search_over_images_finds() -> None:

@@ -75,13 +75,16 @@ def whole_molecules(
     return Molecules(np.asarray(numbers), whole, np.asarray(cell), np.asarray(pbc), tuple(members))
 
 
-def nearest(molecules: Molecules, centre: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    molecules: Molecules, centre: int, count: int, max_atoms: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Atoms and positions of the molecules nearest to one, itself included: a droplet.
 
     Parameters
     ----------
     centre : number of the molecule in the middle
     count : molecules of the droplet
+    max_atoms : of the droplet, which else loses its outermost molecules; one stays in any case
 
     Returns
     -------
@@ -91,15 +94,16 @@ def nearest(molecules: Molecules, centre: int, count: int) -> tuple[np.ndarray, 
     Raises
     ------
     E3DError
-        The frame has fewer molecules.
+        The frame has fewer molecules, and no `max_atoms` is in the way.
     """
-    if count > len(molecules.members):
-        raise E3DError(
-            f"expected at least {count} molecules in the box, found {len(molecules.members)}; ask for fewer"
-        )
     centres = molecules.centres()
     shifts = _to_nearest_image(centres - centres[centre], molecules)
     chosen = np.argsort(np.linalg.norm(centres + shifts - centres[centre], axis=1), kind="stable")[:count]
+    if max_atoms is not None:
+        sizes = np.cumsum([len(molecules.members[k]) for k in chosen])
+        chosen = chosen[: max(1, int(np.searchsorted(sizes, max_atoms, side="right")))]
+    if len(chosen) == len(molecules.members) < count:
+        raise E3DError(f"expected at least {count} molecules in the box, found {len(chosen)}; ask for fewer")
     atoms = [molecules.members[k] for k in chosen]
     positions = [molecules.positions[members] + shifts[k] for k, members in zip(chosen, atoms, strict=True)]
     return np.concatenate(atoms), np.concatenate(positions)
