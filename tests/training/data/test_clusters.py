@@ -74,6 +74,7 @@ def test_a_droplet_holds_the_nearest_molecules_in_the_same_places_for_any_origin
         fewer = nearest(found, 5, 27, max_atoms=most)
         np.testing.assert_array_equal(fewer[0], atoms[: 3 * left])
         np.testing.assert_array_equal(fewer[1], positions[: 3 * left])
+    assert len(nearest(found, 0, 65, max_atoms=30)[0]) == 30
 
 
 def test_pairs_in_contact_are_all_that_a_search_over_images_finds() -> None:
