@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ase.io
 import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols
 
 from e3d_lmp.edges.isolated_atoms import isolated_atom_energies
@@ -24,6 +27,8 @@ from e3d_lmp.training.run_config import MANIFEST, PreparedData, read_data
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 LEAST = 5
 """Frames of a member at least: to train with, to validate with, and held out."""
+FRAMES = "frames.extxyz"
+"""Of a training set, beside its databases: what it was prepared from."""
 VALIDATION = 0.1
 """Share of the frames of training that choose nothing, but are looked at during it."""
 
@@ -150,22 +155,23 @@ def prepared(
         if lock is None:
             raise E3DError(f"{folder}: another process prepares it; wait for it, or stop it")
         if not (folder / MANIFEST).exists():
-            _prepare(name, frames, elements, r_max, level, folder)
+            structures = _structures(name, frames)
+            with atomic_path(folder / FRAMES) as partial:
+                ase.io.write(partial, structures, format="extxyz")
+            source = {"name": name, "file": FRAMES, "layout": "extxyz", "level": level, **_taken(structures)}
+            recipe = {
+                "elements": list(elements),
+                "r_max": r_max,
+                "seed": 1,
+                "fractions": {"val": VALIDATION, "test": VALIDATION},
+                "sources": [source],
+            }
+            prepare(parse_recipe(recipe, folder), folder)
     return read_data(folder)
 
 
-def _prepare(
-    name: str,
-    frames: Sequence[MolecularFrame],
-    elements: Sequence[str],
-    r_max: float,
-    level: str,
-    folder: Path,
-) -> None:
-    import ase.io
-    from ase import Atoms
-    from ase.calculators.singlepoint import SinglePointCalculator
-
+def _structures(name: str, frames: Sequence[MolecularFrame]) -> list[Atoms]:
+    """The frames with their labels; molecules by themselves are a subset of their own."""
     structures = []
     for frame in frames:
         atoms = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.is_periodic)
@@ -173,28 +179,18 @@ def _prepare(
         atoms.calc = SinglePointCalculator(atoms, energy=frame.energy, **forces)
         atoms.info["subset"] = name if frame.is_periodic else f"{name}-apart"
         structures.append(atoms)
-    file = folder / "frames.extxyz"
-    with atomic_path(file) as partial:
-        ase.io.write(partial, structures, format="extxyz")
-    have = [bool(np.isfinite(frame.forces).all()) for frame in frames]
+    return structures
+
+
+def _taken(structures: Sequence[Atoms]) -> dict[str, Any]:
+    """What a recipe says of them: their energies and forces, and how many of each subset are for what."""
+    have = ["forces" in atoms.calc.results for atoms in structures]
     counts = Counter(atoms.info["subset"] for atoms in structures)
-    source = {
-        "name": name,
-        "file": file.name,
-        "layout": "extxyz",
-        "level": level,
+    return {
         "energies": "cohesive",
         "forces": "all" if all(have) else "some" if any(have) else "none",
         "frames": {subset: _share(count) for subset, count in counts.items()},
     }
-    recipe = {
-        "elements": list(elements),
-        "r_max": r_max,
-        "seed": 1,
-        "fractions": {"val": VALIDATION, "test": VALIDATION},
-        "sources": [source],
-    }
-    prepare(parse_recipe(recipe, folder), folder)
 
 
 def _share(frames: int) -> dict[str, Any]:
