@@ -43,9 +43,9 @@ def test_a_model_is_compared_with_its_own_curve(
     write_curve(tmp_path / "own.h5", lengths, own)
     code = stretches.main(["compare", str(tmp_path / "own.h5"), str(model), "-o", str(tmp_path / "a.png")])
     assert code == 0 and (tmp_path / "a.png").stat().st_size > 1000
-    name, *numbers = capsys.readouterr().out.splitlines()[1].rsplit(maxsplit=4)
+    name, *numbers = capsys.readouterr().out.splitlines()[1].rsplit(maxsplit=5)
     assert name.strip() == "O O-H" and float(numbers[0]) == pytest.approx(own[-1] - own.min(), abs=0.006)
-    assert float(numbers[2]) == 0.0
+    assert float(numbers[2]) == 0.0 and numbers[3] == numbers[4]
 
 
 def test_between_the_frames(tmp_path: Path) -> None:
