@@ -5,7 +5,9 @@
     python scripts/novelty/large_errors.py result OUT -o scripts/novelty/large_errors.json \\
         --figure docs/images/novelty_errors.png
 
-FILE, in the SPICE layout, has the labels of the training set of `organic`. `run` makes the map of that set,
+FILE, in the SPICE layout, has the labels of the training set of `organic-small`, and of the `organic` of
+2026-11-21 with which the numbers of docs/novelty.md were made: put that one's .safetensors in place of the
+shipped one's to make them again. `run` makes the map of that set,
 takes molecules that were kept out of it, lets the model itself drive them at temperatures up to 3,000 K,
 stretches bonds of theirs, and labels these frames with AIMNet2, the level of the training set (near DFT, not
 DFT; a file that you have, see `e3d_lmp.training.data.aimnet2`). Each step is kept in OUT and not made twice.

@@ -140,6 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in ("picoseconds", "piece"):
             if not getattr(args, name) >= EVERY:
                 raise E3DError(f"--{name} {getattr(args, name)}: expected {EVERY} ps or more")
+        if not args.settle >= 0.0:
+            raise E3DError(f"--settle {args.settle}: expected 0 ps or more")
         model, liquid = input_file(args.model, "a model file"), liquid_of(args.liquid)
         about = {
             "format": "e3d-density/1",

@@ -22,6 +22,8 @@ from e3d_lmp.files import locked, make_folder, write_json, write_text
 PLAN, LABELS = "plan.json", "labels"
 NEAR, TOGETHER = 500, 1000
 """Frames that may change their order, and atoms of a call, where frames are labelled together."""
+OF_A_FRAME = (RuntimeError, ArithmeticError, ValueError)
+"""Errors that one odd frame may make; LinAlgError is a ValueError."""
 
 
 def write_plan(out: Path, frames: Sequence[Frame]) -> None:
@@ -58,11 +60,7 @@ def write_label(out: Path, frame: Frame, labeller: Labeller) -> str:
         made: Label | Dropped = labeller.label(frame)
     except Dropped as reason:
         made = reason
-    except (
-        RuntimeError,
-        ArithmeticError,
-        ValueError,
-    ) as error:  # of one odd frame; LinAlgError is a ValueError
+    except OF_A_FRAME as error:
         made = Dropped(f"failed: {type(error).__name__}")
         print(f"{frame.name}: {error}", file=sys.stderr, flush=True)
     return _write(out, frame, labeller, made)
@@ -105,8 +103,14 @@ def _run(out: Path, frames: Sequence[Frame], labeller: Labeller, jobs: int) -> C
     told = Progress(len(frames), len(left), jobs)
     if labeller.many is not None:
         for members in _alike(left):
-            for frame, made in zip(members, labeller.many(members), strict=True):
-                counts[told(frame, _write(out, frame, labeller, made))] += 1
+            try:
+                made = labeller.many(members)
+            except OF_A_FRAME:  # of one of them: each by itself
+                for frame in members:
+                    counts[told(frame, write_label(out, frame, labeller))] += 1
+                continue
+            for frame, one in zip(members, made, strict=True):
+                counts[told(frame, _write(out, frame, labeller, one))] += 1
         return counts
     if jobs == 1:
         for frame in left:

@@ -248,6 +248,19 @@ def test_dropped_frames_are_counted_and_nothing_is_done_twice(tmp_path: Path, jo
         label_run.run(tmp_path / "none", FAKE, jobs)
 
 
+def test_a_frame_that_no_call_takes_is_dropped_and_those_of_its_call_are_not(tmp_path: Path) -> None:
+    label_run.write_plan(tmp_path, _frames(6))
+    odd = _frames(6)[4].key
+
+    def label(frame: Frame) -> Label:
+        if frame.key == odd:
+            raise RuntimeError("index out of range")
+        return Label(-76.0, np.zeros((3, 3)), 1, 0.0, "AIMNet2", 0.1)
+
+    labeller = Labeller(label, "AIMNet2", {}, {}, lambda frames: [label(frame) for frame in frames])
+    assert label_run.run(tmp_path, labeller, 1) == {"": 5, "failed: RuntimeError": 1}
+
+
 SLOW = """
 import sys, time
 sys.path[:0] = {paths!r}

@@ -13,17 +13,14 @@ from e3d_lmp.training.data.aimnet2 import AIMNet2 as Reader
 
 
 class AIMNet2(torch.nn.Module):
-    """Springs of length 1 between all atoms, as strong as the product of their numbers; nan for helium."""
+    """Springs of length 1 between all atoms, as strong as the product of their numbers."""
 
     def forward(self, data: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         numbers = data["numbers"].to(torch.float32)
         vectors = data["coord"].unsqueeze(2) - data["coord"].unsqueeze(1)
         distances = (vectors.square().sum(-1) + 1e-12).sqrt()
-        energy = 0.25 * (numbers.unsqueeze(1) * numbers.unsqueeze(2) * (distances - 1.0).square()).sum(
-            dim=(1, 2)
-        )
-        unknown = (numbers == 2.0).any(dim=1)
-        data["energy"] = torch.where(unknown, torch.full_like(energy, float("nan")), energy).double()
+        strength = 0.25 * numbers.unsqueeze(1) * numbers.unsqueeze(2)
+        data["energy"] = (strength * (distances - 1.0).square()).sum(dim=(1, 2)).double()
         return data
 
 
@@ -50,6 +47,11 @@ def test_energy_and_forces_are_those_of_the_file(tmp_path: Path) -> None:
     assert len(model.sha256) == 64
     with pytest.raises(E3DError, match=r"elements that AIMNet2 knows.* 1 2 "):
         model(np.array([2, 1]), positions[:2])
+    # by itself or among others, and an element of which the file would give a number
+    energies, several = model.many(np.array([[8, 1, 1], [8, 1, 2]]), np.stack([positions, positions]))
+    assert energies[0] == pytest.approx(energy) and np.isnan(energies[1])
+    np.testing.assert_allclose(several[0], forces, rtol=1e-5)
+    assert np.isnan(several[1]).all()
 
 
 def test_what_is_no_aimnet2_is_refused_with_the_way_to_get_it(tmp_path: Path) -> None:

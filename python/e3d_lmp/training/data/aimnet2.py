@@ -21,6 +21,9 @@ HOW_TO_GET = (
     "get it with: pip download --no-deps auto3d==2.3.1; "
     "unzip -j Auto3D-2.3.1-py3-none-any.whl 'Auto3D/models/aimnet2_wb97m-d3_0.jpt'"
 )
+ELEMENTS = (1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 53)
+"""Atomic numbers that AIMNet2 was trained on (H B C N O F Si P S Cl As Se Br I); for many others its file
+gives numbers that mean nothing."""
 
 
 class AIMNet2:
@@ -78,18 +81,26 @@ class AIMNet2:
 
     def many(self, atomic_numbers: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Energies (K,), eV, and forces (K, N, 3), eV/angstrom, of K structures of N atoms in one call, which
-        takes a fifth of the time where they are small; not finite where the model does not know an element.
+        takes a fifth of the time where they are small; nan where an element is none of `ELEMENTS`.
 
         Parameters
         ----------
         atomic_numbers : (K, N)
         positions : (K, N, 3), angstrom
         """
+        numbers = np.asarray(atomic_numbers, dtype=np.int64)
+        known = np.isin(numbers, ELEMENTS).all(axis=1)
+        energies, forces = np.full(len(numbers), np.nan), np.full((*numbers.shape, 3), np.nan)
+        if known.any():
+            energies[known], forces[known] = self._evaluated(numbers[known], np.asarray(positions)[known])
+        return energies, forces
+
+    def _evaluated(self, numbers: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         coordinates = torch.as_tensor(positions, dtype=torch.float32, device=self.device)
         coordinates.requires_grad_(True)
         data = {
             "coord": coordinates,
-            "numbers": torch.as_tensor(np.asarray(atomic_numbers, dtype=np.int64), device=self.device),
+            "numbers": torch.as_tensor(numbers, device=self.device),
             "charge": torch.zeros(len(coordinates), device=self.device),
         }
         energies = self.model(data)["energy"]

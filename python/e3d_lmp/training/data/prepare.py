@@ -228,7 +228,8 @@ def _unique(items: list[_Sourced], recipe: Recipe) -> tuple[list[_Sourced], Drop
 
 
 def _by_subset(items: Sequence[_Sourced], sources: Sequence[Source]) -> dict[str, list[str]]:
-    """Keys by subset, those of the first source first: what a source is added to is split as before."""
+    """Keys by subset, those of the first source first: a source that is added with subsets of other names
+    leaves the split of those before it as it was."""
     place = {source.name: number for number, source in enumerate(sources)}
     keys: dict[str, list[str]] = {}
     for _, subset, key in sorted((place[item.source.name], item.molecule.subset, item.key) for item in items):
