@@ -1,4 +1,5 @@
-"""The models that are shipped: packages of nequip that were made before the rooms of this package had names.
+"""The models that are shipped: packages of nequip, the older of which was made before the rooms of this package
+had names.
 
 A package names modules of ours. nequip's own loader has to open it, and each name has to lead to what it was.
 """
@@ -54,7 +55,7 @@ def test_modules_that_a_package_needs_are_there(package: Path) -> None:
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 def test_configuration_of_a_package_can_be_made_again(package: Path, tmp_path: Path) -> None:
     parts = {get_class(part["_target_"]): part for part in _ours(_text(package, "config.yaml"))}
-    assert set(parts) == {BudgetSchedule, BudgetCheckpoints}
+    assert set(parts) >= {BudgetSchedule, BudgetCheckpoints}
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.006)
     assert isinstance(instantiate(parts[BudgetSchedule], optimizer=optimizer), BudgetSchedule)
     checkpoints = instantiate({**parts[BudgetCheckpoints], "folder": str(tmp_path)})
