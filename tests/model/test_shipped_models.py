@@ -1,5 +1,4 @@
-"""The models that are shipped: packages of nequip, the older of which was made before the rooms of this package
-had names.
+"""The models that are shipped: packages of nequip, the older one made before the rooms of ours had names.
 
 A package names modules of ours. nequip's own loader has to open it, and each name has to lead to what it was.
 """
