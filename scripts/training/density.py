@@ -13,17 +13,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from label_commands import exit_code
+from label_run import alone_in
 from liquids import TIMESTEP, Liquid, compressed, head, liquid_of, run_lammps, steps_of
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.files import input_file, locked, make_folder, read_json, sha256_of, write_json
+from e3d_lmp.files import input_file, make_folder, read_json, sha256_of, write_json
 
 HOT, TEMPERATURE = 400.0, 300.0  # K
 COMPRESSION = 1.0  # ps
@@ -136,7 +137,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", action="store_true", help="of what is there; nothing is run")
     args = parser.parse_args(argv)
-    try:
+
+    def measure() -> None:
         for name in ("picoseconds", "piece"):
             if not getattr(args, name) >= EVERY:
                 raise E3DError(f"--{name} {getattr(args, name)}: expected {EVERY} ps or more")
@@ -154,17 +156,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             "experiment_g_cm3": liquid.density(),
         }
         make_folder(args.output)
-        with locked(args.output) as lock:
-            if lock is None:
-                raise E3DError(f"expected '{args.output}' for this run alone, another one is at work in it")
+        with alone_in(args.output):
             _same(args.output / "about.json", about | {"piece_ps": args.piece, "seed": args.seed})
             if not args.report:
                 run(model, liquid, args.output, args.picoseconds, args.piece, args.seed)
             report(args.output, about, args.settle)
-    except E3DError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return exit_code(measure)
 
 
 def _same(path: Path, about: dict[str, Any]) -> None:

@@ -42,11 +42,16 @@ def bonded(atoms: Atoms) -> np.ndarray:
     return near & ~np.eye(len(atoms), dtype=bool)
 
 
+def closest(numbers: np.ndarray, positions: np.ndarray) -> float:
+    """Smallest distance of two atoms in sums of their covalent radii."""
+    radii = covalent_radii[numbers]
+    distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    return float((distance / (radii[:, None] + radii[None]) + 9.0 * np.eye(len(numbers))).min())
+
+
 def acceptable(atoms: Atoms, multiplicity: int, max_force: float = MAX_FORCE) -> bool:
     """Whether no atoms are on top of each other and the GFN2-xTB forces are moderate."""
-    radii = covalent_radii[atoms.numbers]
-    ratio = atoms.get_all_distances() / (radii[:, None] + radii[None]) + 9.0 * np.eye(len(atoms))
-    if ratio.min() < MIN_DISTANCE:
+    if closest(atoms.numbers, atoms.positions) < MIN_DISTANCE:
         return False
     trial = atoms.copy()
     trial.calc = calculator(multiplicity)

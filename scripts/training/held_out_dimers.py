@@ -14,7 +14,6 @@ DIMERS.csv, beside the file, has E_int = E_AB - E_A - E_B, the molecules as they
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from ase.optimize import BFGS
 from ase.units import Hartree
 from dft_geometry import bonded, embedded, together
 from dft_plan import affordable
+from label_commands import exit_code
 from label_frames import Frame
 from label_run import planned, write_plan
 from label_store import labels_of
@@ -228,17 +228,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         verb.add_argument("folder", type=Path)
         verb.add_argument("dimers", type=Path, metavar="DIMERS.extxyz")
     args = parser.parse_args(argv)
-    try:
-        if args.verb == "make":
-            make(args.dimers, AIMNet2(args.model), args.pairs)
-        elif args.verb == "plan":
-            write_plan(args.folder, checked(args.dimers))
-        else:
-            compare(args.folder, args.dimers)
-    except E3DError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
-        return 2
-    return 0
+    actions = {
+        "make": lambda: make(args.dimers, AIMNet2(args.model), args.pairs),
+        "plan": lambda: write_plan(args.folder, checked(args.dimers)),
+        "compare": lambda: compare(args.folder, args.dimers),
+    }
+    return exit_code(actions[args.verb])
 
 
 if __name__ == "__main__":

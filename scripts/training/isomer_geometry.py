@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, chemical_symbols, covalent_radii
+from ase.data import atomic_numbers, chemical_symbols
 from dft_geometry import UnfitError, fitted, modes_of, shifted
 
 from e3d_lmp.training.data.aimnet2 import AIMNet2
@@ -162,13 +162,6 @@ def displaced(
         hessian[row] = (ahead - behind) / (2.0 * step) / KCAL_MOL_PER_EV
     quanta, modes = modes_of(hessian, atoms.get_masses())
     return [shifted(atoms, quanta, modes, temperature, rng).positions for temperature in temperatures]
-
-
-def closest(numbers: np.ndarray, positions: np.ndarray) -> float:
-    """Smallest distance of two atoms in sums of their covalent radii."""
-    radii = covalent_radii[numbers]
-    distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
-    return float((distance / (radii[:, None] + radii[None]) + 9.0 * np.eye(len(numbers))).min())
 
 
 def bands(

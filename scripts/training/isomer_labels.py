@@ -23,7 +23,7 @@ from typing import Any
 import isomer_geometry as geometry
 import numpy as np
 from contacts_labels import aimnet2_labeller
-from dft_geometry import MIN_DISTANCE, UnfitError
+from dft_geometry import MIN_DISTANCE, UnfitError, closest
 from isomer_molecules import Bonds, canonical, random_molecule, rearranged
 from label_commands import commands_of, do
 from label_frames import Frame, round_robin
@@ -193,7 +193,7 @@ def plan(
     frames = []
     for frame in round_robin(rows):
         numbers = geometry.numbers_of(frame.symbols)
-        if geometry.closest(numbers, frame.positions) < MIN_DISTANCE:
+        if closest(numbers, frame.positions) < MIN_DISTANCE:
             lost["frame with atoms on top of each other"] += 1
         elif not keys_of(numbers, frame.positions).isdisjoint(excluded):
             lost["frame with the bonds of an excluded molecule"] += 1

@@ -53,16 +53,23 @@ def do(
     labeller : made only where it is needed
     jobs : frames that ``run`` labels at a time
     """
+
+    def run_it() -> None:
+        counts = run(args.out, labeller(), jobs)
+        print(f"labelled: {counts.pop('', 0)}; dropped: {dict(counts) or 0}")
+
+    shared = {
+        "run": run_it,
+        "status": lambda: print_status(args.out, planned(args.out)),
+        "collect": lambda: write_store(args.out, planned(args.out), labeller(), args.output),
+    }
+    return exit_code({**shared, **own}[args.verb])
+
+
+def exit_code(action: Callable[[], None]) -> int:
+    """0 when an action is done; 2 when it raised `E3DError`, which is printed in a line."""
     try:
-        if args.verb in own:
-            own[args.verb]()
-        elif args.verb == "run":
-            counts = run(args.out, labeller(), jobs)
-            print(f"labelled: {counts.pop('', 0)}; dropped: {dict(counts) or 0}")
-        elif args.verb == "status":
-            print_status(args.out, planned(args.out))
-        else:
-            write_store(args.out, planned(args.out), labeller(), args.output)
+        action()
     except E3DError as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         return 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -88,12 +89,19 @@ def run(out: Path, labeller: Labeller, jobs: int) -> Counter[str]:
         There is no plan, another process is at work in the folder, or a worker was killed.
     """
     frames = planned(out)
-    with locked(out) as lock:
+    with alone_in(out):
+        return _run(out, frames, labeller, jobs)
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder; `E3DError` where one is at work in it."""
+    with locked(folder) as lock:
         if lock is None:
             raise E3DError(
-                f"expected '{out}' for this run alone, another one is at work in it; wait or stop that"
+                f"expected '{folder}' for this run alone, another one is at work in it; wait or stop that"
             )
-        return _run(out, frames, labeller, jobs)
+        yield
 
 
 def _run(out: Path, frames: Sequence[Frame], labeller: Labeller, jobs: int) -> Counter[str]:

