@@ -1,0 +1,53 @@
+"""scripts/training/scaling/tables.py: the tables of a page from a row of a study."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from lammps_runs import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts" / "training" / "scaling"))
+
+import tables
+
+
+@pytest.fixture
+def row(tmp_path: Path) -> Path:
+    molecules = {
+        "energy": {"mae_eV_per_atom": 0.0104},
+        "force": {"mae_eV_per_A": 0.126},
+        "bonds": {"sigma_within": 0.288},
+        "H_2D_nats": dict.fromkeys(tables.PAIRS, 3.0) | {"O-H": 2.5},
+    }
+    reactions = {"reactions": {"barrier": {"mae_eV": 1.59}, "reaction_energy": {"mae_eV": 0.88}}}
+    (tmp_path / "row.json").write_text(json.dumps({"molecules": molecules, "reactions": reactions}))
+    (tmp_path / "molecules").mkdir()
+    bonds = {
+        "delta_bde": {"enthalpies": 1.1, "level": 1.15},
+        "sums": {"bonded": -90.0, "edges": -100.0},
+    }
+    (tmp_path / "molecules" / "bonds.json").write_text(json.dumps(bonds))
+    lines = [f"{kind},-4.25,4.5" for kind in tables.TYPES]
+    text = "\n".join(["type,mean_D_eV,reference_eV", *lines])
+    (tmp_path / "molecules" / "bonds.csv").write_text(text)
+    return tmp_path
+
+
+def test_a_row_of_both_tables(row: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tables.main([str(row), "920"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    # energy that is in no bond: 100 - 90 of 100
+    numbers = "10.4 | 126 | 1.59 | 0.88 | 1.10 | 1.15 | 0.29 | 10 % | 3.00 | 3.00 | 3.00 | 3.00 | 2.50"
+    assert lines[2] == f"| 920 | {numbers} |"
+    assert lines[4] == "|  | 920 | reference |"
+    assert lines[6] == "| C-C 1 | −4.25 | −4.50 |"
+    assert len(lines) == 6 + len(tables.TYPES)
+
+
+def test_a_folder_without_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tables.main(["rows"]) == 2
+    assert "each with its name" in capsys.readouterr().err
