@@ -36,7 +36,7 @@ def dissociations() -> list[dict[str, object]]:
             continue
         first = equivalent_bonds(elements, bonds, orders)
         for k in np.flatnonzero((orders == 1.0) & (first == np.arange(len(bonds)))):
-            sides = cut(len(elements), bonds, k)
+            sides = cut(len(elements), bonds, int(k))
             if sides is None:
                 continue
             left = [_energy(elements, bonds, side, known) for side in (sides.first, sides.second)]
