@@ -55,7 +55,7 @@ SOAP = (
     "+training_module.optimizer.weight_decay=0.0",
 )
 GROUPS = {
-    "locality": {f"{value:g}": Variant(2000, (f"locality={value}",)) for value in (0.0, 3.0, 0.3)},
+    "locality": {f"{value:g}": Variant(2000, (f"locality={value}",)) for value in (0.0, 0.3, 3.0, 0.03)},
     "speed": {
         "edge": Variant(800, ("layers=edge",)),
         "centre": Variant(1600),

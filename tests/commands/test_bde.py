@@ -127,6 +127,25 @@ def test_dimers(tmp_path: Path, model_files: Any, monkeypatch: Any, capsys: Any)
     assert "E_contact" in printed.out and (tmp_path / "out/dimers.png").exists()
 
 
+def test_molecules_called_by_a_key(folder: Path, short_morse_cho: Path, capsys: Any) -> None:
+    """Rows of references find them by it."""
+    frames = [shaken(name, 3) for name in ("CH3OH", "CH3CH2OH")]
+    for atoms, name in zip(frames, ("wood spirit", "spirit"), strict=True):
+        atoms.info["called"] = name
+    ase.io.write("named.extxyz", frames)
+    (folder / "r.csv").write_text("structure,i,j,energy_eV\nspirit,1,2,3.6\nwood spirit,0,1,3.9\n")
+    words = [short_morse_cho, "named.extxyz", "-o", "out", "--jobs", 1, "--no-relax", "--reference", "r.csv"]
+    assert bde(*words, "--name", "called") == 0
+    own = [row for row in rows(folder / "out/bde.csv") if row["reference_eV"]]
+    assert [(row["structure"], row["reference_eV"]) for row in own] == [
+        ("wood spirit/0", "3.9"), ("spirit/1", "3.6"),
+    ]  # fmt: skip
+    assert bde(*words) == 2  # called otherwise, it is another request
+    assert "begun with other name" in capsys.readouterr().err
+    assert bde(*words, "--name", "id", "--overwrite") == 2
+    assert "frame 0 has no 'id' to name it by; keys there: called" in capsys.readouterr().err
+
+
 def test_a_killed_run_goes_on(tmp_path: Path, model_files: Any) -> None:
     """SIGKILL with two workers, which end too; run again, all is as if nothing had happened."""
     many = [shaken(("CH3OH", "CH3CH2OH", "H2O")[k % 3], k) for k in range(120)]

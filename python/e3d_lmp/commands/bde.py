@@ -44,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--smiles", nargs="+", default=[], metavar="S", help="molecules by their SMILES (with RDKit)"
     )
+    parser.add_argument(
+        "--name",
+        metavar="KEY",
+        help="files that ASE reads: key of a frame's info (in extxyz its comment line) that names it "
+        "(default: file and number)",
+    )
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
         "--dimers",
@@ -136,6 +142,7 @@ def run(args: argparse.Namespace) -> int:
             "sources": [*args.structures, *args.smiles],
             "every": args.every,
             "limit": args.limit,
+            **({"name": args.name} if args.name else {}),
         }
         request = about | {
             "model": sha256_of(model),
@@ -210,7 +217,9 @@ def _sources(args: argparse.Namespace) -> tuple[int | None, Iterator[tuple[int, 
     molecules += [Smiles(smiles, smiles) for smiles in args.smiles]
     if molecules:
         check_rdkit()
-    structures = Structures([path for path in args.structures if path not in lists])
+    files = [path for path in args.structures if path not in lists]
+    keys = (args.name,) if args.name else ()
+    structures = Structures(files, name_keys=keys, must_be_named=bool(keys))
     count = structures.count()
 
     def numbered() -> Iterator[tuple[int, Source]]:

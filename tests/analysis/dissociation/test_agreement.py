@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from e3d_lmp.analysis.dissociation.agreement import BASELINE, agreement
+from e3d_lmp.analysis.dissociation.agreement import BASELINE, agreement, baseline_of
 
 RNG = np.random.default_rng(5)
 TYPES = np.repeat(["C-C 1", "C-H 1", "O-H 1"], [30, 50, 20])
@@ -79,6 +79,26 @@ def test_few_rows_have_no_correlation_and_no_interval() -> None:
     assert math.isnan(rows[0]["mae_eV_low"])
 
 
-def test_rows_without_a_prediction_are_left_out() -> None:
-    partly = np.where(np.arange(100) % 2, GOOD, np.nan)
-    assert table(partly=partly)["all", "partly"]["count"] == 50
+def test_a_predictor_without_some_rows_has_a_baseline_of_the_others() -> None:
+    kept = np.arange(100) % 2 == 1
+    rows = table(partly=np.where(kept, GOOD, np.nan), good=GOOD)
+    assert rows["all", "partly"]["count"] == 50 and rows["all", "good"]["count"] == 100
+    assert ("all", baseline_of("good")) not in rows and rows["all", BASELINE]["count"] == 100
+    means = np.array([REFERENCE[kept & (TYPES == name)].mean() for name in TYPES])
+    own = rows["all", baseline_of("partly")]
+    assert own["count"] == 50
+    assert own["mae_eV"] == pytest.approx(np.abs(means - REFERENCE)[kept].mean())
+    assert own["mae_eV"] != pytest.approx(rows["all", BASELINE]["mae_eV"], rel=1e-3)
+
+
+def test_a_type_of_one_row_says_nothing_within_types() -> None:
+    """Its row less its mean is zero, which would make every error look smaller."""
+    types = ["C-C 1", "C-C 1", "C-C 1", "O-O 1"]
+    found = agreement(
+        {"x": np.array([4.0, 4.2, 4.4, 2.0])}, np.array([4.0, 4.0, 4.6, 1.0]), types, np.arange(4)
+    )
+    rows = {(row["scope"], row["predictor"]): row for row in found}
+    assert rows["within", "x"]["count"] == 3 and rows["all", "x"]["count"] == 4
+    # x - mean: -0.2, 0, 0.2; reference - mean: -0.2, -0.2, 0.4
+    assert rows["within", "x"]["mae_eV"] == pytest.approx(0.4 / 3)
+    assert rows["within", BASELINE]["mae_eV"] == pytest.approx(0.8 / 3)

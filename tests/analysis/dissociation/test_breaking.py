@@ -209,6 +209,27 @@ def test_a_relaxation_that_does_not_end_is_flagged(pairs: E3DCalculator) -> None
     assert "not relaxed to 0.01 eV/angstrom in 1 steps" in found["remark"]
 
 
+def test_a_fragment_without_an_energy_costs_its_bonds_alone(
+    pairs: E3DCalculator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a radical collapses in relaxation; the other bonds of the molecule keep their energies."""
+    calculate = E3DCalculator.calculate
+
+    def broken(self: E3DCalculator, atoms: Atoms, *more: Any) -> None:
+        if atoms.get_chemical_formula() == "CH3":
+            raise E3DError("atom 2: another atom is at the same place")
+        calculate(self, atoms, *more)
+
+    monkeypatch.setattr(E3DCalculator, "calculate", broken)
+    settings = Settings(relax=False)
+    rows = break_bonds(structure(molecule("CH3OH")), pairs, settings, rdkit_orders)["rows"]
+    for row in rows:
+        if row["side_i"]:
+            lost = row["type"] == "C-O 1"
+            assert math.isnan(row["bde_frozen"]) == lost == ("CH3: atom 2" in row["remark"])
+    assert [row["type"] for row in rows if row["remark"]] == ["C-O 1"]
+
+
 def test_what_is_no_molecule(pairs: E3DCalculator) -> None:
     atoms = molecule("CH4")
     for change, message in (

@@ -3,12 +3,14 @@
 Beside every predictor stands the baseline ``mean of the type``: for each row the mean of the reference
 energies of its type. It needs no model at all and is fitted to the very rows that it is asked for, so that a
 predictor that is not better has told nothing about single bonds. Within types it is a constant: its
-correlation is not defined, and its error is the spread of the references.
+correlation is not defined, and its error is the spread of the references. Where a predictor lacks some rows
+(bonds of rings have D and are not broken) a baseline of the very rows that it has stands behind it.
 
 ==============  ==========================================================================================
 ``all``         all rows
 ``type means``  means of the types, one number each
-``within``      all rows, less the mean of their type: of the predictor and of the reference
+``within``      rows of types with two or more, less the mean of their type: of the predictor and of the
+                reference
 a type          the rows of it
 ==============  ==========================================================================================
 
@@ -58,13 +60,13 @@ def agreement(
     repeats: int = REPEATS,
     seed: int = 1,
 ) -> list[dict[str, Any]]:
-    """One row for each scope and predictor, the baseline last; nan where a number is not defined.
+    """One row for each scope and predictor, the baseline of all rows last; nan where a number is not defined.
 
     Parameters
     ----------
     predictors
-        (n,) eV each; rows in which one is nan are left out for that predictor alone, and its baseline is
-        that of all rows.
+        (n,) eV each; rows in which one is nan are left out for that predictor alone, and behind it stands
+        `baseline_of` it, of the rows that are left.
     reference
         (n,) eV.
     types
@@ -76,19 +78,37 @@ def agreement(
     names, kind = np.unique(np.asarray(types, dtype=str), return_inverse=True)
     kind, structures = kind.ravel(), np.asarray(structures)
     rows = []
+    known = np.isfinite(reference)
     for scope in ("all", "type means", "within", *names):
-        for name, values in {**predictors, BASELINE: None}.items():
-            kept = np.isfinite(reference) if values is None else np.isfinite(reference) & np.isfinite(values)
-            if scope in names:
-                kept &= names[kind] == scope
-            taken = np.flatnonzero(kept)
+        whole = _rows_of(scope, known, names, kind)
+        asked: list[tuple[str, np.ndarray | None, np.ndarray]] = []
+        for name, values in predictors.items():
+            own = np.asarray(values, dtype=np.float64)
+            taken = _rows_of(scope, known & np.isfinite(own), names, kind)
+            asked.append((name, own, taken))
+            if taken.size < whole.size:
+                asked.append((baseline_of(name), None, taken))
+        for name, predicted, taken in [*asked, (BASELINE, None, whole)]:
             if taken.size:
-                own = None if values is None else np.asarray(values, dtype=np.float64)
                 rows.append(
                     {"scope": scope, "predictor": name}
-                    | _with_intervals(scope, own, reference, kind, structures, taken, repeats, seed)
+                    | _with_intervals(scope, predicted, reference, kind, structures, taken, repeats, seed)
                 )
     return rows
+
+
+def baseline_of(predictor: str) -> str:
+    """Name of the baseline of the rows that a predictor has, where it has not all."""
+    return f"{BASELINE}, rows of {predictor}"
+
+
+def _rows_of(scope: str, known: np.ndarray, names: np.ndarray, kind: np.ndarray) -> np.ndarray:
+    """Numbers of the known rows that a scope has; within types a row needs another one of its type."""
+    if scope in names:
+        known = known & (names[kind] == scope)
+    elif scope == "within":
+        known = known & (np.bincount(kind[known], minlength=len(names))[kind] > 1)
+    return np.flatnonzero(known)
 
 
 def _with_intervals(

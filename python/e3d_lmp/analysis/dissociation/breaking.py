@@ -305,18 +305,22 @@ def _break(
         formula = part.get_chemical_formula()
         setattr(row, f"side_{end}", formula)
         setattr(row, f"key_{end}", molecule_key(symbols, bonds))
-        setattr(row, f"frozen_{end}", energy_of(part, calculator))
-        if not settings.relax:
-            continue
-        end_state = relaxed(part, calculator, settings)
-        setattr(row, f"relaxed_{end}", end_state.energy)
-        if not end_state.converged:
-            remarks.append(_unfinished(formula, settings))
-        change = what_changed(bonds, end_state.bonds, len(part))
-        if change:
-            remarks.append(f"{formula}: {change}")
-        if enthalpy is not None:
-            total += _enthalpy(part, end_state, calculator, remarks, formula)
+        try:
+            setattr(row, f"frozen_{end}", energy_of(part, calculator))
+            if not settings.relax:
+                continue
+            end_state = relaxed(part, calculator, settings)
+            setattr(row, f"relaxed_{end}", end_state.energy)
+            if not end_state.converged:
+                remarks.append(_unfinished(formula, settings))
+            change = what_changed(bonds, end_state.bonds, len(part))
+            if change:
+                remarks.append(f"{formula}: {change}")
+            if enthalpy is not None:
+                total += _enthalpy(part, end_state, calculator, remarks, formula)
+        except E3DError as error:  # of one fragment: other bonds are none the worse for it
+            remarks.append(f"{formula}: {error}")
+            total = math.nan
     row.bde_frozen = row.frozen_i + row.frozen_j - energy
     row.bde_relaxed = row.relaxed_i + row.relaxed_j - energy
     if enthalpy is not None:
