@@ -26,7 +26,7 @@ from label_commands import exit_code
 from liquids import AMU_PER_CUBIC_ANGSTROM, LIQUIDS, liquid_of
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.training.data.clusters import whole_molecules
+from e3d_lmp.training.data.clusters import molecules_of
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,11 @@ def read_contacts(path: Path, every: int = 1) -> Iterator[Contact]:
 
 def molecular_virial(atoms: Atoms, forces: np.ndarray) -> float:
     """Σ R_m · F_m over the molecules of a frame that is not periodic, eV."""
-    inside = atoms.positions - atoms.positions.min(axis=0)
-    box = np.diag(inside.max(axis=0) + 1.0)
-    members = whole_molecules(atoms.numbers, inside, box, np.zeros(3, bool)).members
     masses = atoms.get_masses()
     return float(
         sum(
             np.average(atoms.positions[own], axis=0, weights=masses[own]) @ forces[own].sum(axis=0)
-            for own in members
+            for own in molecules_of(atoms.numbers, atoms.positions)
         )
     )
 

@@ -4,29 +4,37 @@
     python scripts/training/contacts_labels.py run OUT --model aimnet2_wb97m-d3_0.jpt
     python scripts/training/contacts_labels.py status OUT
     python scripts/training/contacts_labels.py collect OUT --model aimnet2_wb97m-d3_0.jpt -o contacts.h5
+    python scripts/training/contacts_labels.py sample SAMPLE OUT --pairs 16
 
 The liquids are periodic frames in any file that ASE reads, as what a model's own run has dumped. The model is
-a file that you have (see `e3d_lmp.training.data.aimnet2`). `run` goes on where it was stopped. Another folder
-that is cut with the same seed may be labelled by `dft_labels.py run`, as far as time allows; `compare` then
-says how far these labels are from DFT.
+a file that you have (see `e3d_lmp.training.data.aimnet2`). `run` goes on where it was stopped. `sample` plans
+pairs that DFT can afford, and their molecules, for `run` here and, in a copy of the folder, for
+`dft_labels.py run`; `compare` then says how far these labels are from DFT.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.units import Bohr, Hartree
+from dft_plan import affordable
 from label_commands import commands_of, do
 from label_frames import Dropped, Frame, Label, Labeller, round_robin
 from label_run import planned, write_plan
-from label_store import labels_of
+from label_store import Labelled, labels_of
 
 from e3d_lmp.errors import E3DError
-from e3d_lmp.training.data.clusters import Molecules, nearest, pairs_in_contact, whole_molecules
+from e3d_lmp.training.data.clusters import (
+    Molecules,
+    molecules_of,
+    nearest,
+    pairs_in_contact,
+    whole_molecules,
+)
 
 
 def cut(
@@ -143,9 +151,48 @@ def aimnet2_labeller(path: Path) -> Labeller:
     return Labeller(label, "AIMNet2", settings, {"model_sha256": model.sha256}, many)
 
 
+def sample(folder: Path, count: int) -> list[Frame]:
+    """The first pairs of a folder's plan that DFT can afford, each with its two molecules as they are in it.
+
+    Raises
+    ------
+    E3DError
+        The folder has no plan, or no such pair.
+    """
+    pairs = [frame for frame in planned(folder) if frame.group == "pair" and affordable(frame.symbols)]
+    if not pairs:
+        raise E3DError(f"expected pairs that DFT can afford in the plan of '{folder}', found none")
+    return [one for frame in pairs[:count] for one in (frame, *molecules_in(frame))]
+
+
+def molecules_in(pair: Frame) -> list[Frame]:
+    """The molecules of a pair, each as a frame."""
+    numbers = Atoms(pair.symbols).numbers
+    return [
+        Frame(
+            "molecule", f"{pair.name}, {k}", "", tuple(pair.symbols[a] for a in atoms), pair.positions[atoms]
+        )
+        for k, atoms in enumerate(molecules_of(numbers, np.asarray(pair.positions)), 1)
+    ]
+
+
+def interactions(labels: Mapping[str, Labelled]) -> dict[str, float]:
+    """E_AB - E_A - E_B in eV of the pairs whose molecules have labels too, by key."""
+    found = {}
+    for key, one in labels.items():
+        if one.frame.group != "pair":
+            continue
+        parts = [labels.get(part.key) for part in molecules_in(one.frame)]
+        energies = [part.row["energy"] for part in parts if part is not None]
+        if len(energies) == 2:
+            found[key] = (one.row["energy"] - sum(energies)) * Hartree
+    return found
+
+
 def compare(folder: Path, reference: Path) -> None:
     """Print how far the labels of two folders are apart on the frames that both have, by group; frames that
-    either says to be open-shell are by themselves."""
+    either says to be open-shell are by themselves. Then interaction energies of pairs, where both have the
+    molecules too."""
     ours, theirs = (
         {one.frame.key: one for one in labels_of(where, planned(where))[0]} for where in (folder, reference)
     )
@@ -170,6 +217,16 @@ def compare(folder: Path, reference: Path) -> None:
             f"{energy.mean():+.3f}, largest {np.abs(energy).max():.3f}, {1e3 * np.abs(per_atom).mean():.2f} "
             f"meV/atom, forces {1e3 * np.abs(force).mean():.1f} meV/angstrom"
         )
+    made, expected = interactions(ours), interactions(theirs)
+    both = [key for key in made if key in expected]
+    if both:
+        difference = np.array([made[key] - expected[key] for key in both])
+        error = difference.std(ddof=1) / len(both) ** 0.5 if len(both) > 1 else float("nan")
+        print(
+            f"interaction energies of {len(both)} pairs: {np.abs(difference).mean():.3f} eV mean absolute, "
+            f"mean {difference.mean():+.3f} +- {error:.3f}, where they are "
+            f"{np.mean([expected[key] for key in both]):+.3f} eV on average"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -178,6 +235,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         __doc__,
         {
             "cut": "cut pairs and clusters from liquids",
+            "sample": "plan pairs of another folder, and their molecules, for DFT",
             "compare": "with another folder's labels of the same frames",
         },
     )
@@ -193,6 +251,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands["cut"].add_argument("--seed", type=int, default=1)
     for name in ("run", "collect"):
         commands[name].add_argument("--model", type=Path, required=True, help="AIMNet2's TorchScript file")
+    commands["sample"].add_argument("pairs_of", type=Path, help="folder whose plan has the pairs")
+    commands["sample"].add_argument("--pairs", type=int, default=16)
     commands["compare"].add_argument("reference", type=Path)
     args = parser.parse_args(argv)
 
@@ -206,7 +266,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             args.out, cut(args.liquids, args.clusters, (fewest, most), args.max_atoms, args.pairs, args.seed)
         )
 
-    own = {"cut": make_plan, "compare": lambda: compare(args.out, args.reference)}
+    def plan_sample() -> None:
+        if args.pairs < 1:
+            raise E3DError(f"--pairs {args.pairs}: expected a number of pairs, from 1 up")
+        write_plan(args.out, sample(args.pairs_of, args.pairs))
+
+    own = {
+        "cut": make_plan,
+        "sample": plan_sample,
+        "compare": lambda: compare(args.out, args.reference),
+    }
     return do(args, own, lambda: aimnet2_labeller(args.model))
 
 

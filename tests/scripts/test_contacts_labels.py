@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -87,6 +89,36 @@ def test_from_a_liquid_to_a_file_of_labels(folder: Path, capsys: pytest.CaptureF
     assert call("compare", out, out) == 0
     said = capsys.readouterr().out
     assert "cluster: 2 frames: energy 0.000 eV" in said and "pair: 3 frames: energy 0.000 eV" in said
+    assert "interaction" not in said  # no molecules in this plan
+
+
+def test_a_sample_has_the_molecules_of_its_pairs(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, model, made = tmp_path / "out", folder / "model.jpt", tmp_path / "sample"
+    assert (
+        call("cut", out, folder / "liquid.extxyz", "--clusters", "1", "--size", "3", "4", "--pairs", "4") == 0
+    )
+    assert call("sample", made, out, "--pairs", "2") == 0
+    frames = planned(made)
+    assert [frame.group for frame in frames] == ["pair", "molecule", "molecule"] * 2
+    for pair, *parts in (frames[:3], frames[3:]):
+        together = np.concatenate([part.positions for part in parts])
+        np.testing.assert_array_equal(np.sort(together, axis=0), np.sort(pair.positions, axis=0))
+        assert all(sorted(part.symbols) == ["H", "H", "O"] for part in parts)
+    assert call("run", made, "--model", model) == 0
+    # against labels whose pairs, not their molecules, are 0.1 hartree lower
+    lower = tmp_path / "lower"
+    shutil.copytree(made, lower)
+    for path in (lower / "labels").iterdir():
+        row = read_json(path)
+        if len(row["gradient"]) == 6:
+            path.write_text(json.dumps(row | {"energy": row["energy"] - 0.1}))
+    capsys.readouterr()
+    assert call("compare", made, lower) == 0
+    said = capsys.readouterr().out
+    assert "interaction energies of 2 pairs: 2.721 eV mean absolute, mean +2.721 +- 0.000" in said
+    assert "molecule: 4 frames: energy 0.000 eV" in said
 
 
 @pytest.mark.parametrize(
@@ -100,6 +132,8 @@ def test_from_a_liquid_to_a_file_of_labels(folder: Path, capsys: pytest.CaptureF
         (("status", "nothere"), "make it first"),
         (("run", "nothere", "--model", "nothere.jpt"), "expected AIMNet2's TorchScript file"),
         (("compare", "nothere", "nothere"), "expected a plan at"),
+        (("sample", "OUT", "nothere"), "expected a plan at"),
+        (("sample", "OUT", "nothere", "--pairs", "0"), "--pairs 0: expected a number of pairs"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(

@@ -75,6 +75,19 @@ def whole_molecules(
     return Molecules(np.asarray(numbers), whole, np.asarray(cell), np.asarray(pbc), tuple(members))
 
 
+def molecules_of(numbers: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Of each molecule of a frame that is not periodic the indices of its atoms, in the order of their first.
+
+    Parameters
+    ----------
+    numbers : (N,) int, atomic numbers
+    positions : (N, 3) float64, angstrom
+    """
+    inside = positions - positions.min(axis=0)
+    cell = np.diag(inside.max(axis=0) + 1.0)  # as the neighbour list bins it, even if it is not periodic
+    return whole_molecules(np.asarray(numbers), inside, cell, np.zeros(3, dtype=bool)).members
+
+
 def nearest(
     molecules: Molecules, centre: int, count: int, max_atoms: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
