@@ -137,13 +137,13 @@ def compute_row(plan: Plan, row: Row, study: Path, device: str, devices: int) ->
     for name in plan.sets:
         print(f"{row.name}: evaluating {name}", file=sys.stderr, flush=True)
         evaluate_test_set(plan, name, files.model, folder, study)
-        numbers[name] = _numbers(AnalysisFolder(folder / name))
+        numbers[name] = numbers_of(AnalysisFolder(folder / name))
     numbers["inputs"] = plan.inputs(row)
     write_json(folder / "row.json", numbers)
     return numbers
 
 
-def _numbers(folder: AnalysisFolder) -> dict[str, Any]:
+def numbers_of(folder: AnalysisFolder) -> dict[str, Any]:
     """What the table takes from the analysis of a set."""
     errors = folder.errors()
     bonds = asdict(folder.bonds().error) if folder.has("bonds.json") else None
