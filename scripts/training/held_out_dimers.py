@@ -14,7 +14,7 @@ DIMERS.csv, beside the file, has E_int = E_AB - E_A - E_B, the molecules as they
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,12 +139,21 @@ def make(path: Path, model: AIMNet2, pairs: Sequence[str]) -> None:
         ase.io.write(
             partial, [atoms for atoms, _ in found], format="extxyz", columns=["symbols", "positions"]
         )
-    rows = [
-        f"{path.name}/{number},{energy * KCAL_MOL_PER_EV:.4f},{atoms.info['name']}"
-        for number, (atoms, energy) in enumerate(found)
-    ]
-    write_text(path.with_suffix(".csv"), "\n".join(["structure,energy_kcal_mol,name", *rows]) + "\n")
+    write_energies(
+        path.with_suffix(".csv"),
+        path,
+        {number: (energy, str(atoms.info["name"])) for number, (atoms, energy) in enumerate(found)},
+    )
     print(f"{len(found)} dimers of {len(pairs)} pairs in {path}")
+
+
+def write_energies(table: Path, path: Path, energies: Mapping[int, tuple[float, str]]) -> None:
+    """Write E_int (eV) and name of dimers of a file, by their number in it, for `e3d bde --reference`."""
+    rows = [
+        f"{path.name}/{number},{energy * KCAL_MOL_PER_EV:.4f},{name}"
+        for number, (energy, name) in energies.items()
+    ]
+    write_text(table, "\n".join(["structure,energy_kcal_mol,name", *rows]) + "\n")
 
 
 def read(path: Path) -> list[Atoms]:
@@ -183,8 +192,8 @@ def checked(path: Path) -> list[Frame]:
     return [frame for atoms in chosen[:CHECKED] for frame in frames_of(atoms)]
 
 
-def compare(folder: Path, path: Path) -> None:
-    """Print E_int of the labels of a folder beside that of the file, kcal/mol.
+def compare(folder: Path, path: Path, output: Path | None) -> None:
+    """Print E_int of the labels of a folder beside that of the file, kcal/mol; write the former.
 
     Raises
     ------
@@ -196,13 +205,14 @@ def compare(folder: Path, path: Path) -> None:
     energies = {one.frame.key: one.row["energy"] for one in labels_of(folder, planned(folder))[0]}
     with open(path.with_suffix(".csv"), encoding="utf-8") as file:
         ours = {row["name"]: float(row["energy_kcal_mol"]) for row in csv.DictReader(file)}
-    differences = []
-    for atoms in read(path):
+    differences, labelled = [], {}
+    for number, atoms in enumerate(read(path)):
         keys = [frame.key for frame in frames_of(atoms)]
         if not all(key in energies for key in keys):
             continue
         whole, a, b = (energies[key] for key in keys)
-        label = (whole - a - b) * Hartree * KCAL_MOL_PER_EV
+        labelled[number] = (whole - a - b) * Hartree, str(atoms.info["name"])
+        label = labelled[number][0] * KCAL_MOL_PER_EV
         differences.append(ours[str(atoms.info["name"])] - label)
         print(f"{atoms.info['name']:40s} {label:8.2f}  file {label + differences[-1]:8.2f}")
     if not differences:
@@ -211,6 +221,8 @@ def compare(folder: Path, path: Path) -> None:
         f"{len(differences)} dimers: mean absolute difference {np.abs(differences).mean():.2f}, "
         f"mean {np.mean(differences):+.2f} kcal/mol"
     )
+    if output is not None:
+        write_energies(output, path, labelled)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -227,11 +239,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         verb = verbs.add_parser(name, help=words)
         verb.add_argument("folder", type=Path)
         verb.add_argument("dimers", type=Path, metavar="DIMERS.extxyz")
+    verb.add_argument("-o", "--output", type=Path, metavar="FILE.csv", help="for e3d bde --reference")
     args = parser.parse_args(argv)
     actions = {
         "make": lambda: make(args.dimers, AIMNet2(args.model), args.pairs),
         "plan": lambda: write_plan(args.folder, checked(args.dimers)),
-        "compare": lambda: compare(args.folder, args.dimers),
+        "compare": lambda: compare(args.folder, args.dimers, args.output),
     }
     return exit_code(actions[args.verb])
 

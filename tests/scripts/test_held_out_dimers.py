@@ -79,7 +79,10 @@ def test_from_a_pair_to_a_comparison(
         row = {"frame": frame.as_dict(), "dropped": "", "energy": energy}
         write_json(label_file(folder, frame), row, indent=None)
     capsys.readouterr()
-    assert call("compare", folder, path) == 0
+    assert call("compare", folder, path, "-o", tmp_path / "dft.csv") == 0
+    (by_dft,) = read_references(tmp_path / "dft.csv", dimers=True)
+    assert by_dft.structure.startswith(f"{path.name}/")
+    assert by_dft.energy == pytest.approx(-1.0 / KCAL_MOL_PER_EV, rel=1e-4)
     wanted = abs(rows["C.N_0_minimum"] + 1.0)
     assert f"1 dimers: mean absolute difference {wanted:.2f}" in capsys.readouterr().out
 
@@ -92,6 +95,8 @@ def test_the_file_that_is_shipped() -> None:
         rows = {row["name"]: float(row["energy_kcal_mol"]) for row in csv.DictReader(file)}
     assert [frame.info["name"] for frame in frames] == list(rows) and len(rows) >= 60
     pairs = Counter(str(frame.info["pair"]) for frame in frames)
+    by_dft = read_references(SHIPPED.with_name("held_out_dimers_dft.csv"), dimers=True)
+    assert len(by_dft) == 10 and {one.structure for one in by_dft} <= {one.structure for one in references}
     assert len(pairs) >= 25 and set(pairs) <= {*held_out_dimers.PAIRS, *held_out_dimers.SMALL_PAIRS}
     assert not any(set(pair.split(".")) <= set(PARTNERS) for pair in pairs)
     minima = [energy for name, energy in rows.items() if name.endswith("_0_minimum")]
