@@ -51,3 +51,18 @@ def test_a_row_of_both_tables(row: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_a_folder_without_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert tables.main(["rows"]) == 2
     assert "each with its name" in capsys.readouterr().err
+
+
+def test_curves_of_validation(tmp_path: Path) -> None:
+    import curves
+
+    log = tmp_path / "row" / "train" / "log" / "version_0"
+    log.mkdir(parents=True)
+    heads = ["step", curves.FORCE, curves.ENERGY]
+    lines = ["1999,0.2,0.01", "1000,,", "999,0.3,0.02"]  # seconds and firsts, and a line of the training loss
+    (log / "metrics.csv").write_text("\n".join([",".join(heads), *lines]) + "\n")
+    assert curves.main([str(tmp_path / "curves.png"), str(tmp_path / "row"), "920, seed 2"]) == 0
+    written = (tmp_path / "curves.csv").read_text().splitlines()
+    assert written[1:] == ['"920, seed 2",1000,300.00,20.000', '"920, seed 2",2000,200.00,10.000']
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
+    assert curves.main(["curves.png", "row"]) == 2
