@@ -1,9 +1,9 @@
 """Errors of validation along trainings: what a longer training of a row may still gain.
 
-    python scripts/training/scaling/curves.py FILE.png OUT/rows/t32_n920_s1 920 OUT/rows/t32_n3000_s1 3,000 ...
+    python scripts/training/scaling/curves.py FILE.png OUT/rows/t32_n920_s1 920 OUT/rows/t32_n3000_s1 3,000
 
-Each folder is followed by the words that stand for it. FILE.csv beside the figure has the numbers. The rate
-falls along a training: its last third gains little for that reason too.
+Folders of rows, each followed by the words that stand for it. FILE.csv beside the figure has the numbers.
+The rate falls along a training: its last third gains little for that reason too.
 """
 
 from __future__ import annotations
