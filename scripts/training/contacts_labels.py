@@ -184,7 +184,7 @@ def interactions(labels: Mapping[str, Labelled]) -> dict[str, float]:
             continue
         parts = [labels.get(part.key) for part in molecules_in(one.frame)]
         energies = [part.row["energy"] for part in parts if part is not None]
-        if len(energies) == 2:
+        if len(energies) == len(parts) == 2:  # atoms of molecules that reacted are no pair
             found[key] = (one.row["energy"] - sum(energies)) * Hartree
     return found
 

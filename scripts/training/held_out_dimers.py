@@ -239,7 +239,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         verb = verbs.add_parser(name, help=words)
         verb.add_argument("folder", type=Path)
         verb.add_argument("dimers", type=Path, metavar="DIMERS.extxyz")
-    verb.add_argument("-o", "--output", type=Path, metavar="FILE.csv", help="for e3d bde --reference")
+    verbs.choices["compare"].add_argument(
+        "-o", "--output", type=Path, metavar="FILE.csv", help="for e3d bde --reference"
+    )
     args = parser.parse_args(argv)
     actions = {
         "make": lambda: make(args.dimers, AIMNet2(args.model), args.pairs),

@@ -66,3 +66,20 @@ def test_curves_of_validation(tmp_path: Path) -> None:
     assert written[1:] == ['"920, seed 2",1000,300.00,20.000', '"920, seed 2",2000,200.00,10.000']
     assert (tmp_path / "curves.png").stat().st_size > 10_000
     assert curves.main(["curves.png", "row"]) == 2
+
+
+def test_rows_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import curves
+    import judge
+
+    figure, empty = str(tmp_path / "curves.png"), str(tmp_path)
+    for main, words, message in (
+        (tables.main, [str(tmp_path / "nothere"), "920"], "expected the folder of a row of e3d study"),
+        (tables.main, [empty, "920", empty, "920"], "a name of its own for each row"),
+        (tables.main, [empty, "920"], "row.json"),
+        (curves.main, [figure, empty, "920"], "a training with validation errors"),
+        (judge.main, [str(tmp_path / "study.yaml"), "nothere", empty], "study.yaml"),
+    ):
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert message in said and said.count("\n") == 1

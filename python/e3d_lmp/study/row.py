@@ -127,23 +127,33 @@ def trained(
 def compute_row(plan: Plan, row: Row, study: Path, device: str, devices: int) -> dict[str, Any]:
     """Compute a row, or what is missing of it; returns its numbers. Raises as `trained` does, or before that
     where the structures to judge by cannot be used."""
-    from e3d_lmp.study.evaluation import check_test_set, evaluate_test_set
+    from e3d_lmp.study.evaluation import check_test_set
 
     for name in plan.sets:
         check_test_set(plan, name)
     files, begun = trained(plan, row, study, plan.data, device, devices)
     folder = row_folder(study, row)
     numbers: dict[str, Any] = {"format": FORMAT, **begun, **asdict(row)}
-    for name in plan.sets:
-        print(f"{row.name}: evaluating {name}", file=sys.stderr, flush=True)
-        evaluate_test_set(plan, name, files.model, folder, study)
-        numbers[name] = numbers_of(AnalysisFolder(folder / name))
+    numbers |= judged(plan, row.name, files.model, folder, study)
     numbers["inputs"] = plan.inputs(row)
     write_json(folder / "row.json", numbers)
     return numbers
 
 
-def numbers_of(folder: AnalysisFolder) -> dict[str, Any]:
+def judged(plan: Plan, called: str, model: Path, folder: Path, study: Path) -> dict[str, Any]:
+    """What the structures of each set of a plan say of a model, by its name; their analyses go to
+    the folder, what all models need to that of the study. Raises as `evaluate_test_set` does."""
+    from e3d_lmp.study.evaluation import evaluate_test_set
+
+    numbers = {}
+    for name in plan.sets:
+        print(f"{called}: evaluating {name}", file=sys.stderr, flush=True)
+        evaluate_test_set(plan, name, model, folder, study)
+        numbers[name] = _numbers(AnalysisFolder(folder / name))
+    return numbers
+
+
+def _numbers(folder: AnalysisFolder) -> dict[str, Any]:
     """What the table takes from the analysis of a set."""
     errors = folder.errors()
     bonds = asdict(folder.bonds().error) if folder.has("bonds.json") else None

@@ -8,32 +8,40 @@ The rate falls along a training: its last third gains little for that reason too
 
 from __future__ import annotations
 
+import argparse
 import csv
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
+from rows import do_with_rows
 
-from e3d_lmp.files import write_text
+from e3d_lmp.errors import E3DError
+from e3d_lmp.tables import Column, write_csv
 
 FORCE, ENERGY = "val0_epoch/forces_mae", "val0_epoch/per_atom_energy_mae"
+NAMES = ("row", "step", "force_meV_per_A", "energy_meV_per_atom")
 
 
-def curve(row: Path) -> np.ndarray:
-    """(P, 3) of a row: steps, force error in meV/angstrom, energy error in meV/atom."""
+def curve(row: Path) -> list[tuple[int, float, float]]:
+    """Points of a row: steps, force error in meV/angstrom, energy error in meV/atom."""
     points = []
     for path in sorted((row / "train" / "log").glob("version_*/metrics.csv")):
         with open(path, newline="", encoding="utf-8") as file:
             points += [
-                (int(line["step"]) + 1, 1e3 * float(line[FORCE]), 1e3 * float(line[ENERGY]))
+                (
+                    int(line["step"]) + 1,
+                    round(1e3 * float(line[FORCE]), 2),
+                    round(1e3 * float(line[ENERGY]), 3),
+                )
                 for line in csv.DictReader(file)
                 if line.get(FORCE)
             ]
-    return np.array(sorted(points), dtype=np.float64).reshape(-1, 3)
+    if not points:
+        raise E3DError(f"expected a training with validation errors in '{row / 'train' / 'log'}', found none")
+    return sorted(points)
 
 
-def draw(curves: dict[str, np.ndarray], path: Path) -> None:
+def draw(curves: Mapping[str, list[tuple[int, float, float]]], path: Path) -> None:
     """Two panels, forces and energies."""
     from e3d_lmp.figures.style import LINES, colours, letter, new_figure, save_figure
 
@@ -45,34 +53,40 @@ def draw(curves: dict[str, np.ndarray], path: Path) -> None:
         for (name, points), colour, line in zip(
             curves.items(), colours(len(curves)), [*LINES, *LINES], strict=False
         ):
-            axis.plot(points[:, 0], points[:, place], color=colour, linestyle=line, label=name)
+            steps, values = zip(*((point[0], point[place]) for point in points), strict=True)
+            axis.plot(steps, values, color=colour, linestyle=line, label=name)
         axis.set(xlabel="step", ylabel=words, yscale="log")
     axes[0].legend(fontsize=7)
     letter(axes)
     save_figure(figure, path)
 
 
-def main(words: Sequence[str]) -> int:
-    """Read, write, draw."""
-    if len(words) < 3 or len(words) % 2 == 0:
-        print("expected FILE.png and folders of rows, each with its name; see --help", file=sys.stderr)
-        return 2
-    path = Path(words[0])
-    curves = {name: curve(Path(folder)) for folder, name in zip(words[1::2], words[2::2], strict=True)}
+def write(rows: Mapping[str, Path], path: Path) -> None:
+    """Draw the curves of rows by their names, and write their numbers beside the figure.
+
+    Raises
+    ------
+    E3DError
+        A row has no log of a training.
+    """
+    curves = {name: curve(folder) for name, folder in rows.items()}
     lines = [
-        f'"{name}",{step:.0f},{force:.2f},{energy:.3f}'
+        dict(zip(NAMES, (name, step, f"{force:.2f}", f"{energy:.3f}"), strict=True))
         for name, points in curves.items()
         for step, force, energy in points
     ]
-    write_text(
-        path.with_suffix(".csv"), "\n".join(["row,step,force_meV_per_A,energy_meV_per_atom", *lines]) + "\n"
-    )
+    write_csv([Column(name, name) for name in NAMES], lines, path.with_suffix(".csv"))
     draw(curves, path)
-    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("figure", type=Path, metavar="FILE.png")
+    return do_with_rows(parser, argv, lambda args, rows: write(rows, args.figure))
 
 
 if __name__ == "__main__":
-    if "--help" in sys.argv or "-h" in sys.argv:
-        print(__doc__)
-        raise SystemExit(0)
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(main())

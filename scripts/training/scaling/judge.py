@@ -9,16 +9,17 @@ beside it.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from e3d_lmp.analysis.folders import AnalysisFolder
+from rows import exit_code
+
 from e3d_lmp.files import make_folder, write_json
-from e3d_lmp.study.evaluation import evaluate_test_set
 from e3d_lmp.study.plan import read_plan
-from e3d_lmp.study.row import FORMAT, numbers_of
+from e3d_lmp.study.row import FORMAT, judged
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -26,14 +27,16 @@ def main() -> None:
     parser.add_argument("study", type=Path, help="configuration of the study")
     parser.add_argument("model", type=Path)
     parser.add_argument("folder", type=Path)
-    args = parser.parse_args()
-    plan = read_plan(args.study)
-    make_folder(args.folder)
-    for name in plan.sets:
-        evaluate_test_set(plan, name, args.model, args.folder, args.folder.parent)
-    numbers = {name: numbers_of(AnalysisFolder(args.folder / name)) for name in plan.sets}
-    write_json(args.folder / "row.json", {"format": FORMAT, "name": args.model.name, **numbers})
+    args = parser.parse_args(argv)
+
+    def judge() -> None:
+        plan = read_plan(args.study)
+        make_folder(args.folder)
+        numbers = judged(plan, args.model.name, args.model, args.folder, args.folder.parent)
+        write_json(args.folder / "row.json", {"format": FORMAT, "name": args.model.name, **numbers})
+
+    return exit_code(judge)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -8,13 +8,15 @@ bond type: mean D in eV, the average bond enthalpy last.
 
 from __future__ import annotations
 
-import csv
-import sys
-from collections.abc import Sequence
+import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from e3d_lmp.files import read_json
+from rows import do_with_rows
+
+from e3d_lmp.analysis.bonds.energies import cohesive_share
+from e3d_lmp.analysis.folders import AnalysisFolder
+from e3d_lmp.files import read_object
 
 PAIRS = ("C-H", "C-C", "C-N", "C-O", "O-H")
 TYPES = (
@@ -30,9 +32,10 @@ HEADS = (
 
 def numbers_of(folder: Path) -> list[str]:
     """A row of the first table."""
-    row = read_json(folder / "row.json")
-    bonds = read_json(folder / "molecules" / "bonds.json")
-    held_out, reactions = row["molecules"], row["reactions"]
+    advice = "e3d study scaling and judge.py write such rows"
+    row = read_object(folder / "row.json", "row of a study", advice, ("molecules", "reactions"))
+    bonds = read_object(folder / "molecules" / "bonds.json", "bond energies", advice, ("delta_bde", "sums"))
+    held_out, reactions, sums = row["molecules"], row["reactions"], bonds["sums"]
     return [
         f"{1e3 * held_out['energy']['mae_eV_per_atom']:.1f}",
         f"{1e3 * held_out['force']['mae_eV_per_A']:.0f}",
@@ -41,15 +44,16 @@ def numbers_of(folder: Path) -> list[str]:
         f"{bonds['delta_bde']['enthalpies']:.2f}",
         f"{bonds['delta_bde']['level']:.2f}",
         f"{held_out['bonds']['sigma_within']:.2f}",
-        f"{100.0 * (1.0 - bonds['sums']['bonded'] / bonds['sums']['edges']):.0f} %",
+        f"{100.0 * (1.0 - cohesive_share(sums['bonded'], sums['edges'])):.0f} %",
         *(f"{held_out['H_2D_nats'][pair]:.2f}" for pair in PAIRS),
     ]
 
 
-def types_of(folder: Path) -> dict[str, dict[str, Any]]:
-    """Rows of ``bonds.csv`` by bond type."""
-    with open(folder / "molecules" / "bonds.csv", newline="", encoding="utf-8") as file:
-        return {row["type"]: row for row in csv.DictReader(file)}
+def types_of(folder: Path) -> dict[str, tuple[float, float]]:
+    """Mean D and reference energy of each bond type, eV; nan where there is none."""
+    analysis = AnalysisFolder(folder / "molecules")
+    numbers = analysis.numbers("bonds.csv", "mean_D_eV", "reference_eV")
+    return dict(zip(analysis.table("bonds.csv")["type"], zip(*numbers, strict=True), strict=True))
 
 
 def line(cells: Sequence[str]) -> str:
@@ -57,27 +61,27 @@ def line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def main(words: Sequence[str]) -> int:
-    """Print both tables."""
-    if not words or len(words) % 2:
-        print("expected folders of rows, each with its name in the table; see --help", file=sys.stderr)
-        return 2
-    rows = [(Path(folder), name) for folder, name in zip(words[::2], words[1::2], strict=True)]
+def print_tables(rows: Mapping[str, Path]) -> None:
+    """Print both tables, of rows by their names."""
     print(line(HEADS), line(["--:"] * len(HEADS)), sep="\n")
-    for folder, name in rows:
+    for name, folder in rows.items():
         print(line([name, *numbers_of(folder)]))
-    types = [types_of(folder) for folder, _ in rows]
-    heads = ["", *(name for _, name in rows), "reference"]
+    types = [types_of(folder) for folder in rows.values()]
+    heads = ["", *rows, "reference"]
     print("", line(heads), line(["---"] + ["--:"] * (len(heads) - 1)), sep="\n")
     for kind in TYPES:
-        reference = -float(types[0][kind]["reference_eV"])
-        means = [float(table[kind]["mean_D_eV"]) for table in types]
+        means = [table[kind][0] if kind in table else float("nan") for table in types]
+        reference = next((-table[kind][1] for table in types if kind in table), float("nan"))
         print(line([kind, *(f"{value:.2f}".replace("-", "−") for value in (*means, reference))]))
-    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    return do_with_rows(parser, argv, lambda _, rows: print_tables(rows))
 
 
 if __name__ == "__main__":
-    if "--help" in sys.argv or "-h" in sys.argv:
-        print(__doc__)
-        raise SystemExit(0)
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(main())
