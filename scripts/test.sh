@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every test, after the set-up: style, types, the C++ unit tests (ctest), the documentation, the wheel and the Python tests (pytest).
-#   bash scripts/test.sh [arguments of pytest, such as -k maps]
+#   bash scripts/test.sh [arguments of pytest, such as -k maps; -n 0: one file of tests at a time, not two]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh
@@ -53,4 +53,4 @@ echo "test: pytest"
 if ((failed)); then
   trap 'echo "test: error: ruff, clang-format, mypy, ctest, the documentation or the wheel failed before pytest (see above)" >&2; exit 1' EXIT
 fi
-python -m pytest "$@"
+python -m pytest -n 2 --dist loadfile "$@"

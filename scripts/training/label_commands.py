@@ -36,6 +36,13 @@ def commands_of(
     for one in commands.values():
         one.add_argument("out", type=Path, help="folder of the plan and the labels")
     commands["collect"].add_argument("-o", "--output", type=Path, required=True)
+    commands["collect"].add_argument(
+        "--number",
+        type=int,
+        default=1,
+        help="from 2 on it ends the names of the subsets (AIMNet2 isomers 2): a recipe that has the file "
+        "beside an earlier one then splits the molecules of that one as before",
+    )
     return parser, commands
 
 
@@ -61,7 +68,7 @@ def do(
     shared = {
         "run": run_it,
         "status": lambda: print_status(args.out, planned(args.out)),
-        "collect": lambda: write_store(args.out, planned(args.out), labeller(), args.output),
+        "collect": lambda: write_store(args.out, planned(args.out), labeller(), args.output, args.number),
     }
     return exit_code({**shared, **own}[args.verb])
 

@@ -1,10 +1,11 @@
 """The labels of a folder as one HDF5 file in the SPICE layout, which `e3d data prepare` reads.
 
 A group of the file holds the frames of one molecule, bond, path or pair; its `subset` is the name of the
-level and the frames' group. The frame nearest to equilibrium comes first (shortest bond, first image), as
-readers take the molecule's identity for the split from it. Beyond SPICE's fields there are `frame_names`
-(F,), and of calculations of electrons `multiplicity` (F,) int8, `spin_square` (F,) float32 and `restricted`
-(F,) bool. The attributes of the file say how it was made.
+level and the frames' group, with a number in files after the first of a kind. The frame nearest to
+equilibrium comes first (shortest bond, first image), as readers take the molecule's identity for the split
+from it. Beyond SPICE's fields there are `frame_names` (F,), and of calculations of electrons `multiplicity`
+(F,) int8, `spin_square` (F,) float32 and `restricted` (F,) bool. The attributes of the file say how it was
+made.
 """
 
 from __future__ import annotations
@@ -78,8 +79,14 @@ def print_status(folder: Path, frames: Sequence[Frame]) -> None:
         print(f"dropped: {group}: {reason}: {count}")
 
 
-def write_store(folder: Path, frames: Sequence[Frame], labeller: Labeller, path: Path) -> None:
+def write_store(
+    folder: Path, frames: Sequence[Frame], labeller: Labeller, path: Path, number: int = 1
+) -> None:
     """Write what is labelled of a plan to a file, whole.
+
+    Parameters
+    ----------
+    number : of the file among those of its kind; from 2 on the names of its subsets end with it
 
     Raises
     ------
@@ -115,7 +122,7 @@ def write_store(folder: Path, frames: Sequence[Frame], labeller: Labeller, path:
         for (group, smiles, symbols, _), members in families.items():
             _write_group(
                 file.create_group(f"{group}_{numbers[group]:04d}"),
-                f"{labeller.name} {group}s",
+                f"{labeller.name} {group}s" + (f" {number}" if number > 1 else ""),
                 smiles,
                 symbols,
                 members,

@@ -165,6 +165,13 @@ def test_from_a_plan_to_a_file_of_labels(
         assert all("multiplicity" not in group for group in file.values())  # nobody has computed it
     assert subsets == {b"AIMNet2 isomers", b"AIMNet2 paths"}
 
+    # a second file has subsets of its own: beside the first one, a recipe splits that as before
+    second = tmp_path / "made_2.h5"
+    assert call("collect", out, "--model", model, "-o", second, "--number", "2") == 0
+    with h5py.File(second) as file:
+        subsets = {group["subset"][0] for group in file.values()}
+    assert subsets == {b"AIMNet2 isomers 2", b"AIMNet2 paths 2"}
+
     # what a file of reactions has as an end is not planned, in no frame
     numbers = isomer_geometry.numbers_of(minima[0].symbols)
     with h5py.File(tmp_path / "reactions.h5", "w") as file:
