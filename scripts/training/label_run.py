@@ -161,7 +161,8 @@ def _end_with(parent: int) -> None:
 
 
 class Progress:
-    """A line for each frame: how many are done, what one takes, how long the rest will take.
+    """Lines for frames, at most one a second: how many are done, what one takes, how long the rest will take.
+    A dropped frame always has its line, and so has the last.
 
     Parameters
     ----------
@@ -171,17 +172,21 @@ class Progress:
     def __init__(self, total: int, left: int, jobs: int) -> None:
         self.total, self.left = total, left
         self.begun, self.done = time.monotonic(), 0
+        self.told = self.begun - 1.0
         print(f"{total - left} of {total} frames are done, {left} are left; {jobs} at a time", flush=True)
 
     def __call__(self, frame: Frame, reason: str) -> str:
         """Print the line; returns the reason."""
         self.done += 1
-        pace = (time.monotonic() - self.begun) / self.done
-        rest = pace * (self.left - self.done) / 3600.0
+        now = time.monotonic()
+        if not reason and self.done < self.left and now - self.told < 1.0:
+            return reason
+        self.told = now
+        pace = (now - self.begun) / self.done
         print(
             f"{self.total - self.left + self.done}/{self.total} {frame.group}: {frame.name}"
             + (f" DROPPED: {reason}" if reason else "")
-            + f"  [{pace:.1f} s a frame, {rest:.1f} h left]",
+            + f"  [{pace:.3g} s a frame, {pace * (self.left - self.done) / 60.0:.0f} min left]",
             flush=True,
         )
         return reason

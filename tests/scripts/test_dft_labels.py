@@ -308,6 +308,23 @@ def test_a_killed_run_loses_only_the_frames_under_way(tmp_path: Path, jobs: int)
     assert len(labelled) == len(frames) and not dropped and not sum(left.values())
 
 
+def test_fast_labels_do_not_flood_the_screen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line a second at most, but for dropped frames and the last one."""
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    told = label_run.Progress(1000, 1000, 1)
+    for k in range(1000):
+        clock[0] += 0.01
+        told(WATER, "no convergence" if k == 55 else "")
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.startswith("0 of 1000 frames are done") and len(lines) == 1 + 9 + 1 + 1
+    assert lines[0].startswith("1/1000 ") and lines[-1].startswith("1000/1000 ")
+    assert lines[1].startswith("56/1000 ") and "DROPPED: no convergence" in lines[1]
+    assert lines[-1].endswith("[0.01 s a frame, 0 min left]")
+
+
 def test_collected_labels_are_what_the_reader_of_spice_reads(tmp_path: Path) -> None:
     frames = _frames(5)
     pulled = [

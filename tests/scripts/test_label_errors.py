@@ -1,4 +1,4 @@
-"""scripts/training/contacts_errors.py: a model against labels that differ from it by what is known."""
+"""scripts/training/label_errors.py: a model against labels that differ from it by what is known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lammps_runs import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts" / "training"))
 
-import contacts_errors
+import label_errors
 
 MODEL = ROOT / "inputs" / "models" / "organic-small.safetensors"
 PULL, DISTANCE = 0.05, 3.0  # eV/angstrom, angstrom
@@ -52,7 +52,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_differences_are_found(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert contacts_errors.main([str(MODEL), str(made)]) == 0
+    assert label_errors.main([str(MODEL), str(made)]) == 0
     rows = {
         line.split("|")[1].strip(): [word.strip() for word in line.split("|")[2:]]
         for line in capsys.readouterr().out.splitlines()[2:]
@@ -67,20 +67,34 @@ def test_the_differences_are_found(made: Path, capsys: pytest.CaptureFixture[str
     assert rows["AIMNet2 clusters, water"][3] == f"{expected:+.2f} ± 0.00"
 
 
+def test_labels_of_other_kinds_have_one_row(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "radicals.h5"
+    with h5py.File(made) as source, h5py.File(path, "w") as file:
+        source.copy("clusters", file, "fragment_0000")
+        group = file["fragment_0000"]
+        del group["subset"], group["frame_names"]
+        group["subset"], group["frame_names"] = [b"DFT fragments"], [b"[OH] minimum", b"[OH] 1000 K"]
+    assert label_errors.main([str(MODEL), str(path)]) == 0
+    (row,) = capsys.readouterr().out.splitlines()[2:]
+    assert row.startswith("| DFT fragments, all | 2 | 1.0 (-1.0) |") and row.endswith("|  |")
+
+
 def test_one_in_so_many(made: Path) -> None:
-    assert len(list(contacts_errors.read_contacts(made, 2))) == 2
-    assert len(list(contacts_errors.read_contacts(made))) == 4
+    assert len(list(label_errors.read_frames(made, 2))) == 2
+    assert len(list(label_errors.read_frames(made))) == 4
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((str(MODEL), "nothere.h5"), "expected contacts of"),
+        ((str(MODEL), "nothere.h5"), "expected labels that"),
         ((str(MODEL), "FILE", "--every", "0"), "--every 0"),
     ],
 )
 def test_what_cannot_be_asked(
     made: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str
 ) -> None:
-    assert contacts_errors.main([str(made) if word == "FILE" else word for word in words]) == 2
+    assert label_errors.main([str(made) if word == "FILE" else word for word in words]) == 2
     assert message in capsys.readouterr().err

@@ -1,13 +1,13 @@
-"""How far a model is from the labels of contacts: energies, forces, and the pressure that they stand for.
+"""How far a model is from labels: energies and forces by subset, and for droplets the pressure.
 
-    python scripts/training/contacts_errors.py MODEL contacts.h5 ... [--every 5]
+    python scripts/training/label_errors.py MODEL FILE.h5 ... [--every 5]
 
-The files are those of `contacts_labels.py collect`; --every asks one frame in so many of each composition.
-The pressure of a liquid of whole molecules is (N k T + W/3)/V with W = Σ R_m · F_m, R_m the centre of mass of
-a molecule and F_m the force on it (Allen and Tildesley, Computer Simulation of Liquids, section 2.4). A
-droplet has no V of its own: that of as much liquid by experiment is taken, so (W_model - W_label)/3V says by
-how much the model's pressure is off, as far as a droplet's inside stands for the liquid. Of pairs it is not
-given.
+The files are those that `collect` of `contacts_labels.py`, `isomer_labels.py` or `dft_labels.py` writes;
+--every takes one frame in so many of each composition. The pressure of a liquid of whole molecules is
+(N k T + W/3)/V with W = Σ R_m · F_m, R_m the centre of mass of a molecule and F_m the force on it (Allen and
+Tildesley, Computer Simulation of Liquids, section 2.4). A droplet has no V of its own: that of as much liquid
+by experiment is taken, so (W_model - W_label)/3V says by how much the model's pressure is off, as far as a
+droplet's inside stands for the liquid.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from e3d_lmp.training.data.clusters import molecules_of
 
 
 @dataclass(frozen=True)
-class Contact:
-    """A labelled frame.
+class LabelledFrame:
+    """A frame of a file of labels.
 
     Attributes
     ----------
     kind : subset of the file, as ``AIMNet2 clusters``
-    liquid : name of the liquid that it is cut from
+    liquid : name of the liquid that a droplet or pair is cut from; empty for other frames
     atoms : positions in angstrom
     energy : cohesive energy, eV
     forces : (N, 3) float64, eV/angstrom
@@ -57,7 +57,7 @@ class Errors:
     ----------
     energy : eV/atom
     forces : (3N,) eV/angstrom
-    pressure : kbar; None of a pair
+    pressure : kbar; None of what is no droplet
     """
 
     energy: float
@@ -65,13 +65,13 @@ class Errors:
     pressure: float | None
 
 
-def read_contacts(path: Path, every: int = 1) -> Iterator[Contact]:
+def read_frames(path: Path, every: int = 1) -> Iterator[LabelledFrame]:
     """The frames of a collected file, one in `every` of each composition.
 
     Raises
     ------
     E3DError
-        The file is not one of `contacts_labels.py collect`.
+        The file is not one that `collect` has written.
     """
     try:
         with h5py.File(path) as file:
@@ -79,17 +79,16 @@ def read_contacts(path: Path, every: int = 1) -> Iterator[Contact]:
                 numbers = group["atomic_numbers"][()]
                 kind = np.ravel(group["subset"][()])[0].decode()
                 for k in range(0, len(group["frame_names"]), every):
-                    yield Contact(
+                    liquid = group["frame_names"][k].decode().split("/")[0]
+                    yield LabelledFrame(
                         kind,
-                        group["frame_names"][k].decode().split("/")[0],
+                        liquid if liquid in LIQUIDS else "",
                         Atoms(numbers, group["conformations"][k].astype(np.float64) * Bohr),
                         float(group["formation_energy"][k]) * Hartree,
                         -group["dft_total_gradient"][k].astype(np.float64) * Hartree / Bohr,
                     )
     except (OSError, KeyError, ValueError, AttributeError) as error:
-        raise E3DError(
-            f"expected contacts of `contacts_labels.py collect` in '{path}', got: {error}"
-        ) from None
+        raise E3DError(f"expected labels that `collect` has written in '{path}', got: {error}") from None
 
 
 def molecular_virial(atoms: Atoms, forces: np.ndarray) -> float:
@@ -103,19 +102,17 @@ def molecular_virial(atoms: Atoms, forces: np.ndarray) -> float:
     )
 
 
-def errors(contact: Contact, energy: float, forces: np.ndarray) -> Errors:
+def errors(frame: LabelledFrame, energy: float, forces: np.ndarray) -> Errors:
     """Of a model's energy (eV) and forces (N, 3)."""
     pressure = None
-    if contact.liquid in LIQUIDS and "cluster" in contact.kind:
-        volume = (
-            contact.atoms.get_masses().sum() * AMU_PER_CUBIC_ANGSTROM / liquid_of(contact.liquid).density()
-        )
-        pressure = molecular_virial(contact.atoms, forces - contact.forces) / (3.0 * volume) / (1000.0 * bar)
-    return Errors((energy - contact.energy) / len(contact.atoms), np.ravel(forces - contact.forces), pressure)
+    if frame.liquid and "cluster" in frame.kind:
+        volume = frame.atoms.get_masses().sum() * AMU_PER_CUBIC_ANGSTROM / liquid_of(frame.liquid).density()
+        pressure = molecular_virial(frame.atoms, forces - frame.forces) / (3.0 * volume) / (1000.0 * bar)
+    return Errors((energy - frame.energy) / len(frame.atoms), np.ravel(forces - frame.forces), pressure)
 
 
 def report(rows: dict[tuple[str, str], list[Errors]]) -> str:
-    """A Markdown table by kind and liquid."""
+    """A Markdown table by kind, and by liquid where there are some."""
     lines = [
         "| | frames | energy, meV/atom: MAE (mean) | forces, meV/Å: MAE | pressure, kbar: mean ± s.e. |",
         "|---|--:|--:|--:|--:|",
@@ -141,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", type=Path)
-    parser.add_argument("contacts", type=Path, nargs="+")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("--every", type=int, default=1, metavar="K", help="one frame in K (default: all)")
     args = parser.parse_args(argv)
 
@@ -152,12 +149,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise E3DError(f"--every {args.every}: expected a number of frames, from 1 up")
         calculator = E3DCalculator(args.model)
         rows: dict[tuple[str, str], list[Errors]] = defaultdict(list)
-        for path in args.contacts:
-            for contact in read_contacts(path, args.every):
-                contact.atoms.calc = calculator
-                made = errors(contact, contact.atoms.get_potential_energy(), contact.atoms.get_forces())
-                rows[contact.kind, contact.liquid].append(made)
-                rows[contact.kind, "all"].append(made)
+        for path in args.files:
+            for frame in read_frames(path, args.every):
+                frame.atoms.calc = calculator
+                made = errors(frame, frame.atoms.get_potential_energy(), frame.atoms.get_forces())
+                rows[frame.kind, "all"].append(made)
+                if frame.liquid:
+                    rows[frame.kind, frame.liquid].append(made)
         print(report(rows))
 
     return exit_code(ask)
