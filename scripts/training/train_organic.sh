@@ -5,8 +5,8 @@
 #   bash scripts/training/train_organic.sh DATA.hdf5 RUN_FOLDER [START.nequip.zip]
 #
 # DATA.hdf5 is what train_organic_small.sh reads. START is inputs/models/organic.nequip.zip by default, so that the shipped
-# model is trained further. It began itself with the package of 2026-11-21, which the history of that file has (start_sha256
-# in organic.json), and with 166 frames of data/dft_bonds.h5; there are more now, which changes which of them are held out.
+# model is trained further. It began itself with an earlier state of this file, which its history has (start_sha256 in
+# organic.json), and with the first 474 frames of data/dft_bonds.h5.
 # May be started again: what is done is skipped, and training goes on where it stopped.
 set -euo pipefail
 data=${1:?DATA.hdf5} run=${2:?RUN_FOLDER}
