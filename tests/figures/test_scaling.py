@@ -11,7 +11,7 @@ from e3d_lmp.analysis.folders import ModelErrors
 from e3d_lmp.analysis.sampling import entropy_change
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures import plot_bond_scaling, plot_entropy_scaling, plot_error_scaling
-from e3d_lmp.figures.scaling import LEAST_SPAN
+from e3d_lmp.figures.style import LEAST_SPAN
 
 N = (100, 1000, 10000)
 

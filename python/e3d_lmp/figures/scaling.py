@@ -17,7 +17,18 @@ from e3d_lmp.analysis.sampling import FIGURE_SEED, EntropyChange, entropy_change
 from e3d_lmp.edges.pairs import is_like
 from e3d_lmp.errors import E3DError
 from e3d_lmp.figures.maps import chosen_labels
-from e3d_lmp.figures.style import COLOURS, GUIDE, LINES, MARKERS, letter, new_figure, open_axes, plain, styled
+from e3d_lmp.figures.style import (
+    COLOURS,
+    GUIDE,
+    LINES,
+    MARKERS,
+    few_decades,
+    letter,
+    new_figure,
+    open_axes,
+    plain,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,8 +39,6 @@ N_DATA = "training structures $N$"
 ENTROPY_CURVES = 6
 """Pairs in a figure of entropies unless told which."""
 
-LEAST_SPAN = 2.5
-"""Smallest ratio of the ends of a logarithmic axis of errors, so that noise does not fill it."""
 
 CORRECTED = "grassberger"
 """Entropy estimator of the panel of corrected entropies."""
@@ -68,7 +77,7 @@ def plot_error_scaling(series: Series[ModelErrors], title: str | None = None) ->
         for k, points in enumerate(values[key].values()):
             _draw_curve(axis, {n: scale * value for n, value in points.items()}, k)
         axis.set_yscale("log")
-        _few_decades(axis)
+        few_decades(axis)
         axis.set_title(name)
         axis.set_ylabel(unit)
     return _finish(figure, axes, series, title)
@@ -226,23 +235,6 @@ def _sample(colour: str, marker: str, line: Any, hollow: bool = False) -> Any:
     face = "white" if hollow else colour
     width = 0.8 if hollow else 1.5
     return Line2D([], [], color=colour, marker=marker, linestyle=line, linewidth=width, markerfacecolor=face)
-
-
-def _few_decades(axis: Axes) -> None:
-    """Ticks of a logarithmic axis of less than two decades: 20, 50, 100 instead of 10^2 alone."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    low, high = axis.get_ylim()
-    if high < LEAST_SPAN * low:
-        middle, half = math.sqrt(low * high), math.sqrt(LEAST_SPAN)
-        low, high = middle / half, middle * half
-        axis.set_ylim(low, high)
-    if high < 100.0 * low:
-        near = high < 10.0 * low
-        subs = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if near else (1.0, 2.0, 5.0)
-        axis.yaxis.set_major_locator(LogLocator(subs=subs))
-        axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-        axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _finish(figure: Figure, axes: Sequence[Axes], series: Series[Any], title: str | None) -> Figure:

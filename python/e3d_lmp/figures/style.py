@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -50,6 +51,9 @@ _SETTINGS: Any = {
     "pdf.fonttype": 42,  # text stays text in a PDF
     "svg.hashsalt": "e3d",  # the same figure gives the same file
 }
+
+LEAST_SPAN = 2.5
+"""Smallest ratio of the ends of a logarithmic axis of errors, so that noise does not fill it."""
 
 LONGEST_TEXT = 150
 """Characters of a text that comes from files."""
@@ -112,6 +116,23 @@ def letter(axes: Sequence[Axes]) -> None:
     if len(axes) > 1:
         for k, axis in enumerate(axes):
             axis.set_title(f"({chr(ord('a') + k)})", loc="left", fontweight="bold")
+
+
+def few_decades(axis: Axes) -> None:
+    """Ticks of a logarithmic axis of less than two decades: 20, 50, 100 instead of 10^2 alone."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_ylim()
+    if high < LEAST_SPAN * low:
+        middle, half = math.sqrt(low * high), math.sqrt(LEAST_SPAN)
+        low, high = middle / half, middle * half
+        axis.set_ylim(low, high)
+    if high < 100.0 * low:
+        near = high < 10.0 * low
+        subs = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if near else (1.0, 2.0, 5.0)
+        axis.yaxis.set_major_locator(LogLocator(subs=subs))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+        axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def minus(value: float, text_format: str) -> str:

@@ -43,19 +43,18 @@ def curve(row: Path) -> list[tuple[int, float, float]]:
 
 def draw(curves: Mapping[str, list[tuple[int, float, float]]], path: Path) -> None:
     """Two panels, forces and energies."""
-    from e3d_lmp.figures.style import LINES, colours, letter, new_figure, save_figure
+    from e3d_lmp.figures.style import LINES, colours, few_decades, letter, new_figure, save_figure
 
     figure = new_figure(8.5, 3.2)
     axes = list(figure.subplots(1, 2))
     for place, (axis, words) in enumerate(
         zip(axes, ("force MAE, meV/Å", "energy MAE, meV/atom"), strict=True), 1
     ):
-        for (name, points), colour, line in zip(
-            curves.items(), colours(len(curves)), [*LINES, *LINES], strict=False
-        ):
+        for k, ((name, points), colour) in enumerate(zip(curves.items(), colours(len(curves)), strict=True)):
             steps, values = zip(*((point[0], point[place]) for point in points), strict=True)
-            axis.plot(steps, values, color=colour, linestyle=line, label=name)
+            axis.plot(steps, values, color=colour, linestyle=LINES[k % len(LINES)], label=name)
         axis.set(xlabel="step", ylabel=words, yscale="log")
+        few_decades(axis)
     axes[0].legend(fontsize=7)
     letter(axes)
     save_figure(figure, path)
