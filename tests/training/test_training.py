@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import signal
@@ -24,11 +25,13 @@ from e3d_lmp.model.export import load_model
 from e3d_lmp.model.provenance import provenance_of_config, training_provenance
 from e3d_lmp.training.budget import BudgetSchedule
 from e3d_lmp.training.card import card
+from e3d_lmp.training.data.database import check_frames
 from e3d_lmp.training.loader import ResumableLoader, SeededBatches
 from e3d_lmp.training.model import BUILDER, E3DAllegroModel, allegro_config, check_protocol
 from e3d_lmp.training.paths import with_names
 from e3d_lmp.training.run import Interrupted, describe, read_progress, train
 from e3d_lmp.training.run_config import Options, compose, read_data
+from e3d_lmp.training.ship import package
 from e3d_lmp.training.start import weights_of
 from lammps_runs import run_lammps, script_of, write_data
 from systems import reference_edges
@@ -270,6 +273,17 @@ def test_paths_become_names() -> None:
 
 
 # ---- a run
+
+
+def test_data_can_be_read_after_packaging(calm: Path, prepared: Path, tmp_path: Path) -> None:
+    """As by the next training in this process, whether garbage was collected meanwhile or not."""
+    gc.disable()
+    try:
+        package(calm, read_data(prepared), tmp_path / "model.nequip.zip")
+        for part in ("train", "val", "test"):
+            check_frames(prepared / f"{part}.lmdb")
+    finally:
+        gc.enable()
 
 
 def test_a_killed_run_ends_like_one_that_was_not(

@@ -6,6 +6,7 @@ Paths of the run and of its data become relative. The package keeps one training
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -37,6 +38,9 @@ def package(run: Path, data: PreparedData, out: Path) -> None:
         (folder / "data").symlink_to(data.folder)
         with _working_in(folder):
             nequip_package(["build", "clean.ckpt", "model.nequip.zip"])
+        # Data sets of nequip-package hold their LMDB files open until they are collected, and LMDB refuses to
+        # open a file twice in a process: the next training on these data would end there.
+        gc.collect()
         os.replace(folder / "model.nequip.zip", out)
 
 
