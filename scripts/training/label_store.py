@@ -91,8 +91,10 @@ def write_store(
     Raises
     ------
     E3DError
-        There is no label, or labels were made with different versions.
+        There is no label, labels were made with different versions, or `number` is below 1.
     """
+    if number < 1:
+        raise E3DError(f"--number {number}: expected 1 for the first file of a kind, 2 for the second, ...")
     labelled, dropped, left = labels_of(folder, frames)
     if not labelled:
         raise E3DError(f"expected labelled frames in '{folder}', found none; label some first (see --help)")

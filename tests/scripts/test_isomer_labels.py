@@ -171,6 +171,9 @@ def test_from_a_plan_to_a_file_of_labels(
     with h5py.File(second) as file:
         subsets = {group["subset"][0] for group in file.values()}
     assert subsets == {b"AIMNet2 isomers 2", b"AIMNet2 paths 2"}
+    capsys.readouterr()
+    assert call("collect", out, "--model", model, "-o", tmp_path / "zero.h5", "--number", "0") == 2
+    assert "--number 0: expected 1" in capsys.readouterr().err and not (tmp_path / "zero.h5").exists()
 
     # what a file of reactions has as an end is not planned, in no frame
     numbers = isomer_geometry.numbers_of(minima[0].symbols)

@@ -39,7 +39,6 @@ N_DATA = "training structures $N$"
 ENTROPY_CURVES = 6
 """Pairs in a figure of entropies unless told which."""
 
-
 CORRECTED = "grassberger"
 """Entropy estimator of the panel of corrected entropies."""
 
