@@ -37,18 +37,22 @@ from e3d_lmp.files import atomic_path, input_file, make_folder
 
 DENSITIES = (0.9, 1.0, 1.1)
 """Of the liquid's density by experiment."""
+DENSEST = 2.0
 HOT, COOL = 400.0, 300.0  # K
 COMPRESSION, SETTLING, CHANGE = 0.75, 0.5, 0.25  # ps: to the first density, there, and from one to the next
 
 
-def script(model: Path, liquid: Liquid, picoseconds: float, every: float, seed: int) -> str:
+def script(
+    model: Path, liquid: Liquid, densities: Sequence[float], picoseconds: float, every: float, seed: int
+) -> str:
     """LAMMPS commands that read ``start.data`` and write ``frames.dump``.
 
     Parameters
     ----------
+    densities : in turn, as shares of the liquid's density by experiment
     picoseconds, every : of each density, and between its frames
     """
-    sides = [liquid.side(share * liquid.density()) for share in DENSITIES]
+    sides = [liquid.side(share * liquid.density()) for share in densities]
     text = head(model, "read_data start.data") + compressed(sides[0], HOT, COMPRESSION, seed)
     text += f"run {steps_of(SETTLING)}\n"
     period = steps_of(every)
@@ -64,8 +68,17 @@ def script(model: Path, liquid: Liquid, picoseconds: float, every: float, seed: 
     return text
 
 
-def sample(model: Path, liquid: Liquid, path: Path, picoseconds: float, every: float, seed: int) -> int:
-    """Run a liquid and write its frames as extended XYZ, whole; returns how many there are.
+def sample(
+    model: Path,
+    liquid: Liquid,
+    path: Path,
+    densities: Sequence[float],
+    picoseconds: float,
+    every: float,
+    seed: int,
+) -> int:
+    """Run a liquid and write its frames as extended XYZ, whole; returns how many there are. Parameters as in
+    `script`.
 
     Raises
     ------
@@ -75,7 +88,7 @@ def sample(model: Path, liquid: Liquid, path: Path, picoseconds: float, every: f
     with tempfile.TemporaryDirectory(prefix=f"{liquid.name}-") as name:
         folder = Path(name)
         liquid.write_start(folder / "start.data", seed)
-        run_lammps(folder, script(model, liquid, picoseconds, every, seed))
+        run_lammps(folder, script(model, liquid, densities, picoseconds, every, seed))
         frames = ase.io.read(folder / "frames.dump", index=":", format="lammps-dump-text")
     for number, frame in enumerate(frames):
         density = liquid.mass() * AMU_PER_CUBIC_ANGSTROM / frame.get_volume()
@@ -93,6 +106,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("model", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the frames")
     parser.add_argument("--liquids", nargs="+", default=list(LIQUIDS), help=", ".join(LIQUIDS))
+    parser.add_argument(
+        "--densities",
+        type=float,
+        nargs="+",
+        default=DENSITIES,
+        metavar="X",
+        help="of the density by experiment (default 0.9 1.0 1.1); go as far as the model's own liquid does",
+    )
     parser.add_argument("--picoseconds", type=float, default=1.0, help="of each density (default 1)")
     parser.add_argument("--every", type=float, default=0.2, help="picoseconds between frames (default 0.2)")
     parser.add_argument("--seed", type=int, default=1)
@@ -101,6 +122,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     def sample_all() -> None:
         if not 0.0 < args.every <= args.picoseconds:
             raise E3DError(f"--every {args.every}: expected a time above 0 and at most --picoseconds")
+        if not all(0.0 < share <= DENSEST for share in args.densities):
+            raise E3DError(
+                f"--densities {' '.join(map(str, args.densities))}: expected numbers above 0, up to {DENSEST}"
+            )
         model, liquids = input_file(args.model, "a model file"), [liquid_of(name) for name in args.liquids]
         make_folder(args.output)
         with alone_in(args.output):
@@ -110,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     print(f"{path} is there", flush=True)
                     continue
                 begin = time.monotonic()
-                count = sample(model, liquid, path, args.picoseconds, args.every, args.seed)
+                count = sample(model, liquid, path, args.densities, args.picoseconds, args.every, args.seed)
                 print(f"{path}: {count} frames, {time.monotonic() - begin:.0f} s", flush=True)
 
     return exit_code(sample_all)

@@ -16,7 +16,7 @@ from e3d_lmp.commands.doctor import find_program
 from e3d_lmp.errors import E3DError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from make_liquid import AMU_PER_CUBIC_ANGSTROM, TYPES, pack, write_data
+from make_liquid import AMU_PER_CUBIC_ANGSTROM, COMPOSITION, TYPES, pack, write_data
 
 TIMESTEP = 0.0005  # ps
 PACKED = 0.5
@@ -30,9 +30,17 @@ DENSITIES = {
     "CH3COCH3": 0.785,
     "CH3COOH": 1.045,
     "CH3CONH2": 1.06,
+    "CH3CHO": 0.783,
+    "HCOOCH3": 0.967,
+    "C6H6": 0.874,
+    "C5H5N": 0.978,
+    "C4H4NH": 0.966,
+    "H3CNH2": 0.656,
+    "C3H4_C3v": 0.607,
 }
 """g/cm^3 of the liquid at 298 K and 1 bar (CRC Handbook of Chemistry and Physics), by name in ASE's G2
-collection; of acetamide, a solid, what its apparent volume in water amounts to."""
+collection; of acetamide, a solid, what its apparent volume in water amounts to; of methylamine and propyne,
+which are gases, the liquid under its own vapour."""
 
 LIQUIDS: dict[str, dict[str, int]] = {
     "water": {"H2O": 64},
@@ -43,8 +51,15 @@ LIQUIDS: dict[str, dict[str, int]] = {
     "acetonitrile-water": {"CH3CN": 10, "H2O": 40},
     "acetic-acid-water": {"CH3COOH": 8, "H2O": 40},
     "acetamide-water": {"CH3CONH2": 7, "H2O": 40},
+    "ethanol-acetamide": {"CH3CH2OH": 14, "CH3CONH2": 9},
+    "ethanol-methylamine": {"CH3CH2OH": 14, "H3CNH2": 10},
+    "acid-amide-alcohol": {"CH3COOH": 8, "CH3CONH2": 8, "CH3OH": 8},
+    "carbonyls": {"CH3COCH3": 5, "CH3CHO": 5, "HCOOCH3": 5, "CH3COOH": 5, "CH3OH": 5},
+    "aromatics": {"C6H6": 4, "C5H5N": 4, "C4H4NH": 4, "CH3CH2OH": 6},
+    "demo": COMPOSITION,
 }
-"""Molecules in the box of each liquid, by name in ASE's G2 collection; 180 to 243 atoms."""
+"""Molecules in the box of each liquid, by name in ASE's G2 collection; 180 to 243 atoms. That of ``demo`` is
+inputs/liquid.data."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def test_boxes_have_the_stated_density() -> None:
     volume = 8 * 46.069 / 0.785 + 40 * 18.015 / 0.997
     assert mixture.density() == pytest.approx((8 * 46.069 + 40 * 18.015) / volume, rel=1e-4)
     for name in liquids.LIQUIDS:
-        assert 0.7 < liquids.liquid_of(name).density() < 1.1
+        assert 0.7 < liquids.liquid_of(name).density() < 1.1, name
     with pytest.raises(E3DError, match=r"expected a liquid of water.*got 'oil'"):
         liquids.liquid_of("oil")
 
