@@ -21,7 +21,9 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.units import Bohr, Hartree
+from dft_geometry import closest
 from dft_plan import affordable
+from hydrogen_bonds import on_their_way
 from label_commands import commands_of, do
 from label_frames import Dropped, Frame, Label, Labeller, round_robin
 from label_run import planned, write_plan
@@ -36,15 +38,25 @@ from e3d_lmp.training.data.clusters import (
     whole_molecules,
 )
 
+MIN_DISTANCE = 0.5
+"""Of two atoms, in sums of covalent radii; frames whose moved protons come closer are left out."""
+
 
 def cut(
-    liquids: Sequence[Path], clusters: int, size: tuple[int, int], max_atoms: int, pairs: int, seed: int
+    liquids: Sequence[Path],
+    clusters: int,
+    size: tuple[int, int],
+    max_atoms: int,
+    pairs: int,
+    protons: int,
+    seed: int,
 ) -> list[Frame]:
     """Clusters and pairs from random frames of the liquids, the liquids in turn, each once.
 
     Parameters
     ----------
-    clusters, pairs : how many of each, over all liquids
+    clusters, pairs, protons : how many of each, over all liquids; the last are pairs with the protons of
+        hydrogen bonds on their way to the other molecule
     size : fewest and most molecules of a cluster
     max_atoms : of a cluster; what is larger loses its outermost molecules
 
@@ -53,12 +65,13 @@ def cut(
     E3DError
         A file cannot be read, or is not a periodic liquid of separate molecules.
     """
-    rng = np.random.default_rng(seed)
+    rng, other = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     frames = [(path, _frames(path)) for path in liquids]
     made = round_robin(
         (
             _share(clusters, [_clusters(path, boxes, size, max_atoms, rng) for path, boxes in frames]),
             _share(pairs, [_pairs(path, boxes, rng) for path, boxes in frames]),
+            _share(protons, [_protons(path, boxes, other) for path, boxes in frames]),
         )
     )
     return list({frame.key: frame for frame in made}.values())
@@ -110,6 +123,27 @@ def _pairs(path: Path, boxes: list[Atoms], rng: np.random.Generator) -> Iterator
             yield _frame(
                 "pair", f"{path.stem}/{number} {atoms[0]} {atoms[first]}", molecules.numbers[atoms], positions
             )
+
+
+def _protons(path: Path, boxes: list[Atoms], rng: np.random.Generator) -> Iterator[Frame]:
+    without = 0  # frames one after the other in which no pair has a hydrogen bond
+    while without < 20:
+        number = int(rng.integers(len(boxes)))
+        molecules = _whole(boxes[number])
+        found = pairs_in_contact(molecules)
+        made = 0
+        for k in rng.permutation(len(found)):
+            atoms, positions, first = found[k]
+            moved = on_their_way(
+                Atoms(molecules.numbers[atoms], positions), first, int(rng.integers(1, 4)), rng
+            )
+            if moved is not None and closest(moved.numbers, moved.positions) > MIN_DISTANCE:
+                made += 1
+                name = f"{path.stem}/{number} {atoms[0]} {atoms[first]}, protons moved"
+                yield _frame("proton", name, moved.numbers, moved.positions)
+            if made == 10:
+                break
+        without = 0 if made else without + 1
 
 
 def _frame(group: str, name: str, numbers: np.ndarray, positions: np.ndarray) -> Frame:
@@ -246,6 +280,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     commands["cut"].add_argument("--pairs", type=int, default=600)
     commands["cut"].add_argument(
+        "--protons", type=int, default=0, help="pairs with the protons of hydrogen bonds moved (default 0)"
+    )
+    commands["cut"].add_argument(
         "--max-atoms", type=int, default=120, help="of a cluster, which else loses its outermost molecules"
     )
     commands["cut"].add_argument("--seed", type=int, default=1)
@@ -263,7 +300,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.max_atoms < 1:
             raise E3DError(f"--max-atoms {args.max_atoms}: expected a number of atoms, from 1 up")
         write_plan(
-            args.out, cut(args.liquids, args.clusters, (fewest, most), args.max_atoms, args.pairs, args.seed)
+            args.out,
+            cut(
+                args.liquids,
+                args.clusters,
+                (fewest, most),
+                args.max_atoms,
+                args.pairs,
+                args.protons,
+                args.seed,
+            ),
         )
 
     def plan_sample() -> None:

@@ -92,6 +92,22 @@ def test_from_a_liquid_to_a_file_of_labels(folder: Path, capsys: pytest.CaptureF
     assert "interaction" not in said  # no molecules in this plan
 
 
+def test_pairs_with_protons_on_their_way(folder: Path, tmp_path: Path) -> None:
+    few = ["--clusters", "2", "--size", "3", "4", "--pairs", "3"]
+    liquid = folder / "liquid.extxyz"
+    assert call("cut", tmp_path / "without", liquid, *few) == 0
+    assert call("cut", tmp_path / "with", liquid, *few, "--protons", "4") == 0
+    frames = planned(tmp_path / "with")
+    moved = [frame for frame in frames if frame.group == "proton"]
+    assert len(moved) == 4 and len({frame.key for frame in moved}) == 4
+    for frame in moved:  # a proton is further from its oxygen than in any water of the liquid
+        own = Atoms(frame.symbols, frame.positions).get_all_distances()[np.ix_([0, 3], [1, 2, 4, 5])]
+        assert sorted(frame.symbols) == ["H"] * 4 + ["O"] * 2 and own.min(axis=0).max() > 1.05
+    # what else is cut does not depend on them
+    others = [frame.key for frame in frames if frame.group != "proton"]
+    assert others == [frame.key for frame in planned(tmp_path / "without")]
+
+
 def test_a_sample_has_the_molecules_of_its_pairs(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

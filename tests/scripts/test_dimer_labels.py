@@ -25,6 +25,7 @@ from training_sets import small_training_set
 sys.path.insert(0, str(ROOT / "scripts" / "training"))
 
 import dimer_labels
+import hydrogen_bonds
 from label_run import planned
 
 
@@ -75,7 +76,7 @@ def test_from_a_training_set_to_a_file(
         np.testing.assert_allclose(distance[:n, :n], first.get_all_distances(), atol=1e-5)
         np.testing.assert_allclose(distance[n:, n:], second.get_all_distances(), atol=1e-5)
         moved = [frames.pop(kind) for kind in ("proton", "protons") if kind in frames]
-        assert bool(moved) == bool(dimer_labels.hydrogen_bonds(frames["minimum"], n))
+        assert bool(moved) == bool(hydrogen_bonds.hydrogen_bonds(frames["minimum"], n))
         gap = {kind: atoms.get_all_distances()[:n, n:].min() for kind, atoms in frames.items()}
         assert gap["close"] < gap["minimum"] < gap["apart"] < gap["far"], gap
 
@@ -127,25 +128,6 @@ def test_what_cannot_be_planned_is_one_line(
     assert call("plan", tmp_path / "out", *(given.get(word, word) for word in words)) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-
-
-def test_protons_on_their_way() -> None:
-    """Two HF side by side: both protons, or the nearer one, move towards the middle of the fluorines."""
-    atoms = Atoms("FHFH", [[0, 0, 0], [0.9, 0.5, 0], [2.4, 0, 0], [1.5, -0.49, 0]])
-    assert dimer_labels.hydrogen_bonds(atoms, 2) == [(2, 3, 0), (0, 1, 2)]
-    rng = np.random.default_rng(2)
-    for most, moved in ((1, [3]), (3, [1, 3])):
-        made = dimer_labels.on_their_way(atoms, 2, most, rng)
-        assert made is not None
-        shift = made.positions[2] - atoms.positions[2]
-        assert -0.45 <= shift[0] <= 0.0
-        middle = made.positions[[0, 2]].mean(axis=0)
-        rigid = atoms.positions + np.array([[0.0], [0.0], [1.0], [1.0]]) * shift
-        shares = np.linalg.norm(made.positions - rigid, axis=1) / np.linalg.norm(middle - rigid, axis=1)
-        assert np.flatnonzero(shares > 1e-9).tolist() == moved
-        assert 0.3 <= shares[3] <= 1.0 and np.ptp(shares[moved]) < 1e-9
-    atoms.positions[2:, 0] += 3.0
-    assert dimer_labels.on_their_way(atoms, 2, 3, rng) is None
 
 
 def test_molecules_are_drawn_by_molecule_not_by_frame(folder: Path) -> None:
