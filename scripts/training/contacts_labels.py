@@ -22,7 +22,7 @@ import numpy as np
 from ase import Atoms
 from ase.units import Bohr, Hartree
 from dft_geometry import closest
-from dft_plan import affordable
+from dft_plan import LARGEST, affordable
 from hydrogen_bonds import on_their_way
 from label_commands import commands_of, do
 from label_frames import Dropped, Frame, Label, Labeller, round_robin
@@ -185,17 +185,28 @@ def aimnet2_labeller(path: Path) -> Labeller:
     return Labeller(label, "AIMNet2", settings, {"model_sha256": model.sha256}, many)
 
 
-def sample(folder: Path, count: int) -> list[Frame]:
+def sample(folder: Path, count: int, group: str = "pair", largest: int = LARGEST) -> list[Frame]:
     """The first pairs of a folder's plan that DFT can afford, each with its two molecules as they are in it.
+
+    Parameters
+    ----------
+    group : ``pair``, or ``proton`` for those with protons on their way, which are taken without molecules
+    largest : basis functions of a frame, at most
 
     Raises
     ------
     E3DError
         The folder has no plan, or no such pair.
     """
-    pairs = [frame for frame in planned(folder) if frame.group == "pair" and affordable(frame.symbols)]
+    pairs = [
+        frame for frame in planned(folder) if frame.group == group and affordable(frame.symbols, largest)
+    ]
     if not pairs:
-        raise E3DError(f"expected pairs that DFT can afford in the plan of '{folder}', found none")
+        raise E3DError(
+            f"expected frames of group '{group}' that DFT can afford in the plan of '{folder}', found none"
+        )
+    if group == "proton":
+        return pairs[:count]
     return [one for frame in pairs[:count] for one in (frame, *molecules_in(frame))]
 
 
@@ -290,6 +301,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands[name].add_argument("--model", type=Path, required=True, help="AIMNet2's TorchScript file")
     commands["sample"].add_argument("pairs_of", type=Path, help="folder whose plan has the pairs")
     commands["sample"].add_argument("--pairs", type=int, default=16)
+    commands["sample"].add_argument("--group", choices=("pair", "proton"), default="pair")
+    commands["sample"].add_argument(
+        "--functions",
+        type=int,
+        default=LARGEST,
+        help=f"basis functions of a frame, at most (default {LARGEST})",
+    )
     commands["compare"].add_argument("reference", type=Path)
     args = parser.parse_args(argv)
 
@@ -315,7 +333,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def plan_sample() -> None:
         if args.pairs < 1:
             raise E3DError(f"--pairs {args.pairs}: expected a number of pairs, from 1 up")
-        write_plan(args.out, sample(args.pairs_of, args.pairs))
+        write_plan(args.out, sample(args.pairs_of, args.pairs, args.group, args.functions))
 
     own = {
         "cut": make_plan,

@@ -103,9 +103,9 @@ def _told_apart(frames: Iterator[Frame]) -> Iterator[Frame]:
             yield frame
 
 
-def affordable(symbols: Iterable[str]) -> bool:
-    """Whether a molecule has few enough basis functions (`LARGEST`)."""
-    return sum(BASIS_FUNCTIONS[symbol] for symbol in symbols) <= LARGEST
+def affordable(symbols: Iterable[str], largest: int = LARGEST) -> bool:
+    """Whether a molecule has few enough basis functions."""
+    return sum(BASIS_FUNCTIONS[symbol] for symbol in symbols) <= largest
 
 
 def _frame(group: str, name: str, smiles: str, atoms: Atoms, **spin: Any) -> Frame:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
+from ase.units import Bohr
 
 pytest.importorskip("rdkit")
 
@@ -25,6 +26,7 @@ from training_sets import small_training_set
 sys.path.insert(0, str(ROOT / "scripts" / "training"))
 
 import dimer_labels
+import held_out_dimers
 import hydrogen_bonds
 from label_run import planned
 
@@ -136,3 +138,28 @@ def test_molecules_are_drawn_by_molecule_not_by_frame(folder: Path) -> None:
     assert counts.min() > 0.5 * counts.mean()
     with pytest.raises(E3DError, match="--max-atoms"):
         dimer_labels.molecules_of_set(folder / "data", ["small"], 1, 2, np.random.default_rng(1))
+
+
+def test_no_held_out_pair_or_molecule_is_in_the_files_that_are_shipped() -> None:
+    data = ROOT / "scripts/training/data"
+    held_out = held_out_dimers.read(data / "held_out_dimers.extxyz")
+    pairs = dimer_labels.excluded_pairs([data / "held_out_dimers.extxyz"])
+    # the first molecule of a larger pair is one that the split of the shipped models holds out
+    larger = [atoms for atoms in held_out if atoms.info["pair"] in held_out_dimers.PAIRS]
+    firsts = {
+        molecule_key(atoms.numbers[:n], atoms.positions[:n])
+        for atoms in larger
+        for n in [int(atoms.info["first"])]
+    }
+    seen: dict[str, dict[str, str]] = {}
+    with h5py.File(data / "dimers.h5") as file:
+        for group in file.values():
+            if group["subset"][0] != b"AIMNet2 monomers":
+                continue
+            numbers = group["atomic_numbers"][()].astype(int)
+            for name, positions in zip(group["frame_names"], group["conformations"], strict=True):
+                pair, side = name.decode().rsplit(" ", 1)
+                seen.setdefault(pair, {})[side] = molecule_key(numbers, positions * Bohr)
+    assert len(seen) == 692 and len(firsts) >= 5
+    assert not firsts & {key for sides in seen.values() for key in sides.values()}
+    assert not pairs & {tuple(sorted(sides.values())) for sides in seen.values()}
