@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <dirent.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace E3D {
@@ -65,6 +66,14 @@ namespace {
   {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT)
       throw std::runtime_error("cannot remove " + path + ": " + std::strerror(errno));
+  }
+
+  // a writer that was killed between making a file and writing its header leaves it empty
+
+  bool is_empty(const std::string &path)
+  {
+    struct stat status;
+    return ::stat(path.c_str(), &status) == 0 && status.st_size == 0;
   }
 
   // keep the frames up to this step; the index is shortened first, so that it never says more than there is
@@ -142,6 +151,10 @@ void remove_record(const std::string &base)
 
 int resume_record(const std::string &base, const RecordedRows &rows, int64_t step)
 {
+  for (const auto &shard : shards_of(base)) {
+    const std::string file = shard.path + "." + shard.kind + ".npy";
+    if (is_empty(file)) remove_file(file);
+  }
   const std::vector<Shard> shards = shards_of(base);
   int part = 0;
   std::set<std::string> indexed;

@@ -76,16 +76,24 @@ class Frames:
 
 
 def index_files(base: Path, kind: str) -> list[tuple[int, int, int, int, Path, Path]]:
-    """(part, writer, writers, shard, frames, rows) of all shards of a record, in this order."""
+    """(part, writer, writers, shard, frames, rows) of all shards of a record, in this order. One that is just
+    being made, or whose writer was killed then, is empty and left out."""
     pattern = re.compile(re.escape(base.name) + r"\.p(\d+)\.w(\d+)of(\d+)\.s(\d+)\.frames\.npy")
     found = []
     for path in base.parent.iterdir():
         match = pattern.fullmatch(path.name)
-        if match:
+        if match and _is_begun(path):
             numbers = [int(word) for word in match.groups()]
             rows = path.with_name(path.name.removesuffix("frames.npy") + f"{kind}.npy")
             found.append((*numbers, path, rows))
     return sorted(found)  # type: ignore[arg-type]
+
+
+def _is_begun(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:  # a restarted run has just removed it
+        return False
 
 
 def read_index(path: Path) -> np.ndarray:
