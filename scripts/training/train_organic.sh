@@ -6,7 +6,7 @@
 #
 # DATA.hdf5 is what train_organic_small.sh reads. START is inputs/models/organic.nequip.zip by default, so that the shipped
 # model is trained further. It began itself with an earlier state of this file, which its history has (start_sha256 in
-# organic.json), and with 474 of the 530 frames of data/dft_bonds.h5.
+# organic.json).
 # May be started again: what is done is skipped, and training goes on where it stopped.
 set -euo pipefail
 data=${1:?DATA.hdf5} run=${2:?RUN_FOLDER}
