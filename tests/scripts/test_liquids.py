@@ -61,6 +61,13 @@ def test_frames_of_a_liquid_at_three_densities(tmp_path: Path, capsys: pytest.Ca
     assert "tiny.extxyz is there" in capsys.readouterr().out
 
 
+def test_frames_at_a_density_of_ones_own(tmp_path: Path) -> None:
+    words = [str(SMALL), "-o", str(tmp_path / "out"), "--liquids", "tiny", "--densities", "0.8"]
+    assert contacts_liquids.main([*words, "--picoseconds", "0.02", "--every", "0.02"]) == 0
+    (frame,) = ase.io.read(tmp_path / "out" / "tiny.extxyz", ":")
+    assert frame.get_masses().sum() * 1.66053907 / frame.get_volume() == pytest.approx(0.8 * 0.997, rel=1e-3)
+
+
 def test_density_goes_on_piece_by_piece(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     words = [str(SMALL), "-o", str(out), "--liquid", "tiny", "--piece", "0.05", "--settle", "0.05"]
@@ -95,6 +102,7 @@ def test_block_error_of_independent_numbers() -> None:
         (("nothere", "-o", "OUT"), "expected a model file"),
         ((str(SMALL), "-o", "OUT", "--liquids", "oil"), "expected a liquid of water"),
         ((str(SMALL), "-o", "OUT", "--every", "9"), "--every 9.0"),
+        ((str(SMALL), "-o", "OUT", "--densities", "1", "3"), "--densities 1.0 3.0: expected numbers above 0"),
     ],
 )
 def test_what_cannot_be_sampled(
