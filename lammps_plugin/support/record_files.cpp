@@ -68,12 +68,19 @@ namespace {
       throw std::runtime_error("cannot remove " + path + ": " + std::strerror(errno));
   }
 
-  // a writer that was killed between making a file and writing its header leaves it empty
-
-  bool is_empty(const std::string &path)
+  int64_t bytes_of(const std::string &path)    // -1: no such file
   {
     struct stat status;
-    return ::stat(path.c_str(), &status) == 0 && status.st_size == 0;
+    return ::stat(path.c_str(), &status) == 0 ? static_cast<int64_t>(status.st_size) : -1;
+  }
+
+  // whether a writer was killed while it made the shard: no header in its index, and no row yet
+
+  bool is_bare(const std::string &path, const RecordedRows &rows)
+  {
+    const std::string rows_path = path + "." + rows.kind + ".npy";
+    return bytes_of(path + ".frames.npy") == 0 &&
+        (bytes_of(rows_path) <= 0 || NpyFile(rows_path, rows.size).rows() == 0);
   }
 
   // keep the frames up to this step; the index is shortened first, so that it never says more than there is
@@ -151,10 +158,11 @@ void remove_record(const std::string &base)
 
 int resume_record(const std::string &base, const RecordedRows &rows, int64_t step)
 {
-  for (const auto &shard : shards_of(base)) {
-    const std::string file = shard.path + "." + shard.kind + ".npy";
-    if (is_empty(file)) remove_file(file);
-  }
+  for (const auto &shard : shards_of(base))
+    if (is_bare(shard.path, rows)) {
+      remove_file(shard.path + ".frames.npy");
+      remove_file(shard.path + "." + rows.kind + ".npy");
+    }
   const std::vector<Shard> shards = shards_of(base);
   int part = 0;
   std::set<std::string> indexed;

@@ -77,23 +77,35 @@ class Frames:
 
 def index_files(base: Path, kind: str) -> list[tuple[int, int, int, int, Path, Path]]:
     """(part, writer, writers, shard, frames, rows) of all shards of a record, in this order. One that is just
-    being made, or whose writer was killed then, is empty and left out."""
+    being made, or whose writer was killed then, is left out."""
     pattern = re.compile(re.escape(base.name) + r"\.p(\d+)\.w(\d+)of(\d+)\.s(\d+)\.frames\.npy")
     found = []
     for path in base.parent.iterdir():
         match = pattern.fullmatch(path.name)
-        if match and _is_begun(path):
+        if match:
             numbers = [int(word) for word in match.groups()]
             rows = path.with_name(path.name.removesuffix("frames.npy") + f"{kind}.npy")
-            found.append((*numbers, path, rows))
+            if not _is_bare(path, rows):
+                found.append((*numbers, path, rows))
     return sorted(found)  # type: ignore[arg-type]
 
 
-def _is_begun(path: Path) -> bool:
+def _is_bare(index: Path, rows: Path) -> bool:
+    """Whether there is no header in the index, and no row yet."""
     try:
-        return path.stat().st_size > 0
+        if index.stat().st_size > 0:
+            return False
+        with open(rows, "rb") as file:
+            if file.read(1):
+                file.seek(0)
+                np.lib.format.read_magic(file)
+                shape, *_ = np.lib.format.read_array_header_1_0(file)
+                return shape[0] == 0
     except FileNotFoundError:  # a restarted run has just removed it
+        pass
+    except ValueError:
         return False
+    return True
 
 
 def read_index(path: Path) -> np.ndarray:
