@@ -23,7 +23,7 @@ from ase import Atoms
 from ase.units import Bohr, Hartree
 from dft_geometry import closest
 from dft_plan import LARGEST, affordable
-from hydrogen_bonds import on_their_way
+from hydrogen_bonds import MIN_DISTANCE, on_their_way
 from label_commands import commands_of, do
 from label_frames import Dropped, Frame, Label, Labeller, round_robin
 from label_run import planned, write_plan
@@ -37,9 +37,6 @@ from e3d_lmp.training.data.clusters import (
     pairs_in_contact,
     whole_molecules,
 )
-
-MIN_DISTANCE = 0.5
-"""Of two atoms, in sums of covalent radii; frames whose moved protons come closer are left out."""
 
 
 def cut(

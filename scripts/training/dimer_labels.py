@@ -26,7 +26,7 @@ from ase import Atoms
 from contacts_labels import aimnet2_labeller
 from dft_geometry import bonded, closest
 from held_out_dimers import read, shifted
-from hydrogen_bonds import on_their_way
+from hydrogen_bonds import MIN_DISTANCE, on_their_way
 from label_commands import commands_of, do
 from label_frames import Frame, round_robin
 from label_run import write_plan
@@ -47,8 +47,6 @@ SUBSETS = (
 CONTACTS = (0.75, 1.0)  # of the start, in sums of van der Waals radii
 HALFWAY, RELAXING, RELAXED = 10, 30, 0.02  # steps, steps, eV/angstrom
 SHIFTS = {"close": (-0.4, -0.1), "apart": (0.2, 0.8), "far": (0.8, 2.0)}  # angstrom
-MIN_DISTANCE = 0.5
-"""Of two atoms, in sums of covalent radii; frames with closer ones are left out."""
 
 Pair = tuple[str, str]
 """Keys of two molecules (`molecule_key`), in alphabetical order."""

@@ -11,6 +11,9 @@ DONORS = ACCEPTORS = (7, 8, 9, 16, 17)  # N O F S Cl
 HYDROGEN_BOND = 2.5  # angstrom, at most, from the proton to the acceptor
 PUSHED, MOVED = (-0.45, 0.0), (0.3, 1.0)
 """The molecules, angstrom, and the protons, of the way to the middle, where these are on their way."""
+MIN_DISTANCE = 0.5
+"""Of two atoms, in sums of covalent radii: callers leave out frames with closer ones. Less than
+`dft_geometry.MIN_DISTANCE`, because moved protons are near other atoms on purpose."""
 
 
 def hydrogen_bonds(atoms: Atoms, first: int) -> list[tuple[int, int, int]]:
